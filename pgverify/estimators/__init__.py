@@ -1,0 +1,8 @@
+"""Estimators of ∇J: one idea a file, each a frozen dataclass that maps a batch to one row a trajectory."""
+
+from pgverify.estimators.generalized_advantage import GeneralizedAdvantage
+from pgverify.estimators.protocol import Estimator, StepWeighted
+from pgverify.estimators.reward_to_go import RewardToGo
+from pgverify.estimators.total_return import TotalReturn
+
+__all__ = ["Estimator", "GeneralizedAdvantage", "RewardToGo", "StepWeighted", "TotalReturn"]

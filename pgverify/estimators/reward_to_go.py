@@ -1,0 +1,50 @@
+"""Reward-to-go: every step weighted by the rewards that follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.baselines import Baseline, NoBaseline
+from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True)
+class RewardToGo:
+    """g = Σ_t γ^t ψ_t (G_t − b_t(s_t)), with G_t = Σ_{k≥t} γ^{k−t} r_k.
+
+    Expectation: exactly ∇J, for any baseline that depends on state and time alone. With
+    `discount_weighting=False` the factor γ^t is dropped: g = Σ_t ψ_t (G_t − b), whose expectation is *not* ∇J when
+    γ < 1 and is in general the gradient of no function. Episodes that were cut are not bootstrapped: the
+    expectation is the gradient of the truncated return. Under the average reward r is r − ρ and g is divided by T;
+    the expectation is then ∇J up to O(1/T).
+
+    Parameters
+    ----------
+    baseline : Baseline
+        Default: none. In units of reward, as seen from time t.
+    discount_weighting : bool
+        Whether step t carries the factor γ^t.
+
+    References
+    ----------
+    Sutton & Barto, Reinforcement Learning (2nd ed.), section 13.3; Nota & Thomas, Is the policy gradient a gradient?,
+    2020, for the dropped factor.
+    """
+
+    baseline: Baseline = field(default_factory=NoBaseline)
+    discount_weighting: bool = True
+
+    def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
+        """Return γ^t (G_t − b_t(s_t)) for every step [n, T]."""
+        to_go = discounted_sum(batch.relative_rewards, batch.discount)
+        powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
+        return batch.step_scale * powers * (to_go - self.baseline.evaluate(batch)[:, :-1])
+
+    def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
+        """Return one contribution a trajectory [n, d]."""
+        return batch.score_weighted(self.weights(batch))

@@ -1,0 +1,48 @@
+"""The score-function estimator in its first form: every step weighted by the return of the whole trajectory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.baselines import Baseline, NoBaseline
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True)
+class TotalReturn:
+    """g = Σ_t ψ_t (R − b_t(s_t)), with R = Σ_t γ^t r_t.
+
+    Expectation: exactly ∇J, for any baseline that depends on state and time alone. With
+    `discount_weighting=False` the return is the undiscounted Σ_t r_t, and the expectation is the gradient of the
+    undiscounted return of the same episodes. Under the average reward R = Σ_t (r_t − ρ) and g is divided by T; the
+    expectation is then ∇J up to O(1/T).
+
+    Parameters
+    ----------
+    baseline : Baseline
+        Default: none. In units of reward.
+    discount_weighting : bool
+        Whether rewards carry the factor γ^t.
+
+    References
+    ----------
+    Williams, Simple statistical gradient-following algorithms for connectionist reinforcement learning, 1992;
+    step 7 of the derivation of the policy gradient theorem.
+    """
+
+    baseline: Baseline = field(default_factory=NoBaseline)
+    discount_weighting: bool = True
+
+    def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
+        """Return R − b_t(s_t) for every step [n, T]."""
+        powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
+        returns = batch.relative_rewards @ powers
+        return batch.step_scale * (returns[:, None] - self.baseline.evaluate(batch)[:, :-1])
+
+    def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
+        """Return one contribution a trajectory [n, d]."""
+        return batch.score_weighted(self.weights(batch))

@@ -1,0 +1,31 @@
+"""The exact floor: everything here is computed, nothing is sampled."""
+
+from pgverify.exact.curvature import fisher, hessian, natural_gradient
+from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
+from pgverify.exact.gradient import expected_return, gradient, probability_gradient
+from pgverify.exact.occupancy import occupancy
+from pgverify.exact.rollouts import rollout
+from pgverify.exact.routes import (
+    gradient_by_complex_step,
+    gradient_by_enumeration,
+    gradient_by_value_derivative,
+)
+from pgverify.exact.values import Values, values
+
+__all__ = [
+    "Values",
+    "count_trajectories",
+    "enumerate_trajectories",
+    "expected_return",
+    "fisher",
+    "gradient",
+    "gradient_by_complex_step",
+    "gradient_by_enumeration",
+    "gradient_by_value_derivative",
+    "hessian",
+    "natural_gradient",
+    "occupancy",
+    "probability_gradient",
+    "rollout",
+    "values",
+]

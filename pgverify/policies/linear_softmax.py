@@ -1,0 +1,81 @@
+"""The linear softmax policy: logits are a fixed linear map of the parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Inexact
+from numpy.typing import ArrayLike
+
+from pgverify.errors import InvalidPolicy
+from pgverify.policies.protocol import dense_score
+from pgverify.policies.softmax_algebra import logit_vjp, softmax
+from pgverify.validation import Array, parameter_array, real_array, require_shape
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class LinearSoftmaxPolicy:
+    """π(a|s) ∝ exp(φ(s,a)·θ), with score ψ(s,a) = φ(s,a) − Σ_b π(b|s) φ(s,b).
+
+    States that share features are aliased: the policy cannot tell them apart.
+
+    Parameters
+    ----------
+    features : [S, A, d]
+        φ(s,a), finite.
+    weights : [d]
+        θ, finite; real, or complex where a derivative is taken by complex step.
+
+    Raises
+    ------
+    InvalidPolicy
+        On wrong shapes or non-finite entries.
+
+    References
+    ----------
+    Sutton & Barto, Reinforcement Learning (2nd ed.), equations 13.2 and 13.9.
+    """
+
+    features: Float[Array, "S A d"]
+    weights: Inexact[Array, "d"]
+
+    def __init__(self, features: ArrayLike, weights: ArrayLike) -> None:
+        phi = real_array("features", features, InvalidPolicy)
+        if phi.ndim != 3 or 0 in phi.shape:
+            raise InvalidPolicy(f"features has shape {phi.shape}, must be [S, A, d], each at least 1")
+        theta = parameter_array("weights", weights, InvalidPolicy)
+        require_shape("weights", theta, (phi.shape[2],), "[d]", InvalidPolicy)
+        object.__setattr__(self, "features", phi)
+        object.__setattr__(self, "weights", theta)
+
+    @property
+    def parameters(self) -> Inexact[Array, "d"]:
+        """θ [d]."""
+        return self.weights
+
+    def with_parameters(self, theta: ArrayLike) -> LinearSoftmaxPolicy:
+        """Return the same policy at another θ [d]."""
+        return LinearSoftmaxPolicy(self.features, theta)
+
+    def probabilities(self) -> Inexact[Array, "S A"]:
+        """π(a|s) [S, A]."""
+        return softmax(self._logits())
+
+    def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
+        """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
+        by_logit = logit_vjp(self._logits(), weights)
+        states, actions, size = self.features.shape
+        flat = by_logit.reshape(*weights.shape[:-2], states * actions)
+        return flat @ self.features.reshape(states * actions, size)
+
+    def score(self) -> Inexact[Array, "S A d"]:
+        """ψ(s,a) = ∇ log π(a|s) [S, A, d]."""
+        return dense_score(self)
+
+    def _logits(self) -> Inexact[Array, "S A"]:
+        return np.asarray(self.features @ self.weights)
+
+    def __repr__(self) -> str:
+        states, actions, size = self.features.shape
+        return f"LinearSoftmaxPolicy(states={states}, actions={actions}, parameters={size})"

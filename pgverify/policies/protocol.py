@@ -1,0 +1,51 @@
+"""The two doors of a policy: probabilities, and the product of the score with weights."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from jaxtyping import Inexact
+from numpy.typing import ArrayLike
+
+from pgverify.validation import Array
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A differentiable map from parameters θ [d] to action probabilities π(a|s) [S, A].
+
+    Nothing downstream asks for more, so a neural network in any framework can stand behind these doors. A policy
+    whose `with_parameters` accepts complex θ, and whose doors are analytic in θ, also gets the derivatives that
+    are taken by complex step (the Hessian, and one of the routes to the gradient).
+    """
+
+    @property
+    def parameters(self) -> Inexact[Array, "d"]:
+        """θ, as one vector."""
+        ...
+
+    def with_parameters(self, theta: ArrayLike) -> Self:
+        """Return the same policy at another θ [d]."""
+        ...
+
+    def probabilities(self) -> Inexact[Array, "S A"]:
+        """π(a|s): every row sums to one."""
+        ...
+
+    def score_vjp(self, weights: Inexact[Array, "... S A"]) -> Inexact[Array, "... d"]:
+        """Return Σ_{s,a} w(s,a) ∇ log π(a|s), for any leading axes of the weights."""
+        ...
+
+
+def dense_score(policy: Policy) -> Inexact[Array, "S A d"]:
+    """Return the score ψ(s,a) = ∇ log π(a|s) of any policy, row by row through its second door.
+
+    Parameters
+    ----------
+    policy : Policy
+        Any object with the two doors.
+    """
+    states, actions = policy.probabilities().shape
+    identity = np.eye(states * actions).reshape(states, actions, states, actions)
+    return policy.score_vjp(identity)

@@ -1,0 +1,133 @@
+"""A problem is an MDP, a policy and an objective: together they define J(θ)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
+from pgverify.mdp import TabularMDP
+from pgverify.policies.protocol import Policy
+from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number
+
+
+@dataclass(frozen=True)
+class FiniteHorizon:
+    """J = E Σ_{t<T} γ^t r_t. The horizon is part of the problem: reaching it is termination, not truncation.
+
+    Parameters
+    ----------
+    horizon : int
+        T ≥ 1, in steps.
+    discount : float
+        γ in [0, 1].
+    """
+
+    horizon: int
+    discount: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_integer("horizon", self.horizon, 1, InvalidObjective, " step")
+        require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
+
+
+@dataclass(frozen=True)
+class Discounted:
+    """J = E Σ_{t≥0} γ^t r_t.
+
+    Parameters
+    ----------
+    discount : float
+        γ in [0, 1). For γ = 1 a horizon is needed: use `FiniteHorizon`.
+    """
+
+    discount: float
+
+    def __post_init__(self) -> None:
+        require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
+        if self.discount == 1.0:
+            raise InvalidObjective(
+                "discount is 1.0, must be below 1 without a horizon; use FiniteHorizon(horizon, discount=1.0)"
+            )
+
+
+@dataclass(frozen=True)
+class AverageReward:
+    """J = lim_{T→∞} (1/T) E Σ_{t<T} r_t, for a continuing problem whose chain is unichain and aperiodic."""
+
+
+Objective: TypeAlias = FiniteHorizon | Discounted | AverageReward
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The J(θ) whose gradient is in question: dynamics, policy and objective, checked to fit.
+
+    Parameters
+    ----------
+    mdp : TabularMDP
+    policy : Policy
+        Any object with `parameters`, `with_parameters`, `probabilities` and `score_vjp`.
+    objective : FiniteHorizon, Discounted or AverageReward
+
+    Raises
+    ------
+    InvalidPolicy
+        When the policy's probabilities are not [S, A] of the MDP, or not probabilities.
+    InvalidObjective
+        When the objective is none of the three, or is the average reward of an episodic problem.
+    """
+
+    mdp: TabularMDP
+    policy: Policy
+    objective: Objective
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.mdp, TabularMDP):
+            raise InvalidMDP(f"mdp is {type(self.mdp).__name__}, must be a TabularMDP")
+        if not isinstance(self.policy, Policy):
+            raise InvalidPolicy(
+                f"policy is {type(self.policy).__name__}, must offer parameters, with_parameters, "
+                "probabilities and score_vjp"
+            )
+        _require_fitting_probabilities(self.policy, self.mdp)
+        if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
+            raise InvalidObjective(
+                f"objective is {self.objective!r}, must be FiniteHorizon(...), Discounted(...) or AverageReward()"
+            )
+        if isinstance(self.objective, AverageReward) and self.mdp.terminal.any():
+            state = int(np.argmax(self.mdp.terminal))
+            raise InvalidObjective(
+                f"terminal[{state}] is True, under AverageReward() no state may be terminal: an episode that ends "
+                "has average reward 0; use FiniteHorizon or Discounted"
+            )
+
+    def with_parameters(self, theta: ArrayLike) -> Problem:
+        """Return the same problem at another θ [d]."""
+        return replace(self, policy=self.policy.with_parameters(theta))
+
+
+def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:
+    probabilities = policy.probabilities()
+    shape = (mdp.num_states, mdp.num_actions)
+    if probabilities.shape != shape:
+        raise InvalidPolicy(
+            f"policy.probabilities() has shape {probabilities.shape}, must be [S, A] = {shape} of the MDP"
+        )
+    real = probabilities.real
+    bad = ~np.isfinite(probabilities) | (real < 0)
+    if bad.any():
+        index = first_index(bad)
+        raise InvalidPolicy(
+            f"policy.probabilities(){bracket(index)} is {probabilities[index]}, must be a probability in [0, 1]"
+        )
+    off = np.abs(real.sum(axis=1) - 1.0) > max(ROW_SUM_TOLERANCE, 4e-16 * mdp.num_actions)
+    if off.any():
+        state = int(np.argmax(off))
+        raise InvalidPolicy(
+            f"policy.probabilities()[{state}] sums to {real[state].sum():.15g}, must sum to 1 within 1e-12; "
+            "compute it in float64"
+        )

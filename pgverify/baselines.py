@@ -38,6 +38,16 @@ class TableBaseline(Baseline, Protocol):
         ...
 
 
+def table_of(baseline: Baseline, rollout: Rollout) -> Float[Array, "*time S"]:
+    """Return the table of a baseline, refusing one that is no function of state and time alone."""
+    if not isinstance(baseline, TableBaseline):
+        raise InvalidEstimator(
+            f"baseline is {baseline!r}, must be a function of state and time alone for exact moments: NoBaseline, "
+            "Constant, StateValue or TimeStateValue; otherwise sample, or enumerate batches"
+        )
+    return baseline.table(rollout)
+
+
 @dataclass(frozen=True)
 class NoBaseline:
     """b = 0."""

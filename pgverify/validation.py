@@ -101,7 +101,7 @@ def integer_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Int
     return array.astype(np.int64)
 
 
-def first_index(where: np.ndarray) -> tuple[int, ...]:
+def first_index(where: np.ndarray | np.bool_) -> tuple[int, ...]:
     """Return the index of the first true entry."""
     return tuple(int(i) for i in np.argwhere(where)[0]) if where.ndim else ()
 

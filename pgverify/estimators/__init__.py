@@ -1,8 +1,16 @@
 """Estimators of ∇J: one idea a file, each a frozen dataclass that maps a batch to one row a trajectory."""
 
 from pgverify.estimators.generalized_advantage import GeneralizedAdvantage
+from pgverify.estimators.n_step_advantage import NStepAdvantage
 from pgverify.estimators.protocol import Estimator, StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
 from pgverify.estimators.total_return import TotalReturn
 
-__all__ = ["Estimator", "GeneralizedAdvantage", "RewardToGo", "StepWeighted", "TotalReturn"]
+__all__ = [
+    "Estimator",
+    "GeneralizedAdvantage",
+    "NStepAdvantage",
+    "RewardToGo",
+    "StepWeighted",
+    "TotalReturn",
+]

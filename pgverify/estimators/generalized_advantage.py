@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, StateValue
+from pgverify.baselines import Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.recursion import StepRecursion
+from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, require_number
 
@@ -57,6 +59,15 @@ class GeneralizedAdvantage:
         advantage = discounted_sum(errors, batch.discount * self.trace_decay)
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * advantage
+
+    def recursion(self, rollout: Rollout) -> StepRecursion:
+        """Return u = δ, κ = γλ, c = γ^t or 1, no baseline."""
+        return StepRecursion(
+            rollout.discount * self.trace_decay,
+            self.discount_weighting,
+            baseline=np.zeros(len(rollout.start)),
+            critic=table_of(self.critic, rollout),
+        )
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""

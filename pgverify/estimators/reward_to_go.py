@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline
+from pgverify.baselines import Baseline, NoBaseline, table_of
 from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.recursion import StepRecursion
+from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -44,6 +46,10 @@ class RewardToGo:
         to_go = discounted_sum(batch.relative_rewards, batch.discount)
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * (to_go - self.baseline.evaluate(batch)[:, :-1])
+
+    def recursion(self, rollout: Rollout) -> StepRecursion:
+        """Return u = r, κ = γ, c = γ^t or 1."""
+        return StepRecursion(rollout.discount, self.discount_weighting, table_of(self.baseline, rollout))
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline
+from pgverify.baselines import Baseline, NoBaseline, table_of
+from pgverify.recursion import TotalRecursion
+from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -42,6 +44,11 @@ class TotalReturn:
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         returns = batch.relative_rewards @ powers
         return batch.step_scale * (returns[:, None] - self.baseline.evaluate(batch)[:, :-1])
+
+    def recursion(self, rollout: Rollout) -> TotalRecursion:
+        """Return κ = γ or 1."""
+        decay = rollout.discount if self.discount_weighting else 1.0
+        return TotalRecursion(decay, table_of(self.baseline, rollout))
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""

@@ -3,6 +3,7 @@
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.gradient import expected_return, gradient, probability_gradient
+from pgverify.exact.moments import EstimatorMoments, moments
 from pgverify.exact.occupancy import occupancy
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.routes import (
@@ -13,6 +14,7 @@ from pgverify.exact.routes import (
 from pgverify.exact.values import Values, values
 
 __all__ = [
+    "EstimatorMoments",
     "Values",
     "count_trajectories",
     "enumerate_trajectories",
@@ -23,6 +25,7 @@ __all__ = [
     "gradient_by_enumeration",
     "gradient_by_value_derivative",
     "hessian",
+    "moments",
     "natural_gradient",
     "occupancy",
     "probability_gradient",

@@ -1,0 +1,149 @@
+"""Exact moments of step-weighted estimators g = Σ_t c_t ψ_t (Y_t − b_t(s_t)), Y_t = u_t + κ Y_{t+1}.
+
+Backwards in time run the conditional moments given s_t: E[Y], E[Y²], x = E[X] and z = E[Y X], where X_t is the part of
+g from time t on. The second moment of g needs no table of matrices: unrolled over time it is
+
+    E[g g^T] = Σ_t Σ_s d_t(s) Σ_a π { p p^T E[(Y−b)²] + p (E[Y X'] − b E[X'])^T + (…)^T },   p = c_t ψ(s,a),
+
+so with d_t known beforehand everything is one backward sweep with O(S·d) numbers at hand.
+
+With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.exact.step_law import Increment, StepLaw, at_time, increment
+from pgverify.recursion import StepRecursion
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class StepMoments:
+    """The conditional moments at time t, and the pieces of the covariance that belong to step t.
+
+    Attributes
+    ----------
+    time : int
+    coefficient : float
+        c_t.
+    added : Increment
+        u_t.
+    return_mean, return_square : [S, A]
+        E[Y_t | s,a] and E[Y_t² | s,a].
+    baseline : [S]
+        b_t(s).
+    state_return : [m, S]
+        E[Y^(j)_t | s] for every remaining lookahead j.
+    following : [S, d]
+        x' = E[X_{t+1} | s'].
+    following_return : [S]
+        E[Y_{t+1} | s'] of the Y that Y_t continues with.
+    cross : [S, A, k]
+        E[(Y_t − b_t) X_{t+1} | s,a] at the parameters that s touches.
+    mean : [S, d]
+        x = E[X_t | s].
+    """
+
+    time: int
+    coefficient: float
+    added: Increment
+    return_mean: Float[Array, "S A"]
+    return_square: Float[Array, "S A"]
+    baseline: Float[Array, "S"]
+    state_return: Float[Array, "m S"]
+    following: Float[Array, "S d"]
+    following_return: Float[Array, "S"]
+    cross: Float[Array, "S A k"]
+    mean: Float[Array, "S d"]
+
+
+def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMoments]:
+    """Yield the conditional moments for t = T−1 down to 0."""
+    states = len(law.chain.start)
+    memory, previous = _lookahead(law, recursion)
+    decay = recursion.decay
+    probabilities = law.chain.probabilities
+    onward = law.under_policy(law.going_on)
+    varying = recursion.critic is not None and recursion.critic.ndim == 2
+    mean_return = np.zeros((memory, states))
+    square_return = np.zeros((memory, memory, states))
+    x = np.zeros((states, law.blocks.size))
+    z = np.zeros((memory, states, law.blocks.size))
+    for time in reversed(range(law.steps)):
+        coefficient = law.rollout.discount**time if recursion.discount_weighting else 1.0
+        baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
+        if time >= law.steps - 2 or varying:  # before the last step a critic by state alone adds always the same
+            added = increment(law, recursion.critic, time)
+            weighted = law.going_on * added.onward
+            weighted_onward = law.under_policy(weighted)
+        # Row `memory` of the padded tables is Y^(0) = 0.
+        before_mean = _padded(mean_return)[previous]
+        before_square = _padded(_padded(square_return).swapaxes(0, 1))[np.ix_(previous, previous)]
+        y1 = added.mean + decay * np.einsum("iaj,mj->mia", law.going_on, before_mean)
+        once = np.einsum("iaj,mj->mia", weighted, before_mean)
+        y2 = (
+            added.square
+            + decay * (once[:, None] + once[None, :])
+            + decay**2 * np.einsum("iaj,mnj->mnia", law.going_on, before_square)
+        )
+        last = memory - 1
+        source = previous[last]
+        z_before = z[source] if source < memory else np.zeros_like(x)
+        cross = (
+            law.blocks.pick(weighted, x)
+            + decay * law.blocks.pick(law.going_on, z_before)
+            - baseline[:, None, None] * law.blocks.pick(law.going_on, x)
+        )
+        weight = coefficient * probabilities
+        new_x = law.blocks.expand(weight * (y1[last] - baseline[:, None])) + onward @ x
+        carried = weighted_onward @ x
+        new_z = np.empty_like(z)
+        for j in range(memory):
+            own = law.blocks.expand(weight * (y2[j, last] - baseline[:, None] * y1[j]))
+            new_z[j] = own + carried
+            if previous[j] < memory:
+                new_z[j] += decay * (onward @ z[previous[j]])
+        new_mean = np.einsum("ia,mia->mi", probabilities, y1)
+        yield StepMoments(
+            time=time,
+            coefficient=coefficient,
+            added=added,
+            return_mean=y1[last],
+            return_square=y2[last, last],
+            baseline=baseline,
+            state_return=new_mean,
+            following=x,
+            following_return=before_mean[last],
+            cross=cross,
+            mean=new_x,
+        )
+        mean_return, x, z = new_mean, new_x, new_z
+        square_return = np.einsum("ia,mnia->mni", probabilities, y2)
+
+
+def second_moment_blocks(
+    law: StepLaw, step: StepMoments, visits: Float[Array, "S"]
+) -> tuple[Float[Array, "S A"], Float[Array, "S A k"]]:
+    """Return the weights of p p^T and the partners of p in E[g g^T], both with d_t(s) π(a|s) multiplied in."""
+    weight = visits[:, None] * law.chain.probabilities
+    baseline = step.baseline[:, None]
+    spread = step.return_square - 2.0 * baseline * step.return_mean + baseline**2
+    return weight * spread, weight[:, :, None] * step.cross
+
+
+def _lookahead(law: StepLaw, recursion: StepRecursion) -> tuple[int, np.ndarray]:
+    """Return how many Y's are carried, and which one each continues with (`memory` itself stands for Y^(0) = 0)."""
+    if recursion.lookahead is None or recursion.lookahead >= law.steps:
+        return 1, np.array([0])
+    memory = recursion.lookahead
+    return memory, np.concatenate([[memory], np.arange(memory - 1)])
+
+
+def _padded(table: Float[Array, "m *rest"]) -> Float[Array, "m_plus_1 *rest"]:
+    return np.concatenate([table, np.zeros_like(table[:1])])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.curvature import require_matrix_fits
+from pgverify.exact.past import pasts
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, second_moment_blocks
-from pgverify.exact.total_moments import Form, total_moments
 from pgverify.problem import Problem
-from pgverify.recursion import DeclaresRecursion, Recursion, StepRecursion
+from pgverify.recursion import DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
+
+
+Form: TypeAlias = Literal["full", "diagonal", "trace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +83,13 @@ def moments(
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
     declared = declared_recursion(estimator, law.rollout)
+    second = _SecondMoment.empty(law, form)
     if isinstance(declared, StepRecursion):
-        mean, second = _step_weighted(law, declared, form)
+        mean, _ = _add_step_weighted(law, declared, second)
     else:
-        mean, second = total_moments(law, declared, form)
+        mean = _add_total_return(law, declared, second)
     scale = law.rollout.step_scale
-    return _centred(scale * mean, scale**2 * second)
+    return _centred(scale * mean, scale**2 * second.value())
 
 
 def declared_recursion(estimator: object, law: Rollout) -> Recursion:
@@ -110,24 +115,68 @@ def _centred(mean: Float[Array, "d"], second: Float[Array, "*form"]) -> Estimato
     return EstimatorMoments(mean, max(float(second - mean @ mean), 0.0))
 
 
-def _step_weighted(
-    law: StepLaw, declared: StepRecursion, form: Form
-) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
+@dataclass(frozen=True, eq=False)
+class _SecondMoment:
+    """E[g g^T] while it is being summed: Σ w p p^T + p v^T + v p^T over steps, states and actions."""
+
+    law: StepLaw
+    form: Form
+    sums: Float[Array, "*shape"]
+
+    @classmethod
+    def empty(cls, law: StepLaw, form: Form) -> _SecondMoment:
+        size = law.blocks.size
+        return cls(law, form, np.zeros((size, size) if form == "full" else law.blocks.parameter.shape))
+
+    def add(
+        self, p: Float[Array, "S A k"], weights: Float[Array, "S A"], partner: Float[Array, "S A k"]
+    ) -> None:
+        if self.form == "full":
+            half = p * (weights[:, :, None] / 2.0) + partner
+            product = p.reshape(-1, p.shape[2]).T @ half.reshape(-1, p.shape[2])
+            np.add(self.sums, product + product.T, out=self.sums)
+        else:
+            np.add(self.sums, (p * (weights[:, :, None] * p + 2.0 * partner)).sum(axis=1), out=self.sums)
+
+    def value(self) -> Float[Array, "*form"]:
+        if self.form == "diagonal":
+            return self.law.blocks.scatter(self.sums).sum(axis=0)
+        return self.sums if self.form == "full" else np.asarray(self.sums.sum())
+
+
+def _add_step_weighted(
+    law: StepLaw, declared: StepRecursion, second: _SecondMoment
+) -> tuple[Float[Array, "d"], Float[Array, "T S A"]]:
+    """Add E[g g^T] of a step-weighted estimator; return E[g] and E[Y_t | s,a]."""
     visits = law.visits()
-    blocks = law.blocks
-    total = np.zeros((blocks.size, blocks.size) if form == "full" else blocks.parameter.shape)
-    mean = np.zeros((len(law.chain.start), blocks.size))
+    start = np.where(law.chain.running, law.rollout.start, 0.0)
+    mean = np.zeros(law.blocks.size)
+    returns = np.zeros((law.steps, *law.chain.probabilities.shape))
     for step in backward_sweep(law, declared):
         weights, partner = second_moment_blocks(law, step, visits[step.time])
-        p = step.coefficient * blocks.score
-        if form == "full":
-            half = p * (weights[:, :, None] / 2.0) + partner
-            product = p.reshape(-1, blocks.size).T @ half.reshape(-1, blocks.size)
-            total += product + product.T
-        else:
-            total += (p * (weights[:, :, None] * p + 2.0 * partner)).sum(axis=1)
-        mean = step.mean
-    start = np.where(law.chain.running, law.rollout.start, 0.0)
-    if form == "diagonal":
-        total = blocks.scatter(total).sum(axis=0)
-    return start @ mean, np.asarray(total.sum()) if form == "trace" else total
+        second.add(step.coefficient * law.blocks.score, weights, partner)
+        returns[step.time] = step.return_mean
+        mean = start @ step.mean
+    return mean, returns
+
+
+def _add_total_return(
+    law: StepLaw, declared: TotalRecursion, second: _SecondMoment
+) -> Float[Array, "d"]:
+    """Add E[g g^T] of the total return, as reward-to-go plus the past; return E[g].
+
+    With R = ρ_t + κ^t G_t the estimator is Σ κ^t ψ_t G_t + Σ ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero
+    and uncorrelated terms; its products with the first leave, in every state,
+
+        Σ_a π ψψ^T (E[ρ̃² ;s] + 2 κ^t Q_t E[ρ̃ ;s])  and  κ^t Σ_a π ψ Q_t · E[Ψ_t ρ̃_t + Σ_{k<t} ψ_k ρ̃_k ;s]^T.
+    """
+    # κ is γ or 1, so that κ^t is what a step-weighted estimator calls c_t with or without discount weighting.
+    to_go = StepRecursion(declared.decay, declared.decay != 1.0, np.zeros(len(law.chain.start)))
+    mean, action_value = _add_step_weighted(law, to_go, second)
+    probabilities = law.chain.probabilities
+    for time, past in enumerate(pasts(law, declared)):
+        worth = declared.decay**time * action_value[time]
+        weights = probabilities * (past.square[:, None] + 2.0 * past.mean[:, None] * worth)
+        partner = (probabilities * worth)[:, :, None] * law.blocks.own(past.pull)[:, None, :]
+        second.add(law.blocks.score, weights, partner)
+    return mean

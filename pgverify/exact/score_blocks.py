@@ -54,6 +54,21 @@ class ScoreBlocks:
         """Return Σ_a w(s,a) ψ(s,a) for every state."""
         return self.scatter((weights[:, None, :] @ self.score)[:, 0, :])
 
+    def arrive(self, weights: Float[Array, "S A S"]) -> Float[Array, "S d"]:
+        """Return Σ_{s,a} w(s,a,s') ψ(s,a), for every s'."""
+        states, actions, _ = weights.shape
+        if self.whole:
+            return weights.reshape(-1, states).T @ self.score.reshape(states * actions, self.size)
+        # [s, s', k]: each state s contributes to every s' at its own parameters.
+        parts = weights.transpose(0, 2, 1) @ self.score
+        rows = np.zeros((states, self.size))
+        if np.unique(self.parameter).size == self.parameter.size:  # no parameter is shared: plain assignment
+            rows[:, self.parameter] = parts.transpose(1, 0, 2)
+            return rows
+        for source in range(states):
+            np.add.at(rows, (slice(None), self.parameter[source]), parts[source])
+        return rows
+
     def pick(self, weights: Float[Array, "S A S"], rows: Float[Array, "S d"]) -> Float[Array, "S A k"]:
         """Return Σ_{s'} w(s,a,s') x(s') at the parameters that s touches."""
         states, actions, _ = weights.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +18,11 @@ from pgverify.validation import Array
 NEGLIGIBLE_SURVIVAL = 1e-22
 """A random horizon is followed until the chance of being still under way is below this: moments grow like T^4 at
 most, so what is left out is far below rounding."""
+
+
+SMALLEST_SPARSE = 64 * 64
+LARGEST_DENSITY = 0.1
+"""Measured: below this size, or above this share of non-zero entries, dense products are faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,10 @@ class StepLaw:
     def mean_action(self, table: Float[Array, "S A"]) -> Float[Array, "S"]:
         """Return Σ_a π(a|s) x(s,a)."""
         return (self.chain.probabilities * table).sum(axis=1)
+
+    def coefficient(self, time: int, discount_weighting: bool) -> float:
+        """Return c_t, which is γ^t or 1."""
+        return float(self.rollout.discount**time) if discount_weighting else 1.0
 
     def visits(self) -> Float[Array, "T S"]:
         """Return the probability of being under way in s at time t, for every step followed."""
@@ -120,6 +130,15 @@ def increment(law: StepLaw, critic: Float[Array, "*time S"] | None, time: int) -
     mean = (law.going_on * onward + law.ending * last).sum(axis=2)
     square = (law.going_on * (onward**2 + law.noise) + law.ending * (last**2 + law.noise)).sum(axis=2)
     return Increment(onward, last, mean, square)
+
+
+def compact(matrix: Float[Array, "S S"]) -> Any:
+    """Return the matrix in sparse form where that is faster; only products from the left are ever taken."""
+    if matrix.size < SMALLEST_SPARSE or np.count_nonzero(matrix) > LARGEST_DENSITY * matrix.size:
+        return matrix
+    from scipy.sparse import csr_array  # imported late: it would double the time of `import pgverify`
+
+    return csr_array(matrix)
 
 
 def at_time(table: Float[Array, "*time S"], time: int) -> Float[Array, "S"]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.exact.step_law import Increment, StepLaw, at_time, increment
+from pgverify.exact.step_law import Increment, StepLaw, at_time, compact, increment
 from pgverify.recursion import StepRecursion
 from pgverify.validation import Array
 
@@ -69,37 +69,34 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     memory, previous = _lookahead(law, recursion)
     decay = recursion.decay
     probabilities = law.chain.probabilities
-    onward = law.under_policy(law.going_on)
+    onward = compact(law.under_policy(law.going_on))
     varying = recursion.critic is not None and recursion.critic.ndim == 2
     mean_return = np.zeros((memory, states))
     square_return = np.zeros((memory, memory, states))
     x = np.zeros((states, law.blocks.size))
     z = np.zeros((memory, states, law.blocks.size))
     for time in reversed(range(law.steps)):
-        coefficient = law.rollout.discount**time if recursion.discount_weighting else 1.0
+        coefficient = law.coefficient(time, recursion.discount_weighting)
         baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
         if time >= law.steps - 2 or varying:  # before the last step a critic by state alone adds always the same
             added = increment(law, recursion.critic, time)
             weighted = law.going_on * added.onward
-            weighted_onward = law.under_policy(weighted)
+            weighted_onward = compact(law.under_policy(weighted))
         # Row `memory` of the padded tables is Y^(0) = 0.
         before_mean = _padded(mean_return)[previous]
         before_square = _padded(_padded(square_return).swapaxes(0, 1))[np.ix_(previous, previous)]
-        y1 = added.mean + decay * np.einsum("iaj,mj->mia", law.going_on, before_mean)
-        once = np.einsum("iaj,mj->mia", weighted, before_mean)
+        y1 = added.mean + decay * _ahead(law.going_on, before_mean)
+        once = _ahead(weighted, before_mean)
         y2 = (
             added.square
             + decay * (once[:, None] + once[None, :])
-            + decay**2 * np.einsum("iaj,mnj->mnia", law.going_on, before_square)
+            + decay**2 * _ahead(law.going_on, before_square)
         )
         last = memory - 1
         source = previous[last]
         z_before = z[source] if source < memory else np.zeros_like(x)
-        cross = (
-            law.blocks.pick(weighted, x)
-            + decay * law.blocks.pick(law.going_on, z_before)
-            - baseline[:, None, None] * law.blocks.pick(law.going_on, x)
-        )
+        cross = law.blocks.pick(weighted - baseline[:, None, None] * law.going_on, x)
+        cross += decay * law.blocks.pick(law.going_on, z_before)
         weight = coefficient * probabilities
         new_x = law.blocks.expand(weight * (y1[last] - baseline[:, None])) + onward @ x
         carried = weighted_onward @ x
@@ -143,6 +140,13 @@ def _lookahead(law: StepLaw, recursion: StepRecursion) -> tuple[int, np.ndarray]
         return 1, np.array([0])
     memory = recursion.lookahead
     return memory, np.concatenate([[memory], np.arange(memory - 1)])
+
+
+def _ahead(weights: Float[Array, "S A S"], tables: Float[Array, "*m S"]) -> Float[Array, "*m S A"]:
+    """Return Σ_{s'} w(s,a,s') x(s') for every table x."""
+    states, actions, _ = weights.shape
+    ahead = tables.reshape(-1, states) @ weights.reshape(-1, states).T
+    return ahead.reshape(*tables.shape[:-1], states, actions)
 
 
 def _padded(table: Float[Array, "m *rest"]) -> Float[Array, "m_plus_1 *rest"]:

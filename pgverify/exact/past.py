@@ -1,0 +1,84 @@
+"""What has happened before step t: the forward half of the exact moments.
+
+Carried forward in time, for the event that the episode is under way in state s at time t (written ;s):
+
+    Z_t = Σ_{k<t} c_k κ^{t−k} ψ_k     the eligibility trace,      E[Z_t ;s]
+    ρ_t = Σ_{k<t} κ^k u_k             the rewards already paid,   E[ρ_t ;s], E[ρ_t² ;s]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.exact.step_law import StepLaw, at_time, compact, increment
+from pgverify.recursion import StepRecursion, TotalRecursion
+from pgverify.validation import Array
+
+
+def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array, "S d"]]:
+    """Yield E[Z_t ;s] for t = 0 .. T−1: Z_{t+1} = κ (Z_t + c_t ψ_t)."""
+    back = compact(law.under_policy(law.going_on).T)
+    visits = law.visits()
+    probabilities = law.chain.probabilities
+    trace = np.zeros((len(law.chain.start), law.blocks.size))
+    for time in range(law.steps):
+        yield trace
+        coefficient = law.coefficient(time, recursion.discount_weighting)
+        fresh = law.blocks.arrive(
+            visits[time][:, None, None] * coefficient * probabilities[:, :, None] * law.going_on
+        )
+        trace = recursion.decay * (back @ trace + fresh)
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """The past of the total return at time t, with ρ̃_t = ρ_t − b_t(s_t) and Ψ_t = Σ_{k<t} ψ_k.
+
+    Attributes
+    ----------
+    mean, square : [S]
+        E[ρ̃_t ;s] and E[ρ̃_t² ;s].
+    pull : [S, d]
+        E[Ψ_t ρ̃_t + Σ_{k<t} ψ_k ρ̃_k ;s], what the next score is correlated with.
+    """
+
+    mean: Float[Array, "S"]
+    square: Float[Array, "S"]
+    pull: Float[Array, "S d"]
+
+
+def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
+    """Yield the past of the total return for t = 0 .. T−1."""
+    probabilities = law.chain.probabilities[:, :, None]
+    added = increment(law, None, 0)
+    moved = law.going_on * added.onward
+    squared = law.going_on * (added.onward**2 + law.noise)
+    back, moved_back, squared_back = (
+        compact(law.under_policy(weights).T) for weights in (law.going_on, moved, squared)
+    )
+    states = len(law.chain.start)
+    here = np.where(law.chain.running, law.rollout.start, 0.0)
+    paid, paid_square = np.zeros(states), np.zeros(states)
+    scores = np.zeros((states, law.blocks.size))  # E[Ψ ;s]
+    pulled = np.zeros_like(scores)  # E[Ψ ρ + Σ ψ_k ρ̃_k ;s]
+    for time in range(law.steps):
+        baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
+        mean = paid - baseline * here
+        square = paid_square - 2.0 * baseline * paid + baseline**2 * here
+        yield Past(mean, square, pulled - baseline[:, None] * scores)
+        power = recursion.decay**time
+        # Ψ' ρ' + Σ' = (Ψ + ψ)(ρ + κ^t u) + Σ + ψ ρ̃, with every product taken on the way from s to s'.
+        fresh = probabilities * (
+            (paid + mean)[:, None, None] * law.going_on + power * here[:, None, None] * moved
+        )
+        pulled = back @ pulled + power * (moved_back @ scores) + law.blocks.arrive(fresh)
+        scores = back @ scores + law.blocks.arrive(probabilities * here[:, None, None] * law.going_on)
+        paid_square = (
+            back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
+        )
+        paid = back @ paid + power * (moved_back @ here)
+        here = back @ here

@@ -5,6 +5,7 @@ from pgverify.exact.enumeration import count_trajectories, enumerate_trajectorie
 from pgverify.exact.gradient import expected_return, gradient, probability_gradient
 from pgverify.exact.moments import EstimatorMoments, moments
 from pgverify.exact.occupancy import occupancy
+from pgverify.exact.optimal_baseline import OptimalBaseline, optimal_baseline
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,
@@ -12,9 +13,11 @@ from pgverify.exact.routes import (
     gradient_by_value_derivative,
 )
 from pgverify.exact.values import Values, values
+from pgverify.exact.variance_shares import variance_shares
 
 __all__ = [
     "EstimatorMoments",
+    "OptimalBaseline",
     "Values",
     "count_trajectories",
     "enumerate_trajectories",
@@ -28,7 +31,9 @@ __all__ = [
     "moments",
     "natural_gradient",
     "occupancy",
+    "optimal_baseline",
     "probability_gradient",
     "rollout",
     "values",
+    "variance_shares",
 ]

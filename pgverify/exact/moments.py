@@ -83,13 +83,7 @@ def moments(
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
     declared = declared_recursion(estimator, law.rollout)
-    second = _SecondMoment.empty(law, form)
-    if isinstance(declared, StepRecursion):
-        mean, _ = _add_step_weighted(law, declared, second)
-    else:
-        mean = _add_total_return(law, declared, second)
-    scale = law.rollout.step_scale
-    return _centred(scale * mean, scale**2 * second.value())
+    return _recursion_moments(law, declared, form)
 
 
 def declared_recursion(estimator: object, law: Rollout) -> Recursion:
@@ -100,6 +94,21 @@ def declared_recursion(estimator: object, law: Rollout) -> Recursion:
             "(pgverify.sample, pgverify.stats.Moments) or enumerate (exact.enumerated_moments)"
         )
     return estimator.recursion(law)
+
+
+def recursion_trace(law: StepLaw, declared: Recursion) -> float:
+    """Return tr Cov[g] of a declared recursion."""
+    return _recursion_moments(law, declared, "trace").trace
+
+
+def _recursion_moments(law: StepLaw, declared: Recursion, form: Form) -> EstimatorMoments:
+    second = _SecondMoment.empty(law, form)
+    if isinstance(declared, StepRecursion):
+        mean, _ = _add_step_weighted(law, declared, second)
+    else:
+        mean = _add_total_return(law, declared, second)
+    scale = law.rollout.step_scale
+    return _centred(scale * mean, scale**2 * second.value())
 
 
 def _centred(mean: Float[Array, "d"], second: Float[Array, "*form"]) -> EstimatorMoments:
@@ -155,7 +164,7 @@ def _add_step_weighted(
     for step in backward_sweep(law, declared):
         weights, partner = second_moment_blocks(law, step, visits[step.time])
         second.add(step.coefficient * law.blocks.score, weights, partner)
-        returns[step.time] = step.return_mean
+        returns[step.time] = step.return_mean[-1]
         mean = start @ step.mean
     return mean, returns
 
@@ -163,7 +172,7 @@ def _add_step_weighted(
 def _add_total_return(
     law: StepLaw, declared: TotalRecursion, second: _SecondMoment
 ) -> Float[Array, "d"]:
-    """Add E[g g^T] of the total return, as reward-to-go plus the past; return E[g].
+    """Add E[g g^T] of the total-return estimator, as reward-to-go plus the past; return E[g].
 
     With R = ρ_t + κ^t G_t the estimator is Σ κ^t ψ_t G_t + Σ ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero
     and uncorrelated terms; its products with the first leave, in every state,
@@ -177,6 +186,6 @@ def _add_total_return(
     for time, past in enumerate(pasts(law, declared)):
         worth = declared.decay**time * action_value[time]
         weights = probabilities * (past.square[:, None] + 2.0 * past.mean[:, None] * worth)
-        partner = (probabilities * worth)[:, :, None] * law.blocks.own(past.pull)[:, None, :]
+        partner = (probabilities * worth)[:, :, None] * law.blocks.own(past.product + past.earlier)[:, None, :]
         second.add(law.blocks.score, weights, partner)
     return mean

@@ -15,23 +15,32 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.step_law import StepLaw, at_time, compact, increment
+from pgverify.exact.step_moments import lookahead
 from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
 
-def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array, "S d"]]:
-    """Yield E[Z_t ;s] for t = 0 .. T−1: Z_{t+1} = κ (Z_t + c_t ψ_t)."""
+def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array, "m S d"]]:
+    """Yield E[Z_t ;s] for t = 0 .. T−1: Z_{t+1} = κ (Z_t + c_t ψ_t).
+
+    With a lookahead of n steps there is one trace for every remaining lookahead j: the scores whose Y still has j
+    terms to come. A step moves it to j − 1, and the present score enters at j = n.
+    """
+    memory, previous = lookahead(law, recursion)
     back = compact(law.under_policy(law.going_on).T)
     visits = law.visits()
-    probabilities = law.chain.probabilities
-    trace = np.zeros((len(law.chain.start), law.blocks.size))
+    weights = law.chain.probabilities[:, :, None] * law.going_on
+    trace = np.zeros((memory, len(law.chain.start), law.blocks.size))
     for time in range(law.steps):
         yield trace
         coefficient = law.coefficient(time, recursion.discount_weighting)
-        fresh = law.blocks.arrive(
-            visits[time][:, None, None] * coefficient * probabilities[:, :, None] * law.going_on
-        )
-        trace = recursion.decay * (back @ trace + fresh)
+        fresh = law.blocks.arrive(coefficient * visits[time][:, None, None] * weights)
+        following = np.zeros_like(trace)
+        for j in np.flatnonzero(previous < memory):
+            following[previous[j]] += recursion.decay * (back @ trace[j])
+            if j == memory - 1:
+                following[previous[j]] += recursion.decay * fresh
+        trace = following
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +51,16 @@ class Past:
     ----------
     mean, square : [S]
         E[ρ̃_t ;s] and E[ρ̃_t² ;s].
-    pull : [S, d]
-        E[Ψ_t ρ̃_t + Σ_{k<t} ψ_k ρ̃_k ;s], what the next score is correlated with.
+    product : [S, d]
+        E[Ψ_t ρ̃_t ;s].
+    earlier : [S, d]
+        E[Σ_{k<t} ψ_k ρ̃_k ;s].
     """
 
     mean: Float[Array, "S"]
     square: Float[Array, "S"]
-    pull: Float[Array, "S d"]
+    product: Float[Array, "S d"]
+    earlier: Float[Array, "S d"]
 
 
 def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
@@ -64,18 +76,17 @@ def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
     here = np.where(law.chain.running, law.rollout.start, 0.0)
     paid, paid_square = np.zeros(states), np.zeros(states)
     scores = np.zeros((states, law.blocks.size))  # E[Ψ ;s]
-    pulled = np.zeros_like(scores)  # E[Ψ ρ + Σ ψ_k ρ̃_k ;s]
+    product, earlier = np.zeros_like(scores), np.zeros_like(scores)  # E[Ψ ρ ;s], E[Σ ψ_k ρ̃_k ;s]
     for time in range(law.steps):
         baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
         mean = paid - baseline * here
         square = paid_square - 2.0 * baseline * paid + baseline**2 * here
-        yield Past(mean, square, pulled - baseline[:, None] * scores)
+        yield Past(mean, square, product - baseline[:, None] * scores, earlier)
         power = recursion.decay**time
-        # Ψ' ρ' + Σ' = (Ψ + ψ)(ρ + κ^t u) + Σ + ψ ρ̃, with every product taken on the way from s to s'.
-        fresh = probabilities * (
-            (paid + mean)[:, None, None] * law.going_on + power * here[:, None, None] * moved
-        )
-        pulled = back @ pulled + power * (moved_back @ scores) + law.blocks.arrive(fresh)
+        # Ψ' ρ' = (Ψ + ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
+        fresh = probabilities * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
+        product = back @ product + power * (moved_back @ scores) + law.blocks.arrive(fresh)
+        earlier = back @ earlier + law.blocks.arrive(probabilities * mean[:, None, None] * law.going_on)
         scores = back @ scores + law.blocks.arrive(probabilities * here[:, None, None] * law.going_on)
         paid_square = (
             back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)

@@ -34,16 +34,18 @@ class StepMoments:
         c_t.
     added : Increment
         u_t.
-    return_mean, return_square : [S, A]
-        E[Y_t | s,a] and E[Y_t² | s,a].
+    return_mean : [m, S, A]
+        E[Y^(j)_t | s,a] for every remaining lookahead j; the last is Y_t itself.
+    return_square : [S, A]
+        E[Y_t² | s,a].
     baseline : [S]
         b_t(s).
     state_return : [m, S]
-        E[Y^(j)_t | s] for every remaining lookahead j.
+        E[Y^(j)_t | s].
     following : [S, d]
         x' = E[X_{t+1} | s'].
-    following_return : [S]
-        E[Y_{t+1} | s'] of the Y that Y_t continues with.
+    following_return : [m, S]
+        E[Y_{t+1} | s'] of the Y that Y^(j)_t continues with.
     cross : [S, A, k]
         E[(Y_t − b_t) X_{t+1} | s,a] at the parameters that s touches.
     mean : [S, d]
@@ -53,12 +55,12 @@ class StepMoments:
     time: int
     coefficient: float
     added: Increment
-    return_mean: Float[Array, "S A"]
+    return_mean: Float[Array, "m S A"]
     return_square: Float[Array, "S A"]
     baseline: Float[Array, "S"]
     state_return: Float[Array, "m S"]
     following: Float[Array, "S d"]
-    following_return: Float[Array, "S"]
+    following_return: Float[Array, "m S"]
     cross: Float[Array, "S A k"]
     mean: Float[Array, "S d"]
 
@@ -66,7 +68,7 @@ class StepMoments:
 def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMoments]:
     """Yield the conditional moments for t = T−1 down to 0."""
     states = len(law.chain.start)
-    memory, previous = _lookahead(law, recursion)
+    memory, previous = lookahead(law, recursion)
     decay = recursion.decay
     probabilities = law.chain.probabilities
     onward = compact(law.under_policy(law.going_on))
@@ -111,12 +113,12 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             time=time,
             coefficient=coefficient,
             added=added,
-            return_mean=y1[last],
+            return_mean=y1,
             return_square=y2[last, last],
             baseline=baseline,
             state_return=new_mean,
             following=x,
-            following_return=before_mean[last],
+            following_return=before_mean,
             cross=cross,
             mean=new_x,
         )
@@ -130,11 +132,11 @@ def second_moment_blocks(
     """Return the weights of p p^T and the partners of p in E[g g^T], both with d_t(s) π(a|s) multiplied in."""
     weight = visits[:, None] * law.chain.probabilities
     baseline = step.baseline[:, None]
-    spread = step.return_square - 2.0 * baseline * step.return_mean + baseline**2
+    spread = step.return_square - 2.0 * baseline * step.return_mean[-1] + baseline**2
     return weight * spread, weight[:, :, None] * step.cross
 
 
-def _lookahead(law: StepLaw, recursion: StepRecursion) -> tuple[int, np.ndarray]:
+def lookahead(law: StepLaw, recursion: StepRecursion) -> tuple[int, np.ndarray]:
     """Return how many Y's are carried, and which one each continues with (`memory` itself stands for Y^(0) = 0)."""
     if recursion.lookahead is None or recursion.lookahead >= law.steps:
         return 1, np.array([0])

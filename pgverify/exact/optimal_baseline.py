@@ -1,0 +1,164 @@
+"""The baseline that minimises the variance, exactly, and how close the usual ones come to it.
+
+With φ_{t,s} = c_t ψ_t 1{s_t = s}, E[φ_{t,s} · φ_{t',s'}] = 0 unless (t,s) = (t',s'), so that for any table b
+
+    tr Cov[g_b] = tr Cov[g_0] − 2 Σ b_t(s) N_t(s) + Σ b_t(s)² D_t(s),   N = E[φ_{t,s} · g_0],  D = E|φ_{t,s}|².
+
+Every restricted class of baselines (constant, by state, by coordinate) minimises the same parabola.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from pgverify.exact.moments import declared_recursion, recursion_trace
+from pgverify.exact.past import Past, eligibility, pasts
+from pgverify.exact.rollouts import rollout
+from pgverify.exact.step_law import StepLaw, step_law
+from pgverify.exact.step_moments import backward_sweep
+from pgverify.problem import Problem
+from pgverify.recursion import Recursion, StepRecursion, TotalRecursion
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalBaseline:
+    """The best baselines of several classes, in units of reward, and the trace variance each of them reaches.
+
+    Where a state is never visited, or its score is zero, the baseline has no effect and is reported as 0.
+
+    Attributes
+    ----------
+    values : [T, S]
+        b*_t(s), the minimiser among all functions of time and state; the sum of the three parts below.
+    present, future, past : [T, S]
+        What b* owes to the step's own score, to later scores, and to earlier scores.
+    textbook : [T, S]
+        E[|ψ|² Q]/E[|ψ|²] (Greensmith et al. 2004), the present part alone.
+    by_state : [S]
+        The best function of the state alone.
+    constant : float
+        The best constant.
+    by_coordinate : [T, S, k]
+        The best baseline for every coordinate by itself, at the parameters `coordinate` that each state touches.
+    coordinate : [S, k]
+        Which parameters those are.
+    trace : {name: float}
+        tr Cov for "none", "constant", "by_state", "textbook", "values" and "by_coordinate".
+    """
+
+    values: Float[Array, "T S"]
+    present: Float[Array, "T S"]
+    future: Float[Array, "T S"]
+    past: Float[Array, "T S"]
+    textbook: Float[Array, "T S"]
+    by_state: Float[Array, "S"]
+    constant: float
+    by_coordinate: Float[Array, "T S k"]
+    coordinate: Integer[Array, "S k"]
+    trace: dict[str, float]
+
+
+def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None = None) -> OptimalBaseline:
+    """Return the variance-minimising baselines of an estimator; any baseline it already has is left out.
+
+    b*_t(s) = E[φ_{t,s} · g_0] / E|φ_{t,s}|², with g_0 the estimator without baseline and φ_{t,s} = c_t ψ_t 1{s_t = s}.
+    Exact. Subtracting any of these leaves the expectation unchanged.
+
+    Parameters
+    ----------
+    estimator : an estimator that declares its recursion
+        For `GeneralizedAdvantage` and `NStepAdvantage`, b* is what would have to be subtracted in addition.
+    problem : Problem
+    max_steps : int, optional
+        As for `pgverify.sample`.
+
+    Raises
+    ------
+    InvalidEstimator
+        When the estimator declares no recursion.
+
+    References
+    ----------
+    Greensmith, Bartlett & Baxter, Variance reduction techniques for gradient estimates in reinforcement learning,
+    JMLR 2004, for the present part; the past and future parts are derived in this module.
+    """
+    law = step_law(problem, rollout(problem, max_steps))
+    declared = _without_baseline(declared_recursion(estimator, law.rollout))
+    effect, square = _parabola(law, declared)  # [3, T, S, k] and [T, S, k]
+    none = recursion_trace(law, declared)
+    present, future, past = effect.sum(axis=3)
+    numerator, denominator = present + future + past, square.sum(axis=2)
+    values = _ratio(numerator, denominator)
+    textbook = _ratio(present, denominator)
+    by_state = _ratio(numerator.sum(axis=0), denominator.sum(axis=0))
+    constant = float(_ratio(numerator.sum(), denominator.sum()))
+    by_coordinate = _ratio(effect.sum(axis=0), square)
+    scale = law.rollout.step_scale**2
+
+    def reached(b: np.ndarray, n: np.ndarray, d: np.ndarray) -> float:
+        return none + scale * float((b * (b * d - 2.0 * n)).sum())
+
+    trace = {
+        "none": none,
+        "constant": reached(np.asarray(constant), numerator, denominator),
+        "by_state": reached(by_state, numerator, denominator),
+        "textbook": reached(textbook, numerator, denominator),
+        "values": reached(values, numerator, denominator),
+        "by_coordinate": reached(by_coordinate, effect.sum(axis=0), square),
+    }
+    parts = (_ratio(part, denominator) for part in (present, future, past))
+    return OptimalBaseline(
+        values, *parts, textbook, by_state, constant, by_coordinate, law.blocks.parameter, trace
+    )
+
+
+def _parabola(law: StepLaw, declared: Recursion) -> tuple[Float[Array, "3 T S k"], Float[Array, "T S k"]]:
+    """Return N (present, future, past) and D for every time, state and coordinate that the state touches."""
+    probabilities, score = law.chain.probabilities, law.blocks.score
+    shape = (law.steps, *law.blocks.parameter.shape)
+    effect, square = np.zeros((3, *shape)), np.zeros(shape)
+    if isinstance(declared, TotalRecursion):
+        to_go = StepRecursion(declared.decay, declared.decay != 1.0, declared.baseline)
+        before: list[Past] = list(pasts(law, declared))
+    else:
+        to_go, before = declared, []
+    visits = law.visits()
+    traces = [law_own(law, trace) for trace in eligibility(law, to_go)]
+    for step in backward_sweep(law, to_go):
+        t = step.time
+        # The factor of the baseline: c_t for step-weighted estimators, 1 for the total return.
+        factor = 1.0 if before else step.coefficient
+        weight = factor * probabilities[:, :, None] * score
+        here = visits[t][:, None, None]
+        present = step.coefficient * score * step.return_mean[-1][:, :, None] * here
+        if before:
+            present = present + score * before[t].mean[:, None, None]
+        effect[0, t] = (weight * present).sum(axis=1)
+        effect[1, t] = (weight * here * law.blocks.pick(law.going_on, step.following)).sum(axis=1)
+        for j, trace in enumerate(traces[t]):
+            effect[2, t] += (weight * step.return_mean[j][:, :, None]).sum(axis=1) * trace
+        square[t] = (factor * weight * score * here).sum(axis=1)
+    return effect, square
+
+
+def law_own(law: StepLaw, trace: Float[Array, "m S d"]) -> Float[Array, "m S k"]:
+    """Return traces at the parameters that each state touches."""
+    return np.stack([law.blocks.own(rows) for rows in trace])
+
+
+def _without_baseline(declared: Recursion) -> Recursion:
+    none = np.zeros(declared.baseline.shape[-1])
+    if isinstance(declared, TotalRecursion):
+        return TotalRecursion(declared.decay, none)
+    return StepRecursion(
+        declared.decay, declared.discount_weighting, none, declared.critic, declared.lookahead
+    )
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    usable = denominator > 0
+    return np.where(usable, numerator / np.where(usable, denominator, 1.0), 0.0)

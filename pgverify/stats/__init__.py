@@ -1,0 +1,30 @@
+"""Statistics on arrays: moments, confidence regions, tests with their power. Knows no MDP."""
+
+from pgverify.stats.bias_test import BiasResult, BiasTest
+from pgverify.stats.binomial import clopper_pearson
+from pgverify.stats.calibration import Calibration, quantile_pairs
+from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest
+from pgverify.stats.hotelling_test import HotellingResult, HotellingTest
+from pgverify.stats.mean_region import MeanEllipsoid, MeanRegion
+from pgverify.stats.moments import Moments
+from pgverify.stats.variance_ratio import VarianceRatio, VarianceRatioResult
+from pgverify.stats.variance_region import TraceInterval, VarianceRegion
+
+__all__ = [
+    "BiasResult",
+    "BiasTest",
+    "Calibration",
+    "CoordinateResult",
+    "CoordinateTest",
+    "HotellingResult",
+    "HotellingTest",
+    "MeanEllipsoid",
+    "MeanRegion",
+    "Moments",
+    "TraceInterval",
+    "VarianceRatio",
+    "VarianceRatioResult",
+    "VarianceRegion",
+    "clopper_pearson",
+    "quantile_pairs",
+]

@@ -1,0 +1,39 @@
+# The few commands people type. Every target sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SEED ?= 0
+
+.PHONY: study test test-all check format benchmark clean
+
+study: $(READY)  ## run every shipped study and write reports/
+	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
+
+test: $(READY)  ## the default test suite
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+test-all: $(READY)  ## everything, the slow tests included
+	$(BIN)/pytest -n auto --dist worksteal
+
+check: $(READY)  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	for study in studies/*/study.py; do $(BIN)/mypy --no-error-summary $$study || exit 1; done
+
+format: $(READY)  ## rewrite the files in the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: $(READY)  ## ratios and memory, measured side by side
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The constraints pin every version used in development, so that a new release of a library cannot break main.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,gymnasium,dev]'
+	touch $(READY)

@@ -7,7 +7,7 @@ expectation unchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidEstimator
+from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, real_array, require_number
@@ -46,6 +47,20 @@ def table_of(baseline: Baseline, rollout: Rollout) -> Float[Array, "*time S"]:
             "Constant, StateValue or TimeStateValue; otherwise sample, or enumerate batches"
         )
     return baseline.table(rollout)
+
+
+def with_baseline(
+    base: StepRecursion | TotalRecursion, baseline: Baseline, rollout: Rollout
+) -> Recursion:
+    """Return the declaration of an estimator together with its baseline."""
+    if not isinstance(baseline, AverageReturn):
+        return replace(base, baseline=table_of(baseline, rollout))
+    if base.decay != rollout.discount:
+        raise InvalidEstimator(
+            f"baseline {baseline!r} is a mean of returns with γ = {rollout.discount:g}, but the estimator's own return "
+            f"has γ = {base.decay:g}: no closed form is known; enumerate (exact.enumerated_moments) or sample"
+        )
+    return BatchRecursion(base, baseline.leave_one_out)
 
 
 @dataclass(frozen=True)
@@ -88,21 +103,36 @@ class Constant:
 
 @dataclass(frozen=True)
 class AverageReturn:
-    """b = (1/n) Σ_i R_i, the mean return of the batch itself.
+    """b = (1/n) Σ_j R_j, the mean return of the batch itself, or b_i = Σ_{j≠i} R_j/(n−1), that of the others.
 
-    It includes the trajectory it is subtracted from, so the estimate is *not* unbiased: with the total return its
-    expectation is (n−1)/n times ∇J. The leave-one-out form has no such factor.
+    The mean of the whole batch includes the trajectory it is subtracted from, so the estimate is *not* unbiased: with
+    the total return its expectation is (n−1)/n times ∇J. Leaving the own return out (RLOO) removes the factor, and
+    needs n ≥ 2.
+
+    Parameters
+    ----------
+    leave_one_out : bool
+        Whether the own return is left out of the mean.
 
     References
     ----------
     Williams, 1992 (reinforcement comparison); Kool, van Hoof & Welling, Buy 4 REINFORCE samples, get a baseline for
-    free!, 2019, for the factor.
+    free!, 2019.
     """
 
+    leave_one_out: bool = False
+
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
-        """Return the batch's mean return where the episode goes on [n, T+1]."""
+        """Return the mean return where the episode goes on [n, T+1]."""
         returns = batch.relative_rewards @ batch.discount_powers
-        return np.where(batch.ongoing, returns.mean() if len(batch) else 0.0, 0.0)
+        count = len(batch)
+        if self.leave_one_out:
+            if count < 2:
+                raise InvalidEstimator(f"batch has {count} trajectory, must have at least 2 to leave one out")
+            means = (returns.sum() - returns) / (count - 1)
+        else:
+            means = np.full(count, returns.mean() if count else 0.0)
+        return np.where(batch.ongoing, means[:, None], 0.0)
 
 
 @dataclass(frozen=True, eq=False)

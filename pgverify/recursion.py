@@ -17,14 +17,14 @@ from pgverify.validation import Array
 
 @dataclass(frozen=True, eq=False)
 class StepRecursion:
-    """g = Σ_t c_t ψ_t (Y_t − b_t(s_t)), with Y_t = u_t + κ Y_{t+1} and Y_T = 0.
+    """g = Σ_t c_t ψ_t (Y_t − b_t(s_t)), with c_t = ω^t, Y_t = u_t + κ Y_{t+1} and Y_T = 0.
 
     Attributes
     ----------
     decay : float
         κ.
-    discount_weighting : bool
-        Whether c_t is γ^t (else 1).
+    weighting : float
+        ω: γ where step t carries the factor γ^t, else 1.
     baseline : [S] or [time, S]
         b_t(s).
     critic : [S] or [time, S], optional
@@ -35,7 +35,7 @@ class StepRecursion:
     """
 
     decay: float
-    discount_weighting: bool
+    weighting: float
     baseline: Float[Array, "*time S"]
     critic: Float[Array, "*times S"] | None = None
     lookahead: int | None = None
@@ -43,7 +43,7 @@ class StepRecursion:
 
 @dataclass(frozen=True, eq=False)
 class TotalRecursion:
-    """g = Σ_t ψ_t (R − b_t(s_t)), with R = Σ_t κ^t r_t the return of the whole trajectory.
+    """g = Σ_t c_t ψ_t (R − b_t(s_t)), with c_t = ω^t and R = Σ_t κ^t r_t the return of the whole trajectory.
 
     Attributes
     ----------
@@ -51,13 +51,32 @@ class TotalRecursion:
         κ.
     baseline : [S] or [time, S]
         b_t(s).
+    weighting : float
+        ω, 1 for the usual estimator.
     """
 
     decay: float
     baseline: Float[Array, "*time S"]
+    weighting: float = 1.0
 
 
-Recursion: TypeAlias = StepRecursion | TotalRecursion
+@dataclass(frozen=True, eq=False)
+class BatchRecursion:
+    """An estimator that subtracts the mean return of its batch: contribution i is Y_i − Φ_i b_i, Φ = Σ_t c_t ψ_t.
+
+    Attributes
+    ----------
+    base : StepRecursion or TotalRecursion
+        Y: the estimator without its baseline.
+    leave_one_out : bool
+        Whether b_i is the mean return of the *other* trajectories (else of all).
+    """
+
+    base: StepRecursion | TotalRecursion
+    leave_one_out: bool
+
+
+Recursion: TypeAlias = StepRecursion | TotalRecursion | BatchRecursion
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from pgverify.estimators.generalized_advantage import GeneralizedAdvantage
 from pgverify.estimators.n_step_advantage import NStepAdvantage
 from pgverify.estimators.protocol import Estimator, StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
+from pgverify.estimators.standardized import StandardizedAdvantage, StandardizedReturn
 from pgverify.estimators.total_return import TotalReturn
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "GeneralizedAdvantage",
     "NStepAdvantage",
     "RewardToGo",
+    "StandardizedAdvantage",
+    "StandardizedReturn",
     "StepWeighted",
     "TotalReturn",
 ]

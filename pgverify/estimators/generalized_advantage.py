@@ -64,7 +64,7 @@ class GeneralizedAdvantage:
         """Return u = δ, κ = γλ, c = γ^t or 1, no baseline."""
         return StepRecursion(
             rollout.discount * self.trace_decay,
-            self.discount_weighting,
+            rollout.discount if self.discount_weighting else 1.0,
             baseline=np.zeros(len(rollout.start)),
             critic=table_of(self.critic, rollout),
         )

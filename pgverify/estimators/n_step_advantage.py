@@ -71,7 +71,7 @@ class NStepAdvantage:
         """Return u = δ, κ = γ, n terms: the critic's values telescope between the first and the last."""
         return StepRecursion(
             rollout.discount,
-            self.discount_weighting,
+            rollout.discount if self.discount_weighting else 1.0,
             baseline=np.zeros(len(rollout.start)),
             critic=table_of(self.critic, rollout),
             lookahead=self.steps,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline, table_of
+from pgverify.baselines import Baseline, NoBaseline, with_baseline
 from pgverify.estimators.discounted_sum import discounted_sum
-from pgverify.recursion import StepRecursion
+from pgverify.recursion import Recursion, StepRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -47,9 +47,11 @@ class RewardToGo:
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * (to_go - self.baseline.evaluate(batch)[:, :-1])
 
-    def recursion(self, rollout: Rollout) -> StepRecursion:
+    def recursion(self, rollout: Rollout) -> Recursion:
         """Return u = r, κ = γ, c = γ^t or 1."""
-        return StepRecursion(rollout.discount, self.discount_weighting, table_of(self.baseline, rollout))
+        weighting = rollout.discount if self.discount_weighting else 1.0
+        base = StepRecursion(rollout.discount, weighting, np.zeros(len(rollout.start)))
+        return with_baseline(base, self.baseline, rollout)
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline, table_of
-from pgverify.recursion import TotalRecursion
+from pgverify.baselines import Baseline, NoBaseline, with_baseline
+from pgverify.recursion import Recursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -45,10 +45,11 @@ class TotalReturn:
         returns = batch.relative_rewards @ powers
         return batch.step_scale * (returns[:, None] - self.baseline.evaluate(batch)[:, :-1])
 
-    def recursion(self, rollout: Rollout) -> TotalRecursion:
+    def recursion(self, rollout: Rollout) -> Recursion:
         """Return κ = γ or 1."""
         decay = rollout.discount if self.discount_weighting else 1.0
-        return TotalRecursion(decay, table_of(self.baseline, rollout))
+        base = TotalRecursion(decay, np.zeros(len(rollout.start)))
+        return with_baseline(base, self.baseline, rollout)
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""

@@ -1,6 +1,8 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
+from pgverify.exact.batch_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
+from pgverify.exact.enumerated_moments import enumerated_moments
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.gradient import expected_return, gradient, probability_gradient
 from pgverify.exact.moments import EstimatorMoments, moments
@@ -19,8 +21,10 @@ __all__ = [
     "EstimatorMoments",
     "OptimalBaseline",
     "Values",
+    "batch_moments",
     "count_trajectories",
     "enumerate_trajectories",
+    "enumerated_moments",
     "expected_return",
     "fisher",
     "gradient",

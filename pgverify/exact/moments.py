@@ -10,12 +10,12 @@ from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.curvature import require_matrix_fits
-from pgverify.exact.past import pasts
+from pgverify.exact.past import pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, second_moment_blocks
 from pgverify.problem import Problem
-from pgverify.recursion import DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
+from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
 
@@ -82,8 +82,18 @@ def moments(
     if form == "full":
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
-    declared = declared_recursion(estimator, law.rollout)
-    return _recursion_moments(law, declared, form)
+    return recursion_moments(law, row_recursion(estimator, law.rollout), form)
+
+
+def row_recursion(estimator: object, law: Rollout) -> StepRecursion | TotalRecursion:
+    """Return the recursion of an estimator whose rows are independent, refusing one that couples a batch."""
+    declared = declared_recursion(estimator, law)
+    if isinstance(declared, BatchRecursion):
+        raise InvalidEstimator(
+            f"estimator is {estimator!r}, whose contributions depend on each other, must be a function of one "
+            "trajectory here; use exact.batch_moments(estimator, problem, batch_size)"
+        )
+    return declared
 
 
 def declared_recursion(estimator: object, law: Rollout) -> Recursion:
@@ -96,22 +106,27 @@ def declared_recursion(estimator: object, law: Rollout) -> Recursion:
     return estimator.recursion(law)
 
 
-def recursion_trace(law: StepLaw, declared: Recursion) -> float:
-    """Return tr Cov[g] of a declared recursion."""
-    return _recursion_moments(law, declared, "trace").trace
+def recursion_moments(law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form) -> EstimatorMoments:
+    """Return the moments of a declared recursion."""
+    mean, second = recursion_sums(law, declared, form)
+    scale = law.rollout.step_scale
+    return centred(scale * mean, np.asarray(scale**2 * second))
 
 
-def _recursion_moments(law: StepLaw, declared: Recursion, form: Form) -> EstimatorMoments:
-    second = _SecondMoment.empty(law, form)
+def recursion_sums(
+    law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form
+) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
+    """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
+    second = SecondMoment.empty(law, form)
     if isinstance(declared, StepRecursion):
         mean, _ = _add_step_weighted(law, declared, second)
     else:
         mean = _add_total_return(law, declared, second)
-    scale = law.rollout.step_scale
-    return _centred(scale * mean, scale**2 * second.value())
+    return mean, second.value()
 
 
-def _centred(mean: Float[Array, "d"], second: Float[Array, "*form"]) -> EstimatorMoments:
+def centred(mean: Float[Array, "d"], second: Float[Array, "*form"]) -> EstimatorMoments:
+    """Return the moments whose first two are given: Cov = E[g g^T] − E[g] E[g]^T."""
     # A variance of exactly 0 may come out as a rounding error below it.
     if second.ndim == 2:
         covariance = second - np.outer(mean, mean)
@@ -125,7 +140,7 @@ def _centred(mean: Float[Array, "d"], second: Float[Array, "*form"]) -> Estimato
 
 
 @dataclass(frozen=True, eq=False)
-class _SecondMoment:
+class SecondMoment:
     """E[g g^T] while it is being summed: Σ w p p^T + p v^T + v p^T over steps, states and actions."""
 
     law: StepLaw
@@ -133,13 +148,15 @@ class _SecondMoment:
     sums: Float[Array, "*shape"]
 
     @classmethod
-    def empty(cls, law: StepLaw, form: Form) -> _SecondMoment:
+    def empty(cls, law: StepLaw, form: Form) -> SecondMoment:
+        """Return a sum of nothing yet."""
         size = law.blocks.size
         return cls(law, form, np.zeros((size, size) if form == "full" else law.blocks.parameter.shape))
 
     def add(
         self, p: Float[Array, "S A k"], weights: Float[Array, "S A"], partner: Float[Array, "S A k"]
     ) -> None:
+        """Add Σ_{s,a} w p p^T + p v^T + v p^T."""
         if self.form == "full":
             half = p * (weights[:, :, None] / 2.0) + partner
             product = p.reshape(-1, p.shape[2]).T @ half.reshape(-1, p.shape[2])
@@ -148,13 +165,14 @@ class _SecondMoment:
             np.add(self.sums, (p * (weights[:, :, None] * p + 2.0 * partner)).sum(axis=1), out=self.sums)
 
     def value(self) -> Float[Array, "*form"]:
+        """Return what has been summed, as [d, d], [d] or []."""
         if self.form == "diagonal":
             return self.law.blocks.scatter(self.sums).sum(axis=0)
         return self.sums if self.form == "full" else np.asarray(self.sums.sum())
 
 
 def _add_step_weighted(
-    law: StepLaw, declared: StepRecursion, second: _SecondMoment
+    law: StepLaw, declared: StepRecursion, second: SecondMoment
 ) -> tuple[Float[Array, "d"], Float[Array, "T S A"]]:
     """Add E[g g^T] of a step-weighted estimator; return E[g] and E[Y_t | s,a]."""
     visits = law.visits()
@@ -170,22 +188,20 @@ def _add_step_weighted(
 
 
 def _add_total_return(
-    law: StepLaw, declared: TotalRecursion, second: _SecondMoment
+    law: StepLaw, declared: TotalRecursion, second: SecondMoment
 ) -> Float[Array, "d"]:
     """Add E[g g^T] of the total-return estimator, as reward-to-go plus the past; return E[g].
 
-    With R = ρ_t + κ^t G_t the estimator is Σ κ^t ψ_t G_t + Σ ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero
+    With R = ρ_t + κ^t G_t the estimator is Σ c_t κ^t ψ_t G_t + Σ c_t ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero
     and uncorrelated terms; its products with the first leave, in every state,
 
-        Σ_a π ψψ^T (E[ρ̃² ;s] + 2 κ^t Q_t E[ρ̃ ;s])  and  κ^t Σ_a π ψ Q_t · E[Ψ_t ρ̃_t + Σ_{k<t} ψ_k ρ̃_k ;s]^T.
+        Σ_a π pp^T (E[ρ̃² ;s] + 2 κ^t Q_t E[ρ̃ ;s])  and  κ^t Σ_a π p Q_t · E[Φ_t ρ̃_t + Σ_{k<t} c_k ψ_k ρ̃_k ;s]^T.
     """
-    # κ is γ or 1, so that κ^t is what a step-weighted estimator calls c_t with or without discount weighting.
-    to_go = StepRecursion(declared.decay, declared.decay != 1.0, np.zeros(len(law.chain.start)))
-    mean, action_value = _add_step_weighted(law, to_go, second)
+    mean, action_value = _add_step_weighted(law, to_go_part(declared), second)
     probabilities = law.chain.probabilities
     for time, past in enumerate(pasts(law, declared)):
-        worth = declared.decay**time * action_value[time]
+        worth = past.power * action_value[time]
         weights = probabilities * (past.square[:, None] + 2.0 * past.mean[:, None] * worth)
         partner = (probabilities * worth)[:, :, None] * law.blocks.own(past.product + past.earlier)[:, None, :]
-        second.add(law.blocks.score, weights, partner)
+        second.add(past.coefficient * law.blocks.score, weights, partner)
     return mean

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pgverify.exact.moments import declared_recursion, recursion_trace
-from pgverify.exact.past import Past, eligibility, pasts
+from pgverify.exact.moments import declared_recursion, recursion_moments
+from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep
 from pgverify.problem import Problem
-from pgverify.recursion import Recursion, StepRecursion, TotalRecursion
+from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
 
@@ -89,13 +89,13 @@ def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None 
     law = step_law(problem, rollout(problem, max_steps))
     declared = _without_baseline(declared_recursion(estimator, law.rollout))
     effect, square = _parabola(law, declared)  # [3, T, S, k] and [T, S, k]
-    none = recursion_trace(law, declared)
+    none = recursion_moments(law, declared, "trace").trace
     present, future, past = effect.sum(axis=3)
     numerator, denominator = present + future + past, square.sum(axis=2)
     values = _ratio(numerator, denominator)
     textbook = _ratio(present, denominator)
     by_state = _ratio(numerator.sum(axis=0), denominator.sum(axis=0))
-    constant = float(_ratio(numerator.sum(), denominator.sum()))
+    constant = float(_ratio(np.asarray(numerator.sum()), np.asarray(denominator.sum())))
     by_coordinate = _ratio(effect.sum(axis=0), square)
     scale = law.rollout.step_scale**2
 
@@ -116,13 +116,13 @@ def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None 
     )
 
 
-def _parabola(law: StepLaw, declared: Recursion) -> tuple[Float[Array, "3 T S k"], Float[Array, "T S k"]]:
+def _parabola(law: StepLaw, declared: StepRecursion | TotalRecursion) -> tuple[Float[Array, "3 T S k"], Float[Array, "T S k"]]:
     """Return N (present, future, past) and D for every time, state and coordinate that the state touches."""
     probabilities, score = law.chain.probabilities, law.blocks.score
     shape = (law.steps, *law.blocks.parameter.shape)
     effect, square = np.zeros((3, *shape)), np.zeros(shape)
     if isinstance(declared, TotalRecursion):
-        to_go = StepRecursion(declared.decay, declared.decay != 1.0, declared.baseline)
+        to_go = to_go_part(declared)
         before: list[Past] = list(pasts(law, declared))
     else:
         to_go, before = declared, []
@@ -130,13 +130,13 @@ def _parabola(law: StepLaw, declared: Recursion) -> tuple[Float[Array, "3 T S k"
     traces = [law_own(law, trace) for trace in eligibility(law, to_go)]
     for step in backward_sweep(law, to_go):
         t = step.time
-        # The factor of the baseline: c_t for step-weighted estimators, 1 for the total return.
-        factor = 1.0 if before else step.coefficient
+        # The factor of the baseline is c_t; of the total return, to_go carries c_t κ^t.
+        factor = before[t].coefficient if before else step.coefficient
         weight = factor * probabilities[:, :, None] * score
         here = visits[t][:, None, None]
         present = step.coefficient * score * step.return_mean[-1][:, :, None] * here
         if before:
-            present = present + score * before[t].mean[:, None, None]
+            present = present + before[t].coefficient * score * before[t].mean[:, None, None]
         effect[0, t] = (weight * present).sum(axis=1)
         effect[1, t] = (weight * here * law.blocks.pick(law.going_on, step.following)).sum(axis=1)
         for j, trace in enumerate(traces[t]):
@@ -150,12 +150,14 @@ def law_own(law: StepLaw, trace: Float[Array, "m S d"]) -> Float[Array, "m S k"]
     return np.stack([law.blocks.own(rows) for rows in trace])
 
 
-def _without_baseline(declared: Recursion) -> Recursion:
+def _without_baseline(declared: Recursion) -> StepRecursion | TotalRecursion:
+    if isinstance(declared, BatchRecursion):
+        return declared.base
     none = np.zeros(declared.baseline.shape[-1])
     if isinstance(declared, TotalRecursion):
-        return TotalRecursion(declared.decay, none)
+        return TotalRecursion(declared.decay, none, declared.weighting)
     return StepRecursion(
-        declared.decay, declared.discount_weighting, none, declared.critic, declared.lookahead
+        declared.decay, declared.weighting, none, declared.critic, declared.lookahead
     )
 
 

@@ -33,8 +33,7 @@ def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array,
     trace = np.zeros((memory, len(law.chain.start), law.blocks.size))
     for time in range(law.steps):
         yield trace
-        coefficient = law.coefficient(time, recursion.discount_weighting)
-        fresh = law.blocks.arrive(coefficient * visits[time][:, None, None] * weights)
+        fresh = law.blocks.arrive(recursion.weighting**time * visits[time][:, None, None] * weights)
         following = np.zeros_like(trace)
         for j in np.flatnonzero(previous < memory):
             following[previous[j]] += recursion.decay * (back @ trace[j])
@@ -45,22 +44,29 @@ def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array,
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """The past of the total return at time t, with ρ̃_t = ρ_t − b_t(s_t) and Ψ_t = Σ_{k<t} ψ_k.
+    """The past of the total return at time t, with ρ̃_t = ρ_t − b_t(s_t) and Φ_t = Σ_{k<t} c_k ψ_k.
 
     Attributes
     ----------
+    coefficient, power : float
+        c_t and κ^t.
     mean, square : [S]
         E[ρ̃_t ;s] and E[ρ̃_t² ;s].
     product : [S, d]
-        E[Ψ_t ρ̃_t ;s].
+        E[Φ_t ρ̃_t ;s].
     earlier : [S, d]
-        E[Σ_{k<t} ψ_k ρ̃_k ;s].
+        E[Σ_{k<t} c_k ψ_k ρ̃_k ;s].
+    score : [S, d]
+        E[Φ_t ;s].
     """
 
+    coefficient: float
+    power: float
     mean: Float[Array, "S"]
     square: Float[Array, "S"]
     product: Float[Array, "S d"]
     earlier: Float[Array, "S d"]
+    score: Float[Array, "S d"]
 
 
 def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
@@ -75,21 +81,31 @@ def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
     states = len(law.chain.start)
     here = np.where(law.chain.running, law.rollout.start, 0.0)
     paid, paid_square = np.zeros(states), np.zeros(states)
-    scores = np.zeros((states, law.blocks.size))  # E[Ψ ;s]
-    product, earlier = np.zeros_like(scores), np.zeros_like(scores)  # E[Ψ ρ ;s], E[Σ ψ_k ρ̃_k ;s]
+    scores = np.zeros((states, law.blocks.size))
+    product, earlier = np.zeros_like(scores), np.zeros_like(scores)  # E[Φ ρ ;s], E[Σ c_k ψ_k ρ̃_k ;s]
     for time in range(law.steps):
         baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
         mean = paid - baseline * here
         square = paid_square - 2.0 * baseline * paid + baseline**2 * here
-        yield Past(mean, square, product - baseline[:, None] * scores, earlier)
-        power = recursion.decay**time
-        # Ψ' ρ' = (Ψ + ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
-        fresh = probabilities * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
+        coefficient, power = float(recursion.weighting**time), float(recursion.decay**time)
+        yield Past(
+            coefficient, power, mean, square, product - baseline[:, None] * scores, earlier, scores
+        )
+        drawn = coefficient * probabilities
+        # Φ' ρ' = (Φ + c ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
+        fresh = drawn * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
         product = back @ product + power * (moved_back @ scores) + law.blocks.arrive(fresh)
-        earlier = back @ earlier + law.blocks.arrive(probabilities * mean[:, None, None] * law.going_on)
-        scores = back @ scores + law.blocks.arrive(probabilities * here[:, None, None] * law.going_on)
+        earlier = back @ earlier + law.blocks.arrive(drawn * mean[:, None, None] * law.going_on)
+        scores = back @ scores + law.blocks.arrive(drawn * here[:, None, None] * law.going_on)
         paid_square = (
             back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
         )
         paid = back @ paid + power * (moved_back @ here)
         here = back @ here
+
+
+def to_go_part(recursion: TotalRecursion) -> StepRecursion:
+    """Return Σ_t c_t κ^t ψ_t G_t, what remains of the total return without its past."""
+    return StepRecursion(
+        recursion.decay, recursion.weighting * recursion.decay, np.zeros(recursion.baseline.shape[-1])
+    )

@@ -64,10 +64,6 @@ class StepLaw:
         """Return Σ_a π(a|s) x(s,a)."""
         return (self.chain.probabilities * table).sum(axis=1)
 
-    def coefficient(self, time: int, discount_weighting: bool) -> float:
-        """Return c_t, which is γ^t or 1."""
-        return float(self.rollout.discount**time) if discount_weighting else 1.0
-
     def visits(self) -> Float[Array, "T S"]:
         """Return the probability of being under way in s at time t, for every step followed."""
         onward = self.under_policy(self.going_on)

@@ -78,7 +78,7 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     x = np.zeros((states, law.blocks.size))
     z = np.zeros((memory, states, law.blocks.size))
     for time in reversed(range(law.steps)):
-        coefficient = law.coefficient(time, recursion.discount_weighting)
+        coefficient = float(recursion.weighting**time)
         baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
         if time >= law.steps - 2 or varying:  # before the last step a critic by state alone adds always the same
             added = increment(law, recursion.critic, time)

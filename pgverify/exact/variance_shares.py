@@ -21,8 +21,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.curvature import require_matrix_fits
-from pgverify.exact.moments import declared_recursion
-from pgverify.exact.past import Past, eligibility, pasts
+from pgverify.exact.moments import row_recursion
+from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead
@@ -73,13 +73,13 @@ def variance_shares(
     if covariance:
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=True)
-    declared = declared_recursion(estimator, law.rollout)
+    declared = row_recursion(estimator, law.rollout)
     past: Iterator[Past | None]
     if isinstance(declared, StepRecursion):
         recursion = declared
         past = iter([None] * law.steps)
     else:
-        recursion = StepRecursion(declared.decay, declared.decay != 1.0, np.zeros(len(law.chain.start)))
+        recursion = to_go_part(declared)
         past = iter(pasts(law, declared))
     scale = law.rollout.step_scale**2
     rows = []
@@ -90,7 +90,7 @@ def variance_shares(
     return pd.DataFrame(rows)
 
 
-def _pair(a: Float[Array, "*n d"], b: Float[Array, "*n d"], full: bool) -> Float[Array, "..."]:
+def _pair(a: Float[Array, "*#n d"], b: Float[Array, "*#n d"], full: bool) -> Float[Array, "..."]:
     """Return the symmetrised outer product (a b^T + b a^T)/2, or its trace a·b."""
     if not full:
         return np.asarray((a * b).sum(axis=-1))
@@ -124,7 +124,7 @@ def _shares(
         traced = probabilities[:, :, None] * trace[:, :, None, :]
         squares = weight * second[:, :, :, None]
         for j in range(memory):
-            cross = _pair(p[None], trace[j][None, :, None, :], full)[0] * weight
+            cross = _pair(p, trace[j][:, None, :], full) * weight
             squares[-1, j] += cross
             squares[j, -1] += cross
         own = (here[:, None] * probabilities).reshape(weight.shape)
@@ -165,12 +165,13 @@ def _action_share(
     share = share + np.tensordot(weight, _pair(change, change, full), 2)
     if before is not None:
         # Z_t = κ^t Ψ_t: the trace of the total return, times what has been paid.
-        traced = step.coefficient * before.product
-        along = np.einsum("sa,sa,sad->sd", probabilities, gain[-1], score)
+        traced = before.power * before.product
+        p = before.coefficient * score
+        along = np.einsum("sa,sa,sad->sd", probabilities, gain[-1], p)
         share = share + 2.0 * _pair(traced, along, full).sum(axis=0)
         paid, paid_square = (probabilities * x[:, None] for x in (before.mean, before.square))
-        share = share + 2.0 * np.tensordot(paid, _pair(score, change, full), 2)
-        share = share + np.tensordot(paid_square, _pair(score, score, full), 2)
+        share = share + 2.0 * np.tensordot(paid, _pair(p, change, full), 2)
+        share = share + np.tensordot(paid_square, _pair(p, p, full), 2)
     return np.asarray(share)
 
 

@@ -1,0 +1,93 @@
+"""Returns or advantages divided by their standard deviation: common practice, and biased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidEstimator
+from pgverify.estimators.protocol import StepWeighted
+from pgverify.estimators.reward_to_go import RewardToGo
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array, require_number
+
+
+@dataclass(frozen=True)
+class StandardizedReturn:
+    """g_i = Σ_t ψ_t (R_i − R̄)/(σ_R + ε), with R̄ and σ_R the mean and standard deviation over the batch.
+
+    The advantage of group-relative policy optimisation, with every trajectory of the batch in one group. Expectation:
+    *not* ∇J; the direction is reweighted by how variable the group's returns happen to be. No closed form is known:
+    `exact.enumerated_moments` lists the batches.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε ≥ 0, in units of reward.
+
+    References
+    ----------
+    Shao et al., DeepSeekMath, 2024 (GRPO); Liu et al., Understanding R1-Zero-like training, 2025, for the bias.
+    """
+
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        require_number("epsilon", self.epsilon, 0.0, np.inf, InvalidEstimator)
+
+    def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
+        """Return the group advantage on every step [n, T]."""
+        returns = batch.relative_rewards @ batch.discount_powers
+        advantage = _standardize(returns, self.epsilon)
+        return batch.step_scale * np.where(batch.mask, advantage[:, None], 0.0)
+
+    def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
+        """Return one contribution a trajectory [n, d]."""
+        return batch.score_weighted(self.weights(batch))
+
+
+@dataclass(frozen=True)
+class StandardizedAdvantage:
+    """g_i = Σ_t ψ_t (w_t − w̄)/(σ_w + ε), the step weights of another estimator standardised over the batch's steps.
+
+    What actor-critic codes do to the advantages of a batch or a minibatch. Expectation: *not* ∇J; the bias falls as
+    the batch grows, and what remains is a positive multiple of the base estimator's expectation.
+
+    Parameters
+    ----------
+    base : StepWeighted
+        Whose weights are standardised.
+    epsilon : float
+        ε ≥ 0, in units of the weights.
+
+    References
+    ----------
+    Schulman et al., Proximal policy optimization, 2017, as commonly implemented.
+    """
+
+    base: StepWeighted = field(default_factory=RewardToGo)
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        require_number("epsilon", self.epsilon, 0.0, np.inf, InvalidEstimator)
+
+    def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
+        """Return the standardised weights [n, T], 0 on padding."""
+        weights, mask = self.base.weights(batch), batch.mask
+        standardized = np.zeros_like(weights)
+        if mask.any():
+            standardized[mask] = _standardize(weights[mask], self.epsilon)
+        return standardized
+
+    def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
+        """Return one contribution a trajectory [n, d]."""
+        return batch.score_weighted(self.weights(batch))
+
+
+def _standardize(values: Float[Array, "n"], epsilon: float) -> Float[Array, "n"]:
+    centred = values - values.mean()
+    spread = np.sqrt((centred**2).mean())
+    # Where nothing varies every centred value is 0 and stays so, also with ε = 0.
+    return centred / (spread + epsilon) if spread + epsilon > 0 else centred

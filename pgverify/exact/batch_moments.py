@@ -1,0 +1,201 @@
+"""Exact moments of estimators that couple the trajectories of a batch through their mean return.
+
+The estimate is the mean over i of Y_i − Φ_i b_i, with Φ = Σ_t c_t ψ_t and b_i the mean return of all trajectories, or of
+the others. Because E[Φ] = 0, only a few joint moments of (Y, Φ, R) of a *single* trajectory remain; with m = E R,
+v = E R², y = E Y, h = E[ΦR], F = E[YYᵀ], A = E[ΦΦᵀR²], B = E[ΦΦᵀR], C = E[ΦΦᵀ], D₁ = E[YΦᵀ], D₂ = E[YΦᵀR] (the last two
+symmetrised):
+
+others  E = y
+        Cov = (F − yyᵀ)/n − 2 m D₁/n + [C (v + (n−2) m²) + hhᵀ]/(n(n−1))
+all     E = y − h/n
+        E[ĝĝᵀ] = (F + (n−1) yyᵀ)/n − 2 [D₂ + (n−1)(m D₁ + sym(y hᵀ))]/n²
+                 + [A + (n−1)(v C + (n−2) m² C + 2 m B + 2 hhᵀ)]/n³
+
+With Y = ΨR the first is the closed form of leave-one-out in the notes on mathematics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidSampling
+from pgverify.exact.curvature import require_matrix_fits
+from pgverify.exact.moments import (
+    EstimatorMoments,
+    Form,
+    SecondMoment,
+    centred,
+    declared_recursion,
+    recursion_moments,
+    recursion_sums,
+)
+from pgverify.exact.past import Past, eligibility, pasts
+from pgverify.exact.rollouts import rollout
+from pgverify.exact.step_law import StepLaw, compact, increment, step_law
+from pgverify.exact.step_moments import backward_sweep
+from pgverify.problem import Problem
+from pgverify.recursion import BatchRecursion, StepRecursion, TotalRecursion
+from pgverify.validation import Array, require_integer
+
+
+def batch_moments(
+    estimator: object,
+    problem: Problem,
+    batch_size: int,
+    form: Form = "full",
+    max_steps: int | None = None,
+) -> EstimatorMoments:
+    """Return the exact mean and covariance of the *estimate* from a batch of n trajectories.
+
+    For independent contributions that is E[g] and Cov[g]/n. For a baseline that is the mean return of the batch, own
+    return included or left out, the closed forms of this module; exact for every n.
+
+    Parameters
+    ----------
+    estimator : an estimator that declares its recursion
+    problem : Problem
+    batch_size : int
+        n ≥ 1, and ≥ 2 to leave one out.
+    form : "full", "diagonal" or "trace"
+    max_steps : int, optional
+        As for `pgverify.sample`.
+
+    Raises
+    ------
+    InvalidEstimator
+        When the estimator declares no recursion; `exact.enumerated_moments` takes any function.
+    InvalidSampling
+        When the batch is too small.
+
+    References
+    ----------
+    Kool, van Hoof & Welling, Buy 4 REINFORCE samples, get a baseline for free!, 2019, for the estimator.
+    """
+    if form == "full":
+        require_matrix_fits(problem)
+    law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
+    declared = declared_recursion(estimator, law.rollout)
+    leaves_out = isinstance(declared, BatchRecursion) and declared.leave_one_out
+    n = require_integer("batch_size", batch_size, 2 if leaves_out else 1, InvalidSampling)
+    if not isinstance(declared, BatchRecursion):
+        single = recursion_moments(law, declared, form)
+        covariance = None if single.covariance is None else single.covariance / n
+        variance = None if single.variance is None else single.variance / n
+        return EstimatorMoments(single.mean, single.trace / n, variance, covariance)
+    joint = _joint_moments(law, declared.base, form)
+    scale = law.rollout.step_scale
+    mean, second = (_others if declared.leave_one_out else _all)(joint, n, form)
+    return centred(scale * mean, np.asarray(scale**2 * second))
+
+
+@dataclass(frozen=True, eq=False)
+class _Joint:
+    """The joint moments of (Y, Φ, R) named in this module; matrices in the form asked for."""
+
+    m: float
+    v: float
+    y: Float[Array, "d"]
+    h: Float[Array, "d"]
+    F: Float[Array, "*form"]
+    A: Float[Array, "*form"]
+    B: Float[Array, "*form"]
+    C: Float[Array, "*form"]
+    D1: Float[Array, "*form"]
+    D2: Float[Array, "*form"]
+
+
+def _others(j: _Joint, n: int, form: Form) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
+    y, h = _outer(j.y, j.y, form), _outer(j.h, j.h, form)
+    covariance = (j.F - y) / n - 2.0 * j.m * j.D1 / n
+    covariance = covariance + (j.C * (j.v + (n - 2) * j.m**2) + h) / (n * (n - 1))
+    return j.y, np.asarray(covariance + y)
+
+
+def _all(j: _Joint, n: int, form: Form) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
+    y, h, mixed = (_outer(a, b, form) for a, b in ((j.y, j.y), (j.h, j.h), (j.y, j.h)))
+    second = (j.F + (n - 1) * y) / n
+    second = second - 2.0 * (j.D2 + (n - 1) * (j.m * j.D1 + mixed)) / n**2
+    others = j.v * j.C + (n - 2) * j.m**2 * j.C + 2.0 * j.m * j.B + 2.0 * h
+    return j.y - j.h / n, np.asarray(second + (j.A + (n - 1) * others) / n**3)
+
+
+def _outer(a: Float[Array, "d"], b: Float[Array, "d"], form: Form) -> Float[Array, "*form"]:
+    if form == "full":
+        return (np.outer(a, b) + np.outer(b, a)) / 2.0
+    return a * b if form == "diagonal" else np.asarray(a @ b)
+
+
+def _joint_moments(law: StepLaw, base: StepRecursion | TotalRecursion, form: Form) -> _Joint:
+    none = np.zeros(len(law.chain.start))
+    decay = base.decay
+    times_return = TotalRecursion(decay, none, base.weighting)  # Φ R
+    h, A = recursion_sums(law, times_return, form)
+    y, F = (h, A) if isinstance(base, TotalRecursion) else recursion_sums(law, base, form)
+    # The sums below need G_t itself, with c_t = ω^t.
+    to_go = StepRecursion(decay, base.weighting, none)
+    before = list(pasts(law, times_return))
+    traces = [trace[0] for trace in eligibility(law, to_go)]
+    shared = _step_sums(law, to_go, before)
+    visits = law.visits()
+    probabilities = law.chain.probabilities
+    names = ("B", "C", "D1", "D2")
+    sums = {name: SecondMoment.empty(law, form) for name in names}
+    m = v = 0.0
+    for step in backward_sweep(law, to_go):
+        t = step.time
+        past, here = before[t], visits[t][:, None]
+        mean, square = step.return_mean[-1], step.return_square
+        p = step.coefficient * law.blocks.score
+        score, trace = law.blocks.own(past.score), law.blocks.own(traces[t])
+        product, unfinished = law.blocks.own(past.product), law.blocks.own(shared[t])
+        paid = past.mean[:, None]
+        nothing = np.zeros_like(p)
+        sums["C"].add(p, probabilities * here, nothing)
+        drawn, valued = probabilities * past.power * mean, probabilities * mean / 2.0
+        sums["B"].add(p, probabilities * paid + drawn * here, _times(drawn, score))
+        # D₁, D₂ pair c_t ψ_t G_t with the earlier scores (Φ), and earlier returns with the present score (Z).
+        sums["D1"].add(p, probabilities * mean * here, _times(valued, score + trace))
+        sums["D2"].add(
+            p,
+            probabilities * (paid * mean + past.power * square * here),
+            _times(valued, product + unfinished)
+            + _times(probabilities * past.power * square / 2.0, score + trace),
+        )
+        if t == 0:
+            start = np.where(law.chain.running, law.rollout.start, 0.0)
+            m = float(start @ law.mean_action(mean))
+            v = float(start @ law.mean_action(square))
+    B, C, D1, D2 = (sums[name].value() for name in names)
+    if isinstance(base, TotalRecursion):
+        D1, D2 = B, A
+    return _Joint(m, v, y, h, F, A, B, C, D1, D2)
+
+
+def _times(weights: Float[Array, "S A"], rows: Float[Array, "S k"]) -> Float[Array, "S A k"]:
+    return weights[:, :, None] * rows[:, None, :]
+
+
+def _step_sums(law: StepLaw, to_go: StepRecursion, before: list[Past]) -> list[Float[Array, "S d"]]:
+    """Return E[Z_t ρ_t + κ^t H_t ;s] for every t, with H_t = Σ_{k<t} c_k ψ_k Σ_{k≤j<t} κ^{j−k} r_j.
+
+    Carried forward with the eligibility trace Z: Z'ρ' = κ (Z + c ψ)(ρ + κ^t u) and H' = H + (Z + c ψ) u.
+    """
+    moved = law.going_on * increment(law, None, 0).onward
+    back, moved_back = (compact(law.under_policy(weights).T) for weights in (law.going_on, moved))
+    visits = law.visits()
+    probabilities = law.chain.probabilities[:, :, None]
+    product = np.zeros((len(law.chain.start), law.blocks.size))
+    unfinished = np.zeros_like(product)
+    sums = []
+    for t, trace in enumerate(eligibility(law, to_go)):
+        past = before[t]
+        sums.append(product + past.power * unfinished)
+        drawn = to_go.weighting**t * probabilities
+        added = moved_back @ trace[0] + law.blocks.arrive(drawn * visits[t][:, None, None] * moved)
+        kept = back @ product + law.blocks.arrive(drawn * past.mean[:, None, None] * law.going_on)
+        product = to_go.decay * (kept + past.power * added)
+        unfinished = back @ unfinished + added
+    return sums

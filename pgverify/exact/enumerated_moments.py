@@ -1,0 +1,76 @@
+"""The exact moments of *any* function of a batch, by listing every batch: slow, but it assumes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidEstimator, InvalidSampling, TooLarge
+from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
+from pgverify.exact.moments import EstimatorMoments
+from pgverify.problem import Problem
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array, refuse_non_finite, require_integer
+
+DEFAULT_BATCHES = 20_000
+"""Batches: each is one call of the function, a few seconds in all."""
+
+
+def enumerated_moments(
+    estimator: Callable[[Trajectories], Float[Array, "*n d"]],
+    problem: Problem,
+    batch_size: int = 1,
+    limit: int = DEFAULT_BATCHES,
+) -> EstimatorMoments:
+    """Return the exact mean and covariance of the estimate from a batch of n, by calling it on every batch there is.
+
+    E[ĝ] = Σ_{τ_1..τ_n} P(τ_1)…P(τ_n) ĝ(τ_1, …, τ_n). Exact for every deterministic function, however it couples the
+    trajectories: normalised advantages, group standard deviations. With reward noise only the means of the rewards are
+    listed, see `enumerate_trajectories`.
+
+    Parameters
+    ----------
+    estimator : batch -> [n, d] or [d]
+        Rows are averaged.
+    problem : Problem
+        With a finite horizon and few trajectories N.
+    batch_size : int
+        n ≥ 1.
+    limit : int
+        Largest number of batches N^n.
+
+    Raises
+    ------
+    TooLarge
+        Naming the count, before anything is called.
+    InvalidEstimator
+        When the estimate is not finite or not [d].
+    """
+    n = require_integer("batch_size", batch_size, 1, InvalidSampling)
+    count = count_trajectories(problem)
+    if count**n > limit:
+        raise TooLarge(
+            f"problem has {count:,} trajectories, that is {count**n:,} batches of {n}, at most limit={limit:,} are "
+            "listed; shorten the horizon, take a smaller batch, raise the limit, or sample"
+        )
+    batch, probability = enumerate_trajectories(problem, max(count, 1))
+    size = problem.policy.parameters.size
+    mean, second = np.zeros(size), np.zeros((size, size))
+    for rows in product(range(count), repeat=n):
+        estimate = np.asarray(estimator(batch.select(list(rows))), dtype=np.float64)
+        estimate = estimate.mean(axis=0) if estimate.ndim == 2 else estimate
+        if estimate.shape != (size,):
+            raise InvalidEstimator(
+                f"estimator returned an estimate of shape {estimate.shape} for trajectories {rows}, must be [d] = "
+                f"{(size,)} or [n, d]"
+            )
+        refuse_non_finite(f"estimate for trajectories {rows}", estimate, InvalidEstimator)
+        weight = probability[list(rows)].prod()
+        mean += weight * estimate
+        second += weight * np.outer(estimate, estimate)
+    covariance = second - np.outer(mean, mean)
+    variance = np.maximum(np.diag(covariance), 0.0)
+    return EstimatorMoments(mean, float(variance.sum()), variance, covariance)

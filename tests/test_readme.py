@@ -1,0 +1,37 @@
+"""The README's Python blocks run, in order, as a newcomer would type them."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_python_blocks_run_in_order(capsys):
+    blocks = python_blocks(README.read_text())
+    assert len(blocks) >= 3
+    namespace: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert "exact" in printed
+    assert "best possible" in printed
+
+
+def test_block_finder_finds_a_failing_block():
+    # Negative control: a block that is wrong is found and is run.
+    (block,) = python_blocks("text\n```python\nassert 1 + 1 == 3\n```\n")
+    try:
+        exec(block, {})
+    except AssertionError:
+        return
+    raise AssertionError("the block did not run")
+
+
+def test_commands_named_in_the_readme_exist():
+    makefile = (README.parent / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README.read_text(), flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target

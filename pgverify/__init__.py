@@ -9,6 +9,7 @@
 
 from pgverify import baselines, errors, estimators, exact, mdps, stats
 from pgverify.mdp import TabularMDP
+from pgverify.planning import Plan, plan
 from pgverify.policies import LinearSoftmaxPolicy, Policy, SoftmaxPolicy
 from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
 from pgverify.sampling import sample, sample_chunks
@@ -21,6 +22,7 @@ __all__ = [
     "Discounted",
     "FiniteHorizon",
     "LinearSoftmaxPolicy",
+    "Plan",
     "Policy",
     "Problem",
     "SoftmaxPolicy",
@@ -32,6 +34,7 @@ __all__ = [
     "estimators",
     "exact",
     "mdps",
+    "plan",
     "sample",
     "sample_chunks",
     "stats",

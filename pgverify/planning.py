@@ -1,0 +1,169 @@
+"""How many trajectories are needed: from exact moments, before a single one is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidSampling
+from pgverify.exact.gradient import gradient
+from pgverify.exact.moments import moments, recursion_moments, row_recursion
+from pgverify.exact.rollouts import rollout
+from pgverify.exact.score_blocks import ScoreBlocks
+from pgverify.exact.step_law import StepLaw, step_law
+from pgverify.problem import Problem
+from pgverify.validation import Array, require_integer, require_number
+
+LARGEST_FULL = 400
+"""Largest d for which the whole covariance is computed, to know how many directions share the noise."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a batch of a given size will be worth, by exact moments and the normal approximation of a mean.
+
+    Attributes
+    ----------
+    trajectories : int or None
+        N such that |ĝ − ∇J| ≤ `relative_error`·|∇J| with probability `confidence`; None where no N suffices.
+    note : str
+        Why no N suffices, or how the quantile was found.
+    relative_error, confidence : float
+        What was asked for.
+    gradient_norm : float
+        |∇J|.
+    bias_norm : float
+        |E ĝ − ∇J|; does not fall with N.
+    trace : float
+        tr Cov[g] of one trajectory's contribution.
+    parallel : float
+        Variance of one contribution along ∇J; the rest of the trace is perpendicular.
+    steps_per_trajectory : float
+        Expected number of environment steps.
+    """
+
+    trajectories: int | None
+    note: str
+    relative_error: float
+    confidence: float
+    gradient_norm: float
+    bias_norm: float
+    trace: float
+    parallel: float
+    steps_per_trajectory: float
+
+    @property
+    def signal_to_noise(self) -> float:
+        """Return |∇J|² / tr Cov[g], for one trajectory."""
+        return self.gradient_norm**2 / self.trace if self.trace > 0 else np.inf
+
+    @property
+    def efficiency(self) -> float:
+        """Return the signal-to-noise ratio per environment step, |∇J|² / (tr Cov[g] · E[steps])."""
+        steps = self.steps_per_trajectory
+        return self.signal_to_noise / steps if steps > 0 else np.inf
+
+    @property
+    def environment_steps(self) -> float | None:
+        """Return the expected number of environment steps of the whole plan."""
+        return None if self.trajectories is None else self.trajectories * self.steps_per_trajectory
+
+    def mean_squared_error(self, batch_size: int) -> float:
+        """Return E|ĝ − ∇J|² = |bias|² + tr Cov[g]/N, exactly."""
+        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        return self.bias_norm**2 + self.trace / batch_size
+
+    def cosine(self, batch_size: int) -> float:
+        """Return the cosine with ∇J to be expected of an unbiased estimate, 1/√(1 + tr Σ_⊥/(N |∇J|²)).
+
+        Only the noise perpendicular to ∇J turns the estimate; the trace of all of it would understate the cosine.
+        Accurate when the noise along ∇J is small beside |∇J|.
+        """
+        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        if self.gradient_norm == 0.0:
+            return 0.0
+        perpendicular = max(self.trace - self.parallel, 0.0)
+        return float(1.0 / np.sqrt(1.0 + perpendicular / (batch_size * self.gradient_norm**2)))
+
+
+def plan(
+    estimator: object,
+    problem: Problem,
+    relative_error: float = 0.05,
+    confidence: float = 0.95,
+    max_steps: int | None = None,
+) -> Plan:
+    """Return how many trajectories an estimator needs for a stated accuracy, from its exact moments.
+
+    N is the smallest number with P(|ĝ − ∇J| ≤ ε |∇J|) ≥ confidence, where ĝ is taken as normal about E ĝ and |noise|²
+    as a multiple of χ²_ν with ν = (tr Σ)²/tr Σ² (Satterthwaite); above d = 400 ν = 1, which asks for more than is
+    needed. A bias is taken off the margin.
+
+    Parameters
+    ----------
+    estimator : an estimator that declares its recursion
+    problem : Problem
+    relative_error : float
+        ε in (0, ∞).
+    confidence : float
+        In (0, 1).
+    max_steps : int, optional
+        As for `pgverify.sample`.
+
+    Raises
+    ------
+    InvalidEstimator
+        When the estimator declares no recursion.
+    InvalidSampling
+        When the accuracy asked for is out of range.
+    """
+    epsilon = require_number("relative_error", relative_error, 1e-12, np.inf, InvalidSampling, "above 0")
+    level = require_number("confidence", confidence, 1e-12, 1 - 1e-12, InvalidSampling, "in (0, 1)")
+    size = problem.policy.parameters.size
+    exact = moments(estimator, problem, "full" if size <= LARGEST_FULL else "trace", max_steps)
+    truth = np.asarray(gradient(problem))
+    norm = float(np.linalg.norm(truth))
+    bias = float(np.linalg.norm(exact.mean - truth))
+    if bias <= 1e-10 * (norm + np.sqrt(exact.trace)):  # rounding is not a bias
+        bias = 0.0
+    law = step_law(problem, rollout(problem, max_steps))
+    directional = _along(estimator, law, truth / norm) if norm > 0 else 0.0
+    count, note = _needed(exact.covariance, exact.trace, epsilon * norm - bias, level, norm, bias)
+    steps = float(law.visits().sum())
+    return Plan(count, note, epsilon, level, norm, bias, exact.trace, directional, steps)
+
+
+def _along(estimator: object, law: StepLaw, direction: Float[Array, "d"]) -> float:
+    """Return the variance of one contribution along a unit vector: the moments of the projected score."""
+    own = direction[law.blocks.parameter]
+    projected = ScoreBlocks(
+        1, np.zeros((len(own), 1), dtype=np.int64), np.einsum("sak,sk->sa", law.blocks.score, own)[:, :, None]
+    )
+    narrow = replace(law, blocks=projected)
+    return recursion_moments(narrow, row_recursion(estimator, law.rollout), "trace").trace
+
+
+def _needed(
+    covariance: Float[Array, "d d"] | None,
+    trace: float,
+    margin: float,
+    confidence: float,
+    norm: float,
+    bias: float,
+) -> tuple[int | None, str]:
+    from scipy.special import chdtri  # imported late: only planning needs it
+
+    if norm == 0.0:
+        return None, "∇J is zero: no relative error can be reached"
+    if margin <= 0.0:
+        return None, f"the bias, {bias / norm:.3g} of |∇J|, is no smaller than the error asked for"
+    if trace == 0.0:
+        return 1, "the estimator does not vary"
+    freedom, note = 1.0, "χ² with one degree of freedom, which asks for more than is needed"
+    if covariance is not None:
+        freedom = max(trace**2 / float((covariance**2).sum()), 1.0)
+        note = f"χ² with {freedom:.3g} degrees of freedom (Satterthwaite)"
+    quantile = float(chdtri(freedom, 1.0 - confidence)) / freedom
+    return max(1, int(np.ceil(trace * quantile / margin**2))), note

@@ -1,10 +1,10 @@
 """pgverify: gradcheck for policy gradients.
 
-    import pgverify as pgv
+import pgverify as pgv
 
-    problem = pgv.Problem(mdp, policy, objective)     # defines J(θ)
-    pgv.exact.gradient(problem)                       # ∇J(θ), computed
-    pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
+problem = pgv.Problem(mdp, policy, objective)     # defines J(θ)
+pgv.exact.gradient(problem)                       # ∇J(θ), computed
+pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
 """
 
 from pgverify import baselines, errors, estimators, exact, mdps, stats

@@ -49,9 +49,7 @@ def table_of(baseline: Baseline, rollout: Rollout) -> Float[Array, "*time S"]:
     return baseline.table(rollout)
 
 
-def with_baseline(
-    base: StepRecursion | TotalRecursion, baseline: Baseline, rollout: Rollout
-) -> Recursion:
+def with_baseline(base: StepRecursion | TotalRecursion, baseline: Baseline, rollout: Rollout) -> Recursion:
     """Return the declaration of an estimator together with its baseline."""
     if not isinstance(baseline, AverageReturn):
         return replace(base, baseline=table_of(baseline, rollout))
@@ -89,7 +87,12 @@ class Constant:
 
     def __post_init__(self) -> None:
         require_number(
-            "value", self.value, -np.finfo(float).max, np.finfo(float).max, InvalidEstimator, "a finite number"
+            "value",
+            self.value,
+            -np.finfo(float).max,
+            np.finfo(float).max,
+            InvalidEstimator,
+            "a finite number",
         )
 
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
@@ -153,9 +156,7 @@ class StateValue:
         if self.values is not None:
             array = real_array("values", self.values, InvalidEstimator)
             if array.ndim != 1:
-                raise InvalidEstimator(
-                    f"values has shape {array.shape}, must be [S]; use TimeStateValue for [T, S]"
-                )
+                raise InvalidEstimator(f"values has shape {array.shape}, must be [S]; use TimeStateValue for [T, S]")
             object.__setattr__(self, "values", array)
 
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:

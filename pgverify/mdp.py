@@ -64,9 +64,7 @@ class TabularMDP:
     ) -> None:
         transition_ = real_array("transition", transition, InvalidMDP)
         if transition_.ndim != 3 or transition_.shape[0] != transition_.shape[2] or 0 in transition_.shape:
-            raise InvalidMDP(
-                f"transition has shape {transition_.shape}, must be [S, A, S] with S and A at least 1"
-            )
+            raise InvalidMDP(f"transition has shape {transition_.shape}, must be [S, A, S] with S and A at least 1")
         states, actions, _ = transition_.shape
         start_ = real_array("start", start, InvalidMDP)
         require_shape("start", start_, (states,), "[S]", InvalidMDP)
@@ -135,9 +133,7 @@ def _terminal(terminal: ArrayLike | None, states: int) -> Bool[Array, "S"]:
     return array
 
 
-def _refuse_leaks(
-    transition: Float[Array, "S A S"], reward: Float[Array, "S A S"], terminal: Bool[Array, "S"]
-) -> None:
+def _refuse_leaks(transition: Float[Array, "S A S"], reward: Float[Array, "S A S"], terminal: Bool[Array, "S"]) -> None:
     for state in np.flatnonzero(terminal):
         stays = transition[state, :, state]
         if (stays != 1.0).any():

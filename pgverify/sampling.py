@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from pgverify.errors import InvalidSampling
 from pgverify.exact.rollouts import rollout
@@ -73,7 +73,7 @@ def sample_chunks(
         expected_steps = law.horizon or int(np.ceil(12.0 / max(1.0 - law.survival, 1e-9)))
         chunk_size = max(1, CHUNK_CELLS // max(expected_steps, problem.policy.parameters.size))
     require_integer("chunk_size", chunk_size, 1, InvalidSampling)
-    tables = _tables(problem)
+    tables = _tables(problem, law)
     for first in range(0, num_trajectories, chunk_size):
         rows = min(chunk_size, num_trajectories - first)
         yield _draw(problem, law, tables, seed, first, rows)
@@ -81,20 +81,26 @@ def sample_chunks(
 
 @dataclass(frozen=True, eq=False)
 class _Tables:
-    """Cumulative probabilities, with successors of probability zero left out."""
+    """Cumulative probabilities, with successors of probability zero left out, and the random numbers a step takes."""
 
+    channels: int
+    noisy: bool
     action: Float[Array, "S A"]
     successor: Integer[Array, "S A K"]
     cumulative: Float[Array, "S A K"]
 
 
-def _tables(problem: Problem) -> _Tables:
+def _tables(problem: Problem, law: Rollout) -> _Tables:
     transition = problem.mdp.transition
     most = int((transition > 0).sum(axis=2).max())
     # A stable sort by "impossible" puts the possible successors first, in their own order.
     successor = np.argsort(transition <= 0, axis=2, kind="stable")[:, :, :most]
     probability = np.take_along_axis(transition, successor, axis=2)
-    return _Tables(_cumulative(problem.policy.probabilities()), successor, _cumulative(probability))
+    noisy = bool(problem.mdp.reward_noise.any())
+    # Uniform numbers a step: the action, the next state, survival where it is in doubt, noise where there is any.
+    channels = 2 + int(law.survival < 1.0) + int(noisy)
+    action = _cumulative(problem.policy.probabilities())
+    return _Tables(channels, noisy, action, successor, _cumulative(probability))
 
 
 def _cumulative(probabilities: Float[Array, "*rows K"]) -> Float[Array, "*rows K"]:
@@ -115,75 +121,92 @@ def _uniforms(seed: int, stream: int, first: int, rows: int, columns: int) -> Fl
 
     The generator counts blocks of four numbers, so any row can be jumped to: this is what makes chunks irrelevant.
     """
-    key = np.random.SeedSequence([seed, stream]).generate_state(2, np.uint64)
+    # As a spawn key the stream cannot be taken for a digit of a seed above 2^32, as it can be in a list of both.
+    key = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64)
     generator = np.random.Philox(key=key)
     generator.advance(first * (columns // 4))
     return np.random.Generator(generator).random((rows, columns))
 
 
-def _draw(
-    problem: Problem, law: Rollout, tables: _Tables, seed: int, first: int, rows: int
-) -> Trajectories:
+def _draw(problem: Problem, law: Rollout, tables: _Tables, seed: int, first: int, rows: int) -> Trajectories:
+    """Return trajectories first..first+rows."""
     mdp = problem.mdp
-    noisy = bool(mdp.reward_noise.any())
-    channels = 2 + int(law.survival < 1.0) + int(noisy)
-    start = _uniforms(seed, 0, first, rows, 4)[:, 0]
-    begin = _cumulative(law.start)
-    state = np.searchsorted(begin, start, side="right").astype(np.int64)
-    states, actions, rewards = [state], [], []
+    begin = _uniforms(seed, 0, first, rows, 4)[:, 0]
+    state = np.searchsorted(_cumulative(law.start), begin, side="right").astype(np.int64)
     lengths = np.zeros(rows, dtype=np.int64)
     alive = ~mdp.terminal[state]
-    step = 0
-    while law.horizon is None or step < law.horizon:
-        if not alive.any() and (law.horizon is None):
-            break
-        if step % WINDOW == 0:
-            uniforms = _uniforms(seed, 1 + step // WINDOW, first, rows, WINDOW * channels)
-            uniforms = uniforms.reshape(rows, WINDOW, channels)
+    steps: list[_Step] = []
+    states = [state]
+    while len(steps) < law.horizon if law.horizon is not None else alive.any():
         here = np.flatnonzero(alive)
-        numbers = uniforms[here, step % WINDOW]
-        source = state[here]
-        action = _choose(tables.action[source], numbers[:, 0])
-        branch = _choose(tables.cumulative[source, action], numbers[:, 1])
-        target = tables.successor[source, action, branch]
-        paid = mdp.reward[source, action, target]
-        if noisy:
-            paid = paid + mdp.reward_noise[source, action, target] * _normal(numbers[:, -1])
-        state = state.copy()
-        state[here] = target
-        for column, value, dtype in ((actions, action, np.int64), (rewards, paid, np.float64)):
-            full = np.zeros(rows, dtype=dtype)
-            full[here] = value
-            column.append(full)
-        states.append(state)
+        if len(steps) % WINDOW == 0:
+            window = _uniforms(seed, 1 + len(steps) // WINDOW, first, rows, WINDOW * tables.channels)
+            window = window.reshape(rows, WINDOW, tables.channels)
+        step, goes_on = _step(problem, law, tables, state, here, window[here, len(steps) % WINDOW])
         lengths[here] += 1
-        goes_on = ~mdp.terminal[target]
-        if law.survival < 1.0:
-            goes_on &= numbers[:, 2] < law.survival
-        alive = alive.copy()
         alive[here] = goes_on
-        step += 1
+        steps.append(step)
+        state = step.following
+        states.append(state)
     terminated = ~alive | law.horizon_terminates
-    batch_states = np.stack(states, axis=1)
-    lookup = law.values if law.values.ndim == 1 else law.values[np.arange(step + 1)]
-    values = lookup[batch_states] if law.values.ndim == 1 else lookup[np.arange(step + 1), batch_states]
-    over = np.arange(step + 1) >= np.where(terminated, lengths, step + 1)[:, None]
+    visited = np.stack(states, axis=1)
+    times = np.arange(len(steps) + 1)
+    values = law.values[visited] if law.values.ndim == 1 else law.values[times, visited]
+    ended = terminated[:, None] & (times >= lengths[:, None])
     return Trajectories(
         problem=problem,
-        states=batch_states,
-        actions=np.stack(actions, axis=1) if actions else np.zeros((rows, 0), dtype=np.int64),
-        rewards=np.stack(rewards, axis=1) if rewards else np.zeros((rows, 0)),
+        states=visited,
+        actions=_columns([step.action for step in steps], rows, np.int64),
+        rewards=_columns([step.reward for step in steps], rows, np.float64),
         lengths=lengths,
         terminated=terminated,
-        values=np.where(over, 0.0, values),
+        values=np.where(ended, 0.0, values),
         discount=law.discount,
         step_scale=law.step_scale,
         gain=law.gain,
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """One step of every trajectory of a chunk; those that have ended stay, with action and reward 0."""
+
+    action: Integer[Array, "n"]
+    reward: Float[Array, "n"]
+    following: Integer[Array, "n"]
+
+
+def _step(
+    problem: Problem,
+    law: Rollout,
+    tables: _Tables,
+    state: Integer[Array, "n"],
+    here: Integer[Array, "m"],
+    uniforms: Float[Array, "m channels"],
+) -> tuple[_Step, Bool[Array, "m"]]:
+    """Advance the trajectories `here`; return the step of all, and which of those go on."""
+    mdp = problem.mdp
+    source = state[here]
+    chosen = _choose(tables.action[source], uniforms[:, 0])
+    branch = _choose(tables.cumulative[source, chosen], uniforms[:, 1])
+    target = tables.successor[source, chosen, branch]
+    paid = mdp.reward[source, chosen, target]
+    if tables.noisy:
+        paid = paid + mdp.reward_noise[source, chosen, target] * _normal(uniforms[:, -1])
+    action, reward, following = np.zeros(len(state), dtype=np.int64), np.zeros(len(state)), state.copy()
+    action[here], reward[here], following[here] = chosen, paid, target
+    goes_on = ~mdp.terminal[target]
+    if law.survival < 1.0:
+        goes_on &= uniforms[:, 2] < law.survival
+    return _Step(action, reward, following), goes_on
+
+
+def _columns(columns: list[np.ndarray], rows: int, dtype: type[np.generic]) -> np.ndarray:
+    return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), dtype=dtype)
+
+
 def _normal(uniform: Float[Array, "n"]) -> Float[Array, "n"]:
-    # Imported late: scipy.special is needed only where rewards are noisy. The offset keeps 0 out of the domain.
+    # Imported late: scipy.special is needed only where rewards are noisy. A uniform number may be 0, never 1.
     from scipy.special import ndtri
 
-    return np.asarray(ndtri(uniform + 2.0**-54))
+    return np.asarray(ndtri(np.maximum(uniform, 2.0**-54)))

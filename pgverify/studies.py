@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pgverify.errors import InvalidFile, unknown_name
+from pgverify.errors import InvalidFile, InvalidInput, unknown_name
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -130,7 +130,14 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
             raise InvalidFile(f"{path} is not a Python file, must be a study.py that defines STUDY")
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as reason:
+            del sys.modules[module_name]  # half a module would be taken for a whole one next time
+            if isinstance(reason, InvalidInput):
+                raise
+            what = " ".join(str(reason).split())
+            raise InvalidFile(f"{path} cannot be loaded: {type(reason).__name__}: {what}") from reason
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise InvalidFile(f"{path} defines STUDY as {type(study).__name__}, must be a pgverify.studies.Study")
@@ -141,7 +148,7 @@ def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:
     """Return the cells of a study, each with a seed of its own that depends on the study's name and its index."""
     from numpy.random import SeedSequence
 
-    label = int.from_bytes(study.name.encode(), "little") % 2**63
+    label = int.from_bytes(study.name.encode(), "little")  # all of the name: studies may share a prefix
     grid = study.cells(quick)
     return [
         Cell(index, dict(parameters), int(SeedSequence([seed, label, index]).generate_state(1)[0]))

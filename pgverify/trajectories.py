@@ -118,7 +118,7 @@ class Trajectories:
         chosen: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **chosen)
 
-    def score_weighted(self, weights: Inexact[Array, "n T"]) -> Inexact[Array, "n d"]:
+    def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
         """Return Σ_t w_t ∇ log π(a_t|s_t) for every trajectory; padded steps do not count.
 
         Parameters
@@ -139,7 +139,7 @@ class Trajectories:
         size = mdp.num_states * mdp.num_actions
         # One histogram over (trajectory, state, action): visits to the same pair add up.
         flat = (np.arange(count)[:, None] * size + cells).ravel()
-        visited = np.bincount(flat, weights=kept.ravel(), minlength=count * size)
+        visited = np.bincount(flat, weights=kept.ravel(), minlength=count * size).astype(np.float64)
         return self.policy.score_vjp(visited.reshape(count, mdp.num_states, mdp.num_actions))
 
     def __repr__(self) -> str:

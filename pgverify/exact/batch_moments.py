@@ -161,8 +161,7 @@ def _joint_moments(law: StepLaw, base: StepRecursion | TotalRecursion, form: For
         sums["D2"].add(
             p,
             probabilities * (paid * mean + past.power * square * here),
-            _times(valued, product + unfinished)
-            + _times(probabilities * past.power * square / 2.0, score + trace),
+            _times(valued, product + unfinished) + _times(probabilities * past.power * square / 2.0, score + trace),
         )
         if t == 0:
             start = np.where(law.chain.running, law.rollout.start, 0.0)

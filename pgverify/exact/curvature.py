@@ -34,9 +34,7 @@ def hessian(problem: Problem) -> Float[Array, "d d"]:
         When d is above the stated limit.
     """
     require_matrix_fits(problem)
-    jacobian = complex_step(
-        lambda theta: gradient(problem.with_parameters(theta)), problem.policy.parameters
-    )
+    jacobian = complex_step(lambda theta: gradient(problem.with_parameters(theta)), problem.policy.parameters)
     return (jacobian + jacobian.T) / 2.0
 
 

@@ -31,9 +31,7 @@ def count_trajectories(problem: Problem) -> int:
     return int(ahead[mdp.start > 0].sum())
 
 
-def enumerate_trajectories(
-    problem: Problem, limit: int = DEFAULT_LIMIT
-) -> tuple[Trajectories, Float[Array, "n"]]:
+def enumerate_trajectories(problem: Problem, limit: int = DEFAULT_LIMIT) -> tuple[Trajectories, Float[Array, "n"]]:
     """Return every trajectory of positive probability, and the probabilities.
 
     P(τ) = p(s_0) Π_t π(a_t|s_t) P(s_{t+1}|s_t,a_t). The probabilities sum to one (to rounding). Rewards are the

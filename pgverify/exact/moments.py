@@ -45,9 +45,7 @@ class EstimatorMoments:
     covariance: Float[Array, "d d"] | None = None
 
 
-def moments(
-    estimator: object, problem: Problem, form: Form = "full", max_steps: int | None = None
-) -> EstimatorMoments:
+def moments(estimator: object, problem: Problem, form: Form = "full", max_steps: int | None = None) -> EstimatorMoments:
     """Return the exact mean and covariance of an estimator, by dynamic programming over time.
 
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
@@ -153,9 +151,7 @@ class SecondMoment:
         size = law.blocks.size
         return cls(law, form, np.zeros((size, size) if form == "full" else law.blocks.parameter.shape))
 
-    def add(
-        self, p: Float[Array, "S A k"], weights: Float[Array, "S A"], partner: Float[Array, "S A k"]
-    ) -> None:
+    def add(self, p: Float[Array, "S A k"], weights: Float[Array, "S A"], partner: Float[Array, "S A k"]) -> None:
         """Add Σ_{s,a} w p p^T + p v^T + v p^T."""
         if self.form == "full":
             half = p * (weights[:, :, None] / 2.0) + partner
@@ -187,9 +183,7 @@ def _add_step_weighted(
     return mean, returns
 
 
-def _add_total_return(
-    law: StepLaw, declared: TotalRecursion, second: SecondMoment
-) -> Float[Array, "d"]:
+def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
     """Add E[g g^T] of the total-return estimator, as reward-to-go plus the past; return E[g].
 
     With R = ρ_t + κ^t G_t the estimator is Σ c_t κ^t ψ_t G_t + Σ c_t ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero

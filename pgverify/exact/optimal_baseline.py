@@ -110,13 +110,23 @@ def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None 
         "values": reached(values, numerator, denominator),
         "by_coordinate": reached(by_coordinate, effect.sum(axis=0), square),
     }
-    parts = (_ratio(part, denominator) for part in (present, future, past))
     return OptimalBaseline(
-        values, *parts, textbook, by_state, constant, by_coordinate, law.blocks.parameter, trace
+        values=values,
+        present=textbook,
+        future=_ratio(future, denominator),
+        past=_ratio(past, denominator),
+        textbook=textbook,
+        by_state=by_state,
+        constant=constant,
+        by_coordinate=by_coordinate,
+        coordinate=law.blocks.parameter,
+        trace=trace,
     )
 
 
-def _parabola(law: StepLaw, declared: StepRecursion | TotalRecursion) -> tuple[Float[Array, "3 T S k"], Float[Array, "T S k"]]:
+def _parabola(
+    law: StepLaw, declared: StepRecursion | TotalRecursion
+) -> tuple[Float[Array, "3 T S k"], Float[Array, "T S k"]]:
     """Return N (present, future, past) and D for every time, state and coordinate that the state touches."""
     probabilities, score = law.chain.probabilities, law.blocks.score
     shape = (law.steps, *law.blocks.parameter.shape)
@@ -156,9 +166,7 @@ def _without_baseline(declared: Recursion) -> StepRecursion | TotalRecursion:
     none = np.zeros(declared.baseline.shape[-1])
     if isinstance(declared, TotalRecursion):
         return TotalRecursion(declared.decay, none, declared.weighting)
-    return StepRecursion(
-        declared.decay, declared.weighting, none, declared.critic, declared.lookahead
-    )
+    return StepRecursion(declared.decay, declared.weighting, none, declared.critic, declared.lookahead)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

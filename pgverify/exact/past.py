@@ -88,24 +88,18 @@ def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
         mean = paid - baseline * here
         square = paid_square - 2.0 * baseline * paid + baseline**2 * here
         coefficient, power = float(recursion.weighting**time), float(recursion.decay**time)
-        yield Past(
-            coefficient, power, mean, square, product - baseline[:, None] * scores, earlier, scores
-        )
+        yield Past(coefficient, power, mean, square, product - baseline[:, None] * scores, earlier, scores)
         drawn = coefficient * probabilities
         # Φ' ρ' = (Φ + c ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
         fresh = drawn * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
         product = back @ product + power * (moved_back @ scores) + law.blocks.arrive(fresh)
         earlier = back @ earlier + law.blocks.arrive(drawn * mean[:, None, None] * law.going_on)
         scores = back @ scores + law.blocks.arrive(drawn * here[:, None, None] * law.going_on)
-        paid_square = (
-            back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
-        )
+        paid_square = back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
         paid = back @ paid + power * (moved_back @ here)
         here = back @ here
 
 
 def to_go_part(recursion: TotalRecursion) -> StepRecursion:
     """Return Σ_t c_t κ^t ψ_t G_t, what remains of the total return without its past."""
-    return StepRecursion(
-        recursion.decay, recursion.weighting * recursion.decay, np.zeros(recursion.baseline.shape[-1])
-    )
+    return StepRecursion(recursion.decay, recursion.weighting * recursion.decay, np.zeros(recursion.baseline.shape[-1]))

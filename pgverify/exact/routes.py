@@ -92,9 +92,7 @@ def gradient_by_value_derivative(problem: Problem) -> Float[Array, "d"]:
             return np.asarray(stationary @ _forcing(chain, jacobian, differential))
 
 
-def _forcing(
-    chain: Chain, jacobian: Float[Array, "S A d"], following: Float[Array, "S"]
-) -> Float[Array, "S d"]:
+def _forcing(chain: Chain, jacobian: Float[Array, "S A d"], following: Float[Array, "S"]) -> Float[Array, "S d"]:
     """Return Σ_a ∇π(a|s) (r(s,a) + Σ_{s'} P(s'|s,a) v(s'))."""
     worth = chain.step_reward + chain.transition @ following
     worth = worth - worth.mean(axis=1, keepdims=True)  # Σ_a ∇π(a|s) = 0: what is common to the actions cancels
@@ -113,9 +111,7 @@ def _discounted(chain: Chain, jacobian: Float[Array, "S A d"], discount: float) 
     return np.asarray(chain.start[running] @ np.linalg.solve(system, forcing))
 
 
-def _finite_horizon(
-    chain: Chain, jacobian: Float[Array, "S A d"], horizon: int, discount: float
-) -> Float[Array, "d"]:
+def _finite_horizon(chain: Chain, jacobian: Float[Array, "S A d"], horizon: int, discount: float) -> Float[Array, "d"]:
     value = np.zeros(len(chain.start))
     tangent = np.zeros((len(chain.start), jacobian.shape[2]))
     for _ in range(horizon):

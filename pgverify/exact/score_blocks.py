@@ -65,8 +65,9 @@ class ScoreBlocks:
         if np.unique(self.parameter).size == self.parameter.size:  # no parameter is shared: plain assignment
             rows[:, self.parameter] = parts.transpose(1, 0, 2)
             return rows
-        for source in range(states):
-            np.add.at(rows, (slice(None), self.parameter[source]), parts[source])
+        for column in range(self.parameter.shape[1]):  # states one by one: they may share parameters
+            for source in range(states):
+                rows[:, self.parameter[source, column]] += parts[source, :, column]
         return rows
 
     def pick(self, weights: Float[Array, "S A S"], rows: Float[Array, "S d"]) -> Float[Array, "S A k"]:

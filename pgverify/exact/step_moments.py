@@ -89,11 +89,7 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
         before_square = _padded(_padded(square_return).swapaxes(0, 1))[np.ix_(previous, previous)]
         y1 = added.mean + decay * _ahead(law.going_on, before_mean)
         once = _ahead(weighted, before_mean)
-        y2 = (
-            added.square
-            + decay * (once[:, None] + once[None, :])
-            + decay**2 * _ahead(law.going_on, before_square)
-        )
+        y2 = added.square + decay * (once[:, None] + once[None, :]) + decay**2 * _ahead(law.going_on, before_square)
         last = memory - 1
         source = previous[last]
         z_before = z[source] if source < memory else np.zeros_like(x)

@@ -15,6 +15,7 @@ where Q and V are the conditional means of Y. With a lookahead of n steps Z·V s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,15 +132,19 @@ def _shares(
         squares[-1, -1] += own * _pair(p, p, full)
         traced[-1] += (here[:, None] * probabilities)[:, :, None] * p
 
-        yield "transition", step.time, _transition_share(law, step, here, traced, squares, ahead, recursion, full)
+        yield (
+            "transition",
+            step.time,
+            _transition_share(law, step, here, traced, squares, ahead, recursion, full),
+        )
         noise = ((law.going_on + law.ending) * law.noise).sum(axis=2)
         yield "reward", step.time, np.einsum("sa,mnsa...->...", noise, squares)
 
         moved = np.einsum("mnsa...,sab->mnb...", squares, law.going_on)
         second = np.zeros_like(second)
-        for i in np.flatnonzero(previous < memory):
-            for j in np.flatnonzero(previous < memory):
-                second[previous[i], previous[j]] += recursion.decay**2 * moved[i, j]
+        kept = np.flatnonzero(previous < memory)
+        for source, other in product(kept, kept):
+            second[previous[source], previous[other]] += recursion.decay**2 * moved[source, other]
 
 
 def _action_share(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Inexact
@@ -25,7 +25,7 @@ class Policy(Protocol):
         """θ, as one vector."""
         ...
 
-    def with_parameters(self, theta: ArrayLike) -> Self:
+    def with_parameters(self, theta: ArrayLike) -> Policy:
         """Return the same policy at another θ [d]."""
         ...
 

@@ -18,9 +18,7 @@ def softmax(logits: Inexact[Array, "*rows A"]) -> Inexact[Array, "*rows A"]:
     return powers / total
 
 
-def logit_vjp(
-    logits: Inexact[Array, "S A"], weights: Inexact[Array, "*rows S A"]
-) -> Inexact[Array, "*rows S A"]:
+def logit_vjp(logits: Inexact[Array, "S A"], weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows S A"]:
     """Return the product with ∂ log π(a|s)/∂z(s,b) = 1{a=b} − π_b: w_b (1 − π_b) − π_b Σ_{a≠b} w_a."""
     powers, total = _powers(logits)
     probabilities = powers / total

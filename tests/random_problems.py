@@ -44,9 +44,7 @@ def random_problem(
     return Problem(mdp, policy, chosen)
 
 
-def _random_mdp(
-    rng: np.random.Generator, states: int, actions: int, continuing: bool, noisy: bool
-) -> TabularMDP:
+def _random_mdp(rng: np.random.Generator, states: int, actions: int, continuing: bool, noisy: bool) -> TabularMDP:
     transition = rng.dirichlet(np.full(states, float(rng.choice([0.3, 1.0, 5.0]))), size=(states, actions))
     if rng.random() < 0.5:  # zero-probability transitions
         transition = np.where(rng.random(transition.shape) < 0.4, 0.0, transition)

@@ -47,9 +47,7 @@ NOTA_THOMAS = Entry(
             objective=finite_horizon(2, 0.9),
             policy="uniform",
             value=0.45,
-            derivation=(
-                "all reward falls at t = 1: the bonus 20 with probability p, the cost 19 with probability p"
-            ),
+            derivation=("all reward falls at t = 1: the bonus 20 with probability p, the cost 19 with probability p"),
         ),
         Answer(
             statement="J = γp = 0.675 at γ = 0.9, p = 3/4",

@@ -24,8 +24,7 @@ THREE_ARMED_BANDIT = Entry(
     name="three-armed-bandit",
     build=three_armed_bandit,
     source=(
-        "Made for this project: the one-line fixture of its mathematics; bandits as in Sutton & Barto "
-        "(2018), §2.8"
+        "Made for this project: the one-line fixture of its mathematics; bandits as in Sutton & Barto (2018), §2.8"
     ),
     description=(
         "One state, three arms paying 1, 0.7 and 0 without noise; use it with horizon 1. With logits "
@@ -59,9 +58,7 @@ THREE_ARMED_BANDIT = Entry(
 NOISY_BANDIT = Entry(
     name="noisy-bandit",
     build=noisy_bandit,
-    source=(
-        "Made for this project, to exercise reward noise; Gaussian bandits as in Sutton & Barto (2018), §2.3"
-    ),
+    source=("Made for this project, to exercise reward noise; Gaussian bandits as in Sutton & Barto (2018), §2.3"),
     description=(
         "One state, three arms with mean rewards 1, 0.5, 0 and independent normal noise of standard "
         "deviation 0.1, 1, 3. J and its gradient ignore the noise; the variance of an estimator does not: an "

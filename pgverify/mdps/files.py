@@ -120,9 +120,7 @@ def _parse(text: str) -> Any:
     except InvalidFile:
         raise
     except json.JSONDecodeError as reason:
-        raise InvalidFile(
-            f"line {reason.lineno} is not JSON: {reason.msg} at column {reason.colno}"
-        ) from None
+        raise InvalidFile(f"line {reason.lineno} is not JSON: {reason.msg} at column {reason.colno}") from None
     except RecursionError:
         raise InvalidFile("is nested too deeply, must be one object of lists of rows") from None
     except ValueError as reason:  # Python refuses integers of thousands of digits
@@ -144,9 +142,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read(data: Any) -> TabularMDP:
     if not isinstance(data, dict):
-        raise InvalidFile(
-            f"holds {_short(data)}, must be a JSON object with the fields {', '.join(REQUIRED)}"
-        )
+        raise InvalidFile(f"holds {_short(data)}, must be a JSON object with the fields {', '.join(REQUIRED)}")
     _check_fields(data)
     states = _integer("num_states", data["num_states"], 1, LARGEST_TABLE)
     actions = _integer("num_actions", data["num_actions"], 1, LARGEST_TABLE)
@@ -155,8 +151,7 @@ def _read(data: Any) -> TabularMDP:
         raise InvalidFile(f"start has {len(begin)} entries, must have num_states = {states}")
     start = [_number(f"start[{i}]", value) for i, value in enumerate(begin)]
     ends = [
-        _integer(f"terminal[{i}]", value, 0, states - 1)
-        for i, value in enumerate(_list("terminal", data["terminal"]))
+        _integer(f"terminal[{i}]", value, 0, states - 1) for i, value in enumerate(_list("terminal", data["terminal"]))
     ]
     rows = _list("transitions", data["transitions"])
     if len(rows) < states * actions:
@@ -165,9 +160,7 @@ def _read(data: Any) -> TabularMDP:
             f"= {states * actions} pairs"
         )
     if states * actions * states > LARGEST_TABLE:
-        raise TooLarge(
-            f"the table [S, A, S] has {states * actions * states} entries, at most {LARGEST_TABLE} allowed"
-        )
+        raise TooLarge(f"the table [S, A, S] has {states * actions * states} entries, at most {LARGEST_TABLE} allowed")
     transition, reward, noise = np.zeros((3, states, actions, states))
     for index, values in _entries("transitions", rows, (states, actions, states), ("probability", "reward")):
         transition[index], reward[index] = values
@@ -210,9 +203,7 @@ def _entries(
             for name, value, size in zip(names, row[:3], shape, strict=True)
         )
         if (s, a, t) in seen:
-            raise InvalidFile(
-                f"{field}[{i}] repeats ({', '.join(names)}) = {(s, a, t)}, each may be listed once"
-            )
+            raise InvalidFile(f"{field}[{i}] repeats ({', '.join(names)}) = {(s, a, t)}, each may be listed once")
         seen.add((s, a, t))
         yield (
             (s, a, t),

@@ -57,9 +57,7 @@ def garnet(states: int, actions: int, branching: int, seed: int, reward_noise: f
     reward = np.zeros((S, A, S))
     mean = rng.standard_normal((S, A, 1))
     np.put_along_axis(reward, followers, np.broadcast_to(mean, followers.shape), axis=-1)
-    return TabularMDP(
-        np.full(S, 1.0 / S), transition, reward, reward_noise=np.where(transition > 0, noise, 0.0)
-    )
+    return TabularMDP(np.full(S, 1.0 / S), transition, reward, reward_noise=np.where(transition > 0, noise, 0.0))
 
 
 def _gaps(cuts: Float[Array, "S A c"]) -> Float[Array, "S A b"]:
@@ -73,9 +71,7 @@ GARNET_SMALL = Entry(
     name="garnet-small",
     build=partial(garnet, 5, 2, 3, 0),
     source=SOURCE,
-    description=(
-        "Garnet(5, 2, 3) with seed 0: five states, two actions, three next states each, no noise, no end."
-    ),
+    description=("Garnet(5, 2, 3) with seed 0: five states, two actions, three next states each, no noise, no end."),
 )
 
 GARNET_MEDIUM = Entry(

@@ -45,9 +45,7 @@ def gridworld_4x3() -> TabularMDP:
             for turn, probability in ((0, 0.8), (-1, 0.1), (1, 0.1)):
                 r, c = _moved(cell, CLOCKWISE[(action + turn) % 4])
                 following = (r, c) if (r, c) in number else cell
-                rows.append(
-                    (number[cell], action, number[following], probability, -0.04 + exits.get(following, 0.0))
-                )
+                rows.append((number[cell], action, number[following], probability, -0.04 + exits.get(following, 0.0)))
     start = point_mass(len(cells), number[2, 0])
     return from_rows(start, 4, rows, terminal=[number[cell] for cell in exits])
 
@@ -107,9 +105,7 @@ def _clipped(cell: Cell, move: Cell, height: int, width: int) -> Cell:
 GRIDWORLD_4X3 = Entry(
     name="gridworld-4x3",
     build=gridworld_4x3,
-    source=(
-        "Russell & Norvig (2010), Artificial Intelligence: A Modern Approach, 3rd edition, figures 17.1-17.3"
-    ),
+    source=("Russell & Norvig (2010), Artificial Intelligence: A Modern Approach, 3rd edition, figures 17.1-17.3"),
     description=(
         "Eleven cells in three rows (top row first, without the wall), actions up, right, down, left; starts "
         "bottom left. A move goes as meant with 0.8, to either side with 0.1, and stays put at a wall. Every "
@@ -138,10 +134,7 @@ GRIDWORLD_4X3 = Entry(
 CLIFF_WALKING = Entry(
     name="cliff-walking",
     build=cliff_walking,
-    source=(
-        "Sutton & Barto (2018), Reinforcement Learning: An Introduction, example 6.6; Gymnasium "
-        "CliffWalking-v1"
-    ),
+    source=("Sutton & Barto (2018), Reinforcement Learning: An Introduction, example 6.6; Gymnasium CliffWalking-v1"),
     description=(
         "48 cells, row by row; actions up, right, down, left; starts bottom left, ends bottom right. Each "
         "step costs 1; a step onto the cliff between them costs 100 and leads back to the start."

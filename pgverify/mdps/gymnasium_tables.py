@@ -74,13 +74,10 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
     """Read the table of an unwrapped environment."""
     table = getattr(env, "P", None)
     if table is None:
-        raise InvalidMDP(
-            f"{env_id} has no transition table P, must have one, as FrozenLake, CliffWalking and Taxi do"
-        )
+        raise InvalidMDP(f"{env_id} has no transition table P, must have one, as FrozenLake, CliffWalking and Taxi do")
     if getattr(env, "fickle_passenger", False):
         raise InvalidMDP(
-            f"{env_id} has fickle_passenger=True, must be False: the passenger's change of mind is not in "
-            f"the table P"
+            f"{env_id} has fickle_passenger=True, must be False: the passenger's change of mind is not in the table P"
         )
     start = getattr(env, "initial_state_distrib", None)
     if start is None:
@@ -100,9 +97,7 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
             f"terminated) for states and actions numbered from 0 ({type(reason).__name__}: {reason})"
         ) from None
     if ragged is not None:
-        raise InvalidMDP(
-            f"P[{ragged}] of {env_id} has {len(table[ragged])} actions, must have {actions}, as P[0]"
-        )
+        raise InvalidMDP(f"P[{ragged}] of {env_id} has {len(table[ragged])} actions, must have {actions}, as P[0]")
     for s, a, probability, following, _, _ in outcomes:
         if not 0.0 <= probability <= 1.0:
             raise InvalidMDP(f"P[{s}][{a}] of {env_id} has probability {probability:.6g}, must lie in [0, 1]")

@@ -72,8 +72,7 @@ HEAVY_REWARD = Entry(
     name="heavy-reward",
     build=heavy_reward,
     source=(
-        "Bernoulli (1738), Specimen theoriae novae de mensura sortis: the St Petersburg game, cut after ten "
-        "tosses"
+        "Bernoulli (1738), Specimen theoriae novae de mensura sortis: the St Petersburg game, cut after ten tosses"
     ),
     description=(
         "State 0 and eleven ends, one an outcome. Action 0 pays 10. Action 1 pays 2^k with probability 2^-k "
@@ -94,9 +93,7 @@ HEAVY_REWARD = Entry(
 VARIABLE_LENGTH = Entry(
     name="variable-length",
     build=variable_length,
-    source=(
-        "Made for this project: episodes of geometric length, where padding and averaging over steps go wrong"
-    ),
+    source=("Made for this project: episodes of geometric length, where padding and averaging over steps go wrong"),
     description=(
         "State 0 pays 1 a step; the episode ends (state 1) after it with probability 0.1 (action 0) or 0.5 "
         "(action 1). The undiscounted return is the length, geometric with stopping probability q = Σ_a π(a) "
@@ -108,9 +105,7 @@ VARIABLE_LENGTH = Entry(
             objective=finite_horizon(500),
             policy="uniform",
             value=10 / 3,
-            derivation=(
-                "q = (0.1 + 0.5)/2 = 0.3; a geometric length has mean 1/q, and 0.7^500 ≈ 1e-78 is cut off"
-            ),
+            derivation=("q = (0.1 + 0.5)/2 = 0.3; a geometric length has mean 1/q, and 0.7^500 ≈ 1e-78 is cut off"),
         ),
         Answer(
             statement="J = (1 - 0.7^5)/0.3 within five steps",

@@ -7,6 +7,9 @@ from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest
 from pgverify.stats.hotelling_test import HotellingResult, HotellingTest
 from pgverify.stats.mean_region import MeanEllipsoid, MeanRegion
 from pgverify.stats.moments import Moments
+from pgverify.stats.sequential import SequentialTest
+from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult
+from pgverify.stats.sequential_tails import Tails
 from pgverify.stats.variance_ratio import VarianceRatio, VarianceRatioResult
 from pgverify.stats.variance_region import TraceInterval, VarianceRegion
 
@@ -21,6 +24,10 @@ __all__ = [
     "MeanEllipsoid",
     "MeanRegion",
     "Moments",
+    "SequentialOutcome",
+    "SequentialResult",
+    "SequentialTest",
+    "Tails",
     "TraceInterval",
     "VarianceRatio",
     "VarianceRatioResult",

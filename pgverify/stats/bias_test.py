@@ -102,9 +102,7 @@ class BiasTest:
             rests_on_deterministic=bool(rejecting) and all(part.rests_on_deterministic for part in rejecting),
         )
 
-    def detectable_bias(
-        self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None
-    ) -> float:
+    def detectable_bias(self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None) -> float:
         """Return the length of the smallest bias that one of the two finds with probability `power`.
 
         In the direction least favourable to each, or along `direction` [d]; see the two tests.

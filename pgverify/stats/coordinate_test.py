@@ -98,9 +98,7 @@ class CoordinateTest:
         open_unit("power", self.power)
         nonnegative("rounding", self.rounding)
 
-    def run(
-        self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None
-    ) -> CoordinateResult:
+    def run(self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None) -> CoordinateResult:
         """Test `moments` against `target` [d]; `jump` (number or [d]) bounds |x_j − x'_j|."""
         from scipy.special import stdtr
 
@@ -129,9 +127,7 @@ class CoordinateTest:
             rests_on_deterministic=bool(total <= self.alpha < d * varying.min()),
         )
 
-    def detectable_bias(
-        self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None
-    ) -> float:
+    def detectable_bias(self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None) -> float:
         """Return the length of the smallest bias found from n samples with probability `power`.
 
         In the least favourable direction (bias_j ∝ √variance_j) by default: any longer bias, in whatever

@@ -114,8 +114,7 @@ def covariance_array(value: Moments | ArrayLike) -> Float[Array, "d d"]:
     if uneven.any():
         i, j = first_index(uneven)
         raise InvalidData(
-            f"covariance[{i}, {j}] is {array[i, j]:.6g} and covariance[{j}, {i}] is {array[j, i]:.6g}, "
-            "must be equal"
+            f"covariance[{i}, {j}] is {array[i, j]:.6g} and covariance[{j}, {i}] is {array[j, i]:.6g}, must be equal"
         )
     even: Float[Array, "d d"] = (array + array.T) / 2
     return even

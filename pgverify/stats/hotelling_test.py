@@ -99,13 +99,9 @@ class HotellingTest:
 
     def applicable(self, moments: Moments) -> bool:
         """Return whether there are enough samples: full moments with n ≥ r + 2."""
-        return (
-            not moments.diagonal and moments.count >= 2 and moments.count >= self.directions(moments).rank + 2
-        )
+        return not moments.diagonal and moments.count >= 2 and moments.count >= self.directions(moments).rank + 2
 
-    def run(
-        self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None
-    ) -> HotellingResult:
+    def run(self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None) -> HotellingResult:
         """Test `moments` against `target` [d]; `jump` (number or [d]) bounds |x_j − x'_j|."""
         from scipy.special import fdtrc
 
@@ -135,9 +131,7 @@ class HotellingTest:
             rests_on_deterministic=p <= self.alpha < varying,
         )
 
-    def detectable_bias(
-        self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None
-    ) -> float:
+    def detectable_bias(self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None) -> float:
         """Return the length of the smallest bias found from n samples with probability `power`.
 
         Along the direction of largest variance by default, the least favourable one: any longer bias is found

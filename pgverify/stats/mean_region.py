@@ -167,9 +167,7 @@ class MeanRegion:
         return self.largest_bias(target) <= tolerance
 
 
-def _ellipsoid(
-    moments: Moments, test: BiasTest, noise: float, bound: Float[Array, "d"] | None
-) -> MeanEllipsoid:
+def _ellipsoid(moments: Moments, test: BiasTest, noise: float, bound: Float[Array, "d"] | None) -> MeanEllipsoid:
     axes, n = test.hotelling.directions(moments), moments.count
     r, alpha, thickness = axes.rank, test.hotelling.alpha, axes.hidden
     if bound is not None:

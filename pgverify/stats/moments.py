@@ -137,12 +137,8 @@ class Moments:
             left.scatter + right.scatter,
             left.third + right.third,
             left.fourth + right.fourth,
-            None
-            if left.norm_third is None or right.norm_third is None
-            else left.norm_third + right.norm_third,
-            None
-            if left.norm_fourth is None or right.norm_fourth is None
-            else left.norm_fourth + right.norm_fourth,
+            None if left.norm_third is None or right.norm_third is None else left.norm_third + right.norm_third,
+            None if left.norm_fourth is None or right.norm_fourth is None else left.norm_fourth + right.norm_fourth,
         )
 
     @classmethod

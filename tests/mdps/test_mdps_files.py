@@ -43,9 +43,7 @@ def any_tables(draw):
     """
     S, A = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     finite = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=True)
-    weights = draw(
-        npst.arrays(float, (S, A, S), elements=st.sampled_from([0.0, -0.0, 5e-324, 0.1, 1.0, 3.0]))
-    )
+    weights = draw(npst.arrays(float, (S, A, S), elements=st.sampled_from([0.0, -0.0, 5e-324, 0.1, 1.0, 3.0])))
     terminal = draw(npst.arrays(bool, S))
     sums = weights.sum(axis=2, keepdims=True)
     rows = np.where(sums > 1e-3, weights / np.where(sums > 1e-3, sums, 1.0), np.eye(S)[:, None, :])
@@ -79,9 +77,7 @@ def test_the_zoo_survives_a_round_trip(tmp_path, name):
 def test_signed_zeros_subnormals_and_impossible_rewards_survive(tmp_path):
     reward = [[[-0.0, 5e-324]], [[0.0, 0.0]]]
     reward[1][0][0] = 3.0  # paid on a transition out of a terminal state, which cannot happen
-    mdp = TabularMDP(
-        [1, 0], [[[1.0, 0.0]], [[0.0, 1.0]]], reward, [False, True], [[[0.0, 1.0]], [[0.0, 0.0]]]
-    )
+    mdp = TabularMDP([1, 0], [[[1.0, 0.0]], [[0.0, 1.0]]], reward, [False, True], [[[0.0, 1.0]], [[0.0, 0.0]]])
     mdps.save(mdp, tmp_path / "odd.json")
     again = mdps.load(tmp_path / "odd.json")
     assert np.signbit(again.reward[0, 0, 0])
@@ -224,9 +220,7 @@ def test_a_table_too_large_for_memory_is_refused_with_the_count(tmp_path):
     S = 20_000
     rows = [[s, 0, s, 1.0, 0.0] for s in range(S)]
     path = tmp_path / "large.json"
-    path.write_text(
-        changed(num_states=S, start=[1.0] + [0.0] * (S - 1), terminal=[], transitions=rows, noise=[])
-    )
+    path.write_text(changed(num_states=S, start=[1.0] + [0.0] * (S - 1), terminal=[], transitions=rows, noise=[]))
     with pytest.raises(TooLarge, match=r"large.json: the table \[S, A, S\] has 400000000 entries, at most"):
         mdps.load(path)
 

@@ -9,9 +9,7 @@ from pgverify import mdps
 from pgverify.errors import InvalidInput
 
 
-@pytest.mark.parametrize(
-    ("states", "actions", "branching"), [(1, 1, 1), (4, 3, 1), (4, 3, 4), (6, 1, 2), (50, 4, 7)]
-)
+@pytest.mark.parametrize(("states", "actions", "branching"), [(1, 1, 1), (4, 3, 1), (4, 3, 4), (6, 1, 2), (50, 4, 7)])
 def test_size_and_branching(states, actions, branching):
     mdp = mdps.garnet(states, actions, branching, seed=3, reward_noise=0.5)
     assert mdp.transition.shape == (states, actions, states)

@@ -33,9 +33,7 @@ def fake(gymnasium, monkeypatch):
 
 
 def newest(gymnasium, name):
-    versions = [
-        spec.version for spec in gymnasium.registry.values() if spec.name == name and not spec.namespace
-    ]
+    versions = [spec.version for spec in gymnasium.registry.values() if spec.name == name and not spec.namespace]
     return f"{name}-v{max(versions)}"
 
 

@@ -77,9 +77,7 @@ def test_the_triad_takes_the_better_part() -> None:
     test = BiasTest(0.01)
     covariance = np.diag([1.0, 1.0, 1.0, 1.0])
     for direction in (np.eye(4)[0], np.ones(4)):
-        parts = [
-            part.detectable_bias(covariance, 60, direction) for part in (test.coordinate, test.hotelling)
-        ]
+        parts = [part.detectable_bias(covariance, 60, direction) for part in (test.coordinate, test.hotelling)]
         assert test.detectable_bias(covariance, 60, direction) == min(parts)
         bias = direction / np.linalg.norm(direction) * min(parts) * (1 + 1e-6)
         assert test.samples_needed(covariance, bias) == 60

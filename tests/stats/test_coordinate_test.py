@@ -110,9 +110,7 @@ def test_detectable_bias_against_the_noncentral_t() -> None:
     worst = test.detectable_bias(SCALES**2, n)
     assert worst == pytest.approx(np.linalg.norm(sizes))
     assert worst == pytest.approx(test.detectable_bias(SCALES**2, n, direction=SCALES))
-    assert all(
-        worst >= test.detectable_bias(SCALES**2, n, d) for d in np.random.default_rng(0).normal(size=(50, 3))
-    )
+    assert all(worst >= test.detectable_bias(SCALES**2, n, d) for d in np.random.default_rng(0).normal(size=(50, 3)))
 
 
 def test_samples_needed_is_the_smallest() -> None:

@@ -13,9 +13,7 @@ from pgverify.errors import InvalidData
 from pgverify.stats import Moments
 
 FIELDS = ("mean", "scatter", "third", "fourth", "norm_third", "norm_fourth")
-SAMPLES = arrays(
-    float, st.tuples(st.integers(0, 12), st.just(3)), elements=st.floats(-100, 100, allow_subnormal=False)
-)
+SAMPLES = arrays(float, st.tuples(st.integers(0, 12), st.just(3)), elements=st.floats(-100, 100, allow_subnormal=False))
 
 
 def assert_same(a: Moments, b: Moments, scale: float) -> None:

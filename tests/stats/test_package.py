@@ -10,9 +10,7 @@ def test_every_public_name_exists_once_and_in_order() -> None:
     names = pgverify.stats.__all__
     assert sorted(set(names)) == sorted(names)
     assert all(getattr(pgverify.stats, name).__doc__ for name in names)
-    public = {
-        n for n, v in vars(pgverify.stats).items() if not n.startswith("_") and hasattr(v, "__qualname__")
-    }
+    public = {n for n, v in vars(pgverify.stats).items() if not n.startswith("_") and hasattr(v, "__qualname__")}
     assert public == set(names)
 
 

@@ -39,9 +39,7 @@ def test_exchange_and_rescaling() -> None:
     x, y = pair(np.random.default_rng(1), 50)
     test = VarianceRatio(0.9)
     there, back, scaled = test.run(x, y), test.run(y, x), test.run(3 * x, y)
-    assert (1 / back.ratio, 1 / back.high, 1 / back.low) == pytest.approx(
-        (there.ratio, there.low, there.high)
-    )
+    assert (1 / back.ratio, 1 / back.high, 1 / back.low) == pytest.approx((there.ratio, there.low, there.high))
     assert (scaled.ratio, scaled.low) == pytest.approx((9 * there.ratio, 9 * there.low))
     same = test.run(x, x)
     assert (same.ratio, same.low, same.high, same.differs) == (1.0, 1.0, 1.0, False)

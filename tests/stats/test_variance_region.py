@@ -35,9 +35,7 @@ def test_trace_equals_the_distances_themselves() -> None:
 
 
 def test_diagonal_trace_is_never_narrower() -> None:
-    x = np.random.default_rng(4).normal(size=(30, 1)) * [1.0, 2.0, -1.0] + np.random.default_rng(5).normal(
-        size=(30, 3)
-    )
+    x = np.random.default_rng(4).normal(size=(30, 1)) * [1.0, 2.0, -1.0] + np.random.default_rng(5).normal(size=(30, 3))
     full, diagonal = (TraceInterval.of(Moments.of(x, flag), 0.95) for flag in (False, True))
     assert diagonal.low < full.low < full.trace < full.high < diagonal.high
     assert diagonal.trace == pytest.approx(full.trace, rel=1e-12)
@@ -60,9 +58,7 @@ def test_zero_variance_has_a_zero_interval() -> None:
     assert (trace.trace, trace.low, trace.high) == (0.0, 0.0, 0.0)
 
 
-def coverage(
-    draw: Callable[[np.random.Generator], np.ndarray], variance: list[float], runs: int
-) -> tuple[int, int]:
+def coverage(draw: Callable[[np.random.Generator], np.ndarray], variance: list[float], runs: int) -> tuple[int, int]:
     rng = np.random.default_rng(11)
     variances = traces = 0
     for _ in range(runs):

@@ -1,0 +1,69 @@
+"""An entry of the catalogue: a runnable implementation that is wrong, or only looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from jaxtyping import Float
+
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+Implementation: TypeAlias = Callable[[Trajectories], Float[Array, "*rows d"]]
+"""batch -> [n, d], one contribution a trajectory, or [d], the batch's estimate."""
+
+
+class Effect(Enum):
+    """What an implementation's expectation has to do with its target."""
+
+    BIASED = "B"
+    SCALED = "S"
+    NOISIER = "V"
+    OTHER_TARGET = "O"
+    NO_SIGNAL = "Z"
+    INNOCENT = "OK"
+    INVALID_COMPARISON = "invalid comparison"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A fault seen in public code, or an innocent that was accused of one.
+
+    Attributes
+    ----------
+    number : int
+        Its row in the catalogue.
+    slug : str
+        Its public name.
+    effect : Effect
+    cause : str
+        One sentence: what goes wrong.
+    cure : str
+        One sentence: what is right.
+    source : tuple of str
+        Where it was seen ("owner/repository#number", or a paper).
+    implementation : batch -> [n, d] or [d]
+        The faulty (or innocent) estimate, or weights [n, T] when `kind` is "weights".
+    correct : batch -> [n, d] or [d]
+        What it should have been: on every batch, the right estimate of the same target.
+    kind : "gradient" or "weights"
+    target : str
+        What it claims to estimate: "policy_gradient", or another named target.
+    batch_size : int
+        Smallest batch on which it shows: 1 where trajectories are treated independently.
+    """
+
+    number: int
+    slug: str
+    effect: Effect
+    cause: str
+    cure: str
+    source: tuple[str, ...]
+    implementation: Implementation
+    correct: Implementation
+    kind: Literal["gradient", "weights"] = "gradient"
+    target: str = "policy_gradient"
+    batch_size: int = 1

@@ -1,0 +1,166 @@
+"""The standard suite: problems so small that every trajectory can be listed, each there for a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pgverify.mdp import TabularMDP
+from pgverify.policies import LinearSoftmaxPolicy, Policy, SoftmaxPolicy
+from pgverify.problem import FiniteHorizon, Problem
+
+
+@dataclass(frozen=True)
+class SuiteProblem:
+    """A named problem and the reason for which it is in the suite."""
+
+    name: str
+    reason: str
+    problem: Problem
+
+
+def standard_suite() -> tuple[SuiteProblem, ...]:
+    """Return the standard problems, smallest first.
+
+    Together they vary the episode length, the discount, the scale and sign of rewards, stochastic and deterministic
+    dynamics, ties, near-deterministic policies, parameters shared between states, several start states, and rewards
+    that come early, late and in between.
+    """
+    return (
+        SuiteProblem(
+            "bandit", "one step, three arms, rewards of both signs: the smallest case with a direction", _bandit()
+        ),
+        SuiteProblem(
+            "early-stop",
+            "episodes of one, two or three steps, deterministic: padding, length normalisation and ends of episodes",
+            _early_stop(),
+        ),
+        SuiteProblem(
+            "delayed-reward",
+            "a reward that only the last of three steps pays, γ = 0.5: powers of γ and shifts by one step show",
+            _delayed_reward(),
+        ),
+        SuiteProblem(
+            "two-starts",
+            "two start states of unequal difficulty, one step: groups, and baselines that mix them",
+            _two_starts(),
+        ),
+        SuiteProblem(
+            "constant-reward",
+            "reward 1 on each of two steps: ∇J is zero, so any drift is a fault of the score or of the sampling",
+            _constant_reward(),
+        ),
+        SuiteProblem(
+            "stochastic-chain",
+            "two states, random dynamics, rewards on the transition, γ = 0.8: everything at once",
+            _stochastic_chain(),
+        ),
+        SuiteProblem(
+            "random-end",
+            "episodes that end at random, large negative rewards, γ = 0.9: length correlates with return",
+            _random_end(),
+        ),
+        SuiteProblem(
+            "near-deterministic",
+            "one action has probability 0.99: rare actions carry the gradient",
+            _near_deterministic(),
+        ),
+        SuiteProblem(
+            "shared-features",
+            "two parameters for two states and three actions: no coordinate belongs to one state",
+            _shared_features(),
+        ),
+    )
+
+
+def _problem(
+    start: object,
+    transition: object,
+    reward: object,
+    policy: Policy,
+    horizon: int,
+    discount: float,
+    terminal: object = None,
+) -> Problem:
+    mdp = TabularMDP(
+        np.asarray(start),
+        np.asarray(transition),
+        np.asarray(reward),
+        None if terminal is None else np.asarray(terminal),
+    )
+    return Problem(mdp, policy, FiniteHorizon(horizon, discount))
+
+
+def _bandit() -> Problem:
+    policy = SoftmaxPolicy([[0.2, -0.4, 0.7]])
+    return _problem([1.0], np.ones((1, 3, 1)), [[1.0, 0.7, -0.5]], policy, 1, 0.9)
+
+
+def _early_stop() -> Problem:
+    # State 0: action 0 ends the episode, action 1 leads to state 1; state 1: action 0 ends, action 1 stays; 2 is over.
+    transition = np.zeros((3, 2, 3))
+    transition[0, 0, 2] = transition[0, 1, 1] = transition[1, 0, 2] = transition[1, 1, 1] = 1.0
+    transition[2, :, 2] = 1.0
+    reward = [[0.5, -0.3], [1.4, 0.8], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[0.3, -0.2], [-0.5, 0.4], [0.0, 0.0]])
+    return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.7, [False, False, True])
+
+
+def _delayed_reward() -> Problem:
+    # A line of states 0 → 1 → 2, whatever is done; only state 2 pays, by action, and state 1 a little.
+    transition = np.zeros((3, 2, 3))
+    transition[0, :, 1] = transition[1, :, 2] = transition[2, :, 2] = 1.0
+    reward = [[0.0, 0.0], [0.3, 0.0], [2.0, -1.0]]
+    policy = SoftmaxPolicy([[0.1, -0.3], [0.6, 0.2], [-0.4, 0.5]])
+    return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.5)
+
+
+def _two_starts() -> Problem:
+    transition = np.zeros((3, 2, 3))
+    transition[:, :, 2] = 1.0
+    reward = [[3.0, 2.0], [-1.0, 0.5], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[0.4, -0.1], [-0.6, 0.3], [0.0, 0.0]])
+    return _problem([0.4, 0.6, 0.0], transition, reward, policy, 1, 0.95, [False, False, True])
+
+
+def _constant_reward() -> Problem:
+    transition = [[[0.3, 0.7], [0.8, 0.2]], [[0.5, 0.5], [0.1, 0.9]]]
+    policy = SoftmaxPolicy([[0.5, -0.5], [0.2, 0.9]])
+    return _problem([0.6, 0.4], transition, np.ones((2, 2)), policy, 2, 0.9)
+
+
+def _stochastic_chain() -> Problem:
+    transition = [[[0.7, 0.3], [0.2, 0.8]], [[0.4, 0.6], [0.9, 0.1]]]
+    reward = [[[1.0, -0.5], [0.2, 2.0]], [[-1.0, 0.3], [0.6, -0.2]]]
+    policy = SoftmaxPolicy([[0.3, -0.6], [-0.2, 0.5]])
+    return _problem([0.7, 0.3], transition, reward, policy, 3, 0.8)
+
+
+def _random_end() -> Problem:
+    transition = [
+        [[0.5, 0.2, 0.3], [0.1, 0.8, 0.1]],
+        [[0.3, 0.3, 0.4], [0.0, 0.4, 0.6]],
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+    ]
+    reward = [[-100.0, -20.0], [-5.0, -60.0], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[0.2, 0.7], [-0.3, 0.1], [0.0, 0.0]])
+    return _problem([0.5, 0.5, 0.0], transition, reward, policy, 2, 0.9, [False, False, True])
+
+
+def _near_deterministic() -> Problem:
+    policy = SoftmaxPolicy([[4.6, 0.0], [0.0, 4.6]])
+    transition = [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]
+    reward = [[0.1, 1.0], [2.0, -0.5]]
+    return _problem([0.5, 0.5], transition, reward, policy, 3, 0.9)
+
+
+def _shared_features() -> Problem:
+    features = [[[1.0, 0.0], [0.0, 1.0], [-0.5, 0.3]], [[0.2, -1.0], [1.0, 0.4], [0.0, 0.7]]]
+    policy = LinearSoftmaxPolicy(features, [0.4, -0.3])
+    transition = [
+        [[0.6, 0.4], [0.3, 0.7], [1.0, 0.0]],
+        [[0.5, 0.5], [0.0, 1.0], [0.2, 0.8]],
+    ]
+    reward = [[1.0, -1.0, 0.5], [0.3, 0.8, -2.0]]
+    return _problem([0.5, 0.5], transition, reward, policy, 2, 0.85)

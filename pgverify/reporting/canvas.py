@@ -1,0 +1,99 @@
+"""The look of every figure: one palette, one style, no global state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+from typing import Any
+
+import seaborn as sns
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
+"""Okabe and Ito (2008), safe for colour-blind readers; yellow left out, too pale on white."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""A marker beside each colour, so that a figure survives a black-and-white print."""
+ALARM = "#B00020"
+"""Only for what contradicts the claim."""
+MISSED = "interval misses the exact number"
+"""The label of what contradicts."""
+LETTERS_PER_INCH = 13
+"""Of a legend in 9 points, measured; the legend is broken into rows by it."""
+REFERENCE = "#555555"
+"""Lines of reference: zero, the diagonal, the expected share."""
+
+_STYLE: dict[Any, Any] = {
+    "axes.edgecolor": "#999999",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "axes.formatter.use_mathtext": True,
+    "figure.titlesize": 12.5,
+    "figure.titleweight": "bold",
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "grid.color": "#E4E4E4",
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Hold the figures' style for the length of a `with` block, and leave nothing behind."""
+    with sns.axes_style("whitegrid"), rc_context(_STYLE):
+        yield
+
+
+def panels(count: int, width: float = 4.6, height: float = 3.4, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels in reading order; `width` and `height` are inches a panel."""
+    across = min(count, columns)
+    down = ceil(count / across)
+    # A lone panel gets more room: its title and legend need as much as those of a row of panels.
+    stretch = 1.45 if across == 1 else 1.0
+    figure = Figure(figsize=(width * across * stretch, height * down + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(down, across, squeeze=False)
+    axes = list(grid.flat)
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+def colours(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return (colour, marker) for each name, in the order given."""
+    return {
+        name: (PALETTE[i % len(PALETTE)], MARKERS[(i + i // len(PALETTE)) % len(MARKERS)])
+        for i, name in enumerate(names)
+    }
+
+
+def legend_below(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend for all panels under them, each label once."""
+    entries: dict[str, Artist] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    labels = sorted(entries, key=lambda label: label == MISSED)  # what everybody hopes not to see comes last
+    if labels:
+        room = figure.get_figwidth() * LETTERS_PER_INCH / (max(map(len, labels)) + 8)
+        figure.legend(
+            [entries[label] for label in labels],
+            labels,
+            loc="outside lower left",
+            ncols=max(1, min(int(room), len(labels), 6)),
+        )
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Put the sentence that says what one sees above the panels."""
+    figure.suptitle(text, x=0.01, ha="left")

@@ -1,0 +1,29 @@
+"""Figures as PNG bytes, and what they show in words."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 150
+"""Sharp on a dense screen and in print; a figure weighs about 100 kB."""
+
+
+def png(figure: Figure) -> bytes:
+    """Return the bytes of a PNG file; nothing in them depends on the time or the version."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def description(name: str, figure: Figure) -> str:
+    """Return the words in a figure that say what one sees: its headline, then panels with their axes."""
+    suptitle = figure.get_suptitle() or name.replace("-", " ").replace("_", " ")
+    panels = []
+    for axis in figure.axes:
+        label = axis.get_title("left") or axis.get_title()
+        against = " against ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel())))
+        panels.append(": ".join(filter(None, (label, against))))
+    words = ". ".join(filter(None, (suptitle, "; ".join(filter(None, panels)))))
+    return " ".join(words.split()) + "."

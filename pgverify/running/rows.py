@@ -1,0 +1,55 @@
+"""Rows of results as JSON: every float comes back bit for bit, NaN and infinity included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pgverify.errors import InvalidData
+from pgverify.studies import Row
+
+
+def plain_rows(rows: Any) -> list[Row]:
+    """Return rows as lists of dictionaries of Python scalars, refusing what a table cannot hold.
+
+    Raises
+    ------
+    InvalidData
+        When the rows are not flat dictionaries of strings, numbers, booleans or None.
+    """
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise InvalidData(f"the cell returned {type(rows).__name__}, must return a list of flat dictionaries")
+    return [{_name(key): _plain(key, value) for key, value in _dictionary(row).items()} for row in rows]
+
+
+def to_json(value: object) -> str:
+    """Return JSON text; `repr` of a float, which json uses, is read back as the same 64 bits."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str) -> Any:
+    """Return what `to_json` was given."""
+    return json.loads(text)
+
+
+def _dictionary(row: Any) -> dict[Any, Any]:
+    if not isinstance(row, dict):
+        raise InvalidData(f"a row is {type(row).__name__}, must be a flat dictionary of scalars")
+    return row
+
+
+def _name(key: Any) -> str:
+    if not isinstance(key, str):
+        raise InvalidData(f"a row has the column {key!r}, the name of a column must be a string")
+    return key
+
+
+def _plain(key: Any, value: Any) -> Any:
+    # NumPy scalars, zero-dimensional arrays among them, know their Python value.
+    scalar = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if scalar is not None and not isinstance(scalar, str | int | float | bool):
+        raise InvalidData(
+            f"column {key!r} of a row holds {type(value).__name__}, must be a string, number, boolean or None"
+        )
+    return scalar

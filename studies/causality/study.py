@@ -1,0 +1,397 @@
+"""What step 8, reward-to-go in place of the total return, is worth: a law in the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+import pgverify as pgv
+from pgverify.estimators import Estimator, RewardToGo, TotalReturn
+from pgverify.stats import BiasTest, Moments, TraceInterval, VarianceRatio
+from pgverify.stats.power import normal_critical
+from pgverify.studies import Claim, Row, Scalar, Study
+from pgverify.validation import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+ROUNDING = 1e-10
+ERROR_RATE = 1e-4
+"""Total false-alarm probability of the intervals; the tests of the control have 1e-6 each."""
+MOST_ROWS = 200
+ALPHA = ERROR_RATE / MOST_ROWS
+ESTIMATORS: Mapping[str, Estimator] = {"total return": TotalReturn(), "reward-to-go": RewardToGo()}
+LOGITS = [[0.2, -0.4, 0.7]]
+PROBLEMS: Mapping[str, float] = {
+    "bandit": 1.0,
+    "centred bandit": 1.0,
+    "discounted bandit": 0.9,
+    "two-state-chain": 1.0,
+    "garnet-small": 1.0,
+    "FrozenLake": 1.0,
+    "CliffWalking": 1.0,
+}
+"""Problem and discount. The bandits are one three-armed bandit played T times: independent steps."""
+BANDITS = ("bandit", "centred bandit", "discounted bandit")
+LONGEST = 512
+
+
+def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
+    longest = 64 if quick else LONGEST
+    grid: list[Mapping[str, Scalar]] = []
+    for name in PROBLEMS:
+        table = name in ("FrozenLake", "CliffWalking")
+        if quick and name == "CliffWalking":
+            continue
+        # No variance at all before T = 2 (two-state-chain pays after a move) and T = 6 (FrozenLake's goal).
+        grid.append({"part": "law", "problem": name, "longest": 32 if table else longest})
+        horizons = (8, 16) if quick else (8, 16, 32) if table else (2, 4, 8, 16, 32, 64)
+        count = 5_000 if quick else 20_000 if name == "CliffWalking" else 50_000
+        grid += [{"part": "sampled", "problem": name, "horizon": T, "count": count} for T in horizons]
+    names = ("bandit", "two-state-chain") if quick else ("bandit", "two-state-chain", "garnet-small")
+    return [
+        *grid,
+        *({"part": "past", "problem": name, "count": 5_000 if quick else 100_000} for name in names),
+    ]
+
+
+def run(parameters: Mapping[str, Scalar], seed: int) -> list[Row]:
+    name = str(parameters["problem"])
+    match parameters["part"]:
+        case "law":
+            first = 8 if name in ("FrozenLake", "CliffWalking") else 2
+            horizons = [T for T in 2 ** np.arange(10) if first <= T <= int(parameters["longest"])]
+            rows = [_law(name, int(horizon)) for horizon in horizons]
+        case "sampled":
+            rows = _sampled(_problem(name, int(parameters["horizon"])), int(parameters["count"]), seed)
+        case _:
+            rows = [_past(_problem(name, 3), int(parameters["count"]), seed)]
+    return [{**parameters, **row} for row in rows]
+
+
+def _problem(name: str, horizon: int) -> pgv.Problem:
+    objective = pgv.FiniteHorizon(horizon, PROBLEMS[name])
+    if name in BANDITS:
+        mdp, policy = pgv.mdps.get("three-armed-bandit"), pgv.SoftmaxPolicy(LOGITS)
+        if name == "centred bandit":
+            mean = pgv.exact.expected_return(pgv.Problem(mdp, policy, pgv.FiniteHorizon(1)))
+            mdp = pgv.TabularMDP(mdp.start, mdp.transition, mdp.reward - mean)
+        return pgv.Problem(mdp, policy, objective)
+    if name in (
+        "FrozenLake",
+        "CliffWalking",
+    ):  # rebuilt by the zoo, compared by its tests
+        mdp = pgv.mdps.get("frozen-lake-4x4" if name == "FrozenLake" else "cliff-walking")
+    else:
+        mdp = pgv.mdps.get(name)
+    logits = 0.5 * np.random.default_rng(0).normal(size=(mdp.num_states, mdp.num_actions))
+    return pgv.Problem(mdp, pgv.SoftmaxPolicy(logits), objective)
+
+
+def closed_form(problem: pgv.Problem, causal: bool) -> float:
+    """Return tr Cov of the total return, or of the reward-to-go (`causal`), for T independent steps.
+
+    With ψ, r those of one step: F = E|ψ|², B = E|ψ|²r, A = E|ψ|²r², m = E r, v = E r², g = E ψr, and E ψ = 0.
+    The rewards that step t is multiplied with are its own and others, k ≠ t (total) or k > t (to-go), with
+    s_t = Σ γ^k, q_t = Σ γ^2k over the others. In E|Σ_t ψ_t (γ^t r_t + Σ_k γ^k r_k)|²
+
+        t = t':  γ^2t A + 2 γ^t B m s_t + F (v q_t + m² (s_t² − q_t))
+        t ≠ t':  a score needs its own reward as partner, so each of γ^{t+t'}|g|²: both ways for the total
+                 return; for the to-go the later score alone meets both rewards, so one way in two.
+
+    At γ = 1 the sums, less T²|g|², give
+
+        total:  T A + T(T−1) (Fv + 2Bm) + T(T−1)(T−2) F m² + (T² − 2T)|g|²
+        to-go:  T A + T(T−1)/2 (Fv + 2Bm) + T(T−1)(T−2)/3 F m² − T|g|²
+
+    so both grow as T³ and their ratio tends to 3; for m = 0 both grow as T² and it tends to
+    2 (1 + |g|²/(Fv)). For γ < 1 the to-go stays bounded while the total return grows as T F E[R²].
+    """
+    probabilities = problem.policy.probabilities()[0]
+    reward = problem.mdp.reward[0, :, 0]
+    assert isinstance(problem.objective, pgv.FiniteHorizon)
+    powers = problem.objective.discount ** np.arange(problem.objective.horizon)
+    score = np.eye(reward.size) - probabilities
+    length = (score**2).sum(axis=1)
+    F, B, A = (float(probabilities @ (length * reward**k)) for k in range(3))
+    m, v = float(probabilities @ reward), float(probabilities @ reward**2)
+    g = float(((probabilities * reward) @ score) @ ((probabilities * reward) @ score))
+    total, squares = powers.sum(), (powers**2).sum()
+    s, q = total - powers, squares - powers**2
+    if causal:
+        s, q = s - (np.cumsum(powers) - powers), q - (np.cumsum(powers**2) - powers**2)
+    same = powers**2 * A + 2 * powers * B * m * s + F * (v * q + m**2 * (s**2 - q))
+    return float(same.sum() + (1 if causal else 2) * (total**2 - squares) * g - total**2 * g)
+
+
+def _law(name: str, horizon: int) -> Row:
+    """Return the exact variances at one horizon, by every way there is."""
+    problem = _problem(name, horizon)
+    row: Row = {"horizon": horizon}
+    for estimator, label in zip(ESTIMATORS, ("total", "to_go"), strict=True):
+        row[label] = pgv.exact.moments(ESTIMATORS[estimator], problem, form="trace").trace
+        if name in BANDITS:
+            row[f"{label}_error"] = abs(closed_form(problem, label == "to_go") / row[label] - 1.0)
+        if pgv.exact.count_trajectories(problem) <= 10_000:
+            batch, weights = pgv.exact.enumerate_trajectories(problem)
+            contributions = ESTIMATORS[estimator](batch)
+            spread = ((contributions - weights @ contributions) ** 2).sum(axis=1)
+            row[f"{label}_listed_error"] = abs(float(weights @ spread) / row[label] - 1.0)
+    return {**row, "ratio": row["total"] / row["to_go"]}
+
+
+def _sampled(problem: pgv.Problem, count: int, seed: int) -> list[Row]:
+    """Return both variances and their ratio, exact beside sampled, from the same trajectories."""
+    batch = pgv.sample(problem, count, seed)
+    z, exact, contributions = normal_critical(ALPHA), [], []
+    rows: list[Row] = []
+    for name, estimator in ESTIMATORS.items():
+        contributions.append(estimator(batch))
+        exact.append(pgv.exact.moments(estimator, problem, form="trace").trace)
+        interval = TraceInterval.of(Moments.of(contributions[-1]), 1 - ALPHA)
+        rows.append(_row(name, exact[-1], interval.trace, interval.low, interval.high, z))
+    paired = VarianceRatio(1 - ALPHA).run(contributions[0], contributions[1])
+    rows.append(_row("ratio", exact[0] / exact[1], paired.ratio, paired.low, paired.high, z))
+    return [{**row, "n": count, "confidence": 1 - ALPHA} for row in rows]
+
+
+def _row(estimator: str, exact: float, sampled: float, low: float, high: float, z: float) -> Row:
+    # A ratio that is 1 for every trajectory has an interval of length zero, up to rounding.
+    low, high = low * (1 - 1e-9), high * (1 + 1e-9)
+    score = z * np.log(sampled / exact) / np.log(high / sampled)
+    quantity = "ratio" if estimator == "ratio" else "variance"
+    bounds = {"exact": exact, "sampled": sampled, "low": low, "high": high, "z": float(score)}
+    return {"estimator": estimator, "quantity": quantity, "coordinate": -1, **bounds}
+
+
+def rewards_before(batch: pgv.Trajectories) -> Float[Array, "n d"]:
+    """Weigh step t by Σ_{k<t} γ^k r_k: causality the wrong way round, keeping what should be dropped.
+
+    Given s_t the past is fixed and E ψ_t = 0: expectation zero, whatever ∇J is.
+    """
+    paid = batch.rewards * batch.discount_powers
+    return batch.score_weighted(paid.cumsum(axis=1) - paid)
+
+
+def _past(problem: pgv.Problem, count: int, seed: int) -> Row:
+    gradient = pgv.exact.gradient(problem)
+    batch, weights = pgv.exact.enumerate_trajectories(problem)
+    past = rewards_before(batch)
+    parts = TotalReturn()(batch) - RewardToGo()(batch)
+    length = float(np.linalg.norm(gradient))
+    moments = Moments.of(rewards_before(pgv.sample(problem, count, seed)))
+    return {
+        "past_mean": float(np.linalg.norm(weights @ past)) / length,
+        "past_is_difference": float(np.abs(past - parts).max() / np.abs(past).max()),
+        "past_trace": float(weights @ (past**2).sum(axis=1)),
+        "p_zero": BiasTest(1e-6).run(moments, np.zeros(len(gradient))).p_value,
+        "p_gradient": BiasTest(1e-6).run(moments, gradient).p_value,
+    }
+
+
+def _last(law: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
+    """Return the rows of the two longest horizons, T/2 and T."""
+    part = law[law["problem"] == name].sort_values("horizon")
+    return part.iloc[-2], part.iloc[-1]
+
+
+def decide(table: pd.DataFrame) -> list[Claim]:
+    law, past = table[table["part"] == "law"], table[table["part"] == "past"]
+    rows = table[table["part"] == "sampled"]
+    ratios = rows[rows["quantity"] == "ratio"]
+    errors = law[[column for column in law if str(column).endswith("error")]]
+    error = float(np.nanmax(errors.to_numpy(float)))
+    covered = int((rows["low"].le(rows["exact"]) & rows["exact"].le(rows["high"])).sum())
+    above = ratios[ratios["exact"] > 1.2]
+    lake = float((law.loc[law["problem"] == "FrozenLake", "ratio"] - 1.0).abs().max())
+
+    def exponents(name: str) -> list[float]:
+        half, whole = _last(law, name)
+        return [float(np.log2(whole[x] / half[x])) for x in ("total", "to_go")]
+
+    def limit(name: str) -> float:
+        half, whole = _last(law, name)  # ratio = limit − c/T + O(1/T²): the first correction cancels
+        return float(2 * whole["ratio"] - half["ratio"])
+
+    growing = ["bandit", "two-state-chain", "garnet-small"]
+    cubes = [x for name in growing for x in exponents(name)]
+    limits = [limit(name) for name in growing]
+    centred, expected = limit("centred bandit"), _centred_limit()
+    squares = exponents("centred bandit")
+    half, whole = _last(law, "discounted bandit")
+    slope = float((whole["ratio"] - half["ratio"]) / (whole["horizon"] - half["horizon"]))
+    wanted = _discounted_slope()
+    left = 1e-3 + 2.0 * PROBLEMS["discounted bandit"] ** float(half["horizon"])
+    longest = f"T = {int(whole['horizon'])}"
+    tolerance = 20.0 / float(whole["horizon"])  # corrections of order 1/T to exponents and limits
+    bound = f"rounding bound {ROUNDING:g}"
+    finite = f"corrections of order 1/T allowed, {tolerance:.2g} at {longest}"
+    rate = f"total error rate {ERROR_RATE:g}"
+
+    def exact(name: str, statement: str, wanted: str, found: str, holds: Any, certainty: str = bound) -> Claim:
+        return Claim(name, statement, "exact", wanted, found, bool(holds), certainty)
+
+    def sampled(name: str, statement: str, wanted: str, found: str, holds: Any, certainty: str = rate) -> Claim:
+        return Claim(name, statement, "sampled", wanted, found, bool(holds), certainty)
+
+    return [
+        exact(
+            "closed-form",
+            "Variances by hand (independent steps), by dynamic programming and by listing agree.",
+            "relative difference 0",
+            f"at most {error:.2g}",
+            error <= ROUNDING,
+        ),
+        exact(
+            "cubic",
+            f"At γ = 1 both variances grow as T³ where the mean reward is not 0 ({', '.join(growing)}).",
+            "exponent 3",
+            f"{min(cubes):.3f} to {max(cubes):.3f} at {longest}",
+            max(abs(x - 3.0) for x in cubes) <= tolerance,
+            finite,
+        ),
+        exact(
+            "ratio-three",
+            "Their ratio tends to 3, whatever the problem: Σ_t T² against Σ_t (T−t)².",
+            "3",
+            f"{min(limits):.4f} to {max(limits):.4f}, extrapolated from {longest}",
+            max(abs(x - 3.0) for x in limits) <= tolerance,
+            finite,
+        ),
+        exact(
+            "centred",
+            "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
+            f"exponent 2, ratio {expected:.4f}",
+            f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",
+            max(*(abs(x - 2.0) for x in squares), abs(centred - expected)) <= tolerance,
+            finite,
+        ),
+        exact(
+            "discounted",
+            "At γ = 0.9 the reward-to-go stays bounded and the ratio grows in proportion to T.",
+            f"{wanted:.4f} a step",
+            f"{slope:.4f} a step; ratio {whole['ratio']:.0f} at {longest}",
+            abs(slope / wanted - 1.0) <= left,
+            f"{left:.2g} relative: what γ^T has left at half the longest horizon",
+        ),
+        exact(
+            "nothing-gained",
+            "FrozenLake pays only when an episode ends: no reward is past, and causality gains nothing.",
+            "ratio 1 at every horizon",
+            f"within {lake:.2g}",
+            lake <= ROUNDING,
+        ),
+        exact(
+            "past-is-noise",
+            "Control: the part that causality drops, rewards before the action, has expectation zero.",
+            "|E| / |∇J| = 0, and total − to-go is this part",
+            f"at most {past['past_mean'].max():.2g}; difference {past['past_is_difference'].max():.2g}",
+            max(past["past_mean"].max(), past["past_is_difference"].max()) <= ROUNDING,
+        ),
+        sampled(
+            "past-has-no-signal",
+            "Control: sampled, weighing by past rewards alone is told from ∇J, and not from zero.",
+            "p below 1e-6 against ∇J, above 1e-6 against 0",
+            f"at most {past['p_gradient'].max():.2g}; at least {past['p_zero'].min():.2g}",
+            past["p_gradient"].max() < 1e-6 < past["p_zero"].min(),
+            "error rate 1e-6 each",
+        ),
+        sampled(
+            "intervals",
+            "Every sampled variance, and every ratio on the same trajectories, lies within its interval.",
+            f"{len(rows)} of {len(rows)}",
+            f"{covered} of {len(rows)}",
+            covered == len(rows) <= MOST_ROWS,
+        ),
+        sampled(
+            "gain-seen",
+            "Wherever the exact ratio is above 1.2 the sampled interval of the ratio excludes 1.",
+            f"{len(above)} of {len(above)}",
+            f"{int((above['low'] > 1.0).sum())} of {len(above)}; ratios {above['exact'].min():.3g} to "
+            f"{above['exact'].max():.3g}",
+            len(above) > 0 and (above["low"] > 1.0).all(),
+        ),
+    ]
+
+
+def _one_step(name: str) -> tuple[float, float, float, float]:
+    """Return F, m, v and |g|² of one step of a bandit."""
+    problem = _problem(name, 1)
+    probabilities, reward = problem.policy.probabilities()[0], problem.mdp.reward[0, :, 0]
+    length = ((np.eye(3) - probabilities) ** 2).sum(axis=1)
+    g = pgv.exact.gradient(problem)
+    return (
+        float(probabilities @ length),
+        float(probabilities @ reward),
+        float(probabilities @ reward**2),
+        float(g @ g),
+    )
+
+
+def _centred_limit() -> float:
+    """Return 2 (1 + |g|²/(Fv))."""
+    F, _, v, g = _one_step("centred bandit")
+    return 2.0 * (1.0 + g / (F * v))
+
+
+def _discounted_slope() -> float:
+    """Return F E[R²] / tr Cov(to-go) at T = ∞, with E[R²] = m²/(1−γ)² + (v − m²)/(1−γ²)."""
+    F, m, v, _ = _one_step("discounted bandit")
+    gamma = PROBLEMS["discounted bandit"]
+    second = m**2 / (1 - gamma) ** 2 + (v - m**2) / (1 - gamma**2)
+    return F * second / closed_form(_problem("discounted bandit", 1000), causal=True)
+
+
+def figures(table: pd.DataFrame) -> dict[str, Figure]:
+    from pgverify.reporting.figures import variance_against_horizon
+
+    rows = table[(table["part"] == "sampled") & (table["quantity"] == "variance")]
+    return {"variance-against-horizon": variance_against_horizon(rows), "ratio": _ratios(table)}
+
+
+def _ratios(table: pd.DataFrame) -> Figure:
+    from pgverify.reporting.canvas import REFERENCE, colours, legend_below, panels, style
+
+    law = table[table["part"] == "law"]
+    ratios = table[(table["part"] == "sampled") & (table["quantity"] == "ratio")]
+    with style():
+        figure, (axis,) = panels(1, width=6.4, height=4.6)
+        for name, (colour, marker) in colours(list(law["problem"].unique())).items():
+            part = law[law["problem"] == name]
+            axis.plot(part["horizon"], part["ratio"], color=colour, lw=1.4)
+            seen = ratios[ratios["problem"] == name]
+            bars = np.array([seen["sampled"] - seen["low"], seen["high"] - seen["sampled"]])
+            axis.errorbar(
+                seen["horizon"],
+                seen["sampled"],
+                yerr=bars,
+                fmt=marker,
+                ms=5,
+                mfc="white",
+                color=colour,
+                label=name,
+            )
+        axis.axhline(3.0, color=REFERENCE, lw=1, ls="--", label="3, the limit at γ = 1")
+        axis.set_xscale("log", base=2)
+        axis.set_yscale("log")
+        axis.set_xlabel("horizon T [steps]")
+        axis.set_ylabel("variance of total return / of reward-to-go")
+        axis.set_title("lines exact, points sampled on the same trajectories")
+        figure.suptitle("What causality is worth")
+        legend_below(figure, [axis])
+    return figure
+
+
+STUDY = Study(
+    name="causality",
+    question="By what factor does reward-to-go reduce the variance of the total return as the horizon grows?",
+    source="The policy gradient theorem explained, step 8",
+    cells=cells,
+    run=run,
+    decide=decide,
+    figures=figures,
+)

@@ -1,0 +1,386 @@
+"""Total return, reward-to-go, baselines and GAE: one expectation, ∇J, and many variances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+from zlib import crc32
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+import pgverify as pgv
+from pgverify.baselines import AverageReturn, Constant, StateValue, TimeStateValue
+from pgverify.errors import UnknownName
+from pgverify.estimators import Estimator, GeneralizedAdvantage, RewardToGo, TotalReturn
+from pgverify.recursion import DeclaresRecursion
+from pgverify.stats import BiasTest, Calibration, Moments, TraceInterval
+from pgverify.stats.power import normal_critical
+from pgverify.studies import Claim, Row, Scalar, Study
+from pgverify.validation import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+ROUNDING = 1e-10
+ERROR_RATE = 1e-4
+"""Total false-alarm probability of the intervals; the tests, and the calibration, have as much again each."""
+MOST_ROWS = 20_000
+ALPHA = ERROR_RATE / MOST_ROWS
+"""Of one interval: Bonferroni over all rows there may be, so that all intervals hold at once."""
+VISITS = 200
+"""Coordinates whose state-action pair is expected less often in the sample are left to the exact part."""
+REPETITIONS, SIZE = 500, 2000
+"""Of the calibration: independent estimates, and trajectories in each."""
+ZOO: Mapping[str, tuple[int, float]] = {
+    "three-armed-bandit": (1, 1.0),
+    "two-state-chain": (5, 0.9),
+    "river-swim": (4, 0.9),
+    "random-walk-5": (8, 1.0),
+    "short-corridor": (8, 0.9),
+    "nota-thomas-counterexample": (2, 0.9),
+    "garnet-small": (3, 0.8),
+    "near-deterministic": (4, 1.0),
+    "heavy-reward": (1, 1.0),
+    "variable-length": (8, 0.9),
+}
+"""Horizon and discount; every trajectory can be listed."""
+TABLES: Mapping[str, tuple[int, float, int, tuple[str, ...]]] = {
+    "FrozenLake": (20, 0.95, 200_000, ("FrozenLake-v1",)),
+    "CliffWalking": (30, 0.95, 40_000, ("CliffWalking-v1", "CliffWalking-v0")),
+    "Taxi": (20, 0.95, 30_000, ("Taxi-v4", "Taxi-v3")),
+}
+"""Gymnasium's own tables: horizon, discount, trajectories, and the environment's name, newest first."""
+SOME = ("total return", "reward-to-go", "reward-to-go − V(s)")
+"""The estimators of Gymnasium's tables, where sampling takes seconds."""
+CALIBRATED = (
+    "total return",
+    "reward-to-go",
+    "reward-to-go − V(s)",
+    "reward-to-go − any b_t(s)",
+    "GAE(½), V exact",
+)
+Implementation: TypeAlias = Callable[[pgv.Trajectories], Float[Array, "n d"]]
+
+
+def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
+    zoo = ["random-walk-5", "garnet-small"] if quick else list(ZOO)
+    tables = ["FrozenLake"] if quick else list(TABLES)
+    estimators = list(_estimators(_problem("random-walk-5")))
+    scale = 0.1 if quick else 1.0
+    grid: list[Mapping[str, Scalar]] = [{"part": "expectation", "problem": name} for name in [*zoo, *tables]]
+    grid += [{"part": "group", "problem": "three-armed-bandit", "size": n} for n in (2, 3, 4)]
+    for name in [*zoo, *tables]:
+        for estimator in SOME if quick or name in TABLES else estimators:
+            count = round(scale * (TABLES[name][2] if name in TABLES else 200_000))
+            grid.append({"part": "sampled", "problem": name, "estimator": estimator, "count": count})
+    for estimator in _faulty():
+        count = round(scale * 200_000)
+        grid.append({"part": "control", "problem": "random-walk-5", "estimator": estimator, "count": count})
+    repetitions = 50 if quick else REPETITIONS
+    for estimator in CALIBRATED[:2] if quick else CALIBRATED:
+        grid.append({"part": "calibration", "problem": "garnet-small", "estimator": estimator, "count": repetitions})
+    return grid
+
+
+def run(parameters: Mapping[str, Scalar], seed: int) -> list[Row]:
+    problem = _problem(str(parameters["problem"]))
+    part, estimator = parameters["part"], str(parameters.get("estimator", ""))
+    if part == "expectation":
+        rows = _expectations(problem, listed=parameters["problem"] in ZOO)
+    elif part == "group":
+        rows = [_group(problem, int(parameters["size"]))]
+    elif part == "calibration":
+        rows = _calibration(problem, _estimators(problem)[estimator], int(parameters["count"]), seed)
+    else:
+        implementation = (_estimators(problem) | _faulty())[estimator]
+        rows = _sampled(problem, implementation, int(parameters["count"]), seed)
+    return [{**parameters, **row} for row in rows]
+
+
+def _problem(name: str) -> pgv.Problem:
+    """Return a problem with a fixed random policy, so that every part of the study is about the same one."""
+    rng = np.random.default_rng(crc32(name.encode()))
+    horizon, discount = ZOO[name] if name in ZOO else TABLES[name][:2]
+    mdp = pgv.mdps.get(name) if name in ZOO else _table(TABLES[name][3])
+    policy: pgv.Policy = pgv.SoftmaxPolicy(0.7 * rng.normal(size=(mdp.num_states, mdp.num_actions)))
+    if name in ("short-corridor", "nota-thomas-counterexample"):  # their point: states that look alike
+        features = np.zeros((mdp.num_states, 2, 1))
+        features[:, 1, 0] = 1.0
+        policy = pgv.LinearSoftmaxPolicy(features, [0.4])
+    return pgv.Problem(mdp, policy, pgv.FiniteHorizon(horizon, discount))
+
+
+def _table(names: tuple[str, ...]) -> pgv.TabularMDP:
+    for name in names[:-1]:
+        try:
+            return pgv.mdps.from_gymnasium(name)
+        except UnknownName:  # an older Gymnasium: the same table under an older name
+            continue
+    return pgv.mdps.from_gymnasium(names[-1])
+
+
+def _estimators(problem: pgv.Problem) -> dict[str, Estimator]:
+    values = pgv.exact.values(problem).state
+    arbitrary = np.abs(values).max() * np.random.default_rng(7).normal(size=values.shape)
+    constant = Constant(pgv.exact.expected_return(problem))
+    return {
+        "total return": TotalReturn(),
+        "total return − J": TotalReturn(constant),
+        "total return − V(s)": TotalReturn(StateValue()),
+        "reward-to-go": RewardToGo(),
+        "reward-to-go − J": RewardToGo(constant),
+        "reward-to-go − V(s)": RewardToGo(StateValue()),
+        "reward-to-go − any b_t(s)": RewardToGo(TimeStateValue(arbitrary)),
+        "GAE(½), V exact": GeneralizedAdvantage(0.5),
+        "GAE(1), any critic": GeneralizedAdvantage(1.0, TimeStateValue(arbitrary)),
+    }
+
+
+def _faulty() -> dict[str, Implementation]:
+    def starts_late(batch: pgv.Trajectories) -> Float[Array, "n d"]:
+        """Weigh step t by Σ_{k>t} γ^k r_k: the reward of the step itself is lost."""
+        paid = batch.rewards * batch.discount_powers
+        return batch.score_weighted(paid[:, ::-1].cumsum(axis=1)[:, ::-1] - paid)
+
+    def looks_ahead(batch: pgv.Trajectories) -> Float[Array, "n d"]:
+        """Subtract V(s_{t+1}), which depends on the action, in place of V(s_t)."""
+        return batch.score_weighted(RewardToGo().weights(batch) - batch.discount_powers * batch.values[:, 1:])
+
+    return {"return starts one step late": starts_late, "baseline looks one step ahead": looks_ahead}
+
+
+def _expectations(problem: pgv.Problem, listed: bool) -> list[Row]:
+    """Return E[g] − ∇J and tr Cov[g] of every estimator, by dynamic programming and by listing."""
+    gradient = pgv.exact.gradient(problem)
+    rows = []
+    batch, weights = pgv.exact.enumerate_trajectories(problem) if listed else (None, None)
+    for name, estimator in _estimators(problem).items():
+        if gradient.size > 1000 and name not in SOME:  # Taxi: seconds an estimator
+            continue
+        found = pgv.exact.moments(estimator, problem, form="trace")
+        row = {"estimator": name, "error": _off(found.mean, gradient), "trace": found.trace}
+        if batch is not None and weights is not None:
+            contributions = estimator(batch)
+            mean = weights @ contributions
+            trace = float(weights @ ((contributions - mean) ** 2).sum(axis=1))
+            row |= {"listed_error": _off(mean, gradient), "listed_trace": trace}
+        rows.append(row)
+    return rows
+
+
+def _off(found: Float[Array, "d"], gradient: Float[Array, "d"]) -> float:
+    return float(np.abs(found - gradient).max() / np.abs(gradient).max())
+
+
+def _group(problem: pgv.Problem, size: int) -> Row:
+    """Return E of the total return less the average of its own batch of `size`, every batch being listed."""
+    batch, weights = pgv.exact.enumerate_trajectories(problem)
+    gradient = pgv.exact.gradient(problem)
+    mean = np.zeros(gradient.size)
+    for rows in product(range(len(batch)), repeat=size):
+        contributions = TotalReturn(AverageReturn())(batch.select(list(rows)))
+        mean += weights[list(rows)].prod() * contributions.mean(axis=0)
+    factor = float(mean @ gradient / (gradient @ gradient))
+    return {"factor": factor, "error": _off(mean / ((size - 1) / size), gradient)}
+
+
+def _kept(problem: pgv.Problem, count: int) -> Integer[Array, "k"]:
+    """Return the coordinates that a sample of this size can speak about, chosen before it is drawn."""
+    policy = problem.policy
+    if isinstance(policy, pgv.LinearSoftmaxPolicy):
+        return np.arange(policy.parameters.size)
+    visits = pgv.exact.occupancy(problem).sum(axis=0)[:, None] * policy.probabilities()
+    often = (count * visits >= VISITS) & ~problem.mdp.terminal[:, None]
+    return np.flatnonzero(often)
+
+
+def _sampled(problem: pgv.Problem, implementation: Implementation, count: int, seed: int) -> list[Row]:
+    """Return exact beside sampled, a row a coordinate and one for the trace, and a row for the test of bias.
+
+    Interval of a coordinate: mean ± (z + |skewness| (2z² + 1)/(6√n)) se; the second term is Edgeworth's first
+    correction to Student's statistic (Johnson 1978), without which rare states would be outside too often.
+    """
+    kept = _kept(problem, count)
+    gradient = pgv.exact.gradient(problem)[kept]
+    chunks = pgv.sample_chunks(problem, count, seed)
+    moments = Moments.merge_all(Moments.of(implementation(x)[:, kept], len(kept) > 200) for x in chunks)
+    z, error, trace = normal_critical(ALPHA), moments.standard_error, TraceInterval.of(moments, 1 - ALPHA)
+    reach = error * (z + np.abs(moments.skewness) * (2 * z**2 + 1) / (6 * count**0.5))
+    common = {"n": count, "confidence": 1 - ALPHA}
+    rows = [
+        {
+            **common,
+            "quantity": "gradient",
+            "coordinate": int(j),
+            "exact": gradient[i],
+            "sampled": moments.mean[i],
+            "low": moments.mean[i] - reach[i],
+            "high": moments.mean[i] + reach[i],
+            "z": (moments.mean[i] - gradient[i]) / error[i],
+        }
+        for i, j in enumerate(kept)
+    ]
+    declared: object = implementation
+    if isinstance(declared, DeclaresRecursion):
+        by_coordinate = pgv.exact.moments(declared, problem, form="diagonal").variance
+        assert by_coordinate is not None
+        exact = float(by_coordinate[kept].sum())
+        score = z * np.log(trace.trace / exact) / np.log(trace.high / trace.trace)
+        bounds = {"exact": exact, "sampled": trace.trace, "low": trace.low, "high": trace.high, "z": score}
+        rows.append({**common, "quantity": "variance", "coordinate": -1, **bounds})
+    test = BiasTest(ERROR_RATE).run(moments, gradient)
+    return [*rows, {**common, "quantity": "test", "p_value": test.p_value, "kept": len(kept)}]
+
+
+def _calibration(problem: pgv.Problem, estimator: Estimator, repetitions: int, seed: int) -> list[Row]:
+    """Return the z-score of the estimate along ∇J, a row for every independent estimate."""
+    gradient = pgv.exact.gradient(problem)
+    length = float(np.linalg.norm(gradient))
+    chunks = pgv.sample_chunks(problem, repetitions * SIZE, seed)
+    along = np.concatenate([estimator(chunk) @ (gradient / length) for chunk in chunks]).reshape(-1, SIZE)
+    scores = (along.mean(axis=1) - length) / (along.std(axis=1, ddof=1) / SIZE**0.5)
+    return [{"quantity": "z", "z": float(score), "n": SIZE} for score in scores]
+
+
+def decide(table: pd.DataFrame) -> list[Claim]:
+    exact, group = table[table["part"] == "expectation"], table[table["part"] == "group"]
+    sampled, control = table[table["part"] == "sampled"], table[table["part"] == "control"]
+    rows = sampled[sampled["quantity"] != "test"]
+    covered = int((rows["low"].le(rows["exact"]) & rows["exact"].le(rows["high"])).sum())
+    least = float(sampled["p_value"].min()) * int(sampled["p_value"].count())
+    flagged = float(control["p_value"].max())
+    traces = exact.groupby("problem")["trace"]
+    spread = float((traces.max() / traces.min()).min())
+    factor = float(np.abs(group["factor"] - (group["size"] - 1) / group["size"]).max())
+    agreement = float((exact["listed_trace"] / exact["trace"] - 1.0).abs().max())
+    pairs = f"{exact['estimator'].nunique()} estimators on {exact['problem'].nunique()} problems"
+    bound, rate = f"rounding bound {ROUNDING:g}, relative", f"total error rate {ERROR_RATE:g}"
+
+    def small(name: str, statement: str, error: float) -> Claim:
+        found = f"at most {error:.2g}"
+        return Claim(name, statement, "exact", "relative error 0", found, error <= ROUNDING, bound)
+
+    claims = [
+        small(
+            "same-expectation",
+            f"By dynamic programming, {pairs} (Gymnasium's own tables among them) have the expectation ∇J.",
+            float(exact["error"].max(skipna=False)),
+        ),
+        small(
+            "same-expectation-listed",
+            "The estimators' own code, averaged over every trajectory there is, has the expectation ∇J.",
+            float(exact["listed_error"].max()),
+        ),
+        small("same-variance", "Both ways give the same variance.", agreement),
+        Claim(
+            "different-variance",
+            "With the same expectation the variances differ, on every problem.",
+            "exact",
+            "largest/smallest trace above 1.01",
+            f"at least {spread:.3g}, at most {float((traces.max() / traces.min()).max()):.3g}",
+            spread > 1.01,
+            bound,
+        ),
+        small("own-average", "The average return of the batch itself as baseline gives (n−1)/n ∇J.", factor),
+        small("own-average-direction", "Its direction is that of ∇J.", float(group["error"].max())),
+        Claim(
+            "intervals",
+            "Every sampled mean and variance lies within its interval of the exact one.",
+            "sampled",
+            f"{len(rows)} of {len(rows)}",
+            f"{covered} of {len(rows)}",
+            covered == len(rows) <= MOST_ROWS,
+            f"{rate}, simultaneous over all rows",
+        ),
+        Claim(
+            "no-bias-found",
+            "No test, of coordinates and of all directions at once, finds a bias.",
+            "sampled",
+            f"Bonferroni p above {ERROR_RATE:g}",
+            f"smallest {min(1.0, least):.2g} of {sampled['p_value'].count()} tests",
+            least > ERROR_RATE,
+            rate,
+        ),
+        Claim(
+            "faults-found",
+            f"Control: {' and '.join(control['estimator'].unique())} are found out.",
+            "sampled",
+            "p below 1e-6",
+            f"at most {flagged:.2g}",
+            flagged < 1e-6,
+            "error rate 1e-6 each",
+        ),
+    ]
+    return [*claims, _calibrated(table)]
+
+
+def _calibrated(table: pd.DataFrame) -> Claim:
+    parts = [part["z"] for _, part in table[table["part"] == "calibration"].groupby("estimator")]
+    level = ERROR_RATE / (2 * len(parts))  # two statements a part
+    found = [Calibration.of(scores.to_numpy(float), 1 - level) for scores in parts]
+    shares = [result.outside for result in found]
+    return Claim(
+        "calibration",
+        "Z-scores of independent estimates are standard normal: the error bars are right.",
+        "sampled",
+        "5.00 % outside ±1.96",
+        f"{min(shares):.2%} to {max(shares):.2%}; smallest Kolmogorov-Smirnov p "
+        f"{min(result.p_value for result in found):.2g} of {len(parts)}",
+        all(x.p_value > level and x.outside_low <= x.outside_expected <= x.outside_high for x in found),
+        f"total error rate {ERROR_RATE:g}",
+    )
+
+
+def figures(table: pd.DataFrame) -> dict[str, Figure]:
+    from pgverify.reporting.figures import bias_with_confidence, exact_beside_sampled, z_calibration
+
+    rows = table[(table["part"] == "sampled") & (table["quantity"] != "test")]
+    gradients = rows[rows["quantity"] == "gradient"]
+    small = gradients[gradients["problem"].isin(["random-walk-5", "garnet-small", "two-state-chain"])]
+    return {
+        "bias": bias_with_confidence(small),
+        "exact-beside-sampled": exact_beside_sampled(rows[rows["problem"].isin(TABLES)]),
+        "variances": _variances(rows[rows["quantity"] == "variance"]),
+        "z-scores": z_calibration(table[table["part"] == "calibration"]),
+    }
+
+
+def _variances(rows: pd.DataFrame) -> Figure:
+    """Draw the traces relative to the exact one of the total return: lines exact, points sampled."""
+    from pgverify.reporting.canvas import REFERENCE, colours, legend_below, panels, style
+
+    reference = rows[rows["estimator"] == "total return"].set_index("problem")["exact"]
+    problems = list(reference.index)
+    look = colours(list(rows["estimator"].unique()))
+    with style():
+        figure, (axis,) = panels(1, width=7.0, height=4.8)
+        for k, (estimator, (colour, marker)) in enumerate(look.items()):
+            part = rows[rows["estimator"] == estimator]
+            unit = part["problem"].map(reference).to_numpy(float)
+            place = part["problem"].map(problems.index).to_numpy(float) + 0.09 * (k - (len(look) - 1) / 2)
+            sampled = part["sampled"] / unit
+            bars = np.array([sampled - part["low"] / unit, part["high"] / unit - sampled])
+            axis.errorbar(sampled, place, xerr=bars, fmt=marker, ms=4, color=colour, elinewidth=1, label=estimator)
+            axis.plot(part["exact"] / unit, place, "|", ms=9, color=REFERENCE, zorder=1)
+        axis.set_xscale("log")
+        axis.set_yticks(range(len(problems)), problems)
+        axis.invert_yaxis()
+        axis.set_xlabel("trace of the covariance, relative to that of the total return")
+        axis.set_title("strokes exact, points sampled with simultaneous intervals")
+        figure.suptitle("One expectation, many variances")
+        legend_below(figure, [axis])
+    return figure
+
+
+STUDY = Study(
+    name="unbiasedness",
+    question="Do total return, reward-to-go, baselines and GAE share one expectation, ∇J?",
+    source="The policy gradient theorem explained, steps 7 and 8; Williams (1992); Schulman et al. (2016)",
+    cells=cells,
+    run=run,
+    decide=decide,
+    figures=figures,
+)

@@ -1,0 +1,41 @@
+"""Shapes and types are checked at run time in every test, and every property test is deterministic."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from jaxtyping import config as jaxtyping_config
+from jaxtyping import install_import_hook
+
+# The hook rewrites modules as they are imported, so none may have been imported before it. Spawned workers do not
+# load this file: they run the code as users do, unchecked.
+IMPORTED_TOO_EARLY = sorted(name for name in sys.modules if name.split(".")[0] == "pgverify")
+# The tower (an int is a float, a float is a complex) is what type checkers mean by `float`, and NumPy by ArrayLike.
+install_import_hook("pgverify", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+settings.register_profile(
+    "pgverify",
+    derandomize=True,  # the same examples on every run: a test that passes today passes tomorrow
+    database=None,
+    deadline=None,  # a slow machine is not a failure
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("pgverify")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the run-time checks look at a random item of a sequence, which Hypothesis takes for a strategy's doing."""
+    config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Turn the run-time checks off: for the code's own refusal of a wrong shape, and for long loops."""
+    before = jaxtyping_config.jaxtyping_disable
+    jaxtyping_config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping_config.update("jaxtyping_disable", before)

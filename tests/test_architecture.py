@@ -1,0 +1,226 @@
+"""The walls: who may import whom, how long a file may be, what `import pgverify` costs."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+
+import pgverify
+
+PACKAGE = Path(pgverify.__file__).parent
+LONGEST_FILE = 400
+
+BASE = "errors validation"
+PROBLEM = f"{BASE} mdp policies problem"
+BATCH = f"{PROBLEM} rollout trajectories"
+CORE = f"{BATCH} recursion mdps baselines estimators exact sampling stats planning"
+TOOLS = f"{CORE} bugs checking adapters strategies studies"
+
+ALLOWED: Mapping[str, set[str]] = {
+    room: set(rooms.split())
+    for room, rooms in {
+        "errors": "",
+        "validation": "errors",
+        "mdp": BASE,
+        "mdps": f"{BASE} mdp",  # the zoo holds dynamics; what is done with them is not its business
+        "policies": f"{BASE} mdp",
+        "problem": f"{BASE} mdp policies",
+        "rollout": PROBLEM,
+        "trajectories": f"{PROBLEM} rollout",
+        "recursion": BATCH,
+        "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
+        "estimators": f"{BATCH} recursion baselines",
+        "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
+        "sampling": f"{BATCH} exact",
+        "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
+        "planning": f"{BATCH} recursion exact stats",
+        "strategies": f"{BATCH} mdps",
+        "bugs": f"{BATCH} recursion baselines estimators",
+        "checking": f"{CORE} bugs",
+        "adapters": CORE,
+        "studies": f"{CORE} bugs checking adapters",
+        "running": f"{TOOLS} pgverify",
+        "reporting": f"{TOOLS} running pgverify",
+        "pytest_plugin": f"{TOOLS} pgverify",
+        "cli": f"{TOOLS} running reporting pgverify",
+        "__main__": "cli",
+        "pgverify": TOOLS,  # the root re-exports; only the rooms above the library may import it back
+    }.items()
+}
+"""What each room may import, besides itself. A room that is not listed has no place in the house yet."""
+
+HEAVY = ["scipy.stats", "pandas", "matplotlib", "seaborn", "gymnasium", "hypothesis", "pytest", "beartype", "rich"]
+SLOWEST_IMPORT = 0.3
+"""Seconds, NumPy included: about twice what it takes on an unloaded laptop."""
+SLOWEST_RATIO = 3.0
+"""Times NumPy's own import within the same run, where the machine is slow or busy; pandas alone would be five."""
+
+
+def sources() -> dict[str, str]:
+    """Return the source of every module of the package, by dotted name."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
+    return found
+
+
+def imports(name: str, modules: Mapping[str, str], packages: Iterable[str]) -> set[str]:
+    """Return the modules of the package that one of them imports, wherever the statement stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(modules[name])):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:  # relative: from the package that holds the module
+                above = name.split(".") if name in packages else name.split(".")[:-1]
+                above = above[: len(above) - node.level + 1]
+                origin = ".".join([*above, origin]) if origin else ".".join(above)
+            for alias in node.names:  # `from package import module` names a module, anything else its owner
+                inner = f"{origin}.{alias.name}"
+                found.add(inner if inner in modules else origin)
+    return {target for target in found if target.split(".")[0] == "pgverify"} - {name}
+
+
+def room(module: str) -> str:
+    """Return the room a module belongs to: the first name below the package."""
+    return module.split(".")[1] if "." in module else module
+
+
+def violations(modules: Mapping[str, str], packages: Iterable[str]) -> list[str]:
+    """Return one line for every import that goes against the arrows, and for every cycle."""
+    wrong = []
+    graph = {name: imports(name, modules, packages) for name in modules}
+    for name, targets in graph.items():
+        allowed = ALLOWED.get(room(name))
+        if allowed is None:
+            wrong.append(f"{name}: room {room(name)} is not listed in tests/test_architecture.py")
+            continue
+        wrong += [
+            f"{name} imports {target}: {room(name)} may import {', '.join(sorted(allowed)) or 'nothing'}"
+            for target in sorted(targets)
+            if room(target) not in allowed | {room(name)}
+        ]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as cycle:
+        wrong.append(f"cycle: {' -> '.join(cycle.args[1])}")
+    return wrong
+
+
+def test_imports_follow_the_arrows() -> None:
+    modules = sources()
+    packages = {name for name in modules if (PACKAGE.parent / Path(*name.split("."))).is_dir()}
+    assert len(modules) > 30
+    assert violations(modules, packages) == []
+
+
+def test_the_table_of_rooms_has_no_cycle() -> None:
+    TopologicalSorter(ALLOWED).prepare()
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "expected"),
+    [
+        ("pgverify.exact.moments", "from pgverify.estimators import RewardToGo", "may import"),
+        ("pgverify.exact.moments", "def f():\n    import pgverify.sampling", "may import"),
+        (
+            "pgverify.stats.regions",
+            "if TYPE_CHECKING:\n    from pgverify.mdp import TabularMDP",
+            "may import",
+        ),
+        ("pgverify.stats.regions", "from ..problem import Problem", "may import"),
+        ("pgverify.baselines", "from pgverify import exact", "may import"),
+        ("pgverify.mdp", "import pgverify", "may import"),
+        ("pgverify.newcomer", "", "not listed"),
+        ("pgverify.exact.first", "from pgverify.exact import second", "cycle"),
+    ],
+)
+def test_a_violation_is_seen(module: str, source: str, expected: str) -> None:
+    """Negative control: each kind of import statement, pointing the wrong way."""
+    modules = {
+        "pgverify": "",
+        "pgverify.exact": "",
+        "pgverify.exact.second": "from .first import x",
+        "pgverify.problem": "",
+        module: source,
+    }
+    if module != "pgverify.exact.first":
+        modules["pgverify.exact.second"] = ""
+    found = violations(modules, {"pgverify", "pgverify.exact", "pgverify.stats"})
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    lengths = {name: source.count("\n") for name, source in sources().items()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def public_modules() -> list[str]:
+    """Return the modules that declare what is public."""
+    return [name for name, source in sources().items() if "\n__all__ = " in source]
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_every_public_name_exists_and_is_documented(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        value = getattr(module, public)
+        if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+            written = value.__doc__ or ""
+            # A dataclass without a docstring gets its signature as one.
+            assert written.strip(), f"{name}.{public} has no docstring"
+            assert not written.startswith(f"{public}("), f"{name}.{public} has no docstring"
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a fresh interpreter, away from the checkout."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(sys.executable).parent,
+    )
+
+
+def test_importing_pgverify_loads_nothing_heavy() -> None:
+    code = "import sys, pgverify; print(*sys.modules)"
+    loaded = set(run_python("-c", code).stdout.split())
+    assert "pgverify.exact.gradient" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_importing_pgverify_is_quick() -> None:
+    """One quick run of five suffices: a busy machine slows some runs, a heavy import slows all."""
+    taken = []
+    for _ in range(5):
+        rows = [line.split("|") for line in run_python("-X", "importtime", "-c", "import pgverify").stderr.splitlines()]
+        seconds = {row[2].strip(): int(row[1]) / 1e6 for row in rows[1:]}
+        taken.append(seconds["pgverify"])
+        if taken[-1] < SLOWEST_IMPORT or taken[-1] < SLOWEST_RATIO * seconds["numpy"]:
+            return
+    pytest.fail(f"import pgverify took {min(taken):.2f} s at best, must take less than {SLOWEST_IMPORT} s")
+
+
+def test_shapes_are_checked_in_these_tests() -> None:
+    """Negative control of conftest.py: without its hook NumPy would broadcast."""
+    from pgverify.policies.softmax_algebra import logit_vjp
+
+    assert logit_vjp(np.zeros((2, 3)), np.zeros((4, 2, 3))).shape == (4, 2, 3)
+    with pytest.raises(jaxtyping.TypeCheckError):
+        logit_vjp(np.zeros((2, 3)), np.zeros((1, 3)))  # NumPy would broadcast

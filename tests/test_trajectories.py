@@ -1,0 +1,185 @@
+"""Trajectories: what is real and what is padding, and the weighted score by a plain double loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from random_problems import random_problem
+from reference import score_by_complex_step
+
+from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
+from pgverify.errors import InvalidEstimator, InvalidSampling
+from pgverify.trajectories import concatenate
+
+FIELDS = ("states", "actions", "rewards", "lengths", "terminated", "values")
+
+
+def corridor() -> Problem:
+    """Return states 0 → 1 → 2, of which 2 is terminal; action 1 goes on, action 0 stays."""
+    transition = np.zeros((3, 2, 3))
+    transition[0, 0, 0] = transition[1, 0, 1] = transition[0, 1, 1] = transition[1, 1, 2] = 1.0
+    transition[2, :, 2] = 1.0
+    reward = np.array([[-1.0, -2.0], [-3.0, 5.0], [0.0, 0.0]])
+    mdp = TabularMDP([1.0, 0.0, 0.0], transition, reward, [False, False, True])
+    return Problem(mdp, SoftmaxPolicy([[0.0, 1.0], [0.5, 0.0], [0.0, 0.0]]), FiniteHorizon(3, 0.5))
+
+
+def batch(**changes: Any) -> Trajectories:
+    """Return three episodes: one of full length, one that ended at t = 2, one cut at t = 3 in state 1."""
+    parts: dict[str, Any] = {
+        "problem": corridor(),
+        "states": np.array([[0, 0, 1, 2], [0, 1, 2, 2], [0, 0, 0, 1]]),
+        "actions": np.array([[0, 1, 1], [1, 1, 0], [0, 0, 1]]),
+        "rewards": np.array([[-1.0, -2.0, 5.0], [-2.0, 5.0, 0.0], [-1.0, -1.0, -2.0]]),
+        "lengths": np.array([3, 2, 3]),
+        "terminated": np.array([True, True, False]),
+        "values": np.arange(12.0).reshape(3, 4),
+        "discount": 0.5,
+    }
+    return Trajectories(**{**parts, **changes})
+
+
+def test_mask_and_ongoing() -> None:
+    """The mask covers steps taken; a state is ongoing before the end, and at a cut, where it has a future."""
+    b = batch()
+    assert b.mask.tolist() == [[True] * 3, [True, True, False], [True] * 3]
+    assert b.ongoing.tolist() == [[True] * 3 + [False], [True, True, False, False], [True] * 4]
+    assert b.truncated.tolist() == [False, False, True]
+    assert (len(b), b.num_steps) == (3, 3)
+    assert b.policy is b.problem.policy
+    assert repr(b) == "Trajectories(n=3, steps=3, mean length=2.667, terminated=2)"
+
+
+def test_log_probs_are_those_of_the_policy_and_zero_on_padding() -> None:
+    b = batch()
+    table = np.log(b.policy.probabilities())
+    expected = [
+        [table[0, 0], table[0, 1], table[1, 1]],
+        [table[0, 1], table[1, 1], 0.0],
+        [table[0, 0], table[0, 0], table[0, 1]],
+    ]
+    assert b.log_probs == pytest.approx(np.array(expected))
+
+
+def test_discount_powers_and_relative_rewards() -> None:
+    assert batch().discount_powers.tolist() == [1.0, 0.5, 0.25]
+    assert batch(discount=0.0).discount_powers.tolist() == [1.0, 0.0, 0.0]
+    shifted = batch(gain=1.0).relative_rewards
+    assert shifted.tolist() == [[-2.0, -3.0, 4.0], [-3.0, 4.0, 0.0], [-2.0, -2.0, -3.0]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_score_weighted_is_the_plain_double_loop(seed: int) -> None:
+    """Σ_t w_t ψ(s_t, a_t) over the steps taken, revisited pairs included, padding not, whatever its weights."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, "finite", 3, 3, 4, logit_scales=(1.0,))
+    b, _ = exact.enumerate_trajectories(problem)
+    b = b.select(rng.choice(len(b), size=min(20, len(b))))
+    weights = rng.normal(size=b.actions.shape)
+    score = score_by_complex_step(problem.policy)
+    expected = np.zeros((len(b), score.shape[-1]))
+    for i in range(len(b)):
+        for t in range(int(b.lengths[i])):
+            expected[i] += weights[i, t] * score[b.states[i, t], b.actions[i, t]]
+    assert b.score_weighted(weights) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("shape", [(3,), (3, 4), (4, 3), (1, 3)])
+def test_weights_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidEstimator, match=r"weights has shape .*, must be \[n, T\] = \(3, 3\)"):
+        batch().score_weighted(np.ones(shape))
+
+
+def test_an_infinite_weight_on_padding_does_not_count() -> None:
+    weights = np.ones((3, 3))
+    clean = batch().score_weighted(weights)
+    weights[1, 2] = np.inf
+    assert np.array_equal(batch().score_weighted(weights), clean)
+
+
+@pytest.mark.parametrize("rows", [[2, 0], np.array([True, False, True]), slice(1, None), np.array([1, 1, 1]), []])
+def test_select_keeps_rows_whole(rows: Any) -> None:
+    b = batch()
+    rows = np.array(rows, dtype=np.int64) if isinstance(rows, list) else rows
+    chosen = b.select(rows)
+    for name in FIELDS:
+        assert np.array_equal(getattr(chosen, name), getattr(b, name)[rows])
+    assert (chosen.discount, chosen.problem) == (b.discount, b.problem)
+
+
+def test_concatenate_undoes_a_split() -> None:
+    b = batch()
+    joined = concatenate([b.select(slice(0, 1)), b.select(slice(1, 3))])
+    for name in FIELDS:
+        assert np.array_equal(getattr(joined, name), getattr(b, name))
+
+
+def test_concatenate_pads_to_the_longest() -> None:
+    """A padded episode stays where it is, and its masked part, its length and its end are what they were."""
+    short = batch()
+    wide = np.array([[0, 0, 0, 0, 0, 1]])
+    long = Trajectories(
+        problem=short.problem,
+        states=wide,
+        actions=np.zeros((1, 5), dtype=np.int64),
+        rewards=np.ones((1, 5)),
+        lengths=np.array([5]),
+        terminated=np.array([False]),
+        values=np.ones((1, 6)),
+        discount=0.5,
+    )
+    joined = concatenate([short, long])
+    assert joined.num_steps == 5
+    assert joined.states[0].tolist() == [0, 0, 1, 2, 2, 2]
+    assert joined.states[3].tolist() == wide[0].tolist()
+    assert joined.mask.sum(axis=1).tolist() == [3, 2, 3, 5]
+    assert joined.rewards[0].tolist() == [-1.0, -2.0, 5.0, 0.0, 0.0]
+    assert not joined.actions[:3, 3:].any()
+    assert joined.ongoing.sum(axis=1).tolist() == [3, 2, 4, 6]
+    with pytest.raises(InvalidSampling, match="batches is empty"):
+        concatenate([])
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("states", np.zeros((3, 3), dtype=int)),
+        ("rewards", np.zeros((3, 4))),
+        ("lengths", np.zeros(2, dtype=int)),
+        ("terminated", np.zeros((3, 1), dtype=bool)),
+        ("values", np.zeros((3, 3))),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(name: str, value: np.ndarray) -> None:
+    with pytest.raises(InvalidSampling, match=rf"{name} has shape .*, must be \[n"):
+        batch(**{name: value})
+
+
+def test_a_batch_of_no_steps_is_a_batch() -> None:
+    """Every episode may start in a terminal state: T = 0, and every contribution is 0."""
+    mdp = TabularMDP([1.0], np.ones((1, 2, 1)), np.zeros((1, 2)), [True])
+    problem = Problem(mdp, SoftmaxPolicy([[0.0, 1.0]]), Discounted(0.5))
+    empty = Trajectories(
+        problem=problem,
+        states=np.zeros((2, 1), dtype=np.int64),
+        actions=np.zeros((2, 0), dtype=np.int64),
+        rewards=np.zeros((2, 0)),
+        lengths=np.zeros(2, dtype=np.int64),
+        terminated=np.ones(2, dtype=bool),
+        values=np.zeros((2, 1)),
+        discount=0.5,
+    )
+    assert empty.score_weighted(np.zeros((2, 0))).tolist() == [[0.0, 0.0]] * 2
+    assert empty.mask.shape == empty.log_probs.shape == (2, 0)
+    assert empty.ongoing.tolist() == [[False]] * 2
+
+
+def test_replace_gives_another_batch() -> None:
+    b = batch()
+    assert replace(b, discount=1.0).discount_powers.tolist() == [1.0, 1.0, 1.0]
+    assert b.discount == 0.5

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Help that was asked for by giving no sub-command has been printed already.
         code = FINE if type(error).__name__ == "NoArgsIsHelpError" else _complain(error.format_message())
     except (KeyboardInterrupt, typer.Abort):
+        print("pgverify: interrupted", file=sys.stderr)
         code = INTERRUPTED
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")

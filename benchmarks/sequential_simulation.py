@@ -67,6 +67,7 @@ class Outcomes:
     biased: np.ndarray
     consistent: np.ndarray
     plain: np.ndarray  # the unguarded group-sequential Hotelling test
+    mixture: np.ndarray  # an anytime-valid mixture martingale with the same guard
     open: np.ndarray  # [rates]: fraction whose last look counted
     p: np.ndarray  # [rates, runs] of the last look
     hidden: np.ndarray
@@ -90,7 +91,7 @@ def simulate(
         parts.append(_chunk(family, d, looks, rates, min(chunk, runs - begin), rng, bias, limit))
     merged = {
         name: np.concatenate([getattr(p, name) for p in parts], axis=1)
-        for name in ("biased", "consistent", "plain", "p", "hidden")
+        for name in ("biased", "consistent", "plain", "mixture", "p", "hidden")
     }
     return Outcomes(**merged, open=np.isfinite(merged["hidden"]).mean(axis=1))
 
@@ -112,13 +113,13 @@ def _chunk(
     limit: float,
 ) -> Outcomes:
     never = np.full((len(rates), runs), -1)
-    out = Outcomes(never.copy(), never.copy(), never.copy(), np.empty(0), np.ones(never.shape), np.ones(never.shape))
+    out = Outcomes(*(never.copy() for _ in range(4)), np.empty(0), np.ones(never.shape), np.ones(never.shape))
     n, rank = 0, max(1, d - 1)
     mean, scatter = np.zeros((runs, d)), np.zeros((runs, d, d))
     third, fourth = np.zeros((runs, d)), np.zeros((runs, d))
     low, high = np.full((runs, d), np.inf), np.full((runs, d), -np.inf)
     kurtosis, radius = np.zeros(runs), np.zeros(runs)
-    old = scatter
+    old = prior = scatter
     for k, count in enumerate(looks.counts):
         x = batch(family, d, rng, runs, count - n, bias)
         size, before, n = count - n, n, count
@@ -148,6 +149,8 @@ def _chunk(
             own = (before * ratio**2 * kurtosis + size * own) / n
         kurtosis, radius, old = np.maximum(own, 1.0), np.maximum(radius, squares.max(axis=1)), covariance
 
+        if k == 0:
+            prior = n * covariance
         off = mean  # the target is zero
         along = np.einsum("rij,ri->rj", axes, off)
         astray = np.linalg.norm(off - np.einsum("rij,rj->ri", axes, along), axis=1) > 1e-6
@@ -178,8 +181,15 @@ def _chunk(
             far = np.sqrt(mu + np.sum(along**2 * mu[:, None] / left, axis=1))
             hidden = np.where(open_, far, np.inf)
             plain = fdtrc(rank, n - rank, n * q * (n - rank) / (rank * (n - 1))) <= rate / looks.number
+            evidence = _log_mixture(n * factor, values, along, axes, varies, prior, n)
+            mixed = open_ & (evidence >= -np.log(STATISTIC * rate))
             out.p[i], out.hidden[i] = np.minimum(p, 1.0), hidden
-            for name, hit in (("biased", p <= level), ("consistent", hidden <= limit), ("plain", plain | astray)):
+            for name, hit in (
+                ("biased", p <= level),
+                ("consistent", hidden <= limit),
+                ("plain", plain | astray),
+                ("mixture", mixed | (open_ & astray)),
+            ):
                 first = getattr(out, name)[i]
                 first[(first < 0) & hit] = k
     return out
@@ -189,3 +199,25 @@ def _factor(kurtosis: np.ndarray, radius: np.ndarray, n: int, odds: float) -> np
     error = np.sqrt(2 * kurtosis * odds / n)
     value = (1 + 2 * (1 / (1 - np.minimum(error, GATE)) + UNSEEN * radius * odds / n)) / 3
     return np.where(error > GATE, np.inf, value)
+
+
+def _log_mixture(
+    scaled: np.ndarray,
+    values: np.ndarray,
+    along: np.ndarray,
+    axes: np.ndarray,
+    varies: np.ndarray,
+    prior: np.ndarray,
+    n: int,
+) -> np.ndarray:
+    """Return log ∫ exp(n λ·b − λᵀ A λ / 2) N(λ; 0, P⁻¹) dλ, A = n × guarded covariance, P = that of the first look.
+
+    ½ log det P − ½ log det (P + A) + ½ n² bᵀ (P + A)⁻¹ b, within the directions that vary.
+    """
+    inside = axes.transpose(0, 2, 1) @ prior @ axes
+    still = np.where(varies, 1e-9 * values[:, -1:], 1.0)
+    inside = inside + still[:, :, None] * np.eye(still.shape[1])
+    grown = np.where(varies, np.where(np.isfinite(scaled), scaled, 1.0)[:, None] * values, 0.0)
+    total = inside + grown[:, :, None] * np.eye(still.shape[1])
+    gain = 0.5 * n**2 * np.einsum("ri,ri->r", along, np.linalg.solve(total, along[..., None])[..., 0])
+    return gain + 0.5 * (np.linalg.slogdet(inside)[1] - np.linalg.slogdet(total)[1])

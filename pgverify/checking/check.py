@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from pgverify import bugs, exact
+from pgverify.bugs import get as get_bug
 from pgverify.checking.diagnosis import Match, matching_bugs
 from pgverify.checking.exhaustive import Expectation, Listing, list_expectation
 from pgverify.checking.outcome import Outcome
@@ -22,6 +22,7 @@ from pgverify.checking.verdict import (
 )
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.estimators import RewardToGo
+from pgverify.exact import moments, occupancy
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 
@@ -129,7 +130,7 @@ def _evidence(entry: SuiteProblem, item: Expectation, target: str) -> Evidence:
     problem = entry.problem
     objective = problem.objective
     assert isinstance(objective, FiniteHorizon)
-    running = exact.occupancy(problem)[:, ~problem.mdp.terminal]
+    running = occupancy(problem)[:, ~problem.mdp.terminal]
     return Evidence(
         entry.name, item, target_vector(target, problem), objective.horizon, float(running.sum())
     )
@@ -147,7 +148,7 @@ def _report(
 ) -> Report:
     findings = []
     for item, (entry, expectation) in zip(evidence, found, strict=True):
-        reference = exact.moments(RewardToGo(), entry.problem, "trace").trace
+        reference = moments(RewardToGo(), entry.problem, "trace").trace
         gap = deviation(expectation, item.target)
         findings.append(
             Finding(
@@ -164,7 +165,7 @@ def _report(
         )
     most = max((match.problems for match in matches), default=0)
     best = [match for match in matches if match.problems == most]
-    bug = bugs.get(best[0].slug) if len(best) == 1 else None
+    bug = get_bug(best[0].slug) if len(best) == 1 else None
     return Report(
         judgement.outcome,
         judgement.explanation,

@@ -102,17 +102,19 @@ def list_expectation(
         estimate = value.mean(axis=0) if value.ndim == 2 else value
         return Answer(estimate, "", answer.warnings, answer.single)
 
-    singles = [call([i]) for i in range(len(batch))]
     together = call(list(range(len(batch))))
+    if together.value is None:
+        return Listing((), invalid=together.problem, warnings=together.warnings)
     again = call(list(range(len(batch))))
+    singles = [call([i]) for i in range(len(batch))]
     warnings = tuple(dict.fromkeys(w for answer in (*singles, together) for w in answer.warnings))
-    if together.value is not None and again.value is not None and not np.array_equal(together.value, again.value):
+    if again.value is None:
+        return Listing((), invalid=f"answered once, but then {again.problem}", warnings=warnings)
+    if not np.array_equal(together.value, again.value):
         gap = float(np.abs(together.value - again.value).max())
         note = f"two calls on the same batch differ by {gap:.3g}"
         return Listing((), deterministic=False, warnings=(*warnings, note))
     failed = [answer.problem for answer in singles if answer.value is None]
-    if together.value is None:
-        return Listing((), invalid=together.problem, warnings=warnings)
     if failed and len(failed) < len(singles):
         return Listing((), invalid=failed[0], warnings=warnings)
     if not failed:
@@ -121,7 +123,7 @@ def list_expectation(
         if not _coupled(call, rows, together.value):
             return Listing((_summary(1, rows, probability),), False, single, warnings=warnings)
     else:
-        warnings = (*warnings, f"needs more than one trajectory: on one it {failed[0]}")
+        warnings = (*warnings, f"needs more than one trajectory: on one alone it {failed[0].split(' on the batch')[0]}")
     return _listed_batches(call, batch, probability, together.single, warnings)
 
 
@@ -158,7 +160,7 @@ def _listed_batches(
             estimates.append(answer.value)
             weights.append(probability[list(rows)].prod())
         expectations.append(_summary(size, np.stack(estimates), np.asarray(weights)))
-    note = () if expectations else (f"couples its trajectories: {len(batch)} of them are too many to list batches of",)
+    note = () if expectations else ("couples its trajectories: judged only where batches of them can be listed",)
     return Listing(tuple(expectations), True, single, warnings=(*warnings, *note))
 
 

@@ -9,26 +9,26 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
-from pgverify import exact
 from pgverify.errors import unknown_name
+from pgverify.exact import gradient, occupancy, values
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array
 
 
 def policy_gradient(problem: Problem) -> Float[Array, "d"]:
     """Return ∇J(θ)."""
-    return np.asarray(exact.gradient(problem))
+    return np.asarray(gradient(problem))
 
 
 def discount_dropped(problem: Problem) -> Float[Array, "d"]:
     """Return Σ_t Σ_s d_t(s) Σ_a π ψ Q_t: the factor γ^t left out, the gradient of no function in general."""
-    return _weighted_visits(problem, exact.values(problem).action)
+    return _weighted_visits(problem, values(problem).action)
 
 
 def undiscounted_policy_gradient(problem: Problem) -> Float[Array, "d"]:
     """Return the gradient of the undiscounted return E Σ_t r_t of the same episodes."""
     objective = _finite(problem)
-    return np.asarray(exact.gradient(replace(problem, objective=replace(objective, discount=1.0))))
+    return np.asarray(gradient(replace(problem, objective=replace(objective, discount=1.0))))
 
 
 def entropy_gradient(problem: Problem) -> Float[Array, "d"]:
@@ -41,7 +41,7 @@ def entropy_gradient(problem: Problem) -> Float[Array, "d"]:
 
 
 def _weighted_visits(problem: Problem, table: Float[Array, "T S A"]) -> Float[Array, "d"]:
-    visits = exact.occupancy(problem)
+    visits = occupancy(problem)
     weights = np.einsum("ts,tsa->sa", visits, table) * problem.policy.probabilities()
     weights = np.where(problem.mdp.terminal[:, None], 0.0, weights)
     return np.asarray(problem.policy.score_vjp(weights))

@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.curvature import require_matrix_fits
-from pgverify.exact.past import pasts, to_go_part
+from pgverify.exact.past import pasts
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.exact.step_moments import backward_sweep, second_moment_blocks
+from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.problem import Problem
 from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
@@ -117,7 +117,7 @@ def recursion_sums(
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
     second = SecondMoment.empty(law, form)
     if isinstance(declared, StepRecursion):
-        mean, _ = _add_step_weighted(law, declared, second)
+        mean = _add_step_weighted(law, declared, second)
     else:
         mean = _add_total_return(law, declared, second)
     return mean, second.value()
@@ -169,33 +169,41 @@ class SecondMoment:
 
 def _add_step_weighted(
     law: StepLaw, declared: StepRecursion, second: SecondMoment
-) -> tuple[Float[Array, "d"], Float[Array, "T S A"]]:
-    """Add E[g g^T] of a step-weighted estimator; return E[g] and E[Y_t | s,a]."""
+) -> Float[Array, "d"]:
+    """Add E[g g^T] of a step-weighted estimator; return E[g]."""
     visits = law.visits()
     start = np.where(law.chain.running, law.rollout.start, 0.0)
     mean = np.zeros(law.blocks.size)
-    returns = np.zeros((law.steps, *law.chain.probabilities.shape))
     for step in backward_sweep(law, declared):
         weights, partner = second_moment_blocks(law, step, visits[step.time])
         second.add(step.coefficient * law.blocks.score, weights, partner)
-        returns[step.time] = step.return_mean[-1]
         mean = start @ step.mean
-    return mean, returns
+    return mean
 
 
 def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
-    """Add E[g g^T] of the total-return estimator, as reward-to-go plus the past; return E[g].
+    """Add E[g g^T] of the total-return estimator; return E[g].
 
-    With R = ρ_t + κ^t G_t the estimator is Σ c_t κ^t ψ_t G_t + Σ c_t ψ_t ρ̃_t, ρ̃_t = ρ_t − b_t. The second sum has mean zero
-    and uncorrelated terms; its products with the first leave, in every state,
+    With R = ρ_t + κ^t G_t (both relative to V, see `past`) and ρ̃_t = ρ_t − b_t, step t meets itself and the steps k < t
+    before it: what does not depend on a_t has mean zero beside ψ_t, and in every state there remain
 
-        Σ_a π pp^T (E[ρ̃² ;s] + 2 κ^t Q_t E[ρ̃ ;s])  and  κ^t Σ_a π p Q_t · E[Φ_t ρ̃_t + Σ_{k<t} c_k ψ_k ρ̃_k ;s]^T.
+        pp^T E[ρ̃² + 2 ρ̃ κ^t G + κ^2t G²]  and  p E[(2 ρ_t − b_t − b_k) κ^t G + κ^2t G²] · c_k ψ_k^T.
     """
-    mean, action_value = _add_step_weighted(law, to_go_part(declared), second)
     probabilities = law.chain.probabilities
-    for time, past in enumerate(pasts(law, declared)):
-        worth = past.power * action_value[time]
-        weights = probabilities * (past.square[:, None] + 2.0 * past.mean[:, None] * worth)
-        partner = (probabilities * worth)[:, :, None] * law.blocks.own(past.product + past.earlier)[:, None, :]
-        second.add(past.coefficient * law.blocks.score, weights, partner)
+    visits = law.visits()
+    mean = np.zeros(law.blocks.size)
+    values = return_values(law, declared.decay)
+    returns = return_moments(law, declared.decay, values)
+    for time, past in enumerate(pasts(law, declared, values)):
+        here = visits[time][:, None]
+        drawn = probabilities * past.power * returns[0][time]
+        drawn_square = probabilities * past.power**2 * returns[1][time]
+        p = past.coefficient * law.blocks.score
+        weights = probabilities * past.square[:, None] + 2.0 * past.mean[:, None] * drawn + here * drawn_square
+        # Σ_k E[c_k ψ_k (2 ρ_t − b_t − b_k) ;s] = E[Φ ρ̃] + (E[Φ ρ̃] + b_t E[Φ]) − E[Σ c_k ψ_k b_k].
+        before = law.blocks.own(2.0 * past.product + past.baseline[:, None] * past.score - past.offset)
+        score = law.blocks.own(past.score)
+        partner = drawn[:, :, None] * before[:, None, :] + drawn_square[:, :, None] * score[:, None, :]
+        second.add(p, weights, partner)
+        mean += law.blocks.scatter((here[:, :, None] * drawn[:, :, None] * p).sum(axis=1)).sum(axis=0)
     return mean

@@ -18,7 +18,7 @@ from pgverify.exact.moments import declared_recursion, recursion_moments
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.exact.step_moments import backward_sweep
+from pgverify.exact.step_moments import backward_sweep, return_values
 from pgverify.problem import Problem
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array
@@ -132,8 +132,9 @@ def _parabola(
     shape = (law.steps, *law.blocks.parameter.shape)
     effect, square = np.zeros((3, *shape)), np.zeros(shape)
     if isinstance(declared, TotalRecursion):
-        to_go = to_go_part(declared)
-        before: list[Past] = list(pasts(law, declared))
+        expected = return_values(law, declared.decay)
+        to_go = to_go_part(declared, expected)
+        before: list[Past] = list(pasts(law, declared, expected))
     else:
         to_go, before = declared, []
     visits = law.visits()

@@ -4,6 +4,9 @@ Carried forward in time, for the event that the episode is under way in state s 
 
     Z_t = Σ_{k<t} c_k κ^{t−k} ψ_k     the eligibility trace,      E[Z_t ;s]
     ρ_t = Σ_{k<t} κ^k u_k             the rewards already paid,   E[ρ_t ;s], E[ρ_t² ;s]
+
+With values V given, ρ_t stands for ρ_t + κ^t V_t(s_t) − V̄ with V̄ = E V_0(s_0), and b for b − V̄: the return expected at t instead
+of the part of it that is paid. It moves by small steps, and hardly anything is left to cancel against a good baseline.
 """
 
 from __future__ import annotations
@@ -46,60 +49,69 @@ def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array,
 class Past:
     """The past of the total return at time t, with ρ̃_t = ρ_t − b_t(s_t) and Φ_t = Σ_{k<t} c_k ψ_k.
 
+    ρ and b are relative to the values where these are given, see this module.
+
     Attributes
     ----------
     coefficient, power : float
         c_t and κ^t.
+    baseline : [S]
+        b_t(s).
     mean, square : [S]
         E[ρ̃_t ;s] and E[ρ̃_t² ;s].
     product : [S, d]
         E[Φ_t ρ̃_t ;s].
-    earlier : [S, d]
-        E[Σ_{k<t} c_k ψ_k ρ̃_k ;s].
+    offset : [S, d]
+        E[Σ_{k<t} c_k ψ_k b_k(s_k) ;s].
     score : [S, d]
         E[Φ_t ;s].
     """
 
     coefficient: float
     power: float
+    baseline: Float[Array, "S"]
     mean: Float[Array, "S"]
     square: Float[Array, "S"]
     product: Float[Array, "S d"]
-    earlier: Float[Array, "S d"]
+    offset: Float[Array, "S d"]
     score: Float[Array, "S d"]
 
 
-def pasts(law: StepLaw, recursion: TotalRecursion) -> Iterator[Past]:
+def pasts(law: StepLaw, recursion: TotalRecursion, values: Float[Array, "T S"] | None = None) -> Iterator[Past]:
     """Yield the past of the total return for t = 0 .. T−1."""
     probabilities = law.chain.probabilities[:, :, None]
-    added = increment(law, None, 0)
-    moved = law.going_on * added.onward
-    squared = law.going_on * (added.onward**2 + law.noise)
-    back, moved_back, squared_back = (
-        compact(law.under_policy(weights).T) for weights in (law.going_on, moved, squared)
-    )
+    back = compact(law.under_policy(law.going_on).T)
     states = len(law.chain.start)
     here = np.where(law.chain.running, law.rollout.start, 0.0)
-    paid, paid_square = np.zeros(states), np.zeros(states)
+    centre = 0.0 if values is None else float(here @ values[0])
+    expected = np.zeros(states) if values is None else values[0] - centre
+    paid, paid_square = here * expected, here * expected**2
     scores = np.zeros((states, law.blocks.size))
-    product, earlier = np.zeros_like(scores), np.zeros_like(scores)  # E[Φ ρ ;s], E[Σ c_k ψ_k ρ̃_k ;s]
+    product, offset = np.zeros_like(scores), np.zeros_like(scores)  # E[Φ ρ ;s], E[Σ c_k ψ_k b_k ;s]
     for time in range(law.steps):
-        baseline = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
+        baseline = np.where(law.chain.running, at_time(recursion.baseline, time) - centre, 0.0)
+        if time == 0 or values is not None:
+            onward = increment(law, None, time, values, recursion.decay).onward
+            moved, squared = law.going_on * onward, law.going_on * (onward**2 + law.noise)
+            moved_back, squared_back = (compact(law.under_policy(weights).T) for weights in (moved, squared))
         mean = paid - baseline * here
         square = paid_square - 2.0 * baseline * paid + baseline**2 * here
         coefficient, power = float(recursion.weighting**time), float(recursion.decay**time)
-        yield Past(coefficient, power, mean, square, product - baseline[:, None] * scores, earlier, scores)
+        yield Past(coefficient, power, baseline, mean, square, product - baseline[:, None] * scores, offset, scores)
         drawn = coefficient * probabilities
         # Φ' ρ' = (Φ + c ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
         fresh = drawn * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
         product = back @ product + power * (moved_back @ scores) + law.blocks.arrive(fresh)
-        earlier = back @ earlier + law.blocks.arrive(drawn * mean[:, None, None] * law.going_on)
         scores = back @ scores + law.blocks.arrive(drawn * here[:, None, None] * law.going_on)
+        if np.ptp(recursion.baseline) == 0.0:
+            offset = float(recursion.baseline.flat[0] - centre) * scores
+        else:
+            offset = back @ offset + law.blocks.arrive(drawn * (baseline * here)[:, None, None] * law.going_on)
         paid_square = back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
         paid = back @ paid + power * (moved_back @ here)
         here = back @ here
 
 
-def to_go_part(recursion: TotalRecursion) -> StepRecursion:
-    """Return Σ_t c_t κ^t ψ_t G_t, what remains of the total return without its past."""
-    return StepRecursion(recursion.decay, recursion.weighting * recursion.decay, np.zeros(recursion.baseline.shape[-1]))
+def to_go_part(recursion: TotalRecursion, values: Float[Array, "T S"]) -> StepRecursion:
+    """Return Σ_t c_t κ^t ψ_t (G_t − V_t), what remains of the total return without its past relative to V."""
+    return StepRecursion(recursion.decay, recursion.weighting * recursion.decay, values)

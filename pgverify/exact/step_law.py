@@ -116,13 +116,27 @@ class Increment:
     square: Float[Array, "S A"]
 
 
-def increment(law: StepLaw, critic: Float[Array, "*time S"] | None, time: int) -> Increment:
-    """Return u = r, or u = r + γ V_{t+1}(s') − V_t(s) with V = 0 once the episode has terminated."""
+def increment(
+    law: StepLaw,
+    critic: Float[Array, "*time S"] | None,
+    time: int,
+    shift: Float[Array, "*times S"] | None = None,
+    decay: float = 1.0,
+) -> Increment:
+    """Return u = r, or u = r + γ V_{t+1}(s') − V_t(s) with V = 0 once the episode has terminated.
+
+    With a shift, u + κ h_{t+1}(s') − h_t(s), where h is 0 after the last step: Y_t − h_t(s_t) obeys the recursion of Y_t
+    with these. A shift close to E[Y_t | s] leaves small numbers whose squares do not have to cancel.
+    """
     onward = last = law.reward
     if critic is not None:
         here = np.where(law.chain.running, at_time(critic, time), 0.0)[:, None, None]
         following = law.rollout.discount * _bootstrapped(law, critic, time + 1)
         onward, last = law.reward + following - here, law.reward - here
+    if shift is not None:
+        here = np.where(law.chain.running, at_time(shift, time), 0.0)[:, None, None]
+        last = last - here
+        onward = onward - here if time + 1 == law.steps else onward + decay * at_time(shift, time + 1) - here
     mean = (law.going_on * onward + law.ending * last).sum(axis=2)
     square = (law.going_on * (onward**2 + law.noise) + law.ending * (last**2 + law.noise)).sum(axis=2)
     return Increment(onward, last, mean, square)

@@ -26,7 +26,7 @@ from pgverify.exact.moments import row_recursion
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead
+from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead, return_values
 from pgverify.problem import Problem
 from pgverify.recursion import StepRecursion
 from pgverify.validation import Array
@@ -80,8 +80,9 @@ def variance_shares(
         recursion = declared
         past = iter([None] * law.steps)
     else:
-        recursion = to_go_part(declared)
-        past = iter(pasts(law, declared))
+        values = return_values(law, declared.decay)
+        recursion = to_go_part(declared, values)
+        past = iter(pasts(law, declared, values))
     scale = law.rollout.step_scale**2
     rows = []
     for source, time, share in _shares(law, recursion, past, covariance):

@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
 
 from pgverify.errors import InvalidData
 from pgverify.reporting.canvas import (
@@ -92,9 +100,7 @@ def variance_against_horizon(rows: pd.DataFrame) -> Figure:
                     mfc="white", capsize=2.5, elinewidth=1.2, label=f"{estimator}, sampled",
                 )  # fmt: skip
             axis.set_yscale("log")
-            low, high = axis.get_ylim()
-            if high / low > 10:  # a power of ten is on the axis: labels between would only crowd it
-                axis.yaxis.set_minor_formatter(NullFormatter())
+            _log_labels(axis)
             _horizon_axis(axis, part["horizon"].to_numpy(float))
             axis.set_title(title)
             axis.set_ylabel(f"trace of covariance, one trajectory\n[{UNITS['variance']}]")
@@ -252,6 +258,15 @@ def _coordinate_axis(axis: Axes, coordinates: Sequence[int]) -> None:
     axis.set_xticks(places, ["trace" if coordinates[i] == -1 else f"{coordinates[i]:.0f}" for i in places])
     axis.set_xlabel("coordinate of θ" if any(c >= 0 for c in coordinates) else "")
     axis.grid(axis="x", visible=False)
+
+
+def _log_labels(axis: Axes) -> None:
+    """Label powers of ten, and 2 and 5 between them where fewer than two would be seen."""
+    low, high = axis.get_ylim()
+    axis.yaxis.set_minor_formatter(NullFormatter())
+    if high / low < 100:
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _horizon_axis(axis: Axes, horizons: np.ndarray) -> None:

@@ -27,6 +27,7 @@ from pgverify.running import (
     serial_pool,
 )
 from pgverify.running.execute import failures
+from pgverify.running.fingerprint import package_digest
 from pgverify.studies import load_study
 
 
@@ -115,6 +116,7 @@ with open_store({str(out)!r}) as store:
         assert (halted.done, halted.finished) == (3, False)
 
     (stuck.parent / "go").touch()
+    package_digest.cache_clear()  # the other process read the package's files just now, this one long ago
     resumed, again = run_all(out, stuck)
     assert computed(stuck) == [0, 1, 2, 3, 3, 4, 5]  # only what was missing
     assert resumed.finished

@@ -101,9 +101,9 @@ def test_false_consistent_is_at_most_its_rate(family: str, d: int) -> None:
         assert (right >= 0).sum() >= 70
 
 
-@pytest.mark.parametrize(("family", "d", "most"), [("normal", 1, 1.4), ("normal", 3, 1.6), ("exponential", 1, 1.7)])
+@pytest.mark.parametrize(("family", "d", "most"), [("normal", 1, 1.6), ("normal", 3, 1.7), ("exponential", 1, 2.0)])
 def test_samples_against_a_fixed_number_of_the_same_power(family: str, d: int, most: float) -> None:
-    """E n / n of a fixed Hotelling test of power 0.9, where it needs 5000; ``most` is far above it."""
+    """E n where a fixed Hotelling test of power 0.9 needs 5000; `most` is over 6 standard errors above it."""
     alpha, fixed, runs = 1e-3, 5000, 40
     along, sd = simulation.worst_direction(d)
     rank = max(1, d - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,6 @@ from jaxtyping import install_import_hook
 
 # The hook rewrites modules as they are imported, so none may have been imported before it. Spawned workers do not
 # load this file: they run the code as users do, unchecked.
-IMPORTED_TOO_EARLY = sorted(name for name in sys.modules if name.split(".")[0] == "pgverify")
 # The tower (an int is a float, a float is a complex) is what type checkers mean by `float`, and NumPy by ArrayLike.
 install_import_hook("pgverify", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 

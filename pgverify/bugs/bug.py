@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from jaxtyping import Float
 
+from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -51,9 +52,18 @@ class Bug:
         What it should have been: on every batch, the right estimate of the same target.
     kind : "gradient" or "weights"
     target : str
-        What it claims to estimate: "policy_gradient", or another named target.
+        What it claims to estimate: "policy_gradient", or another name in `pgverify.bugs.TARGETS`.
     batch_size : int
         Smallest batch on which it shows: 1 where trajectories are treated independently.
+    setting : function () -> Problem, optional
+        The smallest problem in which it makes sense, for an entry that needs one of its own (Gaussian policies,
+        groups of prompts); None where every finite-horizon problem will do.
+    factor : function of the batch size -> float, optional
+        For effect "S": the positive multiple.
+    other_target : str, optional
+        For effect "O": what it estimates instead, a name in `pgverify.bugs.TARGETS`.
+    note : str
+        Where the effect is another one: in a limit, on problems of one kind, under a variant of the code.
     """
 
     number: int
@@ -67,3 +77,7 @@ class Bug:
     kind: Literal["gradient", "weights"] = "gradient"
     target: str = "policy_gradient"
     batch_size: int = 1
+    setting: Callable[[], Problem] | None = None
+    factor: Callable[[int], float] | None = None
+    other_target: str | None = None
+    note: str = ""

@@ -10,6 +10,7 @@ from pgverify.checking.diagnosis import Match, matching_bugs
 from pgverify.checking.exhaustive import Expectation, Listing, list_expectation
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.report import Finding, Report
+from pgverify.checking.sampled import check_sampler
 from pgverify.checking.suite import SuiteProblem, standard_suite
 from pgverify.checking.targets import TARGETS, target_vector
 from pgverify.checking.verdict import (
@@ -26,16 +27,20 @@ from pgverify.exact import moments, occupancy
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 
-KINDS = ("gradient", "weights")
+KINDS = ("gradient", "weights", "sampler")
 SAME_BUT_NAMED = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
 
 
 def check(
-    implementation: Callable[[Trajectories], Any],
-    kind: Literal["gradient", "weights"] = "gradient",
+    implementation: Callable[..., Any],
+    kind: Literal["gradient", "weights", "sampler"] = "gradient",
     target: str = "policy_gradient",
     problems: Sequence[Problem] | None = None,
+    alpha: float = 1e-6,
+    tolerance: float = 0.01,
+    seed: int = 0,
     time_limit: float = 10.0,
+    budget: int = 1_000_000,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -45,14 +50,18 @@ def check(
 
     Parameters
     ----------
-    implementation : batch -> [n, d] or [d] ("gradient"), or batch -> [n, T] ("weights")
-    kind : "gradient" or "weights"
+    implementation : batch -> [n, d] or [d] ("gradient"), batch -> [n, T] ("weights"), or
+        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
+    kind : "gradient", "weights" or "sampler"
     target : str
         policy_gradient, discount_dropped, undiscounted_policy_gradient or entropy_gradient.
     problems : sequence of Problem, optional
         Finite-horizon problems to use instead of the standard suite; each small enough to be listed.
+    alpha, tolerance, seed, budget
+        For kind "sampler" alone, which is judged statistically: total false-alarm probability, relative bias that is
+        tolerated, seed, and most estimates on one problem.
     time_limit : float
-        Seconds for each call.
+        Seconds for each call of the other kinds.
 
     Raises
     ------
@@ -66,6 +75,8 @@ def check(
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     suite = _suite(problems)
+    if kind == "sampler":
+        return check_sampler(implementation, suite, target, alpha, tolerance, seed, budget)
     listings: list[tuple[SuiteProblem, Listing]] = []
     for entry in suite:
         listing = list_expectation(implementation, entry.problem, kind == "weights", time_limit)

@@ -78,7 +78,7 @@ class StandardizedAdvantage:
         weights, mask = self.base.weights(batch), batch.mask
         standardized = np.zeros_like(weights)
         if mask.any():
-            standardized[mask] = _standardize(weights[mask], self.epsilon)
+            standardized[mask] = batch.step_scale * _standardize(weights[mask], self.epsilon)
         return standardized
 
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:

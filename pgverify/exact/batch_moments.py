@@ -22,7 +22,6 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidSampling
-from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.moments import (
     EstimatorMoments,
     Form,
@@ -31,6 +30,7 @@ from pgverify.exact.moments import (
     declared_recursion,
     recursion_moments,
     recursion_sums,
+    require_form,
 )
 from pgverify.exact.past import Past, eligibility, pasts
 from pgverify.exact.rollouts import rollout
@@ -74,8 +74,7 @@ def batch_moments(
     ----------
     Kool, van Hoof & Welling, Buy 4 REINFORCE samples, get a baseline for free!, 2019, for the estimator.
     """
-    if form == "full":
-        require_matrix_fits(problem)
+    require_form(form, problem)
     law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
     declared = declared_recursion(estimator, law.rollout)
     leaves_out = isinstance(declared, BatchRecursion) and declared.leave_one_out

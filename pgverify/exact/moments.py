@@ -75,12 +75,17 @@ def moments(estimator: object, problem: Problem, form: Form = "full", max_steps:
     ----------
     The recursion is checked against enumeration in the tests.
     """
+    require_form(form, problem)
+    law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
+    return recursion_moments(law, row_recursion(estimator, law.rollout), form)
+
+
+def require_form(form: str, problem: Problem) -> None:
+    """Refuse a form that does not exist, or a [d, d] matrix that would not fit in memory."""
     if form not in ("full", "diagonal", "trace"):
         raise InvalidEstimator(f"form is {form!r}, must be 'full', 'diagonal' or 'trace'")
     if form == "full":
         require_matrix_fits(problem)
-    law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
-    return recursion_moments(law, row_recursion(estimator, law.rollout), form)
 
 
 def row_recursion(estimator: object, law: Rollout) -> StepRecursion | TotalRecursion:

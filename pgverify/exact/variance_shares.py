@@ -43,8 +43,8 @@ def variance_shares(
     """Return how much of an estimator's covariance each random draw contributes, exactly.
 
     Cov[g] = Σ of the covariances of the martingale differences listed in this module; the traces add up to
-    `exact.moments(...).trace` to rounding. An action-dependent baseline can only touch the action shares; a
-    state-dependent one neither start, transition nor reward shares of future steps.
+    `exact.moments(...).trace` to rounding. A baseline that depends on state and time touches the action shares alone:
+    E[ψ b | s] = 0, so that it drops out of every conditional mean but those given the present action.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -12,11 +12,22 @@ from jaxtyping import Float, Integer
 
 import pgverify as pgv
 from pgverify.baselines import AverageReturn, Constant, StateValue, TimeStateValue
+from pgverify.comparison import (
+    SOURCES,
+    Implementation,
+    Simultaneous,
+    agreement,
+    calibration_claim,
+    claims,
+    exact_trace,
+    listed_moments,
+    relative_error,
+    sampled_moments,
+    variance_report,
+    z_scores,
+)
 from pgverify.errors import UnknownName
 from pgverify.estimators import Estimator, GeneralizedAdvantage, RewardToGo, TotalReturn
-from pgverify.recursion import DeclaresRecursion
-from pgverify.stats import BiasTest, Calibration, Moments, TraceInterval
-from pgverify.stats.power import normal_critical
 from pgverify.studies import Claim, Row, Scalar, Study
 from pgverify.validation import Array
 
@@ -24,12 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROUNDING = 1e-10
 ERROR_RATE = 1e-4
 """Total false-alarm probability of the intervals; the tests, and the calibration, have as much again each."""
-MOST_ROWS = 20_000
-ALPHA = ERROR_RATE / MOST_ROWS
-"""Of one interval: Bonferroni over all rows there may be, so that all intervals hold at once."""
+INTERVALS = Simultaneous(ERROR_RATE, most_rows=20_000)
 VISITS = 200
 """Coordinates whose state-action pair is expected less often in the sample are left to the exact part."""
 REPETITIONS, SIZE = 500, 2000
@@ -55,14 +63,9 @@ TABLES: Mapping[str, tuple[int, float, int, tuple[str, ...]]] = {
 """Gymnasium's own tables: horizon, discount, trajectories, and the environment's name, newest first."""
 SOME = ("total return", "reward-to-go", "reward-to-go − V(s)")
 """The estimators of Gymnasium's tables, where sampling takes seconds."""
-CALIBRATED = (
-    "total return",
-    "reward-to-go",
-    "reward-to-go − V(s)",
-    "reward-to-go − any b_t(s)",
-    "GAE(½), V exact",
-)
-Implementation: TypeAlias = Callable[[pgv.Trajectories], Float[Array, "n d"]]
+CALIBRATED = (*SOME, "reward-to-go − any b_t(s)", "GAE(½), V exact")
+REPORTED = 50_000
+"""Trajectories behind a sampled variance of the report; a tenth of it for Taxi."""
 
 
 def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
@@ -82,6 +85,8 @@ def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
     repetitions = 50 if quick else REPETITIONS
     for estimator in CALIBRATED[:2] if quick else CALIBRATED:
         grid.append({"part": "calibration", "problem": "garnet-small", "estimator": estimator, "count": repetitions})
+    for name in [*zoo, *tables]:
+        grid.append({"part": "report", "problem": name, "count": round(scale * REPORTED / (1 + 9 * (name == "Taxi")))})
     return grid
 
 
@@ -93,7 +98,9 @@ def run(parameters: Mapping[str, Scalar], seed: int) -> list[Row]:
     elif part == "group":
         rows = [_group(problem, int(parameters["size"]))]
     elif part == "calibration":
-        rows = _calibration(problem, _estimators(problem)[estimator], int(parameters["count"]), seed)
+        rows = z_scores(problem, _estimators(problem)[estimator], int(parameters["count"]), SIZE, seed)
+    elif part == "report":
+        rows = variance_report(problem, _affordable(problem), "reward-to-go", int(parameters["count"]), seed, INTERVALS)
     else:
         implementation = (_estimators(problem) | _faulty())[estimator]
         rows = _sampled(problem, implementation, int(parameters["count"]), seed)
@@ -152,27 +159,25 @@ def _faulty() -> dict[str, Implementation]:
     return {"return starts one step late": starts_late, "baseline looks one step ahead": looks_ahead}
 
 
+def _affordable(problem: pgv.Problem) -> dict[str, Estimator]:
+    """Return the estimators whose exact moments are computed: some of them where each takes seconds (Taxi)."""
+    small = problem.policy.parameters.size <= 1000
+    return {name: x for name, x in _estimators(problem).items() if small or name in SOME}
+
+
 def _expectations(problem: pgv.Problem, listed: bool) -> list[Row]:
     """Return E[g] − ∇J and tr Cov[g] of every estimator, by dynamic programming and by listing."""
     gradient = pgv.exact.gradient(problem)
     rows = []
     batch, weights = pgv.exact.enumerate_trajectories(problem) if listed else (None, None)
-    for name, estimator in _estimators(problem).items():
-        if gradient.size > 1000 and name not in SOME:  # Taxi: seconds an estimator
-            continue
+    for name, estimator in _affordable(problem).items():
         found = pgv.exact.moments(estimator, problem, form="trace")
-        row = {"estimator": name, "error": _off(found.mean, gradient), "trace": found.trace}
+        row = {"estimator": name, "error": relative_error(found.mean, gradient), "trace": found.trace}
         if batch is not None and weights is not None:
-            contributions = estimator(batch)
-            mean = weights @ contributions
-            trace = float(weights @ ((contributions - mean) ** 2).sum(axis=1))
-            row |= {"listed_error": _off(mean, gradient), "listed_trace": trace}
+            mean, trace = listed_moments(estimator(batch), weights)
+            row |= {"listed_error": relative_error(mean, gradient), "listed_trace": trace}
         rows.append(row)
     return rows
-
-
-def _off(found: Float[Array, "d"], gradient: Float[Array, "d"]) -> float:
-    return float(np.abs(found - gradient).max() / np.abs(gradient).max())
 
 
 def _group(problem: pgv.Problem, size: int) -> Row:
@@ -184,7 +189,7 @@ def _group(problem: pgv.Problem, size: int) -> Row:
         contributions = TotalReturn(AverageReturn())(batch.select(list(rows)))
         mean += weights[list(rows)].prod() * contributions.mean(axis=0)
     factor = float(mean @ gradient / (gradient @ gradient))
-    return {"factor": factor, "error": _off(mean / ((size - 1) / size), gradient)}
+    return {"factor": factor, "error": relative_error(mean / ((size - 1) / size), gradient)}
 
 
 def _kept(problem: pgv.Problem, count: int) -> Integer[Array, "k"]:
@@ -198,140 +203,75 @@ def _kept(problem: pgv.Problem, count: int) -> Integer[Array, "k"]:
 
 
 def _sampled(problem: pgv.Problem, implementation: Implementation, count: int, seed: int) -> list[Row]:
-    """Return exact beside sampled, a row a coordinate and one for the trace, and a row for the test of bias.
-
-    Interval of a coordinate: mean ± (z + |skewness| (2z² + 1)/(6√n)) se; the second term is Edgeworth's first
-    correction to Student's statistic (Johnson 1978), without which rare states would be outside too often.
-    """
+    """Return exact beside sampled, a row a coordinate and one for the trace, and a row for the test of bias."""
     kept = _kept(problem, count)
     gradient = pgv.exact.gradient(problem)[kept]
-    chunks = pgv.sample_chunks(problem, count, seed)
-    moments = Moments.merge_all(Moments.of(implementation(x)[:, kept], len(kept) > 200) for x in chunks)
-    z, error, trace = normal_critical(ALPHA), moments.standard_error, TraceInterval.of(moments, 1 - ALPHA)
-    reach = error * (z + np.abs(moments.skewness) * (2 * z**2 + 1) / (6 * count**0.5))
-    common = {"n": count, "confidence": 1 - ALPHA}
-    rows = [
-        {
-            **common,
-            "quantity": "gradient",
-            "coordinate": int(j),
-            "exact": gradient[i],
-            "sampled": moments.mean[i],
-            "low": moments.mean[i] - reach[i],
-            "high": moments.mean[i] + reach[i],
-            "z": (moments.mean[i] - gradient[i]) / error[i],
-        }
-        for i, j in enumerate(kept)
-    ]
-    declared: object = implementation
-    if isinstance(declared, DeclaresRecursion):
-        by_coordinate = pgv.exact.moments(declared, problem, form="diagonal").variance
-        assert by_coordinate is not None
-        exact = float(by_coordinate[kept].sum())
-        score = z * np.log(trace.trace / exact) / np.log(trace.high / trace.trace)
-        bounds = {"exact": exact, "sampled": trace.trace, "low": trace.low, "high": trace.high, "z": score}
-        rows.append({**common, "quantity": "variance", "coordinate": -1, **bounds})
-    test = BiasTest(ERROR_RATE).run(moments, gradient)
-    return [*rows, {**common, "quantity": "test", "p_value": test.p_value, "kept": len(kept)}]
-
-
-def _calibration(problem: pgv.Problem, estimator: Estimator, repetitions: int, seed: int) -> list[Row]:
-    """Return the z-score of the estimate along ∇J, a row for every independent estimate."""
-    gradient = pgv.exact.gradient(problem)
-    length = float(np.linalg.norm(gradient))
-    chunks = pgv.sample_chunks(problem, repetitions * SIZE, seed)
-    along = np.concatenate([estimator(chunk) @ (gradient / length) for chunk in chunks]).reshape(-1, SIZE)
-    scores = (along.mean(axis=1) - length) / (along.std(axis=1, ddof=1) / SIZE**0.5)
-    return [{"quantity": "z", "z": float(score), "n": SIZE} for score in scores]
+    moments = sampled_moments(problem, implementation, count, seed, kept)
+    rows = INTERVALS.mean_rows(moments, gradient, kept)
+    trace = exact_trace(implementation, problem, kept)
+    if np.isfinite(trace):
+        rows.append(INTERVALS.trace_row(moments, trace))
+    return [*rows, INTERVALS.test_row(moments, gradient)]
 
 
 def decide(table: pd.DataFrame) -> list[Claim]:
     exact, group = table[table["part"] == "expectation"], table[table["part"] == "group"]
     sampled, control = table[table["part"] == "sampled"], table[table["part"] == "control"]
-    rows = sampled[sampled["quantity"] != "test"]
-    covered = int((rows["low"].le(rows["exact"]) & rows["exact"].le(rows["high"])).sum())
+    report = table[table["part"] == "report"]
+    shares = report[[f"share_{source}" for source in SOURCES]].sum(axis=1, skipna=False)[report["problem"] != "Taxi"]
+    listed = exact[exact["problem"].isin(list(ZOO))]
     least = float(sampled["p_value"].min()) * int(sampled["p_value"].count())
     flagged = float(control["p_value"].max())
     traces = exact.groupby("problem")["trace"]
     spread = float((traces.max() / traces.min()).min())
-    factor = float(np.abs(group["factor"] - (group["size"] - 1) / group["size"]).max())
-    agreement = float((exact["listed_trace"] / exact["trace"] - 1.0).abs().max())
     pairs = f"{exact['estimator'].nunique()} estimators on {exact['problem'].nunique()} problems"
-    bound, rate = f"rounding bound {ROUNDING:g}, relative", f"total error rate {ERROR_RATE:g}"
-
-    def small(name: str, statement: str, error: float) -> Claim:
-        found = f"at most {error:.2g}"
-        return Claim(name, statement, "exact", "relative error 0", found, error <= ROUNDING, bound)
-
-    claims = [
-        small(
-            "same-expectation",
-            f"By dynamic programming, {pairs} (Gymnasium's own tables among them) have the expectation ∇J.",
-            float(exact["error"].max(skipna=False)),
-        ),
-        small(
-            "same-expectation-listed",
-            "The estimators' own code, averaged over every trajectory there is, has the expectation ∇J.",
-            float(exact["listed_error"].max()),
-        ),
-        small("same-variance", "Both ways give the same variance.", agreement),
-        Claim(
+    decided = claims(
+        "exact",
+        "rounding bound 1e-10, relative",
+        (
             "different-variance",
             "With the same expectation the variances differ, on every problem.",
-            "exact",
             "largest/smallest trace above 1.01",
             f"at least {spread:.3g}, at most {float((traces.max() / traces.min()).max()):.3g}",
             spread > 1.01,
-            bound,
         ),
-        small("own-average", "The average return of the batch itself as baseline gives (n−1)/n ∇J.", factor),
-        small("own-average-direction", "Its direction is that of ∇J.", float(group["error"].max())),
-        Claim(
-            "intervals",
-            "Every sampled mean and variance lies within its interval of the exact one.",
-            "sampled",
-            f"{len(rows)} of {len(rows)}",
-            f"{covered} of {len(rows)}",
-            covered == len(rows) <= MOST_ROWS,
-            f"{rate}, simultaneous over all rows",
-        ),
-        Claim(
+    )
+    decided += claims(
+        "sampled",
+        f"total error rate {ERROR_RATE:g}; of each control 1e-6",
+        (
             "no-bias-found",
             "No test, of coordinates and of all directions at once, finds a bias.",
-            "sampled",
             f"Bonferroni p above {ERROR_RATE:g}",
             f"smallest {min(1.0, least):.2g} of {sampled['p_value'].count()} tests",
             least > ERROR_RATE,
-            rate,
         ),
-        Claim(
+        (
             "faults-found",
             f"Control: {' and '.join(control['estimator'].unique())} are found out.",
-            "sampled",
             "p below 1e-6",
             f"at most {flagged:.2g}",
             flagged < 1e-6,
-            "error rate 1e-6 each",
         ),
-    ]
-    return [*claims, _calibrated(table)]
-
-
-def _calibrated(table: pd.DataFrame) -> Claim:
-    parts = [part["z"] for _, part in table[table["part"] == "calibration"].groupby("estimator")]
-    level = ERROR_RATE / (2 * len(parts))  # two statements a part
-    found = [Calibration.of(scores.to_numpy(float), 1 - level) for scores in parts]
-    shares = [result.outside for result in found]
-    return Claim(
-        "calibration",
-        "Z-scores of independent estimates are standard normal: the error bars are right.",
-        "sampled",
-        "5.00 % outside ±1.96",
-        f"{min(shares):.2%} to {max(shares):.2%}; smallest Kolmogorov-Smirnov p "
-        f"{min(result.p_value for result in found):.2g} of {len(parts)}",
-        all(x.p_value > level and x.outside_low <= x.outside_expected <= x.outside_high for x in found),
-        f"total error rate {ERROR_RATE:g}",
     )
+    by_program = f"By dynamic programming, {pairs} (Gymnasium's own tables among them) have the expectation ∇J."
+    by_listing = "The estimators' own code, averaged over every trajectory there is, has the expectation ∇J."
+    own = "The average return of the batch itself as baseline gives (n−1)/n ∇J."
+    every = "Every sampled mean and variance lies within its interval of the exact one."
+    beside = "Every sampled variance of the report lies within its interval of the exact one."
+    factors = (group["factor"] - (group["size"] - 1) / group["size"]).abs()
+    return [
+        agreement("same-expectation", by_program, exact["error"]),
+        agreement("same-expectation-listed", by_listing, listed["listed_error"]),
+        agreement("same-variance", "Both ways give the same variance.", listed["listed_trace"] / listed["trace"] - 1),
+        agreement("own-average", own, factors),
+        agreement("own-average-direction", "Its direction is that of ∇J.", group["error"]),
+        agreement("shares", "In the variance report the shares by source add up to the variance.", shares - 1.0),
+        INTERVALS.claim("intervals", every, sampled[sampled["quantity"] != "test"]),
+        INTERVALS.claim("report-intervals", beside, report),
+        *decided,
+        calibration_claim(table[table["part"] == "calibration"], ERROR_RATE),
+    ]
 
 
 def figures(table: pd.DataFrame) -> dict[str, Figure]:

@@ -99,6 +99,18 @@ def test_scores_of_extreme_logits_keep_every_digit(gap: int) -> None:
     assert np.abs(mean).max() <= 1e-14 * float(rest)
 
 
+@pytest.mark.parametrize("shift", [-5000.0, 0.0, 5000.0])
+def test_logits_beyond_the_range_of_exp_neither_overflow_nor_vanish(shift: float) -> None:
+    """exp(710) is infinite: only differences may be exponentiated, and of those only negative ones.
+
+    With a gap of 1000 the rare action has probability 0 in float64, and a score that is (−1, 1) exactly.
+    """
+    policy = SoftmaxPolicy([[1000.0 + shift, shift]])
+    assert policy.probabilities().tolist() == [[1.0, 0.0]]
+    assert policy.score().tolist() == [[[0.0, 0.0], [-1.0, 1.0]]]
+    assert SoftmaxPolicy([[shift, shift]]).probabilities().tolist() == [[0.5, 0.5]]
+
+
 def test_with_parameters_round_trips_and_takes_complex_numbers() -> None:
     for policy in policies(2):
         theta = policy.parameters

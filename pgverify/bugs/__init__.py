@@ -1,0 +1,8 @@
+"""The catalogue of bugs: each entry a runnable implementation, cause, cure, effect and source."""
+
+from pgverify.bugs.bug import Bug, Effect, Implementation
+from pgverify.bugs.catalogue import ENTRIES, get, names
+from pgverify.bugs.effects import Evidence, holds
+from pgverify.bugs.targets import TARGETS
+
+__all__ = ["ENTRIES", "TARGETS", "Bug", "Effect", "Evidence", "Implementation", "get", "holds", "names"]

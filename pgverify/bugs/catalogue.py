@@ -1,0 +1,116 @@
+"""The catalogue: all 64 entries, in one tuple."""
+
+from __future__ import annotations
+
+from pgverify.bugs import (
+    actions,
+    autodiff,
+    broadcasting,
+    curvature,
+    discounting,
+    entropy,
+    episode_ends,
+    groups,
+    importance,
+    kl,
+    lengths,
+    normalisation,
+    ppo,
+    returns,
+    sampling_mismatch,
+    selection,
+)
+from pgverify.bugs.bug import Bug
+from pgverify.errors import unknown_name
+
+ENTRIES: tuple[Bug, ...] = (
+    discounting.DISCOUNT_DROPPED,
+    discounting.DISCOUNT_KEPT,
+    discounting.REWARD_DISCOUNTED_BY_INDEX,
+    returns.TOTAL_RETURN_WEIGHT,
+    returns.REWARD_SHIFTED_LATE,
+    returns.REWARD_SHIFTED_EARLY,
+    returns.PAST_REWARDS,
+    returns.RETURN_CROSSES_EPISODES,
+    episode_ends.DONE_INDEX_SHIFTED,
+    episode_ends.TRUNCATION_AS_TERMINATION,
+    episode_ends.TRUNCATION_WRONG_STATE,
+    episode_ends.AUTORESET_STEP_KEPT,
+    episode_ends.VTRACE_NEXT_TRAJECTORY,
+    episode_ends.BOOTSTRAP_TWICE,
+    importance.LOG_RHO_SWAPPED,
+    importance.RATIO_APPLIED_TWICE,
+    episode_ends.TRACE_DECAY_SHIFTED,
+    autodiff.ADVANTAGE_NOT_DETACHED,
+    autodiff.TARGET_NOT_DETACHED,
+    actions.REPARAMETERISED_SAMPLE,
+    entropy.SAMPLED_ENTROPY,
+    entropy.ENTROPY_SIGN,
+    actions.CLIPPED_ACTION_SCORED,
+    actions.SQUASH_CORRECTION_MISSING,
+    actions.SQUASH_CONSTANT_OMITTED,
+    actions.ACTION_DIMS_NOT_SUMMED,
+    broadcasting.BROADCAST_OUTER_PRODUCT,
+    actions.DOUBLE_EXP_STD,
+    autodiff.PARAMETER_LEFT_OUT,
+    sampling_mismatch.DOUBLE_SOFTMAX,
+    sampling_mismatch.MASK_MISSING_IN_UPDATE,
+    sampling_mismatch.EXPLORATION_NOT_SCORED,
+    sampling_mismatch.TEMPERATURE_MISMATCH,
+    sampling_mismatch.TRUNCATED_SAMPLING,
+    ppo.OLD_LOGP_RECOMPUTED,
+    importance.RATIO_NOISE,
+    ppo.PPO_MAX_FOR_MIN,
+    ppo.CLIP_BEFORE_ADVANTAGE,
+    normalisation.NORMALISE_WRONG_AXIS,
+    normalisation.NORMALISE_MINIBATCH,
+    normalisation.BASELINE_FIT_SAME_BATCH,
+    groups.GROUP_MEAN_SELF,
+    groups.GROUP_STD,
+    groups.GROUPS_MIXED,
+    groups.REJECTED_IN_BASELINE,
+    lengths.LENGTH_PER_TRAJECTORY,
+    lengths.LENGTH_PER_BATCH,
+    lengths.MICROBATCH_NORMALISED,
+    lengths.ACCUMULATION_FACTOR,
+    lengths.PADDING_COUNTED,
+    kl.KL_K1_AS_LOSS,
+    kl.KL_K3_AS_LOSS,
+    kl.KL_K2_AS_LOSS,
+    kl.SEQUENCE_RATIO_TOKEN_KL,
+    broadcasting.LOGIT_OFF_BY_ONE,
+    curvature.FISHER_NOT_DETACHED,
+    curvature.KL_DIRECTION_LOCAL,
+    selection.FIRST_N_FINISHED,
+    importance.STALE_SAMPLES,
+    normalisation.REWARD_RUNNING_STD,
+    selection.UNEQUAL_COMPARISON,
+    autodiff.ACTION_BASELINE_UNCORRECTED,
+    sampling_mismatch.ARGMAX_ACTION,
+    groups.OPO_SELF,
+)
+"""In the order of their numbers."""
+
+
+def names() -> list[str]:
+    """Return the slugs of all entries, in the order of the catalogue."""
+    return [known.slug for known in ENTRIES]
+
+
+def get(slug: str) -> Bug:
+    """Return an entry of the catalogue.
+
+    Parameters
+    ----------
+    slug : str
+        One of `names()`.
+
+    Raises
+    ------
+    UnknownName
+        Listing the nearest known slugs.
+    """
+    for known in ENTRIES:
+        if known.slug == slug:
+            return known
+    raise unknown_name("bug", slug, names())

@@ -1,0 +1,59 @@
+"""Where the discount goes: on the step, on the reward, or nowhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Inexact
+
+from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.steps import rows
+from pgverify.estimators import RewardToGo
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+
+def _kept(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Σ_t ψ_t Σ_{k≥t} γ^k r_k: γ^t G_t written as one sum, with "two" discounts when written as a product."""
+    paid = batch.discount_powers * batch.relative_rewards
+    return rows(batch, np.flip(np.cumsum(np.flip(paid, axis=1), axis=1), axis=1))
+
+
+def _by_index(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Σ_t ψ_t γ^t r_t: the discounted rewards, never added up."""
+    return rows(batch, batch.discount_powers * batch.relative_rewards)
+
+
+DISCOUNT_DROPPED = Bug(
+    number=1,
+    slug="discount-dropped",
+    effect=Effect.BIASED,
+    cause="The factor γ^t on step t is dropped: Σ ψ_t G_t is a semigradient, the gradient of no function when γ < 1.",
+    cure="Weight step t by γ^t, or say that the objective is not the discounted return.",
+    source=("Nota & Thomas, Is the policy gradient a gradient?, 2020", "pytorch/examples#744", "ufal/npfl122#117"),
+    implementation=RewardToGo(discount_weighting=False),
+    correct=RewardToGo(),
+    note="Equal to the correct one at γ = 1.",
+)
+
+DISCOUNT_KEPT = Bug(
+    number=2,
+    slug="discount-kept",
+    effect=Effect.INNOCENT,
+    cause="γ stands both inside G_t and as γ^t before it, which looks like discounting twice and is not.",
+    cure="Nothing to change: γ^t G_t = Σ_{k≥t} γ^k r_k discounts every reward exactly once.",
+    source=("mimoralea/gdrl#9",),
+    implementation=_kept,
+    correct=RewardToGo(),
+)
+
+REWARD_DISCOUNTED_BY_INDEX = Bug(
+    number=3,
+    slug="reward-discounted-by-index",
+    effect=Effect.BIASED,
+    cause="γ^t r_t is used as the return of step t: the discounted rewards are never summed over the future.",
+    cure="Use Σ_{k≥t} γ^k r_k, all rewards from step t on.",
+    source=("hunkim/ReinforcementZeroToAll#1",),
+    implementation=_by_index,
+    correct=RewardToGo(),
+    note="Equal to the correct one when episodes have one step.",
+)

@@ -1,0 +1,23 @@
+"""Exact beside sampled: tidy rows whose intervals hold all at once, and the claims that are made of them."""
+
+from pgverify.comparison.calibration import calibration_claim, z_scores
+from pgverify.comparison.claims import ROUNDING, agreement, claims, relative_error
+from pgverify.comparison.contributions import Implementation, exact_trace, listed_moments, sampled_moments
+from pgverify.comparison.intervals import Simultaneous
+from pgverify.comparison.variance_report import SOURCES, variance_report
+
+__all__ = [
+    "ROUNDING",
+    "SOURCES",
+    "Implementation",
+    "Simultaneous",
+    "agreement",
+    "calibration_claim",
+    "claims",
+    "exact_trace",
+    "listed_moments",
+    "relative_error",
+    "sampled_moments",
+    "variance_report",
+    "z_scores",
+]

@@ -1,0 +1,61 @@
+"""Moments of the same contributions by sampling, by listing and by dynamic programming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from pgverify import exact
+from pgverify.problem import Problem
+from pgverify.recursion import DeclaresRecursion
+from pgverify.sampling import sample_chunks
+from pgverify.stats import Moments
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+Implementation: TypeAlias = Callable[[Trajectories], Float[Array, "n d"]]
+"""An estimator, or anything else that gives one contribution a trajectory."""
+LARGEST_FULL = 200
+"""Coordinates up to which the fourth-order sums of the trace are kept: above, its interval is wider than needed."""
+
+
+def sampled_moments(
+    problem: Problem,
+    implementation: Implementation,
+    count: int,
+    seed: int,
+    coordinates: Integer[Array, "k"] | None = None,
+) -> Moments:
+    """Return the moments of `count` contributions, streamed: memory is bounded whatever the count is.
+
+    Parameters
+    ----------
+    problem : Problem
+    implementation : function of a batch
+    count, seed : int
+    coordinates : [k], optional
+        Those to keep; by default all.
+    """
+    kept = np.arange(problem.policy.parameters.size) if coordinates is None else coordinates
+    chunks = sample_chunks(problem, count, seed)
+    return Moments.merge_all(Moments.of(implementation(x)[:, kept], len(kept) > LARGEST_FULL) for x in chunks)
+
+
+def exact_trace(implementation: object, problem: Problem, coordinates: Integer[Array, "k"] | None = None) -> float:
+    """Return the exact trace of the covariance over some coordinates; NaN where no recursion is declared."""
+    if not isinstance(implementation, DeclaresRecursion):
+        return float("nan")
+    if coordinates is None:
+        return exact.moments(implementation, problem, form="trace").trace
+    variance = exact.moments(implementation, problem, form="diagonal").variance
+    assert variance is not None
+    return float(variance[coordinates].sum())
+
+
+def listed_moments(contributions: Float[Array, "n d"], weights: Float[Array, "n"]) -> tuple[Float[Array, "d"], float]:
+    """Return mean and trace of the covariance of contributions listed with their probabilities."""
+    mean = weights @ contributions
+    return mean, float(weights @ ((contributions - mean) ** 2).sum(axis=1))

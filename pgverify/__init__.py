@@ -7,7 +7,8 @@ pgv.exact.gradient(problem)                       # ∇J(θ), computed
 pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
 """
 
-from pgverify import baselines, errors, estimators, exact, mdps, stats
+from pgverify import baselines, bugs, errors, estimators, exact, mdps, stats
+from pgverify.checking import Outcome, check
 from pgverify.mdp import TabularMDP
 from pgverify.planning import Plan, plan
 from pgverify.policies import LinearSoftmaxPolicy, Policy, SoftmaxPolicy
@@ -22,6 +23,7 @@ __all__ = [
     "Discounted",
     "FiniteHorizon",
     "LinearSoftmaxPolicy",
+    "Outcome",
     "Plan",
     "Policy",
     "Problem",
@@ -30,6 +32,8 @@ __all__ = [
     "Trajectories",
     "__version__",
     "baselines",
+    "bugs",
+    "check",
     "errors",
     "estimators",
     "exact",

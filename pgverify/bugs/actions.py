@@ -7,7 +7,7 @@ are sums. The rows hold the score of the Gaussian itself, (a − μ)φ/σ², put
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Inexact
+from jaxtyping import Inexact
 
 from pgverify.bugs.bug import Bug, Effect
 from pgverify.bugs.gaussian_nodes import gaussian_policy, line_problem, of_batch, one_dimension, visited
@@ -59,18 +59,13 @@ def two_dimensions_setting() -> Problem:
 def _reparameterised(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return Σ_t γ^t G_t d/dθ log N(a_t(θ); μ, σ²) with the sample attached, a(θ) = μ + σε.
 
-    To the score (a − μ)φ/σ² comes ∂log N/∂a · ∂a/∂μ = −(a − μ)/σ² · φ: they cancel, as log N is −ε²/2 − log σ for any μ.
+    To the score (a − μ)φ/σ² comes ∂log N/∂a · ∂a/∂μ = −(a − μ)/σ² · φ: they cancel: log N is −ε²/2 − log σ for any μ.
     """
     policy = of_batch(batch)
     table = visited(batch, credit(batch))
     through_density = policy.log_density_vjp(policy.nodes, table)
     through_sample = -policy.log_density_vjp(policy.nodes, table)
     return through_density + through_sample
-
-
-def clipped_score(actions: Float[Array, "*k"], mean: float, std: float, low: float, high: float) -> Float[Array, "*k"]:
-    """Return the score of the mean at the clipped action, (clip(a) − μ)/σ²."""
-    return (np.clip(actions, low, high) - mean) / std**2
 
 
 def _clipped_scored(batch: Trajectories) -> Inexact[Array, "n d"]:

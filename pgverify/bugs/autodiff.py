@@ -62,7 +62,7 @@ def _residual_gradient(batch: Trajectories) -> Inexact[Array, "n d"]:
 
 def _first_left_out(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return reward-to-go with the first parameter's component 0, as if the optimiser did not hold it."""
-    gradient = rows(batch, credit(batch))
+    gradient = np.array(rows(batch, credit(batch)))
     gradient[:, 0] = 0.0
     return gradient
 

@@ -107,7 +107,7 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
 
     On that step the state is the last one, s_L, the action a' ~ π(·|s_L) is ignored, the reward is 0, and the next
     state is the start s'_0 of the episode stored next; its advantage is γ V̂(s'_0) − V̂(s_L) with `rough_critic`. As
-    nothing that follows depends on a', E[ψ(s_L, a') A] = 0: the contribution is noise. A batch holds no a', so the first
+    nothing that follows depends on a', E[ψ(s_L, a') A] = 0: the contribution is noise. A batch holds no a': the first
     action of the next episode stands for it, with the likelihood ratio π(a'|s_L)/π(a'|s'_0) of the two laws.
     """
     index = np.arange(len(batch))
@@ -183,7 +183,7 @@ AUTORESET_STEP_KEPT = Bug(
     effect=Effect.NOISIER,
     cause="The step on which the environment only resets itself is trained on, although its action does nothing.",
     cure="Leave that step out of the loss, of every mean over steps, and of the critic's targets.",
-    source=("vwxyzjn/cleanrl#499", "automl/Mighty#108"),
+    source=("vwxyzjn/cleanrl#499", "vwxyzjn/cleanrl#562", "automl/Mighty#108"),
     implementation=_autoreset,
     correct=RewardToGo(),
     batch_size=2,

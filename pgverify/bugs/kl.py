@@ -53,9 +53,10 @@ def _k3_values(batch: Trajectories) -> Float[Array, "n T"]:
 def _token_ratio(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the gradient of Σ_t ρ_t k3_t at θ = θ_old, where ρ_t = π/π_old of the step: Σ_t (k3_t ψ_t + ∇k3_t).
 
-    ρ_t is 1 but its gradient is ψ_t. E[k3 ψ] + E[∇k3] = Σ_a π ψ (e^{−x} − 1 + x + 1 − e^{−x}) = ∇KL(π‖π_ref).
+    ρ_t is 1 but its gradient is ψ_t. As k3 + 1 − e^{−x} = x, the sum is Σ_t x_t ψ_t, of expectation ∇KL(π‖π_ref);
+    written so because e^{−x}, huge for a rare action, would drown x.
     """
-    return rows(batch, _k3_values(batch)) + _k3(batch)
+    return rows(batch, _log_ratio(batch))
 
 
 def _sequence_ratio(batch: Trajectories) -> Inexact[Array, "n d"]:

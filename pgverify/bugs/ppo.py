@@ -71,7 +71,8 @@ OLD_LOGP_RECOMPUTED = Bug(
     correct=_surrogate,
     target="surrogate_gradient",
     other_target="weighted_likelihood_gradient",
-    note="Innocent before the first update, θ' = θ.",
+    note="Innocent before the first update, θ' = θ. For softmax policies with linear logits, Σ_a π A = 0 makes it "
+    "∇J(θ) at every θ': the gradient never notices that the policy has moved.",
 )
 
 PPO_MAX_FOR_MIN = Bug(

@@ -25,7 +25,8 @@ def likelihood_ratio(batch: Trajectories, law: Float[Array, "S A"]) -> Float[Arr
     """Return Λ = Π_t q(a_t|s_t)/π(a_t|s_t) for the law q [S, A] that acted."""
     probabilities = batch.policy.probabilities()
     ratio = np.divide(law, probabilities, out=np.ones_like(law), where=probabilities > 0)
-    return np.where(batch.mask, at_actions(batch, ratio), 1.0).prod(axis=1)
+    with np.errstate(over="ignore"):  # beyond 1e300 the trajectory's own probability has vanished
+        return np.minimum(np.where(batch.mask, at_actions(batch, ratio), 1.0).prod(axis=1), 1e300)
 
 
 def mixture(probabilities: Float[Array, "S A"]) -> Float[Array, "S A"]:

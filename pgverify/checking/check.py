@@ -80,9 +80,17 @@ def check(
     listings: list[tuple[SuiteProblem, Listing]] = []
     for entry in suite:
         listing = list_expectation(implementation, entry.problem, kind == "weights", time_limit)
-        listings.append((entry, listing))
-        if listing.invalid or not listing.deterministic:
+        if not listing.usable:
             return _not_judged(entry, listing, target)
+        listings.append((entry, listing))
+    if any(listing.coupled for _, listing in listings):
+        # Coupling seen on one problem is believed on all: elsewhere it may only have cancelled.
+        for index, (entry, listing) in enumerate(listings):
+            if not listing.coupled:
+                listing = list_expectation(implementation, entry.problem, kind == "weights", time_limit, coupled=True)
+                if not listing.usable:
+                    return _not_judged(entry, listing, target)
+                listings[index] = (entry, listing)
     return _judged(listings, target)
 
 
@@ -127,9 +135,7 @@ def _judged(listings: Sequence[tuple[SuiteProblem, Listing]], target: str) -> Re
         note = "it couples its trajectories, and no problem is small enough to list batches of"
         return Report(Outcome.INCONCLUSIVE, note, "exhaustive", target, bound, warnings=warnings)
     evidence = [_evidence(entry, item, target) for entry, item in found]
-    others = {
-        name: [target_vector(name, entry.problem) for entry, _ in found] for name in TARGETS if name != target
-    }
+    others = {name: [target_vector(name, entry.problem) for entry, _ in found] for name in TARGETS if name != target}
     judgement = judge(evidence, rounding, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in SAME_BUT_NAMED:
@@ -142,9 +148,7 @@ def _evidence(entry: SuiteProblem, item: Expectation, target: str) -> Evidence:
     objective = problem.objective
     assert isinstance(objective, FiniteHorizon)
     running = occupancy(problem)[:, ~problem.mdp.terminal]
-    return Evidence(
-        entry.name, item, target_vector(target, problem), objective.horizon, float(running.sum())
-    )
+    return Evidence(entry.name, item, target_vector(target, problem), objective.horizon, float(running.sum()))
 
 
 def _report(
@@ -191,5 +195,3 @@ def _report(
         bug.cure if bug else "",
         bug.source if bug else (),
     )
-
-

@@ -19,8 +19,11 @@ from pgverify.validation import Array
 MOST_BATCHES = 600
 """Batches listed of one size on one problem, for functions that couple their trajectories: a fraction of a second."""
 
-COUPLING_TOLERANCE = 1e-4
-"""Relative to the largest row: single precision differs by 1e-6 between calls, a coupled estimate by far more."""
+COUPLING_TOLERANCE = 1e-6
+"""Relative to the largest row: what single precision may differ by when a row is computed in other company."""
+
+MOST_PAIRS = 40
+"""Pairs that are tried for coupling on one problem, spread over the whole list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +73,18 @@ class Listing:
     deterministic: bool = True
     warnings: tuple[str, ...] = ()
 
+    @property
+    def usable(self) -> bool:
+        """False where a call failed, or was not repeatable."""
+        return not self.invalid and self.deterministic
+
 
 def list_expectation(
-    implementation: Callable[[Trajectories], Any], problem: Problem, weights: bool, time_limit: float
+    implementation: Callable[[Trajectories], Any],
+    problem: Problem,
+    weights: bool,
+    time_limit: float,
+    coupled: bool = False,
 ) -> Listing:
     """Return the exact expectation of an implementation on a problem small enough to list.
 
@@ -86,6 +98,8 @@ def list_expectation(
         Whether step weights are returned instead of estimates.
     time_limit : float
         Seconds for each call.
+    coupled : bool
+        Whether coupling has been seen elsewhere: then batches are listed, though none is seen here.
     """
     batch, probability = enumerate_trajectories(problem)
     size = problem.policy.parameters.size
@@ -120,7 +134,7 @@ def list_expectation(
     if not failed:
         rows = np.stack([answer.value for answer in singles if answer.value is not None])
         single = all(answer.single or not np.any(answer.value) for answer in singles)
-        if not _coupled(call, rows, together.value):
+        if not coupled and not _coupled(call, rows, together.value):
             return Listing((_summary(1, rows, probability),), False, single, warnings=warnings)
     else:
         warnings = (*warnings, f"needs more than one trajectory: on one alone it {failed[0].split(' on the batch')[0]}")
@@ -132,12 +146,20 @@ def _coupled(call: Callable[[list[int]], Answer], rows: Float[Array, "n d"], tog
     scale = np.abs(rows).max()
     tries = [(together, rows.mean(axis=0))]
     count = len(rows)
-    for first in range(min(count, 6)):
-        pair = [first, (2 * first + 1) % count, first]  # a repeated member is as good as any
-        answer = call(pair)
+    # Members far apart in the list differ in start state, action and length; both orders of a pair are tried.
+    firsts = np.unique(np.linspace(0, count - 1, MOST_PAIRS // 2).astype(int))
+    for first in firsts:
+        pair = [int(first), int((first + count // 2 + first % 3) % count)]
+        for members in (pair, pair[::-1]):
+            answer = call(members)
+            if answer.value is None:
+                return True
+            tries.append((answer.value, rows[members].mean(axis=0)))
+    for members in ([0] * 3, [*range(count)][::-1]):
+        answer = call(members)
         if answer.value is None:
             return True
-        tries.append((answer.value, rows[pair].mean(axis=0)))
+        tries.append((answer.value, rows[members].mean(axis=0)))
     return any(np.abs(got - expected).max() > COUPLING_TOLERANCE * scale for got, expected in tries)
 
 

@@ -97,7 +97,9 @@ class Report:
             f"{self.outcome.value}: {self.explanation}",
             f"  target {self.target}; {self.evidence} evidence; {self.error_rate}",
         ]
-        worst = max((f for f in self.findings if not f.holds), key=lambda f: -len(f.found) * 0 + f.deviation, default=None)
+        worst = max(
+            (f for f in self.findings if not f.holds), key=lambda f: -len(f.found) * 0 + f.deviation, default=None
+        )
         if worst is not None and not self.outcome.good:
             smallest = next(f for f in self.findings if not f.holds)
             lines += [

@@ -93,14 +93,10 @@ def check_sampler(
         Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
     }
     rates = f"false alarm at most {alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem"
-    return Report(
-        worst, explanations[worst], "sampled", target, rates, findings=tuple(findings), warnings=tuple(notes)
-    )
+    return Report(worst, explanations[worst], "sampled", target, rates, findings=tuple(findings), warnings=tuple(notes))
 
 
-def _draw(
-    sampler: Sampler, entry: SuiteProblem, seed: int, index: int
-) -> Callable[[int, int], Float[Array, "k d"]]:
+def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int) -> Callable[[int, int], Float[Array, "k d"]]:
     size = entry.problem.policy.parameters.size
 
     def draw(count: int, call: int) -> Float[Array, "k d"]:

@@ -172,9 +172,7 @@ class SecondMoment:
         return self.sums if self.form == "full" else np.asarray(self.sums.sum())
 
 
-def _add_step_weighted(
-    law: StepLaw, declared: StepRecursion, second: SecondMoment
-) -> Float[Array, "d"]:
+def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
     """Add E[g g^T] of a step-weighted estimator; return E[g]."""
     visits = law.visits()
     start = np.where(law.chain.running, law.rollout.start, 0.0)

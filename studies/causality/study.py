@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 import pgverify as pgv
+from pgverify.comparison import ROUNDING, Simultaneous, agreement, claims, exact_trace, listed_moments
 from pgverify.estimators import Estimator, RewardToGo, TotalReturn
-from pgverify.stats import BiasTest, Moments, TraceInterval, VarianceRatio
-from pgverify.stats.power import normal_critical
+from pgverify.stats import BiasTest, Moments, VarianceRatio
 from pgverify.studies import Claim, Row, Scalar, Study
 from pgverify.validation import Array
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROUNDING = 1e-10
 ERROR_RATE = 1e-4
 """Total false-alarm probability of the intervals; the tests of the control have 1e-6 each."""
-MOST_ROWS = 200
-ALPHA = ERROR_RATE / MOST_ROWS
+INTERVALS = Simultaneous(ERROR_RATE, most_rows=200)
 ESTIMATORS: Mapping[str, Estimator] = {"total return": TotalReturn(), "reward-to-go": RewardToGo()}
 LOGITS = [[0.2, -0.4, 0.7]]
 PROBLEMS: Mapping[str, float] = {
@@ -81,10 +79,7 @@ def _problem(name: str, horizon: int) -> pgv.Problem:
             mean = pgv.exact.expected_return(pgv.Problem(mdp, policy, pgv.FiniteHorizon(1)))
             mdp = pgv.TabularMDP(mdp.start, mdp.transition, mdp.reward - mean)
         return pgv.Problem(mdp, policy, objective)
-    if name in (
-        "FrozenLake",
-        "CliffWalking",
-    ):  # rebuilt by the zoo, compared by its tests
+    if name in ("FrozenLake", "CliffWalking"):  # rebuilt by the zoo, compared by its tests
         mdp = pgv.mdps.get("frozen-lake-4x4" if name == "FrozenLake" else "cliff-walking")
     else:
         mdp = pgv.mdps.get(name)
@@ -133,39 +128,27 @@ def _law(name: str, horizon: int) -> Row:
     problem = _problem(name, horizon)
     row: Row = {"horizon": horizon}
     for estimator, label in zip(ESTIMATORS, ("total", "to_go"), strict=True):
-        row[label] = pgv.exact.moments(ESTIMATORS[estimator], problem, form="trace").trace
+        row[label] = exact_trace(ESTIMATORS[estimator], problem)
         if name in BANDITS:
             row[f"{label}_error"] = abs(closed_form(problem, label == "to_go") / row[label] - 1.0)
         if pgv.exact.count_trajectories(problem) <= 10_000:
             batch, weights = pgv.exact.enumerate_trajectories(problem)
-            contributions = ESTIMATORS[estimator](batch)
-            spread = ((contributions - weights @ contributions) ** 2).sum(axis=1)
-            row[f"{label}_listed_error"] = abs(float(weights @ spread) / row[label] - 1.0)
+            listed = listed_moments(ESTIMATORS[estimator](batch), weights)[1]
+            row[f"{label}_listed_error"] = abs(listed / row[label] - 1.0)
     return {**row, "ratio": row["total"] / row["to_go"]}
 
 
 def _sampled(problem: pgv.Problem, count: int, seed: int) -> list[Row]:
     """Return both variances and their ratio, exact beside sampled, from the same trajectories."""
     batch = pgv.sample(problem, count, seed)
-    z, exact, contributions = normal_critical(ALPHA), [], []
-    rows: list[Row] = []
-    for name, estimator in ESTIMATORS.items():
-        contributions.append(estimator(batch))
-        exact.append(pgv.exact.moments(estimator, problem, form="trace").trace)
-        interval = TraceInterval.of(Moments.of(contributions[-1]), 1 - ALPHA)
-        rows.append(_row(name, exact[-1], interval.trace, interval.low, interval.high, z))
-    paired = VarianceRatio(1 - ALPHA).run(contributions[0], contributions[1])
-    rows.append(_row("ratio", exact[0] / exact[1], paired.ratio, paired.low, paired.high, z))
-    return [{**row, "n": count, "confidence": 1 - ALPHA} for row in rows]
-
-
-def _row(estimator: str, exact: float, sampled: float, low: float, high: float, z: float) -> Row:
-    # A ratio that is 1 for every trajectory has an interval of length zero, up to rounding.
-    low, high = low * (1 - 1e-9), high * (1 + 1e-9)
-    score = z * np.log(sampled / exact) / np.log(high / sampled)
-    quantity = "ratio" if estimator == "ratio" else "variance"
-    bounds = {"exact": exact, "sampled": sampled, "low": low, "high": high, "z": float(score)}
-    return {"estimator": estimator, "quantity": quantity, "coordinate": -1, **bounds}
+    total, to_go = (estimator(batch) for estimator in ESTIMATORS.values())
+    exact = [exact_trace(estimator, problem) for estimator in ESTIMATORS.values()]
+    paired = VarianceRatio(1 - INTERVALS.alpha).run(total, to_go)
+    return [
+        {"estimator": "total return", **INTERVALS.trace_row(Moments.of(total), exact[0])},
+        {"estimator": "reward-to-go", **INTERVALS.trace_row(Moments.of(to_go), exact[1])},
+        {"estimator": "ratio", **INTERVALS.ratio_row(paired, exact[0] / exact[1])},
+    ]
 
 
 def rewards_before(batch: pgv.Trajectories) -> Float[Array, "n d"]:
@@ -203,11 +186,9 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     law, past = table[table["part"] == "law"], table[table["part"] == "past"]
     rows = table[table["part"] == "sampled"]
     ratios = rows[rows["quantity"] == "ratio"]
-    errors = law[[column for column in law if str(column).endswith("error")]]
-    error = float(np.nanmax(errors.to_numpy(float)))
-    covered = int((rows["low"].le(rows["exact"]) & rows["exact"].le(rows["high"])).sum())
+    errors = law[[column for column in law if str(column).endswith("error")]].to_numpy(float)
     above = ratios[ratios["exact"] > 1.2]
-    lake = float((law.loc[law["problem"] == "FrozenLake", "ratio"] - 1.0).abs().max())
+    lake = law.loc[law["problem"] == "FrozenLake", "ratio"] - 1.0
 
     def exponents(name: str) -> list[float]:
         half, whole = _last(law, name)
@@ -228,93 +209,51 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     left = 1e-3 + 2.0 * PROBLEMS["discounted bandit"] ** float(half["horizon"])
     longest = f"T = {int(whole['horizon'])}"
     tolerance = 20.0 / float(whole["horizon"])  # corrections of order 1/T to exponents and limits
-    bound = f"rounding bound {ROUNDING:g}"
-    finite = f"corrections of order 1/T allowed, {tolerance:.2g} at {longest}"
-    rate = f"total error rate {ERROR_RATE:g}"
-
-    def exact(name: str, statement: str, wanted: str, found: str, holds: Any, certainty: str = bound) -> Claim:
-        return Claim(name, statement, "exact", wanted, found, bool(holds), certainty)
-
-    def sampled(name: str, statement: str, wanted: str, found: str, holds: Any, certainty: str = rate) -> Claim:
-        return Claim(name, statement, "sampled", wanted, found, bool(holds), certainty)
-
+    by_hand = "Variances by hand (independent steps), by dynamic programming and by listing agree."
+    nothing = "FrozenLake pays only when an episode ends: no reward is past, and causality gains nothing (ratio 1)."
+    every = "Every sampled variance, and every ratio on the same trajectories, lies within its interval."
+    # fmt: off
+    laws = claims("exact", f"corrections of order 1/T allowed, {tolerance:.2g} at {longest}",
+        ("cubic", f"At γ = 1 both variances grow as T³ where the mean reward is not 0 ({', '.join(growing)}).",
+         "exponent 3", f"{min(cubes):.3f} to {max(cubes):.3f} at {longest}",
+         max(abs(x - 3.0) for x in cubes) <= tolerance),
+        ("ratio-three", "Their ratio tends to 3, whatever the problem: Σ_t T² against Σ_t (T−t)².", "3",
+         f"{min(limits):.4f} to {max(limits):.4f}, extrapolated from {longest}",
+         max(abs(x - 3.0) for x in limits) <= tolerance),
+        ("centred", "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
+         f"exponent 2, ratio {expected:.4f}", f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",
+         max(*(abs(x - 2.0) for x in squares), abs(centred - expected)) <= tolerance),
+    )
+    laws += claims("exact", f"{left:.2g} relative: what γ^T has left at half the longest horizon",
+        ("discounted", "At γ = 0.9 the reward-to-go stays bounded and the ratio grows in proportion to T.",
+         f"{wanted:.4f} a step", f"{slope:.4f} a step; ratio {whole['ratio']:.0f} at {longest}",
+         abs(slope / wanted - 1.0) <= left),
+    )
+    controls = claims("exact", f"rounding bound {ROUNDING:g}",
+        ("past-is-noise", "Control: the part that causality drops, rewards before the action, has expectation zero.",
+         "|E| / |∇J| = 0, and total − to-go is this part",
+         f"at most {past['past_mean'].max():.2g}; difference {past['past_is_difference'].max():.2g}",
+         max(past["past_mean"].max(), past["past_is_difference"].max()) <= ROUNDING),
+    )
+    controls += claims("sampled", f"total error rate {ERROR_RATE:g} of the intervals, 1e-6 of each control",
+        ("past-has-no-signal", "Control: sampled, weighing by past rewards alone is told from ∇J, and not from zero.",
+         "p below 1e-6 against ∇J, above 1e-6 against 0",
+         f"at most {past['p_gradient'].max():.2g}; at least {past['p_zero'].min():.2g}",
+         past["p_gradient"].max() < 1e-6 < past["p_zero"].min()),
+        ("gain-seen", "Wherever the exact ratio is above 1.2 the sampled interval of the ratio excludes 1.",
+         f"{len(above)} of {len(above)}",
+         f"{int((above['low'] > 1.0).sum())} of {len(above)}; ratios {above['exact'].min():.3g} to "
+         f"{above['exact'].max():.3g}",
+         len(above) > 0 and (above["low"] > 1.0).all()),
+    )
+    # fmt: on
+    by_hand_or_listed = errors[~np.isnan(errors)]  # not every problem can be done by hand, or listed
     return [
-        exact(
-            "closed-form",
-            "Variances by hand (independent steps), by dynamic programming and by listing agree.",
-            "relative difference 0",
-            f"at most {error:.2g}",
-            error <= ROUNDING,
-        ),
-        exact(
-            "cubic",
-            f"At γ = 1 both variances grow as T³ where the mean reward is not 0 ({', '.join(growing)}).",
-            "exponent 3",
-            f"{min(cubes):.3f} to {max(cubes):.3f} at {longest}",
-            max(abs(x - 3.0) for x in cubes) <= tolerance,
-            finite,
-        ),
-        exact(
-            "ratio-three",
-            "Their ratio tends to 3, whatever the problem: Σ_t T² against Σ_t (T−t)².",
-            "3",
-            f"{min(limits):.4f} to {max(limits):.4f}, extrapolated from {longest}",
-            max(abs(x - 3.0) for x in limits) <= tolerance,
-            finite,
-        ),
-        exact(
-            "centred",
-            "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
-            f"exponent 2, ratio {expected:.4f}",
-            f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",
-            max(*(abs(x - 2.0) for x in squares), abs(centred - expected)) <= tolerance,
-            finite,
-        ),
-        exact(
-            "discounted",
-            "At γ = 0.9 the reward-to-go stays bounded and the ratio grows in proportion to T.",
-            f"{wanted:.4f} a step",
-            f"{slope:.4f} a step; ratio {whole['ratio']:.0f} at {longest}",
-            abs(slope / wanted - 1.0) <= left,
-            f"{left:.2g} relative: what γ^T has left at half the longest horizon",
-        ),
-        exact(
-            "nothing-gained",
-            "FrozenLake pays only when an episode ends: no reward is past, and causality gains nothing.",
-            "ratio 1 at every horizon",
-            f"within {lake:.2g}",
-            lake <= ROUNDING,
-        ),
-        exact(
-            "past-is-noise",
-            "Control: the part that causality drops, rewards before the action, has expectation zero.",
-            "|E| / |∇J| = 0, and total − to-go is this part",
-            f"at most {past['past_mean'].max():.2g}; difference {past['past_is_difference'].max():.2g}",
-            max(past["past_mean"].max(), past["past_is_difference"].max()) <= ROUNDING,
-        ),
-        sampled(
-            "past-has-no-signal",
-            "Control: sampled, weighing by past rewards alone is told from ∇J, and not from zero.",
-            "p below 1e-6 against ∇J, above 1e-6 against 0",
-            f"at most {past['p_gradient'].max():.2g}; at least {past['p_zero'].min():.2g}",
-            past["p_gradient"].max() < 1e-6 < past["p_zero"].min(),
-            "error rate 1e-6 each",
-        ),
-        sampled(
-            "intervals",
-            "Every sampled variance, and every ratio on the same trajectories, lies within its interval.",
-            f"{len(rows)} of {len(rows)}",
-            f"{covered} of {len(rows)}",
-            covered == len(rows) <= MOST_ROWS,
-        ),
-        sampled(
-            "gain-seen",
-            "Wherever the exact ratio is above 1.2 the sampled interval of the ratio excludes 1.",
-            f"{len(above)} of {len(above)}",
-            f"{int((above['low'] > 1.0).sum())} of {len(above)}; ratios {above['exact'].min():.3g} to "
-            f"{above['exact'].max():.3g}",
-            len(above) > 0 and (above["low"] > 1.0).all(),
-        ),
+        agreement("closed-form", by_hand, by_hand_or_listed),
+        *laws,
+        agreement("nothing-gained", nothing, lake),
+        INTERVALS.claim("intervals", every, rows),
+        *controls,
     ]
 
 
@@ -324,12 +263,8 @@ def _one_step(name: str) -> tuple[float, float, float, float]:
     probabilities, reward = problem.policy.probabilities()[0], problem.mdp.reward[0, :, 0]
     length = ((np.eye(3) - probabilities) ** 2).sum(axis=1)
     g = pgv.exact.gradient(problem)
-    return (
-        float(probabilities @ length),
-        float(probabilities @ reward),
-        float(probabilities @ reward**2),
-        float(g @ g),
-    )
+    F, m, v = (float(probabilities @ x) for x in (length, reward, reward**2))
+    return F, m, v, float(g @ g)
 
 
 def _centred_limit() -> float:
@@ -366,14 +301,7 @@ def _ratios(table: pd.DataFrame) -> Figure:
             seen = ratios[ratios["problem"] == name]
             bars = np.array([seen["sampled"] - seen["low"], seen["high"] - seen["sampled"]])
             axis.errorbar(
-                seen["horizon"],
-                seen["sampled"],
-                yerr=bars,
-                fmt=marker,
-                ms=5,
-                mfc="white",
-                color=colour,
-                label=name,
+                seen["horizon"], seen["sampled"], yerr=bars, fmt=marker, ms=5, mfc="white", color=colour, label=name
             )
         axis.axhline(3.0, color=REFERENCE, lw=1, ls="--", label="3, the limit at γ = 1")
         axis.set_xscale("log", base=2)

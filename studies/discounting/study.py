@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Inexact
 
 import pgverify as pgv
+from pgverify.comparison import Simultaneous, agreement, claims, exact_trace, sampled_moments
 from pgverify.estimators import RewardToGo
 from pgverify.exact.routes import complex_step
-from pgverify.stats import BiasTest, Moments, TraceInterval
-from pgverify.stats.power import normal_critical
 from pgverify.studies import Claim, Row, Scalar, Study
 from pgverify.validation import Array
 
@@ -20,11 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROUNDING = 1e-10
 ERROR_RATE = 1e-4
 """Total false-alarm probability of the intervals."""
-MOST_ROWS = 500
-ALPHA = ERROR_RATE / MOST_ROWS
+INTERVALS = Simultaneous(ERROR_RATE, most_rows=500)
 DISCOUNT = 0.8
 DISCOUNTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
 RANDOM = {"two states": (2, 2, 2, 0), "three states": (3, 2, 3, 0)}
@@ -53,14 +50,8 @@ def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
         gammas = (0.9,) if name.startswith("nota") else (DISCOUNT, 1.0)
         for gamma in gammas:
             for field in CURVES:
-                sampled = {
-                    "part": "sampled",
-                    "problem": name,
-                    "discount": gamma,
-                    "field": field,
-                    "count": count,
-                }
-                grid.append(sampled)
+                point = {"problem": name, "discount": gamma, "field": field, "count": count}
+                grid.append({"part": "sampled", **point})
     return grid
 
 
@@ -190,39 +181,13 @@ def _asymmetry(jacobian: Float[Array, "d d"]) -> float:
 
 
 def _sampled(problem: pgv.Problem, weighted: bool, count: int, seed: int) -> list[Row]:
-    """Return exact beside sampled for the field's own expectation, and the test of a bias against ∇J.
-
-    Interval of a coordinate: mean ± (z + |skewness| (2z² + 1)/(6√n)) se, with Edgeworth's first correction to
-    Student's statistic (Johnson 1978).
-    """
+    """Return exact beside sampled for the field's own expectation, and the test of a bias against ∇J."""
     estimator = RewardToGo(discount_weighting=weighted)
-    exact = pgv.exact.gradient(problem) if weighted else semigradient(problem)
-    moments = Moments.merge_all(Moments.of(estimator(x)) for x in pgv.sample_chunks(problem, count, seed))
-    z, error = normal_critical(ALPHA), moments.standard_error
-    reach = error * (z + np.abs(moments.skewness) * (2 * z**2 + 1) / (6 * count**0.5))
-    common = {"n": count, "confidence": 1 - ALPHA}
-    rows: list[Row] = [
-        {
-            **common,
-            "quantity": "gradient",
-            "coordinate": i,
-            "exact": exact[i],
-            "sampled": moments.mean[i],
-            "low": moments.mean[i] - reach[i],
-            "high": moments.mean[i] + reach[i],
-            "z": (moments.mean[i] - exact[i]) / error[i],
-        }
-        for i in range(exact.size)
-    ]
-    trace, variance = TraceInterval.of(moments, 1 - ALPHA), pgv.exact.moments(estimator, problem).trace
-    score = z * np.log(trace.trace / variance) / np.log(trace.high / trace.trace)
-    bounds = {"exact": variance, "sampled": trace.trace, "low": trace.low, "high": trace.high, "z": score}
-    test = BiasTest(ERROR_RATE).run(moments, pgv.exact.gradient(problem))
-    return [
-        *rows,
-        {**common, "quantity": "variance", "coordinate": -1, **bounds},
-        {**common, "quantity": "test", "p_value": test.p_value},
-    ]
+    gradient = pgv.exact.gradient(problem)
+    moments = sampled_moments(problem, estimator, count, seed)
+    rows = INTERVALS.mean_rows(moments, gradient if weighted else semigradient(problem))
+    trace = INTERVALS.trace_row(moments, exact_trace(estimator, problem))
+    return [*rows, trace, INTERVALS.test_row(moments, gradient)]
 
 
 def decide(table: pd.DataFrame) -> list[Claim]:
@@ -236,87 +201,52 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     rows = table[(table["part"] == "sampled") & (table["quantity"] != "test")]
     tests = table[(table["part"] == "sampled") & (table["quantity"] == "test")]
     wrong = (tests["field"] != "∇J") & (tests["discount"] < 1.0)
-    covered = int((rows["low"].le(rows["exact"]) & rows["exact"].le(rows["high"])).sum())
-    own = float(table["listed_error"].max())
-    same = float(at_one["relative_error"].max())
     hidden = many[(many["cosine"] > 0.99) & (many["relative_error"] > 0.1)]
-    symmetric, asymmetric = float(field["asymmetry_gradient"].max()), float(below["asymmetry_dropped"].min())
+    asymmetric = float(below["asymmetry_dropped"].min())
     flagged, kept = float(tests.loc[wrong, "p_value"].max()), float(tests.loc[~wrong, "p_value"].min())
-    bound = f"rounding bound {ROUNDING:g}"
-    claims: list[tuple[str, str, str, str, Any]] = [
-        (
-            "not-the-gradient",
-            f"At γ = {DISCOUNT} the boxed formula misses ∇J, almost in its direction (3 states, T = 3).",
-            "relative error above 1 %, cosine below 1",
-            f"error {example['relative_error']:.1%}, cosine {example['cosine']:.4f}",
-            example["relative_error"] > 0.01 and example["cosine"] < 1.0 - 1e-6,
-        ),
-        (
-            "hidden-from-directions",
-            f"Its direction passes while its length does not, on most of {len(many)} random problems.",
-            "most with cosine above .99 and error above 10 %",
-            f"{len(hidden) / len(many):.0%}; median error {many['relative_error'].median():.1%}, "
-            f"median cosine {many['cosine'].median():.4f}",
-            len(hidden) > len(many) / 2,
-        ),
-        (
-            "its-own-expectation",
-            "What it computes instead is Σ_t Σ_s d_t(s) Σ_a π ψ A: listed, summed, and by hand.",
-            "relative error 0",
-            f"at most {own:.2g}",
-            own <= ROUNDING,
-        ),
-        (
-            "symmetric-jacobian",
-            "The Jacobian of ∇J is symmetric, at every γ.",
-            "asymmetry 0",
-            f"at most {symmetric:.2g}",
-            symmetric <= ROUNDING,
-        ),
-        (
-            "asymmetric-jacobian",
-            "That of the boxed formula is not, at any γ < 1: it is the gradient of no function.",
-            "asymmetry above 1e-3",
-            f"{asymmetric:.3g} to {below['asymmetry_dropped'].max():.3g}; "
-            f"{example['asymmetry_dropped']:.3g} at γ = {DISCOUNT}, three states",
-            asymmetric > 1e-3,
-        ),
-        ("same-at-one", "At γ = 1 both agree.", "relative error 0", f"at most {same:.2g}", same <= ROUNDING),
-        (
-            "worst-policy",
-            "Where states look alike (γ = .9) it pushes p down for ever: its only limit is the worst policy.",
-            "direction < 0 all the way; p → 0, J → 0",
-            f"largest direction {path['direction'].max():.2g}; p = {worst['p']:.2g}, "
-            f"J = {worst['return']:.2g} after {ASCENT_STEPS} steps",
-            bool((path["direction"] < 0).all()) and worst["p"] < 1e-3 and worst["return"] < 1e-3,
-        ),
-        (
-            "best-policy",
-            "∇J points the other way, to the best policy.",
-            "p → 1, J → γ = .9",
-            f"p = {best['p']:.4f}, J = {best['return']:.4f}",
-            best["p"] > 0.999 and best["return"] > 0.899,
-        ),
-    ]
-    rate = f"total error rate {ERROR_RATE:g}"
-    sampled: list[tuple[str, str, str, str, Any]] = [
-        (
-            "intervals",
-            "Every sampled mean and variance lies within its interval of its own exact expectation.",
-            f"{len(rows)} of {len(rows)}",
-            f"{covered} of {len(rows)}",
-            covered == len(rows) <= MOST_ROWS,
-        ),
-        (
-            "found-by-sampling",
-            "Sampled, the boxed formula is told from ∇J wherever γ < 1, and nothing else is.",
-            f"p below 1e-6; else above {ERROR_RATE:g}/{len(tests)}",
-            f"at most {flagged:.2g}; else at least {kept:.2g}",
-            flagged < 1e-6 and kept > ERROR_RATE / len(tests),
-        ),
-    ]
-    return [Claim(a, b, "exact", c, d, bool(e), bound) for a, b, c, d, e in claims] + [
-        Claim(a, b, "sampled", c, d, bool(e), rate) for a, b, c, d, e in sampled
+    itself = "What it computes instead is Σ_t Σ_s d_t(s) Σ_a π ψ A: listed, summed, and by hand."
+    every = "Every sampled mean and variance lies within its interval of its own exact expectation."
+    # fmt: off
+    exact = claims("exact", "rounding bound 1e-10",
+        ("not-the-gradient",
+         f"At γ = {DISCOUNT} the boxed formula misses ∇J, almost in its direction (3 states, T = 3).",
+         "relative error above 1 %, cosine below 1",
+         f"error {example['relative_error']:.1%}, cosine {example['cosine']:.4f}",
+         example["relative_error"] > 0.01 and example["cosine"] < 1.0 - 1e-6),
+        ("hidden-from-directions",
+         f"Its direction passes while its length does not, on most of {len(many)} random problems.",
+         "most with cosine above .99 and error above 10 %",
+         f"{len(hidden) / len(many):.0%}; median error {many['relative_error'].median():.1%}, "
+         f"median cosine {many['cosine'].median():.4f}",
+         len(hidden) > len(many) / 2),
+        ("asymmetric-jacobian",
+         "The Jacobian of the boxed formula is not symmetric at any γ < 1: it is the gradient of no function.",
+         "asymmetry above 1e-3",
+         f"{asymmetric:.3g} to {below['asymmetry_dropped'].max():.3g}; "
+         f"{example['asymmetry_dropped']:.3g} at γ = {DISCOUNT}, three states",
+         asymmetric > 1e-3),
+        ("worst-policy",
+         "Where states look alike (γ = .9) it pushes p down for ever: its only limit is the worst policy.",
+         "direction < 0 all the way; p → 0, J → 0",
+         f"largest direction {path['direction'].max():.2g}; p = {worst['p']:.2g}, "
+         f"J = {worst['return']:.2g} after {ASCENT_STEPS} steps",
+         (path["direction"] < 0).all() and worst["p"] < 1e-3 and worst["return"] < 1e-3),
+        ("best-policy", "∇J points the other way, to the best policy.", "p → 1, J → γ = .9",
+         f"p = {best['p']:.4f}, J = {best['return']:.4f}", best["p"] > 0.999 and best["return"] > 0.899),
+    )
+    sampled = claims("sampled", f"total error rate {ERROR_RATE:g}",
+        ("found-by-sampling", "Sampled, the boxed formula is told from ∇J wherever γ < 1, and nothing else is.",
+         f"p below 1e-6; else above {ERROR_RATE:g}/{len(tests)}", f"at most {flagged:.2g}; else at least {kept:.2g}",
+         flagged < 1e-6 and kept > ERROR_RATE / len(tests)),
+    )
+    # fmt: on
+    return [
+        *exact,
+        agreement("its-own-expectation", itself, table["listed_error"].dropna()),
+        agreement("symmetric-jacobian", "The Jacobian of ∇J is symmetric, at every γ.", field["asymmetry_gradient"]),
+        agreement("same-at-one", "At γ = 1 both agree.", at_one["relative_error"]),
+        INTERVALS.claim("intervals", every, rows),
+        *sampled,
     ]
 
 

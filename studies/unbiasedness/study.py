@@ -225,35 +225,20 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     traces = exact.groupby("problem")["trace"]
     spread = float((traces.max() / traces.min()).min())
     pairs = f"{exact['estimator'].nunique()} estimators on {exact['problem'].nunique()} problems"
-    decided = claims(
-        "exact",
-        "rounding bound 1e-10, relative",
-        (
-            "different-variance",
-            "With the same expectation the variances differ, on every problem.",
-            "largest/smallest trace above 1.01",
-            f"at least {spread:.3g}, at most {float((traces.max() / traces.min()).max()):.3g}",
-            spread > 1.01,
-        ),
+    # fmt: off
+    decided = claims("exact", "rounding bound 1e-10, relative",
+        ("different-variance", "With the same expectation the variances differ, on every problem.",
+         "largest/smallest trace above 1.01",
+         f"at least {spread:.3g}, at most {float((traces.max() / traces.min()).max()):.3g}", spread > 1.01),
     )
-    decided += claims(
-        "sampled",
-        f"total error rate {ERROR_RATE:g}; of each control 1e-6",
-        (
-            "no-bias-found",
-            "No test, of coordinates and of all directions at once, finds a bias.",
-            f"Bonferroni p above {ERROR_RATE:g}",
-            f"smallest {min(1.0, least):.2g} of {sampled['p_value'].count()} tests",
-            least > ERROR_RATE,
-        ),
-        (
-            "faults-found",
-            f"Control: {' and '.join(control['estimator'].unique())} are found out.",
-            "p below 1e-6",
-            f"at most {flagged:.2g}",
-            flagged < 1e-6,
-        ),
+    decided += claims("sampled", f"total error rate {ERROR_RATE:g}; of each control 1e-6",
+        ("no-bias-found", "No test, of coordinates and of all directions at once, finds a bias.",
+         f"Bonferroni p above {ERROR_RATE:g}", f"smallest {min(1.0, least):.2g} of {sampled['p_value'].count()} tests",
+         least > ERROR_RATE),
+        ("faults-found", f"Control: {' and '.join(control['estimator'].unique())} are found out.", "p below 1e-6",
+         f"at most {flagged:.2g}", flagged < 1e-6),
     )
+    # fmt: on
     by_program = f"By dynamic programming, {pairs} (Gymnasium's own tables among them) have the expectation ∇J."
     by_listing = "The estimators' own code, averaged over every trajectory there is, has the expectation ∇J."
     own = "The average return of the batch itself as baseline gives (n−1)/n ∇J."
@@ -280,38 +265,54 @@ def figures(table: pd.DataFrame) -> dict[str, Figure]:
     rows = table[(table["part"] == "sampled") & (table["quantity"] != "test")]
     gradients = rows[rows["quantity"] == "gradient"]
     small = gradients[gradients["problem"].isin(["random-walk-5", "garnet-small", "two-state-chain"])]
+    report, real = table[table["part"] == "report"], table["problem"].isin(list(TABLES))
     return {
         "bias": bias_with_confidence(small),
         "exact-beside-sampled": exact_beside_sampled(rows[rows["problem"].isin(TABLES)]),
-        "variances": _variances(rows[rows["quantity"] == "variance"]),
+        "variance-report": _report(report[real]),
+        "variance-report-zoo": _report(report[~real & report["estimator"].isin(CALIBRATED)]),
         "z-scores": z_calibration(table[table["part"] == "calibration"]),
     }
 
 
-def _variances(rows: pd.DataFrame) -> Figure:
-    """Draw the traces relative to the exact one of the total return: lines exact, points sampled."""
-    from pgverify.reporting.canvas import REFERENCE, colours, legend_below, panels, style
+def _report(rows: pd.DataFrame) -> Figure:
+    """Draw the variance report, a line an estimator: ratio to the reward-to-go, shares, trajectories for 5 %."""
+    from pgverify.reporting.canvas import PALETTE, REFERENCE, legend_below, panels, style
 
-    reference = rows[rows["estimator"] == "total return"].set_index("problem")["exact"]
-    problems = list(reference.index)
-    look = colours(list(rows["estimator"].unique()))
+    place = np.arange(len(rows)) + 1.2 * (rows["problem"] != rows["problem"].shift()).cumsum().to_numpy()
+    unit = rows["exact"] / rows["ratio"]
+    low, sampled, high = (rows[column] / unit for column in ("low", "sampled", "high"))
     with style():
-        figure, (axis,) = panels(1, width=7.0, height=4.8)
-        for k, (estimator, (colour, marker)) in enumerate(look.items()):
-            part = rows[rows["estimator"] == estimator]
-            unit = part["problem"].map(reference).to_numpy(float)
-            place = part["problem"].map(problems.index).to_numpy(float) + 0.09 * (k - (len(look) - 1) / 2)
-            sampled = part["sampled"] / unit
-            bars = np.array([sampled - part["low"] / unit, part["high"] / unit - sampled])
-            axis.errorbar(sampled, place, xerr=bars, fmt=marker, ms=4, color=colour, elinewidth=1, label=estimator)
-            axis.plot(part["exact"] / unit, place, "|", ms=9, color=REFERENCE, zorder=1)
-        axis.set_xscale("log")
-        axis.set_yticks(range(len(problems)), problems)
-        axis.invert_yaxis()
-        axis.set_xlabel("trace of the covariance, relative to that of the total return")
-        axis.set_title("strokes exact, points sampled with simultaneous intervals")
-        figure.suptitle("One expectation, many variances")
-        legend_below(figure, [axis])
+        figure, axes = panels(3, width=4.0, height=0.9 + 0.19 * float(np.ptp(place)), columns=3)
+        bars = np.array([sampled - low, high - sampled])
+        axes[0].errorbar(sampled, place, xerr=bars, fmt="o", ms=4, mfc="white", color=PALETTE[0], label="sampled")
+        axes[0].plot(rows["ratio"], place, "|", ms=10, mew=1.8, color=REFERENCE, label="exact")
+        start = np.zeros(len(rows))
+        for source, colour in zip(SOURCES, PALETTE[1:], strict=False):
+            share = 100 * rows[f"share_{source}"].fillna(0.0).to_numpy(float)
+            if share.max() > 0.05:
+                axes[1].barh(place, share, left=start, height=0.75, color=colour, label=source, lw=0)
+            start += share
+        for at in place[start == 0]:
+            axes[1].text(1, at, "not computed: d too large", va="center", size=7.5, color=REFERENCE)
+        axes[2].plot(rows["trajectories"], place, "D", ms=4, color=PALETTE[6])
+        for at, needed in zip(place, rows["trajectories"], strict=True):
+            axes[2].annotate(f"{needed:,.0f}", (needed, at), (7, 0), textcoords="offset points", va="center", size=7.5)
+        titles = ("variance / that of reward-to-go", "its shares by source [%]", "trajectories for 5 % error")
+        for axis, title in zip(axes, titles, strict=True):
+            axis.set_title(title)
+            axis.set_ylim(place[-1] + 0.8, place[0] - 1.8)
+            axis.set_yticks([])
+            axis.grid(axis="y", visible=False)
+        axes[0].set_xscale("log")
+        axes[0].set_yticks(place, rows["estimator"], fontsize=8)
+        axes[2].set_xscale("log")
+        axes[2].margins(x=0.25)
+        for name, at in zip(rows["problem"], place, strict=True):
+            if name != rows["problem"].shift().to_numpy()[list(place).index(at)]:
+                axes[0].text(0.0, at - 0.95, name, transform=axes[0].get_yaxis_transform(), weight="bold", size=9)
+        figure.suptitle("The variance report: exact, with sampled variances beside")
+        legend_below(figure, axes)
     return figure
 
 

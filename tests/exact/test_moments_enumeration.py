@@ -71,7 +71,9 @@ def test_a_large_constant_reward_costs_no_digits(offset: float) -> None:
     for estimator in (RewardToGo(StateValue()), GeneralizedAdvantage(0.5), NStepAdvantage(2)):
         error = moment_error(exact.moments(estimator, problem), *listed_moments(estimator, batch, probabilities))
         assert error <= 1e-15 * abs(offset)
-    error = moment_error(exact.moments(TotalReturn(middle), problem), *listed_moments(TotalReturn(middle), batch, probabilities))
+    error = moment_error(
+        exact.moments(TotalReturn(middle), problem), *listed_moments(TotalReturn(middle), batch, probabilities)
+    )
     assert error <= 1e-15 * abs(offset)
 
 

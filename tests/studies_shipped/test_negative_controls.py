@@ -48,6 +48,8 @@ UNBIASEDNESS = {
     "own-average-direction": ({"part": "group"}, "error", lambda x: x + 1e-8),
     "intervals": ({"part": "sampled", "quantity": "gradient"}, "exact", lambda x: x + 10.0),
     "no-bias-found": ({"part": "sampled", "quantity": "test"}, "p_value", lambda x: 0 * x + 1e-12),
+    "shares": ({"part": "report", "problem": "FrozenLake"}, "share_action", lambda x: x + 1e-8),
+    "report-intervals": ({"part": "report", "problem": "garnet-small"}, "exact", lambda x: 1.5 * x),
     "faults-found": ({"part": "control", "quantity": "test"}, "p_value", lambda x: 0 * x + 0.5),
     "calibration": ({"part": "calibration"}, "z", lambda z: 2.0 * z),
 }
@@ -127,8 +129,66 @@ def test_causality_claims_fail_on_wrong_numbers(computed, decided, claim):
     assert claim in _refused(study, wrong, decided)
 
 
+RARE = {"part": "family"}
+BASELINES = {
+    "excess-variance": ({"part": "zoo", "baseline": "V"}, "error", lambda x: x + 1e-8),
+    "excess-listed": ({"part": "zoo", "problem": "random-walk-5"}, "listed_error", lambda x: np.nan * x),
+    "nested-classes": ({"part": "zoo", "baseline": "best by state"}, "trace", lambda x: 1.5 * x),
+    "textbook": ({"part": "zoo", "baseline": "textbook", "problem": "three-armed-bandit"}, "ratio", lambda x: x - 1e-8),
+    "value-near-best": ({"part": "random"}, "ratio", lambda x: x + 0.1),
+    "value-worse-than-none": (
+        {"part": "zoo", "problem": "nota-thomas-counterexample", "baseline": "b*"},
+        "trace",
+        lambda x: x + 1e-8,
+    ),
+    "value-unbounded": (RARE, "ratio", lambda x: x * (1 + 1e-8)),
+    "value-unboundedly-worse": (RARE, "to_none", np.sqrt),
+    "family-by-hand": (RARE, "error", lambda x: x + 1e-8),
+    "only-the-action-share": ({"part": "shares", "baseline": "V"}, "trace", lambda x: x * (1 + 1e-8)),
+    "leave-one-out-law": ({"part": "batch", "n": 16}, "error", lambda x: x + 1e-8),
+    "leave-one-out-limit": ({"part": "batch", "n": 256}, "excess", lambda x: -x),
+    "own-mean": ({"part": "batch", "n": 2}, "own_mean_error", lambda x: x + 1e-8),
+    "own-mean-variance": ({"part": "batch", "n": 2}, "own_trace_error", lambda x: x + 1e-8),
+}
+
+
+@pytest.mark.parametrize("claim", BASELINES)
+def test_baselines_claims_fail_on_wrong_numbers(computed, decided, claim):
+    study, table = computed("baselines")
+    conditions, column, change = BASELINES[claim]
+    wrong = table.copy()
+    rows = _where(table, **conditions)
+    wrong.loc[rows, column] = change(wrong.loc[rows, column])
+    assert claim in _refused(study, wrong, decided)
+
+
+COMMITTAL = {
+    "variance-by-hand": ({"part": "natural"}, "error", lambda x: x + 1e-8),
+    "step-by-hand": ({"part": "committal", "baseline": "V"}, "error", lambda x: np.nan * x),
+    "same-variance": ({"part": "natural", "baseline": "best + ½"}, "trace", lambda x: x * (1 + 1e-8)),
+    "variance-unbounded": ({"part": "natural", "baseline": "V"}, "trace", np.sqrt),
+    "commits-without": ({"part": "committal", "baseline": "none"}, "others", np.sqrt),
+    "stuck-for-ever": ({"part": "committal", "baseline": "none"}, "for_ever", lambda x: 0.0 * x),
+    "v-delays": ({"part": "committal", "baseline": "V"}, "others", lambda x: 1.05 * x),
+    "v-never-stuck": ({"part": "committal", "baseline": "V"}, "committed", lambda x: 0.5 * x),
+    "shares": ({"part": "runs", "shift": 0.5}, "low", lambda x: x + 0.5),
+    "same-variance-other-fate": ({"part": "runs", "shift": 0.5}, "high", lambda x: x + 0.5),
+}
+
+
+@pytest.mark.parametrize("claim", COMMITTAL)
+def test_committal_claims_fail_on_wrong_numbers(computed, decided, claim):
+    study, table = computed("committal")
+    conditions, column, change = COMMITTAL[claim]
+    wrong = table.copy()
+    rows = _where(table, **conditions)
+    wrong.loc[rows, column] = change(wrong.loc[rows, column])
+    assert claim in _refused(study, wrong, decided)
+
+
 def test_each_claim_has_a_control(computed, decided):
-    for name, controls in (("discounting", DISCOUNTING), ("causality", CAUSALITY)):
+    studies = {"discounting": DISCOUNTING, "causality": CAUSALITY, "baselines": BASELINES, "committal": COMMITTAL}
+    for name, controls in studies.items():
         assert set(decided(*computed(name))) == set(controls)
     pytest.importorskip("gymnasium")
     assert set(decided(*computed("unbiasedness"))) == set(UNBIASEDNESS)

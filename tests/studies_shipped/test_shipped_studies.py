@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from pgverify.studies import study_cells
 
 FOLDER = Path(__file__).resolve().parents[2] / "studies"
-NAMES = ("zero-mean-score", "unbiasedness", "discounting", "causality")
+SAMPLING = ("unbiasedness", "discounting", "causality")
+NAMES = ("zero-mean-score", *SAMPLING, "baselines", "committal")
 pytestmark = pytest.mark.statistical
 
 
@@ -59,7 +60,7 @@ def test_quick_is_part_of_what_the_whole_study_asks(name, computed):
     assert (FOLDER / name / "README.md").is_file()
 
 
-@pytest.mark.parametrize("sampling", NAMES[1:])
+@pytest.mark.parametrize("sampling", SAMPLING)
 def test_sampled_rows_state_their_confidence(sampling, computed):
     if sampling == "unbiasedness":
         pytest.importorskip("gymnasium")

@@ -1,0 +1,54 @@
+"""The table is complete: 64 entries, named and numbered as the catalogue of the design says."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgverify.bugs import ENTRIES, TARGETS, Effect, get, names
+from pgverify.errors import UnknownName
+
+TABLE = """
+discount-dropped discount-kept reward-discounted-by-index total-return-weight reward-shifted-late reward-shifted-early
+past-rewards return-crosses-episodes done-index-shifted truncation-as-termination truncation-wrong-state
+autoreset-step-kept vtrace-next-trajectory bootstrap-twice log-rho-swapped ratio-applied-twice trace-decay-shifted
+advantage-not-detached target-not-detached reparameterised-sample sampled-entropy entropy-sign clipped-action-scored
+squash-correction-missing squash-constant-omitted action-dims-not-summed broadcast-outer-product double-exp-std
+parameter-left-out double-softmax mask-missing-in-update exploration-not-scored temperature-mismatch truncated-sampling
+old-logp-recomputed ratio-noise ppo-max-for-min clip-before-advantage normalise-wrong-axis normalise-minibatch
+baseline-fit-same-batch group-mean-self group-std groups-mixed rejected-in-baseline length-per-trajectory
+length-per-batch microbatch-normalised accumulation-factor padding-counted kl-k1-as-loss kl-k3-as-loss kl-k2-as-loss
+sequence-ratio-token-kl logit-off-by-one fisher-not-detached kl-direction-local first-n-finished stale-samples
+reward-running-std unequal-comparison action-baseline-uncorrected argmax-action opo-self
+"""
+SLUGS = TABLE.split()
+"""The slugs of the design's table, in its order."""
+
+
+def test_all_rows_are_there_in_order() -> None:
+    assert len(SLUGS) == 64
+    assert names() == SLUGS
+    assert [bug.number for bug in ENTRIES] == list(range(1, 65))
+
+
+@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+def test_every_entry_says_what_why_and_where(bug) -> None:
+    assert bug.cause.strip().endswith(".")
+    assert bug.cure.strip().endswith(".")
+    assert bug.source
+    assert all(place.strip() for place in bug.source)
+    assert bug.kind == "gradient"
+    assert bug.target in TARGETS
+    assert callable(bug.implementation)
+    assert callable(bug.correct)
+    assert bug.batch_size >= 1
+    assert (bug.factor is not None) == (bug.effect is Effect.SCALED)
+    assert (bug.other_target in TARGETS) == (bug.effect is Effect.OTHER_TARGET)
+
+
+def test_an_entry_is_found_by_its_slug() -> None:
+    assert [get(slug) for slug in SLUGS] == list(ENTRIES)
+
+
+def test_an_unknown_slug_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="unknown bug 'discount-droped': the nearest known are discount-dropped"):
+        get("discount-droped")

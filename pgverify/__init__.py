@@ -1,22 +1,64 @@
 """pgverify: gradcheck for policy gradients.
 
-import pgverify as pgv
+    import pgverify as pgv
 
-problem = pgv.Problem(mdp, policy, objective)     # defines J(θ)
-pgv.exact.gradient(problem)                       # ∇J(θ), computed
-pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
+    problem = pgv.Problem(mdp, policy, objective)     # defines J(θ)
+    pgv.exact.gradient(problem)                       # ∇J(θ), computed
+    pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
+    pgv.check(implementation)                         # does it estimate what it claims?
+
+Names are loaded when they are first used, so that the import itself costs next to nothing.
 """
 
-from pgverify import baselines, bugs, errors, estimators, exact, mdps, stats
-from pgverify.checking import Outcome, check
-from pgverify.mdp import TabularMDP
-from pgverify.planning import Plan, plan
-from pgverify.policies import LinearSoftmaxPolicy, Policy, SoftmaxPolicy
-from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
-from pgverify.sampling import sample, sample_chunks
-from pgverify.trajectories import Trajectories
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgverify import baselines as baselines
+    from pgverify import bugs as bugs
+    from pgverify import errors as errors
+    from pgverify import estimators as estimators
+    from pgverify import exact as exact
+    from pgverify import mdps as mdps
+    from pgverify import stats as stats
+    from pgverify.checking import Outcome as Outcome
+    from pgverify.checking import check as check
+    from pgverify.mdp import TabularMDP as TabularMDP
+    from pgverify.planning import Plan as Plan
+    from pgverify.planning import plan as plan
+    from pgverify.policies import LinearSoftmaxPolicy as LinearSoftmaxPolicy
+    from pgverify.policies import Policy as Policy
+    from pgverify.policies import SoftmaxPolicy as SoftmaxPolicy
+    from pgverify.problem import AverageReward as AverageReward
+    from pgverify.problem import Discounted as Discounted
+    from pgverify.problem import FiniteHorizon as FiniteHorizon
+    from pgverify.problem import Problem as Problem
+    from pgverify.sampling import sample as sample
+    from pgverify.sampling import sample_chunks as sample_chunks
+    from pgverify.trajectories import Trajectories as Trajectories
 
 __version__ = "0.1.0.dev0"
+
+_MODULES = ("baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats")
+_HOMES = {
+    "AverageReward": "problem",
+    "Discounted": "problem",
+    "FiniteHorizon": "problem",
+    "LinearSoftmaxPolicy": "policies",
+    "Outcome": "checking",
+    "Plan": "planning",
+    "Policy": "policies",
+    "Problem": "problem",
+    "SoftmaxPolicy": "policies",
+    "TabularMDP": "mdp",
+    "Trajectories": "trajectories",
+    "check": "checking",
+    "plan": "planning",
+    "sample": "sampling",
+    "sample_chunks": "sampling",
+}
 
 __all__ = [
     "AverageReward",
@@ -43,3 +85,17 @@ __all__ = [
     "sample_chunks",
     "stats",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"pgverify.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(f"pgverify.{_HOMES[name]}"), name)
+        globals()[name] = value  # asked for once
+        return value
+    raise AttributeError(f"module 'pgverify' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -98,7 +98,8 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
         last = memory - 1
         source = previous[last]
         z_before = z[source] if source < memory else np.zeros_like(x)
-        cross = law.blocks.pick(weighted - baseline[:, None, None] * law.going_on, x)
+        relative = weighted - baseline[:, None, None] * law.going_on if baseline.any() else weighted
+        cross = law.blocks.pick(relative, x)
         cross += decay * law.blocks.pick(law.going_on, z_before)
         weight = coefficient * probabilities
         new_x = law.blocks.expand(weight * (y1[last] - baseline[:, None])) + onward @ x

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,15 +83,17 @@ def growth() -> None:
         seconds = []
         for horizon in horizons:
             case = problem("dense", 100, 4, horizon)
-            seconds.append(min(timed(lambda e=estimator, c=case: exact.moments(e, c, "trace"))[1] for _ in range(3)))
-        ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(seconds, seconds[1:], strict=False))
+            seconds.append(min(timed(lambda e=estimator, c=case: exact.moments(e, c, "trace"))[1] for _ in range(5)))
+        ratios = ", ".join(f"{b / a:.2f}" for a, b in pairwise(seconds))
         print(f"{name:22}" + "".join(f"{s:9.3f}" for s in seconds) + f"   {ratios}", flush=True)
 
 
 def memory() -> None:
     print("\nPeak memory (diagonal, T = 30): what is left beyond the tables [S, A, S], in arrays of S·d doubles")
     print("tables: 8·S·A·S bytes each; the step law holds some copies of them, and so does every step")
-    print(f"{'problem':8}{'estimator':22}{'S':>5}{'d':>6}{'peak MB':>9}{'S·d MB':>8}{'peak/(S·d)':>12}{'[d, d] MB':>11}")
+    print(
+        f"{'problem':8}{'estimator':22}{'S':>5}{'d':>6}{'peak MB':>9}{'S·d MB':>8}{'peak/(S·d)':>12}{'[d, d] MB':>11}"
+    )
     for kind in ("dense", "garnet"):
         for states, actions in ((100, 4), (200, 4), (400, 4)):
             case = problem(kind, states, actions, 30)

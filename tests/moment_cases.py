@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from random_problems import random_problem
+
 from pgverify import Discounted, FiniteHorizon, Problem, TabularMDP, Trajectories, exact
 from pgverify.baselines import Baseline, Constant, NoBaseline, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 from pgverify.exact import EstimatorMoments
 from pgverify.policies import LinearSoftmaxPolicy, Policy
-from random_problems import random_problem
 
 NOTHING = 1e-290
 """Added to a scale that may be zero."""

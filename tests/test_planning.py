@@ -1,4 +1,4 @@
-"""Planning: how many trajectories are needed, against simulation, the exact law of a normal quadratic form, and closed forms.
+"""Planning: how many trajectories are needed, against simulation, the exact law of a quadratic form, closed forms.
 
 Statistical tests state their false-fail rate; every seed is fixed.
 """
@@ -66,10 +66,14 @@ def test_the_quantile_is_close_to_the_exact_one(estimator: Estimator, confidence
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("estimator", [RewardToGo(), RewardToGo(StateValue()), GeneralizedAdvantage(1.0, Constant(1.0))])
+@pytest.mark.parametrize(
+    "estimator", [RewardToGo(), RewardToGo(StateValue()), GeneralizedAdvantage(1.0, Constant(1.0))]
+)
 def test_the_trajectories_reach_the_error_asked_for(estimator: Estimator) -> None:
-    """1,000 batches of N: the share within ε |∇J| is binomial; its mean lies within 0.02 of the confidence, that is the
-    error of Satterthwaite's quantile (above) and of taking a mean of some hundreds as normal. False-fail rate 1e-8.
+    """1,000 batches of N: the share within ε |∇J| is binomial, its probability within 0.02 of the confidence.
+
+    The 0.02 are the error of Satterthwaite's quantile (above) and of taking a mean of some hundreds as normal.
+    False-fail rate 1e-8.
     """
     problem = three_states()
     made = make_plan(estimator, problem, relative_error=0.2, confidence=0.9)
@@ -95,7 +99,7 @@ def test_half_the_trajectories_do_not_suffice() -> None:
 
 @pytest.mark.statistical
 def test_the_expected_cosine() -> None:
-    """Mean cosine of 2,000 batches against 1/√(1 + tr Σ_⊥/(N|∇J|²)): within the formula's own 1 % and 5.8 standard errors.
+    """Mean cosine of 2,000 batches against 1/√(1 + tr Σ_⊥/(N|∇J|²)): the formula's own 1 % and 5.7 standard errors.
 
     False-fail rate 1e-8. The formula with the whole trace in place of tr Σ_⊥ is told apart.
     """
@@ -243,7 +247,7 @@ def test_expected_steps_of_other_rollouts() -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
 def test_accuracies_that_are_refused(value: float) -> None:
     problem = three_states()
-    with pytest.raises(InvalidSampling, match="relative_error is .*, must be above 0"):
+    with pytest.raises(InvalidSampling, match=r"relative_error is .*, must be above 0"):
         make_plan(RewardToGo(), problem, relative_error=value)
     for level in (value, 1.0, 1.5):
         with pytest.raises(InvalidSampling, match=r"confidence is .*, must be in \(0, 1\)"):

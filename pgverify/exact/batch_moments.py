@@ -1,7 +1,7 @@
 """Exact moments of estimators that couple the trajectories of a batch through their mean return.
 
-The estimate is the mean over i of Y_i − Φ_i b_i, with Φ = Σ_t c_t ψ_t and b_i the mean return of all trajectories, or of
-the others. Because E[Φ] = 0, only a few joint moments of (Y, Φ, R) of a *single* trajectory remain; with m = E R,
+The estimate is the mean over i of Y_i − Φ_i b_i, with Φ = Σ_t c_t ψ_t and b_i the mean return of all trajectories, or
+of the others. Because E[Φ] = 0, only a few joint moments of (Y, Φ, R) of a *single* trajectory remain; with m = E R,
 v = E R², y = E Y, h = E[ΦR], F = E[YYᵀ], A = E[ΦΦᵀR²], B = E[ΦΦᵀR], C = E[ΦΦᵀ], D₁ = E[YΦᵀ], D₂ = E[YΦᵀR] (the last two
 symmetrised):
 

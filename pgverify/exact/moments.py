@@ -19,7 +19,6 @@ from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, Ste
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
 
-
 Form: TypeAlias = Literal["full", "diagonal", "trace"]
 
 
@@ -51,7 +50,7 @@ def moments(estimator: object, problem: Problem, form: Form = "full", max_steps:
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
     p_t = c_t ψ_t and X_t is the part of g from step t on; nothing is sampled and nothing is cut off. Accurate to
     rounding relative to E|g|². The diagonal and the trace never build a [d, d] matrix: with tabular policies they take
-    O(S·d) memory; time grows linearly with the horizon.
+    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon.
 
     Parameters
     ----------

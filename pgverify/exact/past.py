@@ -5,8 +5,8 @@ Carried forward in time, for the event that the episode is under way in state s 
     Z_t = Σ_{k<t} c_k κ^{t−k} ψ_k     the eligibility trace,      E[Z_t ;s]
     ρ_t = Σ_{k<t} κ^k u_k             the rewards already paid,   E[ρ_t ;s], E[ρ_t² ;s]
 
-With values V given, ρ_t stands for ρ_t + κ^t V_t(s_t) − V̄ with V̄ = E V_0(s_0), and b for b − V̄: the return expected at t instead
-of the part of it that is paid. It moves by small steps, and hardly anything is left to cancel against a good baseline.
+With values V given, ρ_t stands for ρ_t + κ^t V_t(s_t) − V̄ with V̄ = E V_0(s_0), and b for b − V̄: the return expected at
+t instead of the part of it that is paid. It moves by small steps, and a good baseline leaves little to cancel.
 """
 
 from __future__ import annotations

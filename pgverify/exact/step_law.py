@@ -125,8 +125,8 @@ def increment(
 ) -> Increment:
     """Return u = r, or u = r + γ V_{t+1}(s') − V_t(s) with V = 0 once the episode has terminated.
 
-    With a shift, u + κ h_{t+1}(s') − h_t(s), where h is 0 after the last step: Y_t − h_t(s_t) obeys the recursion of Y_t
-    with these. A shift close to E[Y_t | s] leaves small numbers whose squares do not have to cancel.
+    With a shift, u + κ h_{t+1}(s') − h_t(s), where h is 0 after the last step: Y_t − h_t(s_t) obeys the recursion of
+    Y_t with these. A shift close to E[Y_t | s] leaves small numbers whose squares do not have to cancel.
     """
     onward = last = law.reward
     if critic is not None:

@@ -7,8 +7,8 @@ g from time t on. The second moment of g needs no table of matrices: unrolled ov
 
 so with d_t known beforehand everything is one backward sweep with O(S·d) numbers at hand.
 
-With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n). Without one, Y − b
-takes the place of Y (see `increment`) and b the place of 0: E[(Y−b)²] is then no difference of large numbers.
+With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n). Without one,
+Y − b takes the place of Y and 0 that of b (see `increment`): E[(Y−b)²] is then no difference of large numbers.
 """
 
 from __future__ import annotations

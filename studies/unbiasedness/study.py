@@ -265,7 +265,8 @@ def figures(table: pd.DataFrame) -> dict[str, Figure]:
     rows = table[(table["part"] == "sampled") & (table["quantity"] != "test")]
     gradients = rows[rows["quantity"] == "gradient"]
     small = gradients[gradients["problem"].isin(["random-walk-5", "garnet-small", "two-state-chain"])]
-    report, real = table[table["part"] == "report"], table["problem"].isin(list(TABLES))
+    report = table[table["part"] == "report"]
+    real = report["problem"].isin(list(TABLES))
     return {
         "bias": bias_with_confidence(small),
         "exact-beside-sampled": exact_beside_sampled(rows[rows["problem"].isin(TABLES)]),

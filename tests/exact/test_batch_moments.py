@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from moment_cases import every_estimator, listed, listed_moments, small_problem, tables, with_discrete_noise, with_explicit_end
+from moment_cases import (
+    every_estimator,
+    listed,
+    listed_moments,
+    small_problem,
+    tables,
+    with_discrete_noise,
+    with_explicit_end,
+)
 
 from pgverify import AverageReward, Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import AverageReturn, Constant
@@ -157,7 +165,9 @@ def test_a_large_leave_one_out_batch_has_the_baseline_j() -> None:
 @pytest.mark.parametrize("estimator", [StandardizedReturn(), StandardizedAdvantage()])
 def test_standardised_estimators_have_no_closed_form(estimator: StandardizedReturn | StandardizedAdvantage) -> None:
     problem = few(0)
-    with pytest.raises(InvalidEstimator, match=r"must declare its recursion .* sample it .* or enumerate \(exact\.enum"):
+    with pytest.raises(
+        InvalidEstimator, match=r"must declare its recursion .* sample it .* or enumerate \(exact\.enum"
+    ):
         exact.batch_moments(estimator, problem, 2)
     assert np.isfinite(exact.enumerated_moments(estimator, problem, 2).trace)
 
@@ -180,7 +190,9 @@ def test_returns_that_differ_from_the_estimators_own_are_refused() -> None:
     """The mean return is discounted; a total return with the discount dropped has no closed form with it."""
     problem = small_problem(0)
     problem = Problem(problem.mdp, problem.policy, type(problem.objective)(2, 0.5))
-    with pytest.raises(InvalidEstimator, match=r"mean of returns with γ = 0\.5, but the estimator's own .* γ = 1: no cl"):
+    with pytest.raises(
+        InvalidEstimator, match=r"mean of returns with γ = 0\.5, but the estimator's own .* γ = 1: no cl"
+    ):
         exact.batch_moments(TotalReturn(ALL, discount_weighting=False), problem, 2)
 
 

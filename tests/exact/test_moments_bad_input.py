@@ -70,8 +70,8 @@ def test_a_critic_at_a_cut_needs_the_last_row(estimator: object) -> None:
 )
 def test_an_estimator_without_a_recursion_is_told_the_alternatives(function: object, estimator: object) -> None:
     message = (
-        r"must declare its recursion for exact moments; otherwise sample it \(pgverify\.sample, pgverify\.stats\.Moments\) "
-        r"or enumerate \(exact\.enumerated_moments\)"
+        r"must declare its recursion for exact moments; otherwise sample it \(pgverify\.sample, "
+        r"pgverify\.stats\.Moments\) or enumerate \(exact\.enumerated_moments\)"
     )
     with pytest.raises(InvalidEstimator, match=message):
         function(estimator, problem())

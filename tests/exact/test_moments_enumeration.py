@@ -58,7 +58,7 @@ def test_the_shapes_are_right(seed: int) -> None:
 
 @pytest.mark.parametrize("offset", [1e3, -1e6])
 def test_a_large_constant_reward_costs_no_digits(offset: float) -> None:
-    """With b near the return E|g|² is of the size of the *differences* of rewards: squares of 10^6 must not be subtracted.
+    """With b near the return E|g|² is of the size of the *differences* of rewards: squares of 10^6 must not cancel.
 
     What is left is the rounding of the rewards themselves, 1e-16 · 10^6 relative to differences of size 1.
     """

@@ -118,8 +118,8 @@ def test_reward_noise_of_cut_rollouts(seed: int) -> None:
 def test_reward_noise_by_hand(horizon: int) -> None:
     """One state, π = (p, 1−p), no mean reward, noise σ; ψ_t = ±(…) with E|ψ|² = 2p(1−p) =: f, independent over time.
 
-    Reward-to-go: g = Σ_t ψ_t Σ_{k≥t} γ^k η_k has mean 0 and, E[ψ_t·ψ_s] = 0, E|g|² = f σ² Σ_t Σ_{k≥t} γ^2k. Total return:
-    E|g|² = T f σ² Σ_k γ^2k.
+    Reward-to-go: g = Σ_t ψ_t Σ_{k≥t} γ^k η_k has mean 0 and, as E[ψ_t·ψ_s] = 0, E|g|² = f σ² Σ_t Σ_{k≥t} γ^2k.
+    Total return: E|g|² = T f σ² Σ_k γ^2k.
     """
     p, noise, discount = 0.3, 1.7, 0.8
     mdp = TabularMDP([1.0], np.ones((1, 2, 1)), np.zeros((1, 2)), reward_noise=noise)

@@ -1,9 +1,10 @@
-"""Optimal baselines: the trace each is said to reach, that nothing near them is better, and two other ways to find them."""
+"""Optimal baselines: the trace each is said to reach, that nothing near is better, and two other ways to find them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_every_trace_is_that_of_the_estimator_with_the_baseline(seed: int) -> No
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_that_is_a_theorem(seed: int) -> None:
-    """A larger class cannot have a larger minimum: by coordinate ≤ by (t, s) ≤ by state ≤ constant ≤ none, (t, s) ≤ any.
+    """A larger class has no larger minimum: by coordinate ≤ by (t, s) ≤ by state ≤ constant ≤ none, (t, s) ≤ any.
 
     The textbook formula is *not* in this chain: it minimises nothing.
     """
@@ -100,7 +101,7 @@ def test_the_order_that_is_a_theorem(seed: int) -> None:
         trace = exact.optimal_baseline(estimator, problem).trace
         slack = 1e-12 * (trace["none"] + 1e-290)
         chain = [trace[name] for name in ("by_coordinate", "values", "by_state", "constant", "none")]
-        assert all(a <= b + slack for a, b in zip(chain, chain[1:], strict=False))
+        assert all(a <= b + slack for a, b in pairwise(chain))
         assert trace["values"] <= trace["textbook"] + slack
         assert trace["values"] >= -slack
     for kind in (RewardToGo, TotalReturn):
@@ -130,7 +131,7 @@ def score_square(problem: Problem) -> np.ndarray:
 @pytest.mark.parametrize("case", [*CASES, "total return"])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_perturbation_of_one_entry_is_better(case: str, seed: int) -> None:
-    """tr(b* ± ε e_{t,s}) = tr(b*) + ε² D_{t,s}: nothing of first order, and D = c_t² d_t(s) E_π|ψ|² from the occupancy."""
+    """tr(b* ± ε e_{t,s}) = tr(b*) + ε² D_{t,s}: nothing of first order; D = c_t² d_t(s) E_π|ψ|² by the occupancy."""
     problem = mild(seed, max_states=3, horizon=3)
     horizon, discount = problem.objective.horizon, problem.objective.discount
     if case == "total return":
@@ -251,7 +252,7 @@ def test_the_textbook_formula_by_its_definition(seed: int) -> None:
 
 
 def test_past_and_future_matter() -> None:
-    """Negative control of the sum of three parts: on an ordinary problem all three are there, and b* beats the textbook."""
+    """Negative control of the sum of three parts: on an ordinary problem all are there, and b* beats the textbook."""
     problem = lively()
     for estimator in (RewardToGo(), TotalReturn()):
         found = exact.optimal_baseline(estimator, problem)

@@ -1,7 +1,7 @@
 """Where the variance comes from: shares that add up, each against the conditional expectations that define it.
 
-The second route knows of no recursion. Trajectories are listed and grouped by what is known after every draw; with E_k the
-mean given the first k draws, the share of draw k is Σ P (E_k g − E_{k−1} g)(…)ᵀ. Errors are relative to E|g|².
+The second route knows of no recursion. Trajectories are listed and grouped by what is known after every draw; with E_k
+the mean given the first k draws, the share of draw k is Σ P (E_k g − E_{k−1} g)(…)ᵀ. Errors are relative to E|g|².
 """
 
 from __future__ import annotations

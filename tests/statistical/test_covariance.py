@@ -15,15 +15,27 @@ import numpy as np
 import pytest
 from scipy.stats import f as f_law
 
-from pgverify import AverageReward, Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact, sample
+from pgverify import (
+    AverageReward,
+    Discounted,
+    FiniteHorizon,
+    Problem,
+    SoftmaxPolicy,
+    TabularMDP,
+    Trajectories,
+    exact,
+    sample,
+)
 from pgverify.baselines import AverageReturn, Constant, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 from pgverify.exact import EstimatorMoments
 
-pytestmark = pytest.mark.statistical
+pytestmark = [pytest.mark.statistical, pytest.mark.usefixtures("unchecked_shapes")]
 
 FALSE_FAIL = 1e-9
 TRAJECTORIES = 200_000
+MORE = 600_000
+"""For random horizons, whose contributions have heavy tails: the fewest that show 5 % in the negative control."""
 BLOCKS = 400
 DIRECTIONS = 4
 
@@ -62,11 +74,16 @@ def cases() -> dict[str, tuple[Problem, int | None]]:
     return {
         "finite": (Problem(mdp(True, False), policy, FiniteHorizon(5, 0.8)), None),
         "finite, noisy": (Problem(mdp(False, True), policy, FiniteHorizon(4, 0.7)), None),
-        "random horizon": (Problem(mdp(False, True), policy, Discounted(0.7)), None),
-        "random horizon, ending": (Problem(mdp(True, False), policy, Discounted(0.8)), None),
+        "random horizon": (Problem(mdp(False, True), policy, Discounted(0.5)), None),
+        "random horizon, ending": (Problem(mdp(True, False), policy, Discounted(0.6)), None),
         "cut": (Problem(mdp(True, True), policy, Discounted(0.8)), 4),
         "average": (Problem(mdp(False, True), policy, AverageReward()), 4),
     }
+
+
+def drawn(case: str, seed: int) -> Trajectories:
+    problem, steps = cases()[case]
+    return sample(problem, MORE if "random" in case else TRAJECTORIES, seed, steps)
 
 
 def estimators(bounded: bool) -> tuple[Estimator, ...]:
@@ -87,7 +104,7 @@ def estimators(bounded: bool) -> tuple[Estimator, ...]:
 @pytest.mark.parametrize("case", cases())
 def test_the_sampled_covariance_is_the_exact_one(case: str) -> None:
     problem, steps = cases()[case]
-    batch = sample(problem, TRAJECTORIES, seed=17, max_steps=steps)
+    batch = drawn(case, seed=17)
     for estimator in estimators(case == "finite"):
         found = discrepancy(estimator(batch), exact.moments(estimator, problem, max_steps=steps))
         assert found <= 1.0, f"{estimator}: T² is {found:.2f} times its critical value"
@@ -97,7 +114,7 @@ def test_the_sampled_covariance_is_the_exact_one(case: str) -> None:
 def test_a_covariance_off_by_five_percent_is_noticed(case: str) -> None:
     """Negative control, in both directions; and a mean off by a twentieth of a standard deviation."""
     problem, steps = cases()[case]
-    batch = sample(problem, TRAJECTORIES, seed=17, max_steps=steps)
+    batch = drawn(case, seed=17)
     for estimator in (TotalReturn(), RewardToGo(), GeneralizedAdvantage(0.7)):
         exactly, rows = exact.moments(estimator, problem, max_steps=steps), estimator(batch)
         for factor in (0.95, 1.05):
@@ -110,8 +127,12 @@ def test_a_covariance_off_by_five_percent_is_noticed(case: str) -> None:
 def test_a_dropped_discount_is_noticed(case: str) -> None:
     """Negative control: samples of an estimator without γ^t against the moments of the one with it, and the reverse."""
     problem, steps = cases()[case]
-    batch = sample(problem, TRAJECTORIES, seed=18, max_steps=steps)
-    for kind in (TotalReturn, RewardToGo, lambda discount_weighting: GeneralizedAdvantage(0.7, StateValue(), discount_weighting)):
+    batch = drawn(case, seed=18)
+    for kind in (
+        TotalReturn,
+        RewardToGo,
+        lambda discount_weighting: GeneralizedAdvantage(0.7, StateValue(), discount_weighting),
+    ):
         kept, dropped = kind(discount_weighting=True), kind(discount_weighting=False)
         assert discrepancy(dropped(batch), exact.moments(kept, problem, max_steps=steps)) > 1.0
         assert discrepancy(kept(batch), exact.moments(dropped, problem, max_steps=steps)) > 1.0
@@ -122,7 +143,7 @@ def test_batches_with_a_mean_return_as_baseline(leave_one_out: bool) -> None:
     """40,000 batches of five: estimates, not rows, have the moments of `batch_moments`."""
     size = 5
     problem, steps = cases()["cut"]
-    batch = sample(problem, TRAJECTORIES, seed=19, max_steps=steps)
+    batch = drawn("cut", seed=19)
     returns = (batch.relative_rewards @ batch.discount_powers).reshape(-1, size)
     means = returns.mean(axis=1, keepdims=True)
     mean = (size * means - returns) / (size - 1) if leave_one_out else np.broadcast_to(means, returns.shape)
@@ -138,13 +159,15 @@ def test_batches_with_a_mean_return_as_baseline(leave_one_out: bool) -> None:
 
 
 def test_the_false_fail_rate_of_the_statistic() -> None:
-    """On 400 sets of normal rows the statistic at the 5 % level refuses 5 %: within [1.3 %, 10.5 %], itself 1e-8-safe."""
+    """On 400 sets of normal rows the statistic at the 5 % level refuses 5 % of them.
+
+    The false-fail rate of this test is below 1e-3, were the rows drawn anew: 20 ± 4.4 refusals are expected.
+    """
     rng = np.random.default_rng(24)
-    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.7]])
-    claimed = EstimatorMoments(np.zeros(3), float(np.trace(covariance)), np.diag(covariance), covariance)
+    root = rng.normal(size=(5, 5))
+    covariance = root @ root.T
+    claimed = EstimatorMoments(np.zeros(5), float(np.trace(covariance)), np.diag(covariance), covariance)
     size = 2 * DIRECTIONS + 1
     ratio = f_law.isf(0.05, size, BLOCKS - size) / f_law.isf(FALSE_FAIL, size, BLOCKS - size)
-    refused = sum(
-        discrepancy(rng.multivariate_normal(np.zeros(3), covariance, 40 * BLOCKS), claimed) > ratio for _ in range(400)
-    )
+    refused = sum(discrepancy(rng.normal(size=(40 * BLOCKS, 5)) @ root.T, claimed) > ratio for _ in range(400))
     assert 5 <= refused <= 42

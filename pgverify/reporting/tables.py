@@ -18,7 +18,8 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """Write rows in their order; what a row lacks stays empty. The csv module writes floats with `repr`."""
-    _write(path, columns_of(rows), [[row.get(name) for name in columns_of(rows)] for row in rows])
+    columns = columns_of(rows)
+    _write(path, columns, [[row.get(name) for name in columns] for row in rows])
 
 
 def write_claims(claims: Sequence[Claim], path: Path) -> None:

@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.statistical, pytest.mark.usefixtures("unchecked_shapes
 
 FALSE_FAIL = 1e-9
 TRAJECTORIES = 200_000
-MORE = 600_000
+MORE = 500_000
 """For random horizons, whose contributions have heavy tails: the fewest that show 5 % in the negative control."""
 BLOCKS = 400
 DIRECTIONS = 4

@@ -149,14 +149,15 @@ def exact(
     discount: Annotated[float | None, typer.Option(help="γ.", show_default=False)] = None,
     average: Annotated[bool, typer.Option("--average", help="The average reward.")] = False,
     hessian: Annotated[bool, typer.Option("--hessian", help="Add ∇²J, to JSON its entries.")] = False,
+    moments: Annotated[bool, typer.Option("--moments", help="Add the exact variance of the usual estimators.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every digit.")] = False,
 ) -> None:
-    """Compute J, its gradient and the values of a problem, with no sampling."""
+    """Compute J, its gradient, the values and the estimators' variance of a problem, with no sampling."""
     from pgverify.reporting.exact_answers import exact_answers, load_mdp, load_policy, print_answers
 
     objective = _objective(horizon, discount, average)
     tables = load_mdp(mdp)
-    answers = exact_answers(tables, load_policy(policy, tables), objective, hessian)
+    answers = exact_answers(tables, load_policy(policy, tables), objective, hessian, moments)
     print_answers(mdp, answers, json)
 
 

@@ -209,7 +209,8 @@ def test_importing_pgverify_loads_nothing_heavy() -> None:
 
 def test_importing_pgverify_is_quick() -> None:
     """One quick run of five suffices: a busy machine slows some runs, a heavy import slows all."""
-    clock = "import time; a = time.process_time(); import numpy; b = time.process_time(); import pgverify; pgverify.Problem"
+    clock = "import time; a = time.process_time(); import numpy; b = time.process_time(); "
+    clock += "import pgverify; pgverify.Problem"
     taken = []
     for _ in range(5):
         numpy, whole = map(float, run_python("-c", f"{clock}; print(b - a, time.process_time() - a)").stdout.split())

@@ -242,3 +242,26 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_exact_prints_the_variance_of_the_usual_estimators(capsys: pytest.CaptureFixture[str]) -> None:
+    """One step of a uniform three-armed bandit, r = (1, .7, 0), by hand.
+
+    |ψ|² = 2/3 whatever is drawn, so E|g|² = (2/3) E r² = (2/3)(1.49/3); ∇J_a = (r_a − J)/3 with J = 1.7/3. With b = J:
+    E|g|² = (2/3) Var r.
+    """
+    code, printed, _ = call(capsys, "exact", "three-armed-bandit", "--horizon", "1", "--moments", "--json")
+    rows = {row["estimator"]: row for row in json.loads(printed)["moments"]}
+    mean, square = 1.7 / 3, 1.49 / 3
+    variance = square - mean**2
+    norm = variance / 3  # |∇J|² = Σ (r_a − J)²/9 = 3 Var r/9
+    assert code == 0
+    assert rows["total return"]["trace_variance"] == pytest.approx(2 / 3 * square - norm, rel=1e-12)
+    assert rows["reward-to-go − V"]["trace_variance"] == pytest.approx(2 / 3 * variance - norm, rel=1e-12)
+    needed = rows["reward-to-go − V"]["trajectories_for_5_percent"]
+    # χ²_ν/ν lies between its values for ν = 2 and ν = 1: the noise has two directions.
+    assert 2.99 * 0.0585185 / (0.0025 * norm) < needed < 3.85 * 0.0585185 / (0.0025 * norm)
+    code, _, error = call(capsys, "exact", "river-swim", "--average", "--moments")
+    assert code == 2
+    assert "--moments" in error
+    assert call(capsys, "exact", "three-armed-bandit", "--horizon", "1", "--moments")[1].count("return") >= 1

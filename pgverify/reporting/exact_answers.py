@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from pgverify import exact, mdps
-from pgverify.errors import InvalidFile, InvalidPolicy
+from pgverify.baselines import StateValue
+from pgverify.errors import InvalidFile, InvalidObjective, InvalidPolicy
+from pgverify.estimators import Estimator, GeneralizedAdvantage, RewardToGo, TotalReturn
 from pgverify.mdp import TabularMDP
+from pgverify.planning import plan
 from pgverify.policies import SoftmaxPolicy
-from pgverify.problem import FiniteHorizon, Objective, Problem
+from pgverify.problem import AverageReward, FiniteHorizon, Objective, Problem
 from pgverify.validation import require_shape
+
+USUAL: Mapping[str, Estimator] = MappingProxyType(
+    {
+        "total return": TotalReturn(),
+        "reward-to-go": RewardToGo(),
+        "reward-to-go − V": RewardToGo(StateValue()),
+        "GAE(0.95), critic V": GeneralizedAdvantage(0.95),
+    }
+)
+"""The estimators whose variance is printed."""
 
 MOST_STATES = 40
 """States in a printed table; JSON has all of them."""
@@ -51,9 +66,17 @@ def load_policy(path: Path | None, mdp: TabularMDP) -> SoftmaxPolicy:
 
 
 def exact_answers(
-    mdp: TabularMDP, policy: SoftmaxPolicy, objective: Objective, with_hessian: bool = False
+    mdp: TabularMDP,
+    policy: SoftmaxPolicy,
+    objective: Objective,
+    with_hessian: bool = False,
+    with_moments: bool = False,
 ) -> dict[str, Any]:
-    """Return J, its gradient [S, A], the gradient's norm, V [S] (at t = 0 for a horizon) as plain data."""
+    """Return J, its gradient [S, A], the gradient's norm, V [S] (at t = 0 for a horizon) as plain data.
+
+    With moments, also the exact trace variance of the usual estimators and the trajectories each needs for a relative
+    error of 5 % with 95 % confidence; a discounted problem is sampled with a random horizon.
+    """
     problem = Problem(mdp, policy, objective)
     gradient = exact.gradient(problem)
     values = exact.values(problem).state
@@ -66,7 +89,19 @@ def exact_answers(
     }
     if with_hessian:
         answers["hessian"] = exact.hessian(problem).tolist()
+    if with_moments:
+        answers["moments"] = [_moments(name, estimator, problem) for name, estimator in USUAL.items()]
     return answers
+
+
+def _moments(name: str, estimator: Estimator, problem: Problem) -> dict[str, Any]:
+    if isinstance(problem.objective, AverageReward):
+        raise InvalidObjective(
+            "--moments is given with --average, must go with --horizon or --discount: the length of a run of a "
+            "continuing problem is the caller's choice; use pgverify.exact.moments(estimator, problem, max_steps=...)"
+        )
+    made = plan(estimator, problem)
+    return {"estimator": name, "trace_variance": made.trace, "trajectories_for_5_percent": made.trajectories}
 
 
 def print_answers(name: str, answers: dict[str, Any], as_json: bool) -> None:
@@ -85,6 +120,15 @@ def print_answers(name: str, answers: dict[str, Any], as_json: bool) -> None:
     if "hessian" in answers:
         eigenvalues = np.linalg.eigvalsh(np.array(answers["hessian"]))
         print(f"∇²J     eigenvalues from {eigenvalues[0]:.8g} to {eigenvalues[-1]:.8g}")
+    if "moments" in answers:
+        variances = Table(box=box.SIMPLE_HEAD)
+        for heading in ("estimator", "tr Cov of one trajectory", "trajectories for 5 %"):
+            variances.add_column(heading, justify="left" if heading == "estimator" else "right")
+        for row in answers["moments"]:
+            needed = row["trajectories_for_5_percent"]
+            shown = "none suffices" if needed is None else f"{needed:,}"
+            variances.add_row(row["estimator"], f"{row['trace_variance']:.8g}", shown)
+        Console().print(variances)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("state", justify="right")
     table.add_column("V", justify="right")

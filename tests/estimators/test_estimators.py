@@ -177,13 +177,14 @@ def test_standardised_weights_have_mean_zero_and_variance_one(batch: Trajectorie
     expected = (returns - returns.mean()) / returns.std()
     found = StandardizedReturn(0.0).weights(batch) / batch.step_scale
     assert found == pytest.approx(np.where(batch.mask, expected[:, None], 0.0), rel=1e-11, abs=1e-12)
-    weights = StandardizedAdvantage(RewardToGo(), 0.0).weights(batch)
+    weights = StandardizedAdvantage(RewardToGo(), 0.0).weights(batch) / batch.step_scale
     real = weights[batch.mask]
     assert real.mean() == pytest.approx(0.0, abs=1e-13)
     assert real.std() == pytest.approx(1.0, rel=1e-13)
     assert not weights[~batch.mask].any()
     tripled = replace(batch, rewards=3.0 * batch.rewards, gain=3.0 * batch.gain)
-    assert StandardizedAdvantage(RewardToGo(), 0.0).weights(tripled) == pytest.approx(weights, rel=1e-11, abs=1e-12)
+    found = StandardizedAdvantage(RewardToGo(), 0.0).weights(tripled) / batch.step_scale
+    assert found == pytest.approx(weights, rel=1e-11, abs=1e-12)
 
 
 def test_what_does_not_vary_standardises_to_zero() -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from reference import bandit
 
-from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact, sample
+from pgverify import (
+    AverageReward,
+    Discounted,
+    FiniteHorizon,
+    Problem,
+    SoftmaxPolicy,
+    TabularMDP,
+    Trajectories,
+    exact,
+    sample,
+)
 from pgverify.baselines import Constant, StateValue
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators import (
@@ -53,6 +63,16 @@ def test_standardised_advantages(base: RewardToGo, epsilon: float) -> None:
     assert not found[~drawn.mask].any()
     assert found[drawn.mask].mean() == pytest.approx(0.0, abs=1e-14)
     assert (drawn.lengths < drawn.num_steps).any()
+
+
+def test_under_the_average_reward_contributions_are_means_over_steps() -> None:
+    """Whatever the base divides by is divided out again by σ: the factor 1/T is put back, once."""
+    problem = batch().problem
+    continuing = TabularMDP([0.5, 0.5], np.full((2, 2, 2), 0.5), np.random.default_rng(2).normal(size=(2, 2)))
+    policy = SoftmaxPolicy(np.asarray(problem.policy.logits)[:2])
+    drawn = sample(Problem(continuing, policy, AverageReward()), 20, 1, max_steps=4)
+    for estimator in (StandardizedReturn(0.0), StandardizedAdvantage(epsilon=0.0)):
+        assert estimator.weights(drawn).std() == pytest.approx(0.25, rel=1e-12)
 
 
 def test_scale_and_offset_of_the_rewards_do_not_matter() -> None:

@@ -1,4 +1,4 @@
-"""The oracle for outsiders: is this function an estimator of the gradient it claims?"""
+"""The oracle for outsiders: whether a function estimates the gradient it claims to."""
 
 from pgverify.checking.check import check
 from pgverify.checking.outcome import Outcome

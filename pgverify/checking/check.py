@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
-from pgverify.bugs import get as get_bug
-from pgverify.checking.diagnosis import Match, matching_bugs
-from pgverify.checking.exhaustive import Expectation, Listing, list_expectation
+import numpy as np
+
+from pgverify.checking.assembly import assemble
+from pgverify.checking.exhaustive import Caller, Listing, list_expectation
+from pgverify.checking.naming import name_weights
 from pgverify.checking.outcome import Outcome
-from pgverify.checking.report import Finding, Report
-from pgverify.checking.sampled import check_sampler
+from pgverify.checking.report import Report
+from pgverify.checking.sampled import check_random, check_sampler, guarded_sampler
 from pgverify.checking.suite import SuiteProblem, standard_suite
-from pgverify.checking.targets import TARGETS, target_vector
-from pgverify.checking.verdict import (
-    DOUBLE_ROUNDING,
-    SINGLE_ROUNDING,
-    Evidence,
-    Judgement,
-    deviation,
-    judge,
-)
+from pgverify.checking.targets import TARGETS, smallest_batch
 from pgverify.errors import InvalidInput, unknown_name
-from pgverify.estimators import RewardToGo
-from pgverify.exact import moments, occupancy
 from pgverify.problem import FiniteHorizon, Problem
-from pgverify.trajectories import Trajectories
+from pgverify.stats import SequentialTest
+from pgverify.validation import require_integer, require_number
 
 KINDS = ("gradient", "weights", "sampler")
-SAME_BUT_NAMED = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
 
 
 def check(
@@ -46,7 +40,11 @@ def check(
 
     The implementation is called on every trajectory of a suite of small problems, and its exact expectation
     E[ĝ] = Σ_τ P(τ) ĝ(τ) is compared with the exact target: no sampling, hence no false alarm. A function that couples
-    the trajectories of a batch is called on all batches of two and of three instead.
+    the trajectories of a batch is called on all batches instead, of as many sizes as can be listed; the report states
+    them. One that answers differently to the same batch is judged by sampling, and the report says so.
+
+    The verdict is about functions of data. One that computes the gradient from `batch.problem`, the model itself, has
+    the right expectation and is CORRECT, with a warning.
 
     Parameters
     ----------
@@ -54,19 +52,21 @@ def check(
         (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
     kind : "gradient", "weights" or "sampler"
     target : str
-        policy_gradient, discount_dropped, undiscounted_policy_gradient or entropy_gradient.
+        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`.
     problems : sequence of Problem, optional
-        Finite-horizon problems to use instead of the standard suite; each small enough to be listed.
+        Finite-horizon problems to use instead of the standard suite. Where one has too many trajectories to be listed
+        the verdict is INCONCLUSIVE, unless another shows a fault.
     alpha, tolerance, seed, budget
-        For kind "sampler" alone, which is judged statistically: total false-alarm probability, relative bias that is
-        tolerated, seed, and most estimates on one problem.
+        For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
+        most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
     time_limit : float
-        Seconds for each call of the other kinds.
+        Seconds for each call; 60 times that for a sampler's. Kept on Unix and in the main thread, between two steps of
+        the interpreter: one NumPy operation that never ends is not interrupted.
 
     Raises
     ------
     InvalidInput
-        When the call itself is wrong. What the implementation does never raises.
+        When the call itself is wrong. What the implementation does never raises, KeyboardInterrupt excepted.
     """
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
@@ -74,24 +74,76 @@ def check(
         raise unknown_name("target", str(target), TARGETS)
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
+    require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    require_integer("seed", seed, 0, InvalidInput)
+    test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     suite = _suite(problems)
-    if kind == "sampler":
-        return check_sampler(implementation, suite, target, alpha, tolerance, seed, budget)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
+        if kind == "sampler":
+            return check_sampler(guarded_sampler(implementation, time_limit), suite, target, test, seed)
+        call = Caller(implementation, kind == "weights", time_limit)
+        return _exhaustive(call, suite, target, alpha, seed, problems is not None)
+
+
+def _exhaustive(
+    call: Caller, suite: Sequence[SuiteProblem], target: str, alpha: float, seed: int, given: bool
+) -> Report:
+    needs_batches = smallest_batch(target) > 1
     listings: list[tuple[SuiteProblem, Listing]] = []
+    unlisted: list[str] = []
     for entry in suite:
-        listing = list_expectation(implementation, entry.problem, kind == "weights", time_limit)
-        if not listing.usable:
-            return _not_judged(entry, listing, target)
-        listings.append((entry, listing))
+        listing = list_expectation(call, entry.problem, needs_batches)
+        if listing.unlisted:
+            unlisted.append(f"{entry.name} was not tried: it {listing.unlisted.removeprefix('problem ')}")
+        elif not listing.usable:
+            return _not_listed(call, suite, entry, listing, target, alpha, seed)
+        else:
+            listings.append((entry, listing))
     if any(listing.coupled for _, listing in listings):
         # Coupling seen on one problem is believed on all: elsewhere it may only have cancelled.
         for index, (entry, listing) in enumerate(listings):
             if not listing.coupled:
-                listing = list_expectation(implementation, entry.problem, kind == "weights", time_limit, coupled=True)
+                listing = list_expectation(call, entry.problem, coupled=True)
                 if not listing.usable:
-                    return _not_judged(entry, listing, target)
+                    return _not_listed(call, suite, entry, listing, target, alpha, seed)
                 listings[index] = (entry, listing)
-    return _judged(listings, target)
+    report = assemble(call, listings, target, given)
+    if call.weights and listings:
+        report = replace(report, weights=name_weights(call, [entry for entry, _ in listings]))
+    if not unlisted:
+        return report
+    if report.outcome.good or not listings:
+        why = "; ".join(unlisted)
+        report = replace(
+            report,
+            outcome=Outcome.INCONCLUSIVE,
+            explanation=f"no fault on the problems that could be listed, but {why}" if listings else why,
+            next_step='shorten the horizon, or judge a kind="sampler"',
+        )
+    return replace(report, warnings=(*unlisted, *report.warnings))
+
+
+def _not_listed(
+    call: Caller,
+    suite: Sequence[SuiteProblem],
+    entry: SuiteProblem,
+    listing: Listing,
+    target: str,
+    alpha: float,
+    seed: int,
+) -> Report:
+    if listing.random and not listing.invalid and smallest_batch(target) == 1:
+        return check_random(call, suite, target, alpha, seed, f"{listing.random}, on problem {entry.name}")
+    return Report(
+        Outcome.INVALID,
+        f"on problem {entry.name} it {listing.invalid or listing.random}",
+        "exhaustive",
+        target,
+        "one failing input is enough",
+        warnings=tuple(listing.notes.values()),
+        next_step="call it on the input above",
+    )
 
 
 def _suite(problems: Sequence[Problem] | None) -> Sequence[SuiteProblem]:
@@ -103,95 +155,3 @@ def _suite(problems: Sequence[Problem] | None) -> Sequence[SuiteProblem]:
         if not isinstance(problem, Problem) or not isinstance(problem.objective, FiniteHorizon):
             raise InvalidInput(f"problems[{index}] is {problem!r}, must be a Problem with a FiniteHorizon objective")
     return [SuiteProblem(f"problems[{i}]", "given by the caller", p) for i, p in enumerate(problems)]
-
-
-def _not_judged(entry: SuiteProblem, listing: Listing, target: str) -> Report:
-    if listing.invalid:
-        return Report(
-            Outcome.INVALID,
-            f"on problem {entry.name} it {listing.invalid}",
-            "exhaustive",
-            target,
-            "one failing input is enough",
-            warnings=listing.warnings,
-        )
-    return Report(
-        Outcome.INVALID,
-        f"its result changes from call to call on problem {entry.name}, so that it cannot be judged by listing",
-        "exhaustive",
-        target,
-        "two calls on the same batch are enough",
-        warnings=listing.warnings,
-    )
-
-
-def _judged(listings: Sequence[tuple[SuiteProblem, Listing]], target: str) -> Report:
-    single = all(listing.single for _, listing in listings)
-    rounding = SINGLE_ROUNDING if single else DOUBLE_ROUNDING
-    found = [(entry, item) for entry, listing in listings for item in listing.expectations]
-    warnings = tuple(dict.fromkeys(w for _, listing in listings for w in listing.warnings))
-    bound = f"no sampling; equal means within {rounding:g} of the size of the estimates"
-    if not found:
-        note = "it couples its trajectories, and no problem is small enough to list batches of"
-        return Report(Outcome.INCONCLUSIVE, note, "exhaustive", target, bound, warnings=warnings)
-    evidence = [_evidence(entry, item, target) for entry, item in found]
-    others = {name: [target_vector(name, entry.problem) for entry, _ in found] for name in TARGETS if name != target}
-    judgement = judge(evidence, rounding, others)
-    matches: tuple[Match, ...] = ()
-    if judgement.outcome in SAME_BUT_NAMED:
-        matches = matching_bugs(found, rounding, target)
-    return _report(judgement, evidence, found, rounding, matches, target, bound, warnings)
-
-
-def _evidence(entry: SuiteProblem, item: Expectation, target: str) -> Evidence:
-    problem = entry.problem
-    objective = problem.objective
-    assert isinstance(objective, FiniteHorizon)
-    running = occupancy(problem)[:, ~problem.mdp.terminal]
-    return Evidence(entry.name, item, target_vector(target, problem), objective.horizon, float(running.sum()))
-
-
-def _report(
-    judgement: Judgement,
-    evidence: Sequence[Evidence],
-    found: Sequence[tuple[SuiteProblem, Expectation]],
-    rounding: float,
-    matches: tuple[Match, ...],
-    target: str,
-    bound: str,
-    warnings: tuple[str, ...],
-) -> Report:
-    findings = []
-    for item, (entry, expectation) in zip(evidence, found, strict=True):
-        reference = moments(RewardToGo(), entry.problem, "trace").trace
-        gap = deviation(expectation, item.target)
-        findings.append(
-            Finding(
-                "expectation",
-                entry.name,
-                expectation.batch_size,
-                tuple(map(float, item.target)),
-                tuple(map(float, expectation.mean)),
-                gap,
-                gap <= rounding or judgement.outcome is Outcome.CORRECT,
-                expectation.trace,
-                expectation.trace / reference if reference > 0 else None,
-            )
-        )
-    most = max((match.problems for match in matches), default=0)
-    best = [match for match in matches if match.problems == most]
-    bug = get_bug(best[0].slug) if len(best) == 1 else None
-    return Report(
-        judgement.outcome,
-        judgement.explanation,
-        "exhaustive",
-        target,
-        bound,
-        bug.slug if bug else None,
-        matches,
-        tuple(findings),
-        warnings,
-        bug.cause if bug else "",
-        bug.cure if bug else "",
-        bug.source if bug else (),
-    )

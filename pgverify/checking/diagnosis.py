@@ -1,22 +1,17 @@
-"""Naming the bug: whose expectation is it?"""
+"""Naming the bug: the faults of the catalogue that have the same expectation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-from jaxtyping import Float
 
-from pgverify.bugs import Bug, Effect, get, names
+from pgverify.bugs import ENTRIES, Bug, Effect
 from pgverify.checking.exhaustive import Expectation
 from pgverify.checking.suite import SuiteProblem
-from pgverify.checking.verdict import deviation
-from pgverify.exact import enumerate_trajectories
-from pgverify.problem import Problem
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.checking.targets import mean_of
+from pgverify.checking.verdict import Precision, common_factor, deviation, vanishes
 
 
 @dataclass(frozen=True)
@@ -30,80 +25,90 @@ class Match:
         On how many problems (and batch sizes).
     deviation : float
         The largest relative difference.
+    factor : float
+        The implementation's expectation is this multiple of the fault's: a second fault, of scale or of sign.
     """
 
     slug: str
     problems: int
     deviation: float
+    factor: float = 1.0
 
 
-def matching_bugs(found: Sequence[tuple[SuiteProblem, Expectation]], rounding: float, target: str) -> tuple[Match, ...]:
+def matching_bugs(
+    found: Sequence[tuple[SuiteProblem, Expectation]],
+    precision: Precision,
+    target: str,
+    own_settings: bool,
+    multiple: bool,
+) -> tuple[Match, ...]:
     """Return the catalogued faults with the same expectation, the one seen on most problems first.
 
-    Several faults can have one expectation: all are listed, none is guessed. A fault that couples the trajectories of
-    a batch is compared with implementations that do, and no other.
+    Several faults can have one expectation: all are listed, none is guessed. Where there is none, faults combined with
+    a factor, the same on every problem, are tried. A fault that couples the trajectories of a batch is compared with
+    implementations that do, and no other.
 
     Parameters
     ----------
     found : the implementation's expectations, by problem
-    rounding : float
-        Relative difference that counts as equal.
+    precision : Precision
+        What counts as equal.
     target : str
         What the implementation claims to estimate.
+    own_settings : bool
+        Whether entries that need a setting of their own are tried too: on problems that the caller gave.
+    multiple : bool
+        Whether the expectation is a multiple of the target itself: then no other fault is looked for in it.
     """
-    silent = all(deviation(item, np.zeros_like(item.mean)) <= rounding for _, item in found)
+    silent = all(vanishes(item, precision) for _, item in found)
     # A fault that carries signal may vanish on a few problems; only one that never does explains silence.
-    suspected = [bug for bug in suspects(target) if not silent or bug.effect is Effect.NO_SIGNAL]
-    matches = [match for bug in suspected if (match := _match(bug, found, rounding)) is not None]
+    suspected = [
+        bug
+        for bug in suspects(target)
+        if (own_settings or bug.setting is None) and (not silent or bug.effect is Effect.NO_SIGNAL)
+    ]
+    matches = [match for bug in suspected if (match := _match(bug, found, precision, False)) is not None]
+    if not matches and not silent and not multiple:
+        others = [bug for bug in suspected if bug.effect is not Effect.SCALED]
+        matches = [match for bug in others if (match := _match(bug, found, precision, True)) is not None]
     return tuple(sorted(matches, key=lambda match: (-match.problems, match.slug)))
 
 
 def suspects(target: str) -> Iterator[Bug]:
-    """Yield the catalogued faults that claim the same target and need no setting of their own."""
-    for bug in map(get, names()):
+    """Yield the catalogued faults that claim the same target."""
+    for bug in ENTRIES:
         harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
-        if not harmless and bug.setting is None and bug.target == target:
+        if not harmless and bug.target == target:
             yield bug
 
 
-def _match(bug: Bug, found: Sequence[tuple[SuiteProblem, Expectation]], rounding: float) -> Match | None:
+def _match(
+    bug: Bug, found: Sequence[tuple[SuiteProblem, Expectation]], precision: Precision, multiples: bool
+) -> Match | None:
     worst, seen = 0.0, 0
+    factors: list[float] = []
     for entry, expectation in found:
-        if (expectation.batch_size == 1) != (bug.batch_size == 1) or expectation.batch_size < bug.batch_size:
+        size = expectation.batch_size
+        # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
+        if bug.batch_size > 1 and size < bug.batch_size:
             continue
-        mean = listed_mean(bug.implementation, entry.problem, expectation.batch_size, bug.kind == "weights")
-        gap = deviation(expectation, mean)
-        if gap > rounding:
+        mean = mean_of(bug, "implementation", entry.problem, size)
+        if mean is None:
+            continue
+        factor = 1.0
+        if multiples:
+            common = common_factor([expectation], [mean], precision)
+            if common is None:
+                return None
+            factor = common[0] if common[0] is not None else factors[0] if factors else 1.0
+            factors += [] if common[0] is None else [factor]
+            if np.ptp(factors or [1.0]) > 1e3 * precision.relative * np.abs(factor):
+                return None
+        gap = deviation(expectation, factor * mean, precision, factor)
+        if gap > precision.relative:
             return None
         worst, seen = max(worst, gap), seen + 1
-    return Match(bug.slug, seen, worst) if seen else None
-
-
-def listed_mean(
-    function: Callable[[Trajectories], Float[Array, "..."]], problem: Problem, batch_size: int, weights: bool
-) -> Float[Array, "d"]:
-    """Return the exact expectation of a function of the catalogue, which is trusted to behave.
-
-    Parameters
-    ----------
-    function : batch -> [n, d] or [d], or weights [n, T]
-        With a batch size of 1, rows [n, d] that do not affect each other.
-    problem : Problem
-    batch_size : int
-    weights : bool
-        Whether the function returns step weights.
-    """
-    batch, probability = enumerate_trajectories(problem)
-
-    def rows(chosen: Trajectories) -> Float[Array, "..."]:
-        value = np.asarray(function(chosen))
-        return chosen.score_weighted(value) if weights else value
-
-    if batch_size == 1:
-        return np.asarray(probability @ rows(batch))
-    total = np.zeros(problem.policy.parameters.size)
-    for indices in product(range(len(batch)), repeat=batch_size):
-        value = rows(batch.select(list(indices)))
-        estimate = value.mean(axis=0) if value.ndim == 2 else value
-        total += probability[list(indices)].prod() * estimate
-    return total
+    # On one or two problems some fault or other is a multiple of anything.
+    if seen == 0 or (multiples and len(factors) < 3):
+        return None
+    return Match(bug.slug, seen, worst, float(np.mean(factors)) if factors else 1.0)

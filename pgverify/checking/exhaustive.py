@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.probe import Answer, ask, describe
-from pgverify.exact.enumeration import enumerate_trajectories
+from pgverify.checking.listing import (
+    LARGE_SIZES,
+    SMALL_SIZES,
+    every_trajectory,
+    natural_scale,
+    ordered_batches,
+    unordered_batches,
+)
+from pgverify.checking.probe import Answer, Notes, ask, global_state
+from pgverify.errors import TooLarge
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-MOST_BATCHES = 600
-"""Batches listed of one size on one problem, for functions that couple their trajectories: a fraction of a second."""
-
 COUPLING_TOLERANCE = 1e-6
 """Relative to the largest row: what single precision may differ by when a row is computed in other company."""
 
-MOST_PAIRS = 40
-"""Pairs that are tried for coupling on one problem, spread over the whole list."""
+REPEAT_TOLERANCE = 1e-9
+"""Relative difference between two calls that may be threads adding up in another order; beyond it is randomness."""
+
+TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 1024)
+"""Sizes of random batches on which coupling is looked for: even and odd, small and large."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +46,15 @@ class Expectation:
         E of the largest entry of |estimate|: what rounding errors are relative to.
     trace : float
         tr Cov of the estimate, times the batch size.
+    natural : float
+        The same as `scale` for reward-to-go: what deviations are relative to.
     """
 
     batch_size: int
     mean: Float[Array, "d"]
     scale: float
     trace: float
+    natural: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,141 +65,185 @@ class Listing:
     ----------
     expectations : tuple of Expectation
         One for independent functions; one a batch size for coupled ones. Empty where nothing could be judged.
-    coupled : bool
-        Whether trajectories of a batch affect each other's contributions.
+    coupled : int
+        Smallest batch in which trajectories were seen to affect each other's contributions; 0 if they were not.
     single : bool
         Whether every value is one of single precision.
     invalid : str
         The first failure, with its input; empty if there was none.
-    deterministic : bool
-        Whether a second call on the same batch gave the same value.
-    warnings : tuple of str
+    random : str
+        How two calls on one batch differed; empty if they did not.
+    unlisted : str
+        Why the trajectories could not be listed; empty if they were.
+    notes : mapping of kind to sentence
     """
 
-    expectations: tuple[Expectation, ...]
-    coupled: bool = False
+    expectations: tuple[Expectation, ...] = ()
+    coupled: int = 0
     single: bool = False
     invalid: str = ""
-    deterministic: bool = True
-    warnings: tuple[str, ...] = ()
+    random: str = ""
+    unlisted: str = ""
+    notes: Notes = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:
-        """False where a call failed, or was not repeatable."""
-        return not self.invalid and self.deterministic
+        """False where a call failed, was not repeatable, or none was made."""
+        return not (self.invalid or self.random or self.unlisted)
 
 
-def list_expectation(
-    implementation: Callable[[Trajectories], Any],
-    problem: Problem,
-    weights: bool,
-    time_limit: float,
-    coupled: bool = False,
-) -> Listing:
-    """Return the exact expectation of an implementation on a problem small enough to list.
-
-    Coupling is found by calling on single trajectories and on lists, and comparing; never assumed away.
+class Caller:
+    """Calls an implementation on chosen rows of a batch, and keeps what was noticed on the way.
 
     Parameters
     ----------
     implementation : batch -> [n, d] or [d]; with `weights`, batch -> [n, T]
-    problem : Problem
     weights : bool
         Whether step weights are returned instead of estimates.
     time_limit : float
         Seconds for each call.
+    """
+
+    def __init__(self, implementation: Callable[[Trajectories], Any], weights: bool, time_limit: float) -> None:
+        self.implementation, self.weights, self.time_limit = implementation, weights, time_limit
+        self.notes: dict[str, str] = {}
+
+    def __call__(self, batch: Trajectories, watched: bool = False) -> Answer:
+        """Return the estimate [d] of a batch; `watched` as in `ask`."""
+        size = batch.policy.parameters.size
+        shapes = (batch.actions.shape,) if self.weights else ((len(batch), size), (size,))
+        answer = ask(self.implementation, batch, shapes, self.time_limit, watched)
+        self.notes = {**answer.notes, **self.notes}
+        if answer.value is None:
+            return answer
+        value = batch.score_weighted(answer.value) if self.weights else answer.value
+        return Answer(value.mean(axis=0) if value.ndim == 2 else value, "", answer.notes, answer.single)
+
+
+def list_expectation(call: Caller, problem: Problem, coupled: bool = False) -> Listing:
+    """Return the exact expectation of an implementation on a problem small enough to list.
+
+    Coupling is found by calling on single trajectories and on lists, and comparing; never assumed away. Every call on
+    a single trajectory is made twice, at different times: a function that answers differently is not judged by listing.
+
+    Parameters
+    ----------
+    call : Caller
+    problem : Problem
     coupled : bool
         Whether coupling has been seen elsewhere: then batches are listed, though none is seen here.
     """
-    batch, probability = enumerate_trajectories(problem)
-    size = problem.policy.parameters.size
+    try:
+        batch, probability = every_trajectory(problem)
+    except TooLarge as reason:
+        return Listing(unlisted=str(reason).split(";")[0])
+    before = global_state()
+    try:
+        return _list(call, batch, probability, natural_scale(problem), coupled)
+    finally:
+        if global_state() != before:
+            call.notes.setdefault("global random state", "draws from the global random state on rare trajectories")
 
-    def call(rows: list[int]) -> Answer:
-        """Return the estimate [d] of a batch."""
-        chosen = batch.select(rows)
-        count = len(rows)
-        shapes = (chosen.actions.shape,) if weights else ((count, size), (size,))
-        answer = ask(implementation, chosen, shapes, time_limit)
-        if answer.value is None:
-            return answer
-        value = chosen.score_weighted(answer.value) if weights else answer.value
-        estimate = value.mean(axis=0) if value.ndim == 2 else value
-        return Answer(estimate, "", answer.warnings, answer.single)
 
-    together = call(list(range(len(batch))))
+def _list(call: Caller, batch: Trajectories, probability: Float[Array, "n"], natural: float, coupled: bool) -> Listing:
+    together = call(batch, watched=True)
     if together.value is None:
-        return Listing((), invalid=together.problem, warnings=together.warnings)
-    again = call(list(range(len(batch))))
-    singles = [call([i]) for i in range(len(batch))]
-    warnings = tuple(dict.fromkeys(w for answer in (*singles, together) for w in answer.warnings))
-    if again.value is None:
-        return Listing((), invalid=f"answered once, but then {again.problem}", warnings=warnings)
-    if not np.array_equal(together.value, again.value):
-        gap = float(np.abs(together.value - again.value).max())
-        note = f"two calls on the same batch differ by {gap:.3g}"
-        return Listing((), deterministic=False, warnings=(*warnings, note))
+        return Listing(invalid=together.problem, notes=call.notes)
+    singles = []
+    for i in range(len(batch)):
+        singles.append(call(batch.select([i])))
+        if singles[-1].timed_out:
+            return Listing(invalid=singles[-1].problem, notes=call.notes)
     failed = [answer.problem for answer in singles if answer.value is None]
     if failed and len(failed) < len(singles):
-        return Listing((), invalid=failed[0], warnings=warnings)
+        return Listing(invalid=failed[0], notes=call.notes)
+    again = [(together, call(batch))]
     if not failed:
+        again += [(first, call(batch.select([i]))) for i, first in enumerate(singles)]
+    change = _change(again)
+    if change is not None:
+        return Listing(invalid=change if change.startswith("answered") else "", random=change, notes=call.notes)
+    size = 2
+    if failed:
+        short = failed[0].split(" on the batch")[0]
+        call.notes.setdefault("needs company", f"needs more than one trajectory: on one alone it {short}")
+    else:
         rows = np.stack([answer.value for answer in singles if answer.value is not None])
         single = all(answer.single or not np.any(answer.value) for answer in singles)
-        if not coupled and not _coupled(call, rows, together.value):
-            return Listing((_summary(1, rows, probability),), False, single, warnings=warnings)
-    else:
-        warnings = (*warnings, f"needs more than one trajectory: on one alone it {failed[0].split(' on the batch')[0]}")
-    return _listed_batches(call, batch, probability, together.single, warnings)
+        size = _coupled(call, batch, rows, together.value)
+        if not coupled and size == 0:
+            found = _summary(1, rows, probability, natural)
+            return Listing((found,), 0, single, notes=call.notes)
+    return replace(_listed_batches(call, batch, probability, together.single, natural), coupled=size)
 
 
-def _coupled(call: Callable[[list[int]], Answer], rows: Float[Array, "n d"], together: Float[Array, "d"]) -> bool:
-    """Return whether the estimate of a list is anything but the mean of the estimates of its members."""
-    scale = np.abs(rows).max()
-    tries = [(together, rows.mean(axis=0))]
-    count = len(rows)
-    # Members far apart in the list differ in start state, action and length; both orders of a pair are tried.
-    firsts = np.unique(np.linspace(0, count - 1, MOST_PAIRS // 2).astype(int))
-    for first in firsts:
-        pair = [int(first), int((first + count // 2 + first % 3) % count)]
-        for members in (pair, pair[::-1]):
-            answer = call(members)
-            if answer.value is None:
-                return True
-            tries.append((answer.value, rows[members].mean(axis=0)))
-    for members in ([0] * 3, [*range(count)][::-1]):
-        answer = call(members)
-        if answer.value is None:
-            return True
-        tries.append((answer.value, rows[members].mean(axis=0)))
-    return any(np.abs(got - expected).max() > COUPLING_TOLERANCE * scale for got, expected in tries)
+def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
+    """Return how a second call differed from the first, or None."""
+    for first, second in pairs:
+        if second.value is None:
+            return f"answered once, but then {second.problem}"
+        assert first.value is not None
+        gap = float(np.abs(first.value - second.value).max(initial=0.0))
+        if gap > (COUPLING_TOLERANCE if first.single else REPEAT_TOLERANCE) * np.abs(first.value).max(initial=0.0):
+            return f"two calls on the same batch differ by {gap:.3g}"
+    return None
+
+
+def _coupled(call: Caller, batch: Trajectories, rows: Float[Array, "n d"], together: Float[Array, "d"]) -> int:
+    """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are."""
+    count, rng = len(rows), np.random.default_rng(0)
+    limit = COUPLING_TOLERANCE * np.abs(rows).max()
+    tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
+    for size in TRIED_SIZES:
+        members = rng.integers(count, size=size).tolist()
+        tries += [members, members[::-1]] if size <= 3 else [members]
+    for members in sorted(tries, key=len):
+        answer = call(batch.select(members))
+        if answer.value is None:  # will be met again, and reported, where batches are listed
+            return len(members)
+        # A long sum in single precision loses in proportion to its length.
+        gap = np.abs(answer.value - rows[members].mean(axis=0)).max()
+        if gap > limit * (1.0 + len(members) / 16.0):
+            return len(members)
+    return count if np.abs(together - rows.mean(axis=0)).max() > limit else 0
 
 
 def _listed_batches(
-    call: Callable[[list[int]], Answer],
-    batch: Trajectories,
-    probability: Float[Array, "n"],
-    single: bool,
-    warnings: tuple[str, ...],
+    call: Caller, batch: Trajectories, probability: Float[Array, "n"], single: bool, natural: float
 ) -> Listing:
     expectations = []
-    for size in (2, 3):
-        if len(batch) ** size > MOST_BATCHES:
-            break
-        estimates, weights = [], []
-        for rows in product(range(len(batch)), repeat=size):
-            answer = call(list(rows))
+    for size in (*SMALL_SIZES, *LARGE_SIZES):
+        ordered = size in SMALL_SIZES
+        batches = (ordered_batches if ordered else unordered_batches)(probability, size)
+        if batches is None:
+            continue
+        estimates = []
+        for rows, _ in batches:
+            answer = call(batch.select(rows))
             if answer.value is None:
-                return Listing((), True, invalid=answer.problem, warnings=warnings)
+                return Listing(invalid=answer.problem, notes=call.notes)
             estimates.append(answer.value)
-            weights.append(probability[list(rows)].prod())
-        expectations.append(_summary(size, np.stack(estimates), np.asarray(weights)))
-    note = () if expectations else ("couples its trajectories: judged only where batches of them can be listed",)
-    return Listing(tuple(expectations), True, single, warnings=(*warnings, *note))
+        values = np.stack(estimates)
+        if not ordered and not _order_free(call, batch, [rows for rows, _ in batches], values):
+            break
+        expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
+    if not expectations:
+        call.notes.setdefault("coupled", "couples its trajectories: judged only where batches of them can be listed")
+    return Listing(tuple(expectations), single=single, notes=call.notes)
 
 
-def _summary(size: int, estimates: Float[Array, "n d"], weights: Float[Array, "n"]) -> Expectation:
+def _order_free(call: Caller, batch: Trajectories, batches: list[list[int]], values: Float[Array, "m d"]) -> bool:
+    """Return whether the same batches in another order, one shuffle each, gave the same estimates."""
+    rng = np.random.default_rng(1)
+    limit = COUPLING_TOLERANCE * np.abs(values).max()
+    for rows, value in zip(batches, values, strict=True):
+        answer = call(batch.select(rng.permutation(rows)))
+        if answer.value is None or np.abs(answer.value - value).max() > limit:
+            return False
+    return True
+
+
+def _summary(size: int, estimates: Float[Array, "n d"], weights: Float[Array, "n"], natural: float) -> Expectation:
     mean = weights @ estimates
     spread = float(weights @ ((estimates - mean) ** 2).sum(axis=1))
-    return Expectation(size, mean, float(weights @ np.abs(estimates).max(axis=1)), size * spread)
-
-
-__all__ = ["Expectation", "Listing", "describe", "list_expectation"]
+    return Expectation(size, mean, float(weights @ np.abs(estimates).max(axis=1)), size * spread, natural)

@@ -7,8 +7,8 @@ import io
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,15 @@ from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, bracket, first_index
 
 ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "values")
+
+LARGEST = 1e100
+"""Entries beyond this are refused: their squares, which variances are made of, come near the end of the range."""
+
+INSISTENCE = 0.05
+"""Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
+
+Notes = Mapping[str, str]
+"""What was noticed beside the value, by kind: the sentence names the first input on which it was."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,20 +38,70 @@ class Answer:
     value : [n, d], [d] or [n, T], float64, or None
     problem : str
         Why there is no value; empty where there is one.
-    warnings : tuple of str
-        What was noticed beside the value: mutated input, prints, global random numbers, integers.
+    notes : mapping of kind to sentence
+        Mutated input, prints, global random numbers, integers.
     single : bool
         Whether the value came in, or is representable in, single precision.
+    timed_out : bool
+        Whether the time limit ended the call.
     """
 
     value: Float[Array, "*shape"] | None
     problem: str = ""
-    warnings: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=dict)
     single: bool = False
+    timed_out: bool = False
 
 
 class _TimeUp(BaseException):
     """The time limit of a call has passed; no handler for ordinary exceptions catches it."""
+
+
+class _Printed(io.StringIO):
+    """Standard output of a call; survives being closed by it."""
+
+    def close(self) -> None:
+        """Stay open."""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What became of a call: an array, or a failure, and what was printed."""
+
+    raw: Any
+    failure: str
+    printed: str
+    timed_out: bool = False
+
+
+def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], time_limit: float) -> Guarded:
+    """Call a function and turn what it returns into an array, whatever happens.
+
+    A masked array with masked entries is a failure: what lies under the mask would be judged otherwise.
+
+    Parameters
+    ----------
+    function : any callable
+    arguments : tuple
+    time_limit : float
+        Seconds; enforced where signals are, that is in the main thread on Unix, between two steps of the interpreter.
+    """
+    printed = _Printed()
+    timed_out = False
+    raw, failure = None, ""
+    try:
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"), _limited(time_limit):
+            returned = function(*arguments)
+            raw = np.asarray(returned)
+            if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
+                raw, failure = None, "returned a masked array with masked entries"
+    except KeyboardInterrupt:
+        raise
+    except _TimeUp:
+        failure, timed_out = f"did not return within the time limit of {time_limit:g} s", True
+    except BaseException as reason:  # SystemExit included: somebody's exit is not ours
+        failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
+    return Guarded(raw, failure, printed.getvalue(), timed_out)
 
 
 def ask(
@@ -50,6 +109,7 @@ def ask(
     batch: Trajectories,
     shapes: tuple[tuple[int, ...], ...],
     time_limit: float,
+    watched: bool = False,
 ) -> Answer:
     """Call the implementation once on its own copy of the batch, and examine everything it does.
 
@@ -60,37 +120,24 @@ def ask(
     shapes : tuple of shapes
         The shapes that are allowed.
     time_limit : float
-        Seconds; enforced where signals are available, that is in the main thread on Unix.
+        Seconds, see `guarded`.
+    watched : bool
+        Whether the global random state is compared, which costs as much as the rest.
     """
     copy = replace(batch, **{name: getattr(batch, name).copy() for name in ARRAYS})
-    printed = io.StringIO()
-    numpy_state, python_state = _global_numpy_state(), random.getstate()
-    try:
-        with contextlib.redirect_stdout(printed), _limited(time_limit), np.errstate(all="ignore"):
-            raw = implementation(copy)
-    except KeyboardInterrupt:
-        raise
-    except _TimeUp:
-        return Answer(None, f"did not return within the time limit of {time_limit:g} s on {describe(batch)}")
-    except BaseException as reason:  # SystemExit included: somebody's exit is not ours
-        what = " ".join(str(reason).split())[:200]
-        return Answer(None, f"raised {type(reason).__name__}: {what} on {describe(batch)}")
-    warnings = []
-    changed = [name for name in ARRAYS if not np.array_equal(getattr(copy, name), getattr(batch, name), equal_nan=True)]
+    before = global_state() if watched else None
+    call = guarded(implementation, (copy,), time_limit)
+    notes: dict[str, str] = {}
+    changed = [name for name in ARRAYS if not _same(getattr(copy, name), getattr(batch, name))]
     if changed:
-        warnings.append(f"changes its input ({', '.join(changed)})")
-    if printed.getvalue():
-        warnings.append(f"prints ({printed.getvalue().strip()[:40]!r})")
-    if python_state != random.getstate() or numpy_state != _global_numpy_state():
-        warnings.append("draws from the global random state")
-    return _examined(raw, batch, shapes, tuple(warnings))
-
-
-def _global_numpy_state() -> bytes:
-    """Return the state of NumPy's global generator, which is watched and never used."""
-    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
-    inner = state["state"]
-    return bytes(inner["key"].tobytes()) + int(inner.get("pos", 0)).to_bytes(8, "little")
+        notes["mutation"] = f"changes its input ({', '.join(changed)}) on {describe(batch)}"
+    if call.printed:
+        notes["prints"] = f"prints {call.printed.strip()[:40]!r} on {describe(batch)}"
+    if watched and before != global_state():
+        notes["global random state"] = f"draws from the global random state on {describe(batch)}"
+    if call.failure:
+        return Answer(None, f"{call.failure} on {describe(batch)}", notes, timed_out=call.timed_out)
+    return _examined(call.raw, batch, shapes, notes)
 
 
 def describe(batch: Trajectories) -> str:
@@ -104,27 +151,41 @@ def describe(batch: Trajectories) -> str:
     return f"the batch {'; '.join(first)}{more}"
 
 
-def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], warnings: tuple[str, ...]) -> Answer:
+def _message(reason: BaseException) -> str:
     try:
-        array = np.asarray(raw)
-    except Exception as reason:
-        return Answer(None, f"returned {type(raw).__name__}, which is no array ({reason})", warnings)
-    if array.dtype.kind not in "fiu":
-        return Answer(None, f"returned dtype {array.dtype}, must be real numbers, on {describe(batch)}", warnings)
-    if array.dtype.kind in "iu":
-        warnings = (*warnings, f"returns integers ({array.dtype})")
-    if array.shape not in shapes:
-        allowed = " or ".join(map(str, shapes))
-        return Answer(None, f"returned shape {array.shape}, must be {allowed}, on {describe(batch)}", warnings)
-    value = array.astype(np.float64)
-    bad = ~np.isfinite(value)
+        return " ".join(str(reason).split())[:200]
+    except BaseException:  # an exception that cannot even say what it is
+        return ""
+
+
+def _same(given: Any, original: Float[Array, "..."]) -> bool:
+    return isinstance(given, np.ndarray) and given.shape == original.shape and given.tobytes() == original.tobytes()
+
+
+def global_state() -> tuple[Any, ...]:
+    """Return the states of both global generators, which are watched and never used."""
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    inner = state["state"]
+    return random.getstate(), inner["key"].tobytes(), inner.get("pos", 0)
+
+
+def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], notes: dict[str, str]) -> Answer:
+    if raw.dtype.kind not in "fiu" or (raw.dtype.itemsize < 4 and raw.dtype.kind == "f"):
+        return Answer(None, f"returned dtype {raw.dtype}, must be float64 or float32, on {describe(batch)}", notes)
+    if raw.dtype.kind in "iu":
+        notes["integers"] = f"returns integers ({raw.dtype}) on {describe(batch)}"
+    if raw.shape not in shapes:
+        allowed = " or ".join(map(str, dict.fromkeys(shapes)))
+        return Answer(None, f"returned shape {raw.shape}, must be {allowed}, on {describe(batch)}", notes)
+    value = raw.astype(np.float64)
+    bad = ~(np.abs(value) <= LARGEST)
     if bad.any():
         index = first_index(bad)
         row = batch.select([index[0]]) if value.ndim == 2 else batch
-        return Answer(None, f"returned {value[index]} at {bracket(index)}, on {describe(row)}", warnings)
-    with np.errstate(over="ignore"):
-        single = array.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
-    return Answer(value, "", warnings, single)
+        note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
+        return Answer(None, f"returned {value[index]} at {bracket(index)}{note}, on {describe(row)}", notes)
+    single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
+    return Answer(value, "", notes, single)
 
 
 @contextlib.contextmanager
@@ -137,10 +198,10 @@ def _limited(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise _TimeUp
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGALRM, stop)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds, INSISTENCE)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *outer)  # a test runner's own alarm goes on
+        signal.signal(signal.SIGALRM, handler)

@@ -1,31 +1,56 @@
-"""The statistical check of an implementation that draws its own samples."""
+"""The statistical check: of samplers, and of implementations that are random themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.exhaustive import Caller
 from pgverify.checking.outcome import Outcome
+from pgverify.checking.probe import Guarded, guarded
 from pgverify.checking.report import Finding, Report
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import target_vector
-from pgverify.errors import InvalidData
+from pgverify.errors import InvalidData, InvalidInput
 from pgverify.estimators import RewardToGo
 from pgverify.exact import moments
 from pgverify.problem import Problem
+from pgverify.sampling import sample
 from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
 from pgverify.validation import Array
 
-Sampler = Callable[[Problem, int, np.random.Generator], Any]
+Sampler = Callable[[Problem, int, np.random.Generator], Guarded]
+"""A sampler whose failures are data."""
 
 OUTCOMES = {
     SequentialOutcome.BIASED: Outcome.BIASED,
     SequentialOutcome.CONSISTENT: Outcome.CONSISTENT,
     SequentialOutcome.INCONCLUSIVE: Outcome.INCONCLUSIVE,
 }
+
+EXPLANATIONS = {
+    Outcome.BIASED: "the mean of its estimates is off the target",
+    Outcome.CONSISTENT: "any relative bias above {tolerance:.3g} would have been seen",
+    Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
+}
+
+NEXT = {
+    Outcome.BIASED: "compare with pgv.exact.gradient on the problem named above",
+    Outcome.INCONCLUSIVE: "raise budget or tolerance, or lower the variance",
+}
+
+BATCH = 64
+"""Trajectories for one estimate of an implementation that is random: enough to need few estimates."""
+
+MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
+"""Estimates, relative bias and rarest event for those: seconds, not hours."""
+
+PATIENCE = 60
+"""Time limits for one call of a sampler, which draws up to tens of thousands of trajectories in it."""
 
 
 class _Unusable(Exception):
@@ -36,10 +61,8 @@ def check_sampler(
     sampler: Sampler,
     suite: Sequence[SuiteProblem],
     target: str,
-    alpha: float,
-    tolerance: float,
+    test: SequentialTest,
     seed: int,
-    budget: int,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates.
 
@@ -51,81 +74,139 @@ def check_sampler(
     sampler : (problem, num_trajectories, rng) -> [k, d]
     suite : the problems
     target : str
-    alpha : float
-        Total false-alarm probability of the call.
-    tolerance : float
-        Relative bias that is tolerated.
+    test : SequentialTest
+        With the total rate α, tolerance and budget; the rate is split over the problems here.
     seed : int
-    budget : int
-        Most estimates drawn on one problem.
+
+    Raises
+    ------
+    InvalidInput
+        When the budget is too small for the rates, or the target has no value on a problem.
     """
-    test = SequentialTest(alpha=alpha / len(suite), tolerance=tolerance, budget=budget)
+    each = replace(test, alpha=test.alpha / len(suite))
     findings: list[Finding] = []
     worst = Outcome.CONSISTENT
     notes: list[str] = []
     for index, entry in enumerate(suite):
         goal = target_vector(target, entry.problem)
-        reference = moments(RewardToGo(), entry.problem, "trace").trace
+        if goal is None:
+            raise InvalidInput(f"target is {target!r}, which has no value on problem {entry.name}")
+        each.looks(goal.size)  # refuses a budget that is too small: the caller's doing, not the sampler's
+        reference = float(moments(RewardToGo(), entry.problem, "trace").trace)
         norm = float(np.linalg.norm(goal))
         scale = norm if norm > 1e-12 * np.sqrt(reference) else float(np.sqrt(reference))
         try:
-            result = test.run(_draw(sampler, entry, seed, index), goal, scale)
+            draw = _draw(sampler, entry, seed, index)
+            if index == 0:
+                notes += _reproducibility(draw)
+            result = each.run(draw, goal, scale)
         except (_Unusable, InvalidData) as reason:
             explanation = f"on problem {entry.name} it {reason}"
-            return Report(Outcome.INVALID, explanation, "sampled", target, "one failing input is enough")
+            return Report(Outcome.INVALID, explanation, "sampled", target, f"one failing input is enough; seed {seed}")
         findings.append(_finding(entry, goal, result, scale, reference))
         outcome = OUTCOMES[result.outcome]
         if result.note:
             notes.append(f"{entry.name}: {result.note}")
-        if outcome is Outcome.BIASED:
+        if outcome is not Outcome.CONSISTENT:
             worst = outcome
+        if outcome is Outcome.BIASED:
             break
         if outcome is Outcome.INCONCLUSIVE:
-            worst = outcome
             settle = result.samples_to_settle
             notes.append(
                 f"{entry.name}: a relative bias of {result.hidden_bias / scale:.3g} could still hide; "
                 f"{'no number of' if settle is None else f'{settle:,}'} estimates would settle it"
             )
-    explanations = {
-        Outcome.BIASED: "the mean of its estimates is off the target",
-        Outcome.CONSISTENT: f"any relative bias above {tolerance:.3g} would have been seen",
-        Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
-    }
-    rates = f"false alarm at most {alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem"
-    return Report(worst, explanations[worst], "sampled", target, rates, findings=tuple(findings), warnings=tuple(notes))
+    rates = (
+        f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
+        f"tolerance {test.tolerance:g}; seed {seed}"
+    )
+    return Report(
+        worst,
+        EXPLANATIONS[worst].format(tolerance=test.tolerance),
+        "sampled",
+        target,
+        rates,
+        findings=tuple(findings),
+        warnings=tuple(notes),
+        next_step=NEXT.get(worst, ""),
+    )
+
+
+def guarded_sampler(function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float) -> Sampler:
+    """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits."""
+    return lambda problem, count, rng: guarded(function, (problem, count, rng), PATIENCE * time_limit)
+
+
+def check_random(
+    call: Caller, suite: Sequence[SuiteProblem], target: str, alpha: float, seed: int, change: str
+) -> Report:
+    """Return the verdict on an implementation that answers differently to the same batch.
+
+    It is called on sampled batches of `BATCH` trajectories and judged as a sampler, with a `MODEST` budget. What shows
+    on other batch sizes alone is not seen.
+
+    Parameters
+    ----------
+    call : Caller
+    suite : the problems
+    target : str
+    alpha : float
+        Total false-alarm probability.
+    seed : int
+    change : str
+        How its randomness was noticed.
+    """
+
+    def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
+        estimates: list[Float[Array, "d"]] = []
+        while len(estimates) < count:
+            some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
+            batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
+            for first in range(0, some * BATCH, BATCH):
+                answer = call(batch.select(slice(first, first + BATCH)), watched=first == 0)
+                if answer.value is None:
+                    return Guarded(None, answer.problem, "")
+                estimates.append(answer.value)
+        return Guarded(np.stack(estimates), "", "")
+
+    test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
+    report = check_sampler(sampler, suite, target, test, seed)
+    explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
+    return replace(report, explanation=explanation, warnings=(*report.warnings, *call.notes.values()))
+
+
+def _reproducibility(draw: Callable[[int, int], Float[Array, "k d"]]) -> list[str]:
+    """Return a note if the generator is not what decides; refuse a sampler that repeats itself."""
+    first, again, other = draw(16, 0), draw(16, 0), draw(16, 1)
+    if np.array_equal(first, other) and np.ptp(first, axis=0).max() > 0:
+        raise _Unusable("returns the same numbers for different generators: its estimates are not independent")
+    return [] if np.array_equal(first, again) else ["not reproducible: the same generator gives other numbers"]
 
 
 def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int) -> Callable[[int, int], Float[Array, "k d"]]:
     size = entry.problem.policy.parameters.size
 
-    def draw(count: int, call: int) -> Float[Array, "k d"]:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, call)))
-        try:
-            raw = np.asarray(sampler(entry.problem, count, rng))
-        except Exception as reason:
-            what = " ".join(str(reason).split())[:200]
-            raise _Unusable(f"raised {type(reason).__name__}: {what}, asked for {count} trajectories") from reason
+    def some(count: int, rng: np.random.Generator) -> Float[Array, "k d"]:
+        """Return estimates from one call; k of them may each have used up several trajectories."""
+        made = sampler(entry.problem, count, rng)
+        if made.failure:
+            raise _Unusable(f"{made.failure}, asked for {count} estimates")
+        raw = made.raw
         if raw.dtype.kind not in "fiu" or raw.ndim != 2 or raw.shape[1] != size or len(raw) == 0:
             raise _Unusable(
                 f"returned {raw.dtype} of shape {raw.shape}, must be real numbers [k, d] with d = {size} and k ≥ 1"
             )
-        rows = raw.astype(np.float64)
-        while len(rows) < count:  # k independent estimates may each have used up several trajectories
-            rows = np.concatenate([rows, draw_more(sampler, entry.problem, count, rng, size)])
-        return rows[:count]
+        return raw.astype(np.float64)
+
+    def draw(count: int, call: int) -> Float[Array, "k d"]:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, call)))
+        parts: list[Float[Array, "k d"]] = []
+        while sum(map(len, parts)) < count:
+            parts.append(some(count, rng))
+        return np.concatenate(parts)[:count]
 
     return draw
-
-
-def draw_more(
-    sampler: Sampler, problem: Problem, count: int, rng: np.random.Generator, size: int
-) -> Float[Array, "k d"]:
-    """Return further estimates from the same generator, refusing a changed shape."""
-    more = np.asarray(sampler(problem, count, rng), dtype=np.float64)
-    if more.ndim != 2 or more.shape[1] != size or len(more) == 0:
-        raise _Unusable(f"returned shape {more.shape}, must be [k, d] with d = {size} and k ≥ 1")
-    return more
 
 
 def _finding(

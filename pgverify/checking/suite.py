@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ class SuiteProblem:
     problem: Problem
 
 
+@cache
 def standard_suite() -> tuple[SuiteProblem, ...]:
     """Return the standard problems, smallest first.
 
@@ -28,6 +30,7 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
     that come early, late and in between.
     """
     return (
+        SuiteProblem("coin", "one step, two arms: batches of every size up to 64 can be listed", _coin()),
         SuiteProblem(
             "bandit", "one step, three arms, rewards of both signs: the smallest case with a direction", _bandit()
         ),
@@ -37,29 +40,19 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
             _early_stop(),
         ),
         SuiteProblem(
-            "delayed-reward",
-            "a reward that only the last of three steps pays, γ = 0.5: powers of γ and shifts by one step show",
-            _delayed_reward(),
-        ),
-        SuiteProblem(
             "two-starts",
             "two start states of unequal difficulty, one step: groups, and baselines that mix them",
             _two_starts(),
         ),
         SuiteProblem(
-            "constant-reward",
-            "reward 1 on each of two steps: ∇J is zero, so any drift is a fault of the score or of the sampling",
-            _constant_reward(),
+            "delayed-reward",
+            "a reward that only the last of three steps pays, γ = 0.5: powers of γ and shifts by one step show",
+            _delayed_reward(),
         ),
         SuiteProblem(
-            "stochastic-chain",
-            "two states, random dynamics, rewards on the transition, γ = 0.8: everything at once",
-            _stochastic_chain(),
-        ),
-        SuiteProblem(
-            "random-end",
-            "episodes that end at random, large negative rewards, γ = 0.9: length correlates with return",
-            _random_end(),
+            "coin-door",
+            "an end by chance, features shared by the states, γ = 0.7: few enough trajectories for batches of three",
+            _coin_door(),
         ),
         SuiteProblem(
             "near-deterministic",
@@ -67,9 +60,34 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
             _near_deterministic(),
         ),
         SuiteProblem(
+            "constant-reward",
+            "reward 1 on each of two steps: ∇J is zero, so any drift is a fault of the score or of the sampling",
+            _constant_reward(),
+        ),
+        SuiteProblem(
+            "random-end",
+            "episodes that end at random, large negative rewards, γ = 0.9: length correlates with return",
+            _random_end(),
+        ),
+        SuiteProblem(
+            "many-states",
+            "five states, four actions, five start states, γ = 0.95: indices beyond those of the smaller problems",
+            _many_states(),
+        ),
+        SuiteProblem(
             "shared-features",
             "two parameters for two states and three actions: no coordinate belongs to one state",
             _shared_features(),
+        ),
+        SuiteProblem(
+            "long",
+            "seven steps, rewards at the fifth and the last: what shows on long episodes alone",
+            _long(),
+        ),
+        SuiteProblem(
+            "stochastic-chain",
+            "two states, random dynamics, rewards on the transition, γ = 0.8: everything at once",
+            _stochastic_chain(),
         ),
     )
 
@@ -90,6 +108,10 @@ def _problem(
         None if terminal is None else np.asarray(terminal),
     )
     return Problem(mdp, policy, FiniteHorizon(horizon, discount))
+
+
+def _coin() -> Problem:
+    return _problem([1.0], np.ones((1, 2, 1)), [[1.2, -0.4]], SoftmaxPolicy([[-0.3, 0.5]]), 1, 0.9)
 
 
 def _bandit() -> Problem:
@@ -164,3 +186,38 @@ def _shared_features() -> Problem:
     ]
     reward = [[1.0, -1.0, 0.5], [0.3, 0.8, -2.0]]
     return _problem([0.5, 0.5], transition, reward, policy, 2, 0.85)
+
+
+def _coin_door() -> Problem:
+    # Action 0 in state 0 may end the episode by chance; state 2 is over.
+    transition = np.zeros((3, 2, 3))
+    transition[0, 0, 1], transition[0, 0, 2], transition[0, 1, 1] = 0.4, 0.6, 1.0
+    transition[1, 0, 0] = transition[1, 1, 2] = 1.0
+    transition[2, :, 2] = 1.0
+    reward = np.zeros((3, 2, 3))
+    reward[0, 0] = [0.0, 2.0, -1.0]
+    reward[0, 1, 1], reward[1, 0, 0], reward[1, 1, 2] = 0.3, 0.5, -1.4
+    features = [[[1.0, 0.2], [-0.5, 0.7]], [[0.3, -1.0], [0.8, 0.4]], [[0.1, 0.5], [-0.9, 1.0]]]
+    policy = LinearSoftmaxPolicy(features, [0.6, -0.4])
+    return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.7, [False, False, True])
+
+
+def _many_states() -> Problem:
+    # Action a leads a + 1 states on, round the circle: deterministic, 5 · 4² = 80 trajectories.
+    states, actions = np.indices((5, 4))
+    transition = np.zeros((5, 4, 5))
+    transition[states, actions, (states + actions + 1) % 5] = 1.0
+    reward = np.cos(1.0 + 3.0 * states + 2.0 * actions**2)
+    policy = SoftmaxPolicy(np.sin(1.0 + 2.0 * states + 3.0 * actions))
+    return _problem([0.1, 0.15, 0.2, 0.25, 0.3], transition, reward, policy, 2, 0.95)
+
+
+def _long() -> Problem:
+    # A line of eight states, whatever is done; the actions of the fifth and the seventh pay, those of the first cost.
+    transition = np.zeros((8, 2, 8))
+    transition[np.arange(7), :, np.arange(1, 8)] = 1.0
+    transition[7, :, 7] = 1.0
+    reward = np.zeros((8, 2))
+    reward[0], reward[4], reward[6] = [-0.2, 0.1], [1.5, 0.2], [-1.0, 2.0]
+    policy = SoftmaxPolicy(np.sin(np.arange(16.0)).reshape(8, 2))
+    return _problem(np.eye(8)[0], transition, reward, policy, 7, 0.9)

@@ -9,6 +9,9 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.bugs import ENTRIES, Bug
+from pgverify.bugs import TARGETS as CATALOGUED
+from pgverify.checking.listing import exact_mean
 from pgverify.errors import unknown_name
 from pgverify.exact import gradient, occupancy, values
 from pgverify.problem import FiniteHorizon, Problem
@@ -53,7 +56,7 @@ def _finite(problem: Problem) -> FiniteHorizon:
     return objective
 
 
-TARGETS: Mapping[str, Callable[[Problem], Float[Array, "d"]]] = MappingProxyType(
+CLOSED_FORMS: Mapping[str, Callable[[Problem], Float[Array, "d"]]] = MappingProxyType(
     {
         "policy_gradient": policy_gradient,
         "discount_dropped": discount_dropped,
@@ -61,10 +64,29 @@ TARGETS: Mapping[str, Callable[[Problem], Float[Array, "d"]]] = MappingProxyType
         "entropy_gradient": entropy_gradient,
     }
 )
+"""Targets with a formula of their own."""
+
+TARGETS: tuple[str, ...] = tuple(dict.fromkeys((*CLOSED_FORMS, *CATALOGUED)))
+"""All names: those, and the targets of the catalogue, defined by its correct implementations."""
 
 
-def target_vector(name: str, problem: Problem) -> Float[Array, "d"]:
+def smallest_batch(name: str) -> int:
+    """Return the smallest batch for which a target is defined: above 1 where it belongs to groups of trajectories."""
+    return 1 if name in CLOSED_FORMS else min((bug.batch_size for bug in _definitions(name)), default=1)
+
+
+def target_vector(name: str, problem: Problem, batch_size: int = 1) -> Float[Array, "d"] | None:
     """Return a named target on a finite-horizon problem.
+
+    None where it cannot be had: batches too many to list, or a definition that does not fit the problem.
+
+    Parameters
+    ----------
+    name : str
+        One of `TARGETS`.
+    problem : Problem
+    batch_size : int
+        For targets that depend on it.
 
     Raises
     ------
@@ -73,4 +95,26 @@ def target_vector(name: str, problem: Problem) -> Float[Array, "d"]:
     """
     if name not in TARGETS:
         raise unknown_name("target", name, TARGETS)
-    return TARGETS[name](problem)
+    if name in CLOSED_FORMS:
+        return CLOSED_FORMS[name](problem)
+    for bug in _definitions(name):
+        vector = mean_of(bug, "correct", problem, batch_size if bug.batch_size > 1 else 1)
+        if vector is not None:
+            return vector
+    return None
+
+
+def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
+    """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem."""
+    try:
+        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.kind == "weights")
+    except Exception:  # an entry for Gaussian policies on a softmax problem: whatever it trips over, it does not apply
+        return None
+    return mean if mean is not None and np.isfinite(mean).all() else None
+
+
+def _definitions(name: str) -> list[Bug]:
+    """Return the entries whose correct implementation estimates a target, those for every problem first."""
+    known = [bug for bug in ENTRIES if bug.target == name]
+    known += [replace(bug, correct=bug.implementation) for bug in ENTRIES if bug.other_target == name]
+    return sorted(known, key=lambda bug: bug.setting is not None)

@@ -12,14 +12,30 @@ from pgverify.checking.exhaustive import Expectation
 from pgverify.checking.outcome import Outcome
 from pgverify.validation import Array
 
-DOUBLE_ROUNDING = 1e-9
-"""Relative to E|estimate|: some thousand operations of double precision stay three digits below."""
 
-SINGLE_ROUNDING = 1e-5
-"""The same for code that is recognised as single precision."""
+@dataclass(frozen=True)
+class Precision:
+    """What counts as equal: a gap up to  relative × (size of a gradient estimate) + operations × E|estimate|.
 
-HALF_SINGLE = 1e-6
-"""A deviation below this is never a fault of the mathematics: it is single precision somewhere inside."""
+    The second term is what adding up the implementation's own, perhaps much larger, numbers can lose.
+    """
+
+    name: str
+    relative: float
+    operations: float
+
+
+DOUBLE = Precision("double precision", 1e-9, 1e-13)
+"""Some thousand operations of double precision (1e-16 each) stay below both."""
+
+SINGLE = Precision("single precision", 1e-5, 1e-6)
+"""For code whose every result is a number of single precision (6e-8 an operation)."""
+
+MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6)
+"""For code that returns double precision, but computes in single; a fault of this size is not told apart from it."""
+
+HIDDEN = 1e-3
+"""Relative to the size of a gradient estimate: where rounding could hide as much, equality says nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,84 +71,129 @@ class Judgement:
     factor: float | None = None
 
 
-def deviation(found: Expectation, target: Float[Array, "d"]) -> float:
-    """Return max|E − target| relative to the size of the estimates that were averaged, or of the target."""
-    size = max(found.scale, float(np.abs(target).max(initial=0.0)))
-    gap = float(np.abs(found.mean - target).max(initial=0.0))
-    return 0.0 if gap == 0.0 else gap / size
+def deviation(found: Expectation, vector: Float[Array, "d"], precision: Precision, factor: float = 1.0) -> float:
+    """Return max|E − vector|, less what the operations may lose, relative to the size of a gradient estimate.
+
+    With a factor, relative to that many times the size: a small multiple is held to the same standard.
+    """
+    size = max(abs(factor) * found.natural, _size(vector))
+    gap = _size(found.mean - vector) - precision.operations * found.scale
+    return 0.0 if gap <= 0.0 else gap / size if size > 0.0 else 1.0
 
 
 def judge(
-    evidence: Sequence[Evidence], rounding: float, others: Mapping[str, Sequence[Float[Array, "d"]]]
+    evidence: Sequence[Evidence], precision: Precision, others: Mapping[str, Sequence[Float[Array, "d"] | None]]
 ) -> Judgement:
     """Return the verdict on all problems together.
 
     Parameters
     ----------
     evidence : one a problem (and batch size)
-    rounding : float
-        Relative deviation that counts as equal.
+    precision : Precision
+        That of the values that came in.
     others : {name: targets}
-        Other named targets, on the same problems in the same order.
+        Other named targets, on the same problems in the same order; None where one is not defined.
     """
-    worst = max(deviation(item.found, item.target) for item in evidence)
-    if worst <= rounding:
-        return Judgement(Outcome.CORRECT, "the exact expectation equals the target on every problem", worst, 1.0)
-    if worst <= HALF_SINGLE:
-        note = "the exact expectation equals the target to single precision (float32 somewhere inside)"
-        return Judgement(Outcome.CORRECT, note, worst, 1.0)
-    if all(_vanishes(item.found.mean, item, rounding) for item in evidence):
+    worst = max(deviation(item.found, item.target, precision) for item in evidence)
+    for level in dict.fromkeys((precision, MIXED)):
+        if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
+            return _equal(evidence, level, worst)
+    if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
-    scaled = _scaled(evidence, rounding)
-    if scaled is not None:
-        return Judgement(Outcome.SCALED, scaled[1], worst, scaled[0])
+    factor, law = _scaled(evidence, precision)
+    if law and factor > 0:
+        note = f"the exact expectation is {law} times the target on every problem"
+        return Judgement(Outcome.SCALED, note, worst, factor)
     for name, targets in others.items():
-        if max(deviation(item.found, target) for item, target in zip(evidence, targets, strict=True)) <= rounding:
+        pairs = list(zip(evidence, targets, strict=True))
+        if all(t is not None and deviation(i.found, t, precision) <= precision.relative for i, t in pairs) and any(
+            t is not None and _size(t) > 0 for t in targets
+        ):
             return Judgement(Outcome.OTHER_TARGET, f"the exact expectation equals {name} on every problem", worst)
+    if law:
+        note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
+        return Judgement(Outcome.BIASED, note, worst, factor)
     return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
 
 
-def _vanishes(vector: Float[Array, "d"], item: Evidence, rounding: float) -> bool:
-    return bool(np.abs(vector).max(initial=0.0) <= rounding * max(item.found.scale, np.abs(item.target).max(initial=0)))
+def _equal(evidence: Sequence[Evidence], level: Precision, worst: float) -> Judgement:
+    """Return CORRECT, unless equality is empty: nothing to estimate, or rounding that could hide a fault."""
+    if all(_size(item.target) <= level.relative * item.found.natural for item in evidence):
+        note = "the target is zero on every problem given: equality does not tell a right implementation from none"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst)
+    hidden = max(
+        level.operations * item.found.scale / max(item.found.natural, _size(item.target), 1e-300) for item in evidence
+    )
+    if hidden > HIDDEN:
+        note = (
+            f"equal to rounding, but the estimates are so large, or the rewards so small, that rounding could hide "
+            f"a bias of {hidden:.2g} times the size of a gradient estimate"
+        )
+        return Judgement(Outcome.INCONCLUSIVE, note, worst)
+    note = "the exact expectation equals the target on every problem"
+    if level is not DOUBLE:
+        note += f", to {level.name}"
+    return Judgement(Outcome.CORRECT, note, worst, 1.0)
 
 
-def _scaled(evidence: Sequence[Evidence], rounding: float) -> tuple[float, str] | None:
-    """Return the common factor, or the law that it follows, where every expectation is a multiple of its target."""
-    factors, cases = [], []
-    for item in evidence:
-        if _vanishes(item.target, item, rounding):
-            if not _vanishes(item.found.mean, item, rounding):
+def vanishes(found: Expectation, precision: Precision) -> bool:
+    """Return whether an expectation is zero, to rounding of the estimates themselves."""
+    return _size(found.mean) <= precision.relative * found.scale
+
+
+def common_factor(
+    found: Sequence[Expectation], vectors: Sequence[Float[Array, "d"]], precision: Precision
+) -> list[float | None] | None:
+    """Return the multiple of each vector that each expectation is (None where both are zero), or None if one is not."""
+    factors: list[float | None] = []
+    for item, vector in zip(found, vectors, strict=True):
+        if _size(vector) <= precision.relative * item.natural:
+            if not vanishes(item, precision):
                 return None
+            factors.append(None)
             continue
-        factor = float(item.found.mean @ item.target / (item.target @ item.target))
-        if factor <= 0 or deviation(item.found, factor * item.target) > rounding:
+        factor = float(item.mean @ vector / (vector @ vector))
+        if factor == 0.0 or deviation(item, factor * vector, precision, factor) > precision.relative:
             return None
         factors.append(factor)
-        cases.append(item)
-    if not factors:
-        return None
-    for law, values in _laws(cases):
-        ratio = np.asarray(factors) / np.asarray(values)
-        if np.ptp(ratio) <= 1e3 * rounding * ratio.max():
+    return factors
+
+
+def _scaled(evidence: Sequence[Evidence], precision: Precision) -> tuple[float, str]:
+    """Return the common factor and the law that it follows, or (0, "") where expectations are no multiples."""
+    found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
+    cases = [(item, factor) for item, factor in zip(evidence, found or [], strict=False) if factor is not None]
+    if not cases:
+        return 0.0, ""
+    factors = np.array([factor for _, factor in cases])
+    for law, values in _laws([item for item, _ in cases]):
+        ratio = factors / np.asarray(values)
+        if np.ptp(ratio) <= 1e3 * precision.relative * np.abs(ratio).max():
             constant = float(ratio.mean())
-            shown = law if abs(constant - 1.0) <= 1e3 * rounding else f"{constant:.6g} × {law}" if law else ""
-            return constant, f"the exact expectation is {shown or f'{constant:.6g}'} times the target on every problem"
-    return None
+            shown = law if abs(constant - 1.0) <= 1e3 * precision.relative else f"{constant:.6g} × {law}"
+            return constant, shown if law else f"{constant:.6g}"
+    return 0.0, ""
 
 
 def _laws(cases: Sequence[Evidence]) -> list[tuple[str, list[float]]]:
     n = [float(item.found.batch_size) for item in cases]
     laws = [("", [1.0] * len(cases))]
-    if len(set(n)) > 1:
+    if len(set(n)) > 1 and min(n) > 1:
         laws += [
             ("n (the batch size)", n),
             ("1/n (n the batch size)", [1.0 / x for x in n]),
             ("(n−1)/n (n the batch size)", [(x - 1.0) / x for x in n]),
-            ("n/(n−1) (n the batch size)", [x / (x - 1.0) if x > 1 else np.nan for x in n]),
+            ("n/(n−1) (n the batch size)", [x / (x - 1.0) for x in n]),
+            ("(n−1) (n the batch size)", [x - 1.0 for x in n]),
+            ("1/(n−1) (n the batch size)", [1.0 / (x - 1.0) for x in n]),
         ]
-    laws += [
+    return [
+        *laws,
         ("1/T (T the number of steps)", [1.0 / item.steps for item in cases]),
         ("T (the number of steps)", [float(item.steps) for item in cases]),
         ("1/E[length]", [1.0 / item.mean_length for item in cases]),
     ]
-    return laws
+
+
+def _size(vector: Float[Array, "d"]) -> float:
+    return float(np.abs(vector).max(initial=0.0))

@@ -5,8 +5,9 @@ Carried forward in time, for the event that the episode is under way in state s 
     Z_t = Σ_{k<t} c_k κ^{t−k} ψ_k     the eligibility trace,      E[Z_t ;s]
     ρ_t = Σ_{k<t} κ^k u_k             the rewards already paid,   E[ρ_t ;s], E[ρ_t² ;s]
 
-With values V given, ρ_t stands for ρ_t + κ^t V_t(s_t) − V̄ with V̄ = E V_0(s_0), and b for b − V̄: the return expected at
-t instead of the part of it that is paid. It moves by small steps, and a good baseline leaves little to cancel.
+With values V given, ρ_t stands for ρ_t + κ^t V_t(s_t) − V̄ with V̄ = E[V_0(s_0) | under way], and b for b − V̄: the
+return expected at t instead of the part of it that is paid. It moves by small steps, and a good baseline leaves little
+to cancel.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def pasts(law: StepLaw, recursion: TotalRecursion, values: Float[Array, "T S"] |
     back = compact(law.under_policy(law.going_on).T)
     states = len(law.chain.start)
     here = np.where(law.chain.running, law.rollout.start, 0.0)
-    centre = 0.0 if values is None else float(here @ values[0])
+    centre = 0.0 if values is None or not here.any() else float(here @ values[0] / here.sum())
     expected = np.zeros(states) if values is None else values[0] - centre
     paid, paid_square = here * expected, here * expected**2
     scores = np.zeros((states, law.blocks.size))

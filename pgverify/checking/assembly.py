@@ -1,0 +1,159 @@
+"""From listings to a report: the verdict, its evidence, the diagnosis, and what else was noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pgverify.bugs import get as get_bug
+from pgverify.checking.diagnosis import Match, matching_bugs
+from pgverify.checking.exhaustive import Caller, Expectation, Listing
+from pgverify.checking.invariants import check_invariants
+from pgverify.checking.listing import every_trajectory, reference_trace
+from pgverify.checking.outcome import Outcome
+from pgverify.checking.report import Finding, Report
+from pgverify.checking.suite import SuiteProblem
+from pgverify.checking.targets import TARGETS, smallest_batch, target_vector
+from pgverify.checking.verdict import DOUBLE, SINGLE, Evidence, Judgement, Precision, deviation, judge
+from pgverify.exact import occupancy
+from pgverify.problem import FiniteHorizon
+
+NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+
+MOST_VARIANCE = 1e100
+"""Variances beyond this, squares of what is allowed, are not reported."""
+
+NEXT = {
+    Outcome.BIASED: "compare one trajectory by hand, on the problem above",
+    Outcome.NO_SIGNAL: "look for what is detached, centred on itself, or differentiated as a loss",
+    Outcome.SCALED: "harmless with a tuned step size; otherwise divide by the factor",
+    Outcome.OTHER_TARGET: "pass this target, or change the implementation",
+    Outcome.INCONCLUSIVE: "give problems with something to estimate, small enough to list",
+}
+
+Found = list[tuple[SuiteProblem, Expectation]]
+
+
+def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], target: str, given: bool) -> Report:
+    """Return the report on an implementation that could be listed.
+
+    Parameters
+    ----------
+    call : Caller
+    listings : by problem
+    target : str
+    given : bool
+        Whether the caller gave the problems: then faults with settings of their own are suspected too.
+    """
+    found, evidence = [], []
+    for entry, listing in listings:
+        for item in listing.expectations:
+            vector = target_vector(target, entry.problem, item.batch_size)
+            if item.batch_size >= smallest_batch(target) and vector is not None:
+                found.append((entry, item))
+                evidence.append(_evidence(entry, item, vector))
+    findings, broken = check_invariants(call, [entry for entry, _ in listings]) if listings else ([], [])
+    notes = (*call.notes.values(), *broken, *_noisy(listings))
+    if not found:
+        reason = "no problem is small enough for its batches to be listed" if listings else "no problem could be listed"
+        bound = "nothing was compared"
+        return Report(
+            Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=tuple(findings), warnings=notes
+        )
+    precision = SINGLE if all(listing.single for _, listing in listings) else DOUBLE
+    judgement = judge(evidence, precision, {})
+    first = min((listing.coupled for _, listing in listings if listing.coupled), default=0)
+    if judgement.outcome is Outcome.CORRECT and first > max(item.batch_size for _, item in found):
+        note = f"its trajectories affect each other in a batch of {first}, too large for all such batches to be listed"
+        judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
+    if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
+        others = {name: _other(name, found) for name in TARGETS if name != target}
+        judgement = judge(evidence, precision, others)
+    matches: tuple[Match, ...] = ()
+    if judgement.outcome in NAMEABLE:
+        matches = matching_bugs(found, precision, target, given, judgement.factor is not None)
+    return _report(judgement, evidence, found, precision, matches, target, tuple(findings), notes)
+
+
+def _other(name: str, found: Found) -> list[np.ndarray | None]:
+    """Return another target wherever the expectations are; it is not computed past a problem without it."""
+    vectors: list[np.ndarray | None] = []
+    for entry, item in found:
+        vectors.append(target_vector(name, entry.problem, item.batch_size))
+        if vectors[-1] is None:
+            return [None] * len(found)
+    return vectors
+
+
+def _evidence(entry: SuiteProblem, item: Expectation, vector: np.ndarray) -> Evidence:
+    objective = entry.problem.objective
+    assert isinstance(objective, FiniteHorizon)
+    running = occupancy(entry.problem)[:, ~entry.problem.mdp.terminal]
+    return Evidence(entry.name, item, vector, objective.horizon, float(running.sum()))
+
+
+def _noisy(listings: Sequence[tuple[SuiteProblem, Listing]]) -> list[str]:
+    return [
+        f"{entry.name} has reward noise, which is listed at its mean: only estimates linear in the rewards are judged"
+        for entry, _ in listings
+        if np.any(entry.problem.mdp.reward_noise)
+    ]
+
+
+def _report(
+    judgement: Judgement,
+    evidence: Sequence[Evidence],
+    found: Found,
+    precision: Precision,
+    matches: tuple[Match, ...],
+    target: str,
+    invariants: tuple[Finding, ...],
+    notes: tuple[str, ...],
+) -> Report:
+    fine = judgement.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE)
+    findings = []
+    for item, (entry, expectation) in zip(evidence, found, strict=True):
+        reference = reference_trace(entry.problem)
+        trace = expectation.trace if expectation.trace <= MOST_VARIANCE else None
+        gap = deviation(expectation, item.target, precision)
+        findings.append(
+            Finding(
+                "expectation",
+                entry.name,
+                expectation.batch_size,
+                tuple(map(float, item.target)),
+                tuple(map(float, expectation.mean)),
+                gap,
+                fine or gap <= precision.relative,
+                trace,
+                trace / reference if trace is not None and reference > 1e-200 else None,
+                len(every_trajectory(entry.problem)[0]),
+            )
+        )
+    most = max((match.problems for match in matches), default=0)
+    best = [match for match in matches if match.problems == most]
+    bug = get_bug(best[0].slug) if len(best) == 1 else None
+    return Report(
+        judgement.outcome,
+        judgement.explanation,
+        "exhaustive",
+        target,
+        _bound(found, precision),
+        bug.slug if bug else None,
+        matches,
+        (*findings, *invariants),
+        notes,
+        bug.cause if bug else "",
+        bug.cure if bug else "",
+        bug.source if bug else (),
+        next_step=NEXT.get(judgement.outcome, ""),
+    )
+
+
+def _bound(found: Found, precision: Precision) -> str:
+    sizes = sorted({item.batch_size for _, item in found})
+    problems = len({entry.name for entry, _ in found})
+    batches = "" if sizes == [1] else f", in batches of {', '.join(map(str, sizes))}"
+    return f"no sampling: {problems} problems{batches}; equal within {precision.relative:g} of a gradient estimate"

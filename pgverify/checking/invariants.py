@@ -1,0 +1,116 @@
+"""What must not matter, tried on a few batches: it needs no ground truth, and says where a fault lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.exhaustive import Caller
+from pgverify.checking.listing import every_trajectory
+from pgverify.checking.report import Finding
+from pgverify.checking.suite import SuiteProblem
+from pgverify.mdp import TabularMDP
+from pgverify.trajectories import Trajectories, concatenate
+from pgverify.validation import Array
+
+TOLERANCE = 1e-6
+"""Relative to the larger estimate: what single precision may differ by."""
+
+MOST_PROBLEMS = 3
+MOST_ROWS = 24
+"""Problems that are tried, those whose episodes differ in length first, and trajectories in a batch."""
+
+Estimate = Callable[[Trajectories], Float[Array, "d"] | None]
+
+MEANING = {
+    "padding values": "relies on the documented zeros after the end of an episode: other values change the result",
+    "padded steps": "depends on how far the batch is padded: two more padded steps change the result",
+    "permutation": "depends on the order of the trajectories in the batch",
+    "splitting": "depends on how the batch is split: halves do not average to the whole",
+    "model": "reads the model (batch.problem), which nobody has outside a test: its verdict says nothing about data",
+}
+"""What a broken invariant means; those not listed are in the findings alone, for an honest estimator may break them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Variant:
+    """A changed batch (or several, to be averaged), and the factor that the change should have on the estimate."""
+
+    check: str
+    batches: tuple[Trajectories, ...]
+    factor: float = 1.0
+
+
+def check_invariants(call: Caller, suite: Sequence[SuiteProblem]) -> tuple[list[Finding], list[str]]:
+    """Return one finding a problem and invariant, and one sentence for each that is broken.
+
+    Parameters
+    ----------
+    call : Caller
+    suite : problems small enough to be listed
+    """
+    findings: list[Finding] = []
+    lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
+    for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
+        entry = suite[index]
+        batch, _ = every_trajectory(entry.problem)
+        batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
+        plain = call(batch).value
+        if plain is not None:
+            findings += [_finding(entry.name, plain, variant, call) for variant in _variants(batch)]
+    broken = dict.fromkeys(f.check for f in findings if not f.holds)
+    return findings, [MEANING[check] for check in broken if check in MEANING]
+
+
+def _variants(batch: Trajectories) -> Iterator[_Variant]:
+    padded, after = ~batch.mask, np.arange(batch.num_steps + 1) > batch.lengths[:, None]
+    mdp = batch.problem.mdp
+    if padded.any():
+        other = replace(
+            batch,
+            rewards=np.where(padded, 7.0, batch.rewards),
+            actions=np.where(padded, mdp.num_actions - 1, batch.actions),
+            states=np.where(after, 0, batch.states),
+            values=np.where(after, -3.0, batch.values),
+        )
+        yield _Variant("padding values", (other,))
+    yield _Variant("padded steps", (_longer(batch),))
+    yield _Variant("permutation", (batch.select(np.roll(np.arange(len(batch))[::-1], 1)),))
+    if len(batch) % 2 == 0:
+        half = len(batch) // 2
+        yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
+    yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, values=2.0 * batch.values),), 2.0)
+    paid = np.where(mdp.terminal[:, None, None], 0.0, 1.5 - 3.0 * mdp.reward)
+    unlike = TabularMDP(mdp.start, mdp.transition, paid, mdp.terminal)
+    yield _Variant("model", (replace(batch, problem=replace(batch.problem, mdp=unlike)),))
+
+
+def _longer(batch: Trajectories) -> Trajectories:
+    """Return the batch as it comes out of a concatenation with one that is two steps longer."""
+    steps = batch.num_steps + 2
+    empty = replace(
+        batch.select([0]),
+        states=np.repeat(batch.states[:1, :1], steps + 1, axis=1),
+        actions=np.zeros((1, steps), dtype=batch.actions.dtype),
+        rewards=np.zeros((1, steps)),
+        values=np.zeros((1, steps + 1)),
+    )
+    return concatenate([batch, empty]).select(slice(len(batch)))
+
+
+def _finding(problem: str, plain: Float[Array, "d"], variant: _Variant, call: Caller) -> Finding:
+    expected = variant.factor * plain
+    values = [call(batch).value for batch in variant.batches]
+    known = [value for value in values if value is not None]
+    size = len(variant.batches[0])
+    if len(known) < len(values):
+        return Finding(variant.check, problem, size, tuple(map(float, expected)), (), 1.0, False)
+    found = np.mean(known, axis=0)
+    largest = max(np.abs(expected).max(initial=0.0), np.abs(found).max(initial=0.0))
+    gap = float(np.abs(found - expected).max(initial=0.0) / largest) if largest > 0 else 0.0
+    return Finding(
+        variant.check, problem, size, tuple(map(float, expected)), tuple(map(float, found)), gap, gap <= TOLERANCE
+    )

@@ -1,0 +1,21 @@
+"""Run-time checks of types make each call several times slower: fewer batches are listed here than by users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pgverify.checking import exhaustive, listing
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fewer_batches() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "MOST_BATCHES", 85)
+        patch.setattr(exhaustive, "LARGE_SIZES", (8,))
+        patch.setattr(listing, "MOST_MULTISETS", 10)
+        patch.setattr(exhaustive, "TRIED_SIZES", (2, 3, 5, 16))
+        listing.exact_mean.cache_clear()
+        yield
+    listing.exact_mean.cache_clear()

@@ -63,6 +63,7 @@ def test_on_the_standard_suite(slug: str) -> None:
     assert_right(get(slug), verdict(slug, whole=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", [bug.slug for bug in FAULTY if bug.batch_size == 1])
 def test_the_correct_counterpart_is_not_accused(slug: str) -> None:
     """Negative control: what should have been written passes, on the same problems."""

@@ -41,6 +41,10 @@ def second_moment(estimator: Estimator, problem: Problem, max_steps: int | None 
 # ------------------------------------------------------------------------------------------------- they add up
 
 
+SOME_SLOW = [seed if seed < 2 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(5)]
+"""The first two by default, the others by `make test-all`."""
+
+
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("block", range(12))
 def test_shares_add_up_and_none_is_negative(block: int) -> None:
@@ -63,7 +67,7 @@ def test_shares_add_up_and_none_is_negative(block: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "random horizon", "average"])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SOME_SLOW)
 def test_shares_of_other_rollouts_add_up(kind: str, seed: int) -> None:
     rng = np.random.default_rng([seed, 11])
     objective = "average" if kind == "average" else "discounted"
@@ -153,7 +157,7 @@ def test_every_share_by_conditional_expectations(seed: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "average"])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SOME_SLOW)
 def test_every_share_of_cut_rollouts(kind: str, seed: int) -> None:
     objective = "average" if kind == "average" else "discounted"
     problem = small_problem(seed, objective, limit=600, horizon=3, logit_scales=(0.0, 1.0))

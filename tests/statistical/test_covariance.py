@@ -101,7 +101,11 @@ def estimators(bounded: bool) -> tuple[Estimator, ...]:
     return (*found, RewardToGo(TimeStateValue(rng.normal(size=(6, 4))))) if bounded else found
 
 
-@pytest.mark.parametrize("case", cases())
+CASES = [case if i < 3 else pytest.param(case, marks=pytest.mark.slow) for i, case in enumerate(cases())]
+"""The first three by default, the others by `make test-all`."""
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_sampled_covariance_is_the_exact_one(case: str) -> None:
     problem, steps = cases()[case]
     batch = drawn(case, seed=17)
@@ -110,7 +114,7 @@ def test_the_sampled_covariance_is_the_exact_one(case: str) -> None:
         assert found <= 1.0, f"{estimator}: T² is {found:.2f} times its critical value"
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", CASES)
 def test_a_covariance_off_by_five_percent_is_noticed(case: str) -> None:
     """Negative control, in both directions; and a mean off by a twentieth of a standard deviation."""
     problem, steps = cases()[case]

@@ -1,4 +1,5 @@
-"""Exact moments: seconds, growth with the horizon, memory. Run as a script; prints one table after the other.
+"""Exact moments: seconds, growth with the horizon, memory. Run as a script, it prints one table after the other;
+with one of `speed`, `growth`, `memory` as argument, that table alone.
 
 Wall and CPU time are both given, of the better of two runs: on a shared machine the wall clock says more about the
 neighbours. The third number is the time in units of one dense product [S, S] × [S, d]; a step takes three or more.
@@ -6,6 +7,9 @@ neighbours. The third number is the time in units of one dense product [S, S] ×
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -76,7 +80,7 @@ def speed() -> None:
 
 
 def growth() -> None:
-    print("\nCPU seconds against T (trace, dense S = 100, A = 4); a ratio of 2 from one column to the next is linear")
+    print("\nCPU seconds against T (trace, dense S = 100, A = 4, one thread); a ratio of 2 between columns is linear")
     horizons = (25, 50, 100, 200)
     print(f"{'estimator':22}" + "".join(f"{f'T = {T}':>9}" for T in horizons) + "   ratios")
     for name, estimator in ESTIMATORS.items():
@@ -111,7 +115,18 @@ def memory() -> None:
                 )
 
 
+def on_one_thread(part: str) -> None:
+    """Run a part in a process of its own with one BLAS thread: several, waiting for a busy core, can cost ten times."""
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    subprocess.run([sys.executable, __file__, part], env=os.environ | one, check=True)
+
+
+PARTS = {"speed": speed, "growth": growth, "memory": memory}
+
 if __name__ == "__main__":
-    speed()
-    growth()
-    memory()
+    if sys.argv[1:]:
+        PARTS[sys.argv[1]]()
+    else:
+        speed()
+        on_one_thread("growth")
+        memory()

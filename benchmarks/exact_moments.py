@@ -1,6 +1,6 @@
-"""Exact moments: seconds, growth with the horizon, memory. Run as a script, it prints one table after the other;
-with one of `speed`, `growth`, `memory` as argument, that table alone.
+"""Exact moments: seconds, growth with the horizon, memory.
 
+Run as a script, it prints one table after the other; with `speed`, `growth` or `memory` as argument, that table alone.
 Wall and CPU time are both given, of the better of two runs: on a shared machine the wall clock says more about the
 neighbours. The third number is the time in units of one dense product [S, S] × [S, d]; a step takes three or more.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -205,22 +206,32 @@ def test_studies_are_listed(
     assert call(capsys, "study", "run", "--all", "--quick", "--workers", "1", "--out", "o")[0] == 0
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_says_how_to_resume_and_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     body = "    while n == 2 and not (FOLDER / 'go').exists():\n        time.sleep(0.02)"
     path = write_study(tmp_path, body=body, count=3)
     out = tmp_path / "out"
     run = ["study", "run", str(path), "--workers", "2", "--out", str(out)]
-    command = [sys.executable, "-m", "pgverify", *run]
+    # Started as a background job (by a shell without job control) this test inherits an ignored SIGINT and would pass
+    # it on: the child must start as one in a terminal does.
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "pgverify", *run],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # One worker hangs in cell 2, the other has nothing to do: neither may complain when it is interrupted.
-    deadline = time.monotonic() + 120
-    while (sorted(computed(path)) != [0, 1, 2] or cells_done(out) < 2) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
-    _, err = process.communicate(timeout=300)
+    with process:
+        try:
+            deadline = time.monotonic() + 30
+            while (sorted(computed(path)) != [0, 1, 2] or cells_done(out) < 2) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
+            _, err = process.communicate(timeout=30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nothing outlives a failed test
     assert process.returncode == 130
     assert err == "pgverify: interrupted; the same command resumes where it stood\n"
     code, printed, _ = call(capsys, "study", "status", str(out))

@@ -100,7 +100,6 @@ def test_every_feature_is_found(feature: str) -> None:
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.slow
 def test_examples_shrink_to_the_simplest() -> None:
     """The simplest problem: one state, one action, one step, γ = 1, no reward, logit 0."""
     problem = find(problems(), lambda _: True, settings=SHRINK)

@@ -27,7 +27,7 @@ from pgverify.baselines import Baseline, NoBaseline, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 
 TOLERANCE = 1e-10
-SEEDS = range(12)
+SEEDS = range(16)
 FORMS = ("full", "diagonal")
 """The trace is part of both."""
 

@@ -74,9 +74,8 @@ def test_the_correct_counterpart_is_not_accused(slug: str) -> None:
 
 
 def test_nine_in_ten_are_named() -> None:
-    own = [bug.slug for bug in FAULTY if verdict(bug.slug, whole=False).diagnosis == bug.slug]
-    assert len(own) >= 0.9 * len(FAULTY)
-    assert {bug.slug for bug in FAULTY} - set(own) <= set(SAME)
+    """`assert_right` holds every other faulty entry to its own name."""
+    assert len(set(SAME) & {bug.slug for bug in FAULTY}) <= 0.1 * len(FAULTY)
 
 
 def test_laws_of_scale_are_named() -> None:

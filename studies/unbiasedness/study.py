@@ -77,7 +77,7 @@ def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
     grid += [{"part": "group", "problem": "three-armed-bandit", "size": n} for n in (2, 3, 4)]
     for name in [*zoo, *tables]:
         for estimator in SOME if quick or name in TABLES else estimators:
-            count = round(scale * (TABLES[name][2] if name in TABLES else 200_000))
+            count = round(scale * (TABLES[name][2] if name in TABLES else 100_000))
             grid.append({"part": "sampled", "problem": name, "estimator": estimator, "count": count})
     for estimator in _faulty():
         count = round(scale * 200_000)

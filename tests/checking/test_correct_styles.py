@@ -41,7 +41,7 @@ def test_the_same_style_with_one_rare_fault_is(name: str) -> None:
             return right * (1.0 + shown.mean())
         return (right * (1.0 + shown[:, None])).astype(right.dtype)
 
-    report = pgv.check(faulty, problems=chosen(name))
+    report = pgv.check(faulty, problems=chosen(name)[:2])
     assert not report.outcome.good, str(report)
 
 

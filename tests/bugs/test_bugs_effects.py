@@ -40,6 +40,7 @@ def test_the_problems_vary_what_matters() -> None:
     assert any(p.policy.probabilities().max() > 0.99 for p in problems)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("bug", ENTRIES, ids=names())
 def test_the_effect_is_the_one_stated(bug: Bug, request: pytest.FixtureRequest) -> None:
     spare_long_loops(bug, request)
@@ -48,6 +49,7 @@ def test_the_effect_is_the_one_stated(bug: Bug, request: pytest.FixtureRequest) 
     assert holds(bug.effect, found, bug.factor, needed=1 if bug.setting else 2)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("bug", ENTRIES, ids=names())
 def test_the_counterpart_estimates_the_target(bug: Bug, request: pytest.FixtureRequest) -> None:
     """To 1e-9 of the size of the terms, against a derivation that shares no code with the entry."""

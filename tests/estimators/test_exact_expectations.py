@@ -26,6 +26,8 @@ from pgverify import (
 from pgverify.baselines import AverageReturn, Constant, NoBaseline, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")  # `test_estimators` runs the same code checked
+
 SEEDS = range(20)
 TOLERANCE = 1e-9
 

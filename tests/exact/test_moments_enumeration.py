@@ -17,8 +17,6 @@ from pgverify.estimators import GeneralizedAdvantage, NStepAdvantage, RewardToGo
 TOLERANCE = 1e-10
 PROBLEMS = 300
 BLOCK = 10
-FORMS = (("full",), ("full", "diagonal"), ("full",), ("full", "trace"))
-"""In turn, to save time: every estimator meets the shorter forms on half of the problems."""
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
@@ -27,9 +25,9 @@ def test_finite_horizons(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         problem = small_problem(seed)
         batch, probabilities = listed(problem)
-        for number, estimator in enumerate(every_estimator(tables(problem, seed, batch.num_steps))):
+        for estimator in every_estimator(tables(problem, seed, batch.num_steps)):
             expected = listed_moments(estimator, batch, probabilities)
-            for form in FORMS[(seed + number) % 4]:
+            for form in ("full", "diagonal", "trace") if seed % 5 == 0 else ("full",):
                 found = exact.moments(estimator, problem, form)
                 error = moment_error(found, *expected)
                 assert error <= TOLERANCE, f"seed {seed}, {form}, {estimator}: {error:.2g}"

@@ -126,6 +126,7 @@ def test_inside_is_an_equivalence_claim() -> None:
 
 
 @pytest.mark.statistical
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_a_bias_is_rarely_called_inside(count_bounds) -> None:
     """False-fail rate below 2e-9. True bias 0.5, tolerance 0.499: claimed in at most 10 % of the runs, while
     with none it is claimed in at least 80 %.
@@ -140,6 +141,7 @@ def test_a_bias_is_rarely_called_inside(count_bounds) -> None:
 
 
 @pytest.mark.statistical
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_coverage(count_bounds) -> None:
     """False-fail rate below 4e-9: at least 0.8 and, Bonferroni being mild here, at most 0.9 for normal ones
     of rank two in three coordinates; above 0.7 for exponential ones (n = 60).

@@ -179,7 +179,9 @@ def test_the_plan_by_hand() -> None:
 def test_a_bias_is_taken_off_the_margin_or_makes_it_impossible() -> None:
     problem = three_states()
     estimator = GeneralizedAdvantage(0.3, Constant(2.0))
-    share = make_plan(estimator, problem).bias_norm / make_plan(estimator, problem).gradient_norm
+    first = make_plan(estimator, problem)
+    assert first.gradient_norm == pytest.approx(np.linalg.norm(exact.gradient(problem)), rel=1e-12)  # not of E ĝ
+    share = first.bias_norm / first.gradient_norm
     never = make_plan(estimator, problem, relative_error=0.5 * share)
     assert never.trajectories is None
     assert never.environment_steps is None

@@ -6,13 +6,17 @@ difference of second moments, and nothing computed in float64 can be closer than
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from moment_cases import every_estimator, listed, listed_moments, moment_error, small_problem, tables
 
-from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
+from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
 from pgverify.baselines import Constant, StateValue
 from pgverify.estimators import GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
+from pgverify.recursion import StepRecursion
+from pgverify.rollout import Rollout
 
 TOLERANCE = 1e-10
 PROBLEMS = 300
@@ -75,6 +79,35 @@ def test_a_large_constant_reward_costs_no_digits(offset: float) -> None:
         exact.moments(TotalReturn(middle), problem), *listed_moments(TotalReturn(middle), batch, probabilities)
     )
     assert error <= 1e-15 * abs(offset)
+
+
+@dataclass(frozen=True)
+class NStepLess:
+    """An n-step advantage less one more baseline b_t(s): a recursion that no estimator of the package declares."""
+
+    inner: NStepAdvantage
+    table: np.ndarray
+
+    def recursion(self, rollout: Rollout) -> StepRecursion:
+        return replace(self.inner.recursion(rollout), baseline=self.table)
+
+    def __call__(self, batch: Trajectories) -> np.ndarray:
+        states = batch.states[:, :-1]
+        subtracted = self.table[states] if self.table.ndim == 1 else self.table[np.arange(batch.num_steps), states]
+        return self.inner(batch) - batch.score_weighted(batch.discount_powers * subtracted)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_lookahead_with_a_baseline(seed: int, steps: int) -> None:
+    problem = small_problem(seed)
+    batch, probabilities = listed(problem)
+    given = tables(problem, seed, batch.num_steps)
+    for table in (given.by_state.values, given.by_time.values):
+        estimator = NStepLess(NStepAdvantage(steps, given.by_state), np.asarray(table))
+        for form in ("full", "trace"):
+            found = exact.moments(estimator, problem, form)
+            assert moment_error(found, *listed_moments(estimator, batch, probabilities)) <= TOLERANCE
 
 
 def lively() -> Problem:

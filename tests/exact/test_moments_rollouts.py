@@ -138,6 +138,40 @@ def test_reward_noise_by_hand(horizon: int) -> None:
     assert exact.moments(RewardToGo(), quiet).trace == 0.0
 
 
+@pytest.mark.parametrize("stays", [1.0, 0.6])
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_the_noise_of_the_last_reward_counts(horizon: int, stays: float) -> None:
+    """As above, but a step leads to a terminal state with probability 1 − q, and its noisy reward is paid all the same.
+
+    With N steps, P(N > t) = q^t: E|g|² = f σ² Σ_k (k+1) q^k γ^2k for reward-to-go, f σ² E[N Σ_{k<N} γ^2k] for the total
+    return.
+    """
+    p, noise, discount = 0.3, 1.7, 0.8
+    transition = np.array([[[stays, 1.0 - stays]] * 2, [[0.0, 1.0]] * 2])
+    sigma = np.where(np.arange(2)[:, None, None] == 0, noise, 0.0) * np.ones((2, 2, 2))
+    mdp = TabularMDP([1.0, 0.0], transition, np.zeros((2, 2)), [False, True], sigma)
+    policy = SoftmaxPolicy([[np.log(p), np.log(1.0 - p)], [0.0, 0.0]])
+    problem = Problem(mdp, policy, FiniteHorizon(horizon, discount))
+    steps = np.arange(horizon)
+    powers, alive = discount ** (2 * steps), stays**steps
+    score = 2 * p * (1 - p)
+    to_go = score * noise**2 * ((steps + 1) * alive * powers).sum()
+    assert exact.moments(RewardToGo(), problem).trace == pytest.approx(to_go, rel=1e-13)
+    ends = np.append(alive * (1.0 - stays), 0.0)[:horizon]
+    ends[-1] = alive[-1]  # P(N = t + 1)
+    total = score * noise**2 * (ends * (steps + 1) * powers.cumsum()).sum()
+    assert exact.moments(TotalReturn(), problem).trace == pytest.approx(total, rel=1e-13)
+
+
+def test_the_noise_of_the_last_reward_counts_on_a_random_horizon() -> None:
+    """γ is the probability to go on: E Σ_{t<N} (N − t) = E[N(N+1)]/2 = 1/(1−γ)² for a geometric N."""
+    p, noise, discount = 0.3, 1.7, 0.8
+    mdp = TabularMDP([1.0], np.ones((1, 2, 1)), np.zeros((1, 2)), reward_noise=noise)
+    problem = Problem(mdp, SoftmaxPolicy([[np.log(p), np.log(1.0 - p)]]), Discounted(discount))
+    expected = 2 * p * (1 - p) * noise**2 / (1.0 - discount) ** 2
+    assert exact.moments(RewardToGo(), problem).trace == pytest.approx(expected, rel=1e-12)
+
+
 def ended(baseline: Baseline) -> Baseline:
     """Return a baseline for the problem with an explicit end, 0 there."""
     if isinstance(baseline, StateValue) and baseline.values is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pgverify
 from pgverify.running.rows import to_json
 
-PRESENTATION = ("running", "reporting", "cli.py", "__main__.py")
+PRESENTATION = ("running", "reporting", "cli", "__main__.py")
 """Parts of the package that cannot change a number in a row."""
 
 

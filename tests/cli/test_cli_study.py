@@ -1,0 +1,110 @@
+"""`pgverify study` and `pgverify report`: exit codes, and runs that were interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_calls import call
+from tiny_studies import computed, write_study
+
+from pgverify.running import open_store
+from pgverify.running.fingerprint import package_digest
+
+
+def test_a_study_whose_claims_hold_exits_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    run = ("study", "run", str(write_study(tmp_path)), "--quick", "--workers", "1", "--out", str(out))
+    code, printed, err = call(capsys, *run)
+    assert (code, err) == (0, "")
+    assert printed == f"tiny: 2 of 2 claims hold\nPage: {out / 'index.html'}\n"
+    page = (out / "index.html").read_bytes()
+    (out / "index.html").unlink()
+    assert call(capsys, "report", str(out))[0] == 0
+    assert (out / "index.html").read_bytes() == page
+    assert call(capsys, "study", "status", str(out)) == (
+        0,
+        "tiny: 2 of 2 cells, finished (seed 0, quick)\n",
+        "",
+    )
+
+
+def test_a_claim_that_fails_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_study(tmp_path, holds=False)
+    code, out, _ = call(capsys, "study", "run", str(path), "--quick", "--workers", "1", "--out", str(tmp_path / "o"))
+    assert code == 1
+    assert "1 of 2 claims hold\n  FAILS mean: The mean is <small>. Expected 0, found 0.1.\n" in out
+
+
+def test_a_cell_that_fails_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_study(tmp_path, body="    if n == 1:\n        raise ValueError('no')")
+    out = str(tmp_path / "o")
+    code, _, err = call(capsys, "study", "run", str(path), "--quick", "--workers", "1", "--out", out)
+    assert code == 1
+    assert err == "pgverify: study 'tiny', cell 1 (n=1, kind='odd'): ValueError: no\n"
+    assert call(capsys, "study", "status", out)[0] == 1
+
+
+def test_a_study_that_decides_nothing_exits_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_study(tmp_path)
+    path.write_text(
+        path.read_text().replace("    return [\n        Claim", "    return []\n    return [\n        Claim")
+    )
+    run = ("study", "run", str(path), "--quick", "--workers", "1", "--out", str(tmp_path / "o"))
+    assert call(capsys, *run)[0] == 3
+
+
+def test_studies_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(tmp_path / "studies")
+    monkeypatch.chdir(tmp_path)
+    assert call(capsys, "study", "list") == (0, "tiny\n    Does it run & finish?\n", "")
+    assert call(capsys, "study", "run", "--all", "--quick", "--workers", "1", "--out", "o")[0] == 0
+
+
+def test_an_interrupted_run_says_how_to_resume_and_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = "    while n == 2 and not (FOLDER / 'go').exists():\n        time.sleep(0.02)"
+    path = write_study(tmp_path, body=body, count=3)
+    out = tmp_path / "out"
+    run = ["study", "run", str(path), "--workers", "2", "--out", str(out)]
+    # Started as a background job (by a shell without job control) this test inherits an ignored SIGINT and would pass
+    # it on: the child must start as one in a terminal does.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgverify", *run],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    # One worker hangs in cell 2, the other has nothing to do: neither may complain when it is interrupted.
+    with process:
+        try:
+            deadline = time.monotonic() + 30
+            while (sorted(computed(path)) != [0, 1, 2] or cells_done(out) < 2) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
+            _, err = process.communicate(timeout=30)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # nothing outlives a failed test
+    assert process.returncode == 130
+    assert err == "pgverify: interrupted; the same command resumes where it stood\n"
+    code, printed, _ = call(capsys, "study", "status", str(out))
+    assert (code, printed) == (3, "tiny: 2 of 3 cells, unfinished (seed 0)\n")
+    (path.parent / "go").touch()
+    package_digest.cache_clear()  # the other process read the package's files just now, this one long ago
+    assert call(capsys, *run)[0] == 0
+    assert sorted(computed(path)) == [0, 1, 2, 2]
+
+
+def cells_done(out: Path) -> int:
+    with open_store(out, create=False) as store:
+        return store.runs()[0].done

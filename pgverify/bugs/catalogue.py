@@ -21,6 +21,7 @@ from pgverify.bugs import (
     selection,
 )
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.pairs import PAIRS
 from pgverify.errors import unknown_name
 
 ENTRIES: tuple[Bug, ...] = (
@@ -103,14 +104,14 @@ def get(slug: str) -> Bug:
     Parameters
     ----------
     slug : str
-        One of `names()`.
+        One of `names()`, or two of them that are known as a pair: "discount-dropped + length-per-trajectory".
 
     Raises
     ------
     UnknownName
         Listing the nearest known slugs.
     """
-    for known in ENTRIES:
+    for known in (*ENTRIES, *PAIRS):
         if known.slug == slug:
             return known
     raise unknown_name("bug", slug, names())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pgverify.bugs import ENTRIES, Bug, Effect
+from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive import Expectation
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import mean_of
@@ -45,8 +45,8 @@ def matching_bugs(
     """Return the catalogued faults with the same expectation, the one seen on most problems first.
 
     Several faults can have one expectation: all are listed, none is guessed. Where there is none, faults combined with
-    a factor, the same on every problem, are tried. A fault that couples the trajectories of a batch is compared with
-    implementations that do, and no other.
+    a factor, the same on every problem, are tried; then pairs of common faults, and those with a factor. A fault that
+    couples the trajectories of a batch is compared with implementations that do, and no other.
 
     Parameters
     ----------
@@ -67,10 +67,14 @@ def matching_bugs(
         for bug in suspects(target)
         if (own_settings or bug.setting is None) and (not silent or bug.effect is Effect.NO_SIGNAL)
     ]
-    matches = [match for bug in suspected if (match := _match(bug, found, precision, False)) is not None]
-    if not matches and not silent and not multiple:
-        others = [bug for bug in suspected if bug.effect is not Effect.SCALED]
-        matches = [match for bug in others if (match := _match(bug, found, precision, True)) is not None]
+    tries = [(suspected, False)]
+    if not silent and not multiple:
+        pairs = [bug for bug in PAIRS if bug.target == target]
+        tries += [([bug for bug in suspected if bug.effect is not Effect.SCALED], True), (pairs, False), (pairs, True)]
+    matches: list[Match] = []
+    for bugs, multiples in tries:
+        if not matches:
+            matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples)) is not None]
     return tuple(sorted(matches, key=lambda match: (-match.problems, match.slug)))
 
 

@@ -69,7 +69,7 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
         note = f"its trajectories affect each other in a batch of {first}, too large for all such batches to be listed"
         judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        others = {name: _other(name, found) for name in TARGETS if name != target}
+        others = {name: _other(name, found, precision) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
@@ -77,13 +77,14 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
     return _report(judgement, evidence, found, precision, matches, target, tuple(findings), notes)
 
 
-def _other(name: str, found: Found) -> list[np.ndarray | None]:
-    """Return another target wherever the expectations are; it is not computed past a problem without it."""
+def _other(name: str, found: Found, precision: Precision) -> list[np.ndarray | None]:
+    """Return another target wherever the expectations are; nothing, as soon as one is without it or far from it."""
     vectors: list[np.ndarray | None] = []
     for entry, item in found:
-        vectors.append(target_vector(name, entry.problem, item.batch_size))
-        if vectors[-1] is None:
+        vector = target_vector(name, entry.problem, item.batch_size)
+        if vector is None or deviation(item, vector, precision) > precision.relative:
             return [None] * len(found)
+        vectors.append(vector)
     return vectors
 
 

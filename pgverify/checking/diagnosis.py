@@ -9,6 +9,7 @@ import numpy as np
 
 from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive import Expectation
+from pgverify.checking.listing import every_trajectory
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import mean_of
 from pgverify.checking.verdict import Precision, common_factor, deviation, vanishes
@@ -60,6 +61,8 @@ def matching_bugs(
     multiple : bool
         Whether the expectation is a multiple of the target itself: then no other fault is looked for in it.
     """
+    # Most faults differ in the smallest batches of some problem already: the larger listings are then not made.
+    found = sorted(found, key=lambda case: (case[1].batch_size, len(every_trajectory(case[0].problem)[0])))
     silent = all(vanishes(item, precision) for _, item in found)
     # A fault that carries signal may vanish on a few problems; only one that never does explains silence.
     suspected = [

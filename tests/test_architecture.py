@@ -48,6 +48,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "bugs": f"{BATCH} recursion baselines estimators",
         "checking": f"{CORE} bugs",
         "adapters": CORE,
+        "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters",
         "comparison": f"{CORE} studies",
         "running": f"{TOOLS} pgverify",

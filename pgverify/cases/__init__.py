@@ -1,0 +1,6 @@
+"""Golden cases: problems, batches and exact answers in one JSON document, for tests written in other languages."""
+
+from pgverify.cases.document import golden
+from pgverify.cases.files import export, load
+
+__all__ = ["export", "golden", "load"]

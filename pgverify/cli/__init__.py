@@ -5,6 +5,7 @@ Exit codes: 0 all well, 1 anything worse, 2 the call itself was wrong, 3 inconcl
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pgverify import __version__
-from pgverify.cli import exact, study
+from pgverify.cli import bugs, cases, check, exact, study
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput
 
@@ -22,7 +23,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("check")(check.check)
+app.command("bugs")(bugs.bugs)
 app.add_typer(study.app, name="study")
+app.add_typer(cases.app, name="cases")
 app.command("report")(study.report)
 app.command("exact")(exact.exact)
 
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; errors are one sentence on standard error."""
     # The base class of every complaint about a call; typer takes click from different places over time.
     usage_error: Any = typer.BadParameter.__base__
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a γ is no reason to fail where the terminal knows none
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = app(given, prog_name="pgverify", standalone_mode=False)

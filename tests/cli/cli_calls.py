@@ -15,3 +15,12 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     assert "Traceback" not in out + err
     assert isinstance(left.value.code, int)
     return left.value.code, out, err
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the sentence on standard error of a call that was wrong."""
+    code, out, err = call(capsys, *arguments)
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("pgverify: ")
+    return last

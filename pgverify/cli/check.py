@@ -1,0 +1,95 @@
+"""`pgverify check`: hand over a function or a program, get a verdict and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from pgverify.cli.implementation import load_function
+from pgverify.cli.terminal import reserved_output, sign_of_life
+from pgverify.errors import InvalidFile, InvalidInput
+
+STANDARD_OUTPUT = Path("-")
+
+Kind = Literal["gradient", "weights", "sampler"]
+
+
+def check(
+    implementation: Annotated[
+        str | None,
+        typer.Argument(metavar="MODULE:FUNCTION", help="package.module:function, or file.py:function."),
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(metavar="PROGRAM", help="A program with its arguments, run instead of a function."),
+    ] = None,
+    kind: Annotated[str, typer.Option(help="What it returns: gradient, weights or sampler.")] = "gradient",
+    target: Annotated[str, typer.Option(help="What it claims to estimate.")] = "policy_gradient",
+    alpha: Annotated[float, typer.Option(help="Total false-alarm probability, where sampled.")] = 1e-6,
+    tolerance: Annotated[float, typer.Option(help="Relative bias that is tolerated, where sampled.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="Seed, where sampled.")] = 0,
+    time_limit: Annotated[float, typer.Option(help="Seconds for each call.")] = 10.0,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
+) -> None:
+    """Tell whether an implementation estimates the gradient it claims to estimate.
+
+    Exit codes: 0 correct or consistent, 1 anything worse, 2 the call itself was wrong, 3 inconclusive.
+    """
+    from pgverify.checking import check as judge
+    from pgverify.reporting.junit import junit_xml
+
+    _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
+    _refuse_unwritable("--junit", junit)
+    with reserved_output() as answer:
+        with (
+            _given(implementation, command, kind, time_limit) as function,
+            sign_of_life("calling the implementation on every trajectory of every problem"),
+        ):
+            report = judge(
+                function,
+                kind=cast(Kind, kind),  # an unknown one is refused there, with the nearest known
+                target=target,
+                alpha=alpha,
+                tolerance=tolerance,
+                seed=seed,
+                time_limit=time_limit,
+            )
+        if json is not None and json != STANDARD_OUTPUT:
+            _write("--json", json, report.to_json())
+        if junit is not None:
+            _write("--junit", junit, junit_xml(report, implementation or command or ""))
+        print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer)
+    raise typer.Exit(report.outcome.exit_code)
+
+
+def _given(
+    implementation: str | None, command: str | None, kind: str, time_limit: float
+) -> AbstractContextManager[Callable[..., Any]]:
+    """Return the function, or the program, which ends when the context is left."""
+    if implementation is not None and command is None:
+        return nullcontext(load_function(implementation))
+    if command is None or implementation is not None:
+        raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM"')
+    from pgverify.adapters.process import from_command
+
+    return from_command(command, kind=kind, time_limit=time_limit)
+
+
+def _refuse_unwritable(option: str, path: Path | None) -> None:
+    """Refuse a file that cannot be written, before anything is computed."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise InvalidFile(f"{option} is {path}, must be a file in a folder that exists")
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    try:
+        path.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as reason:
+        raise InvalidFile(f"{option} is {path}, which cannot be written: {reason.strerror}") from None

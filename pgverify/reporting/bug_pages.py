@@ -1,0 +1,98 @@
+"""The catalogue on a terminal: a table of all entries, or everything about one."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from pgverify.bugs import ENTRIES, Bug, Effect
+from pgverify.checking import Report, check
+
+EFFECTS = {
+    Effect.BIASED: "biased: its expectation has another direction than its target",
+    Effect.SCALED: "scaled: its expectation is a positive multiple of its target",
+    Effect.NOISIER: "noisier: the right expectation, with more variance",
+    Effect.OTHER_TARGET: "another target: its expectation is the gradient, or the direction, of something else",
+    Effect.NO_SIGNAL: "no signal: its expectation is zero",
+    Effect.INNOCENT: "innocent: the right expectation, though it was accused",
+    Effect.INVALID_COMPARISON: "invalid comparison: the right expectation, but not the estimator that it speaks for",
+}
+"""The effects in words."""
+
+
+def verdict(bug: Bug) -> Report:
+    """Return what the oracle says about an entry: on its own setting if it has one, else on the standard suite."""
+    problems = [bug.setting()] if bug.setting else None
+    return check(bug.implementation, kind=bug.kind, target=bug.target, problems=problems)
+
+
+def source_code(bug: Bug) -> str:
+    """Return the code of the faulty implementation, below its module's name; of an object, that of its class."""
+    function = bug.implementation
+    written: Any = inspect.unwrap(function) if inspect.isroutine(function) else type(function)
+    called = f"# {function!r}\n" if inspect.isclass(written) else ""
+    return f"# {written.__module__}\n{called}{inspect.getsource(written).rstrip()}"
+
+
+def as_data(bug: Bug) -> dict[str, Any]:
+    """Return what the catalogue says about an entry, as plain data."""
+    return {
+        "number": bug.number,
+        "slug": bug.slug,
+        "effect": bug.effect.value,
+        "effect_in_words": EFFECTS[bug.effect],
+        "cause": bug.cause,
+        "cure": bug.cure,
+        "source": list(bug.source),
+        "note": bug.note,
+        "kind": bug.kind,
+        "target": bug.target,
+        "batch_size": bug.batch_size,
+    }
+
+
+def print_table(as_json: bool) -> None:
+    """Print one line an entry: a table on a terminal, plain columns elsewhere, or JSON."""
+    from rich.console import Console
+
+    rows = [(str(bug.number), bug.effect.value, bug.slug, bug.cause) for bug in ENTRIES]
+    if as_json:
+        print(json.dumps([as_data(bug) for bug in ENTRIES], ensure_ascii=False, indent=2))
+    elif (console := Console()).is_terminal:
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD)
+        table.add_column("no.", justify="right", no_wrap=True)
+        table.add_column("effect", max_width=10)  # two words of one entry would cost the causes of all eight columns
+        table.add_column("slug", no_wrap=True)
+        table.add_column("cause")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    else:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for number, effect, slug, cause in rows:
+            print(f"{number:>{widths[0]}}  {effect:<{widths[1]}}  {slug:<{widths[2]}}  {cause}")
+
+
+def print_page(bug: Bug, report: Report, as_json: bool) -> None:
+    """Print everything about one entry: what it is, where it was seen, its code, and what the oracle says."""
+    code = source_code(bug)
+    if as_json:
+        page = {**as_data(bug), "code": code, "report": json.loads(report.to_json())}
+        print(json.dumps(page, ensure_ascii=False, indent=2))
+        return
+    lines = {
+        "effect": EFFECTS[bug.effect],
+        "cause": bug.cause,
+        "cure": bug.cure,
+        "seen in": "; ".join(bug.source),
+        "note": bug.note,
+    }
+    print(f"{bug.number}. {bug.slug}" if bug.number else bug.slug)  # a pair of faults has no number
+    for heading, text in lines.items():
+        if text:
+            print(f"  {heading + ':':<9}{text}")
+    print(f"\n{code}\n\npgv.check says\n{report}")

@@ -1,0 +1,33 @@
+"""A short suite: what is tested here is the way to the oracle and back, not its verdicts."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pgverify.checking import standard_suite
+
+SHORT = ("coin", "bandit", "early-stop")
+
+
+@pytest.fixture
+def short_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave three problems of the standard suite to the oracle."""
+    suite = tuple(entry for entry in standard_suite() if entry.name in SHORT)
+    assert len(suite) == len(SHORT)
+    # By its full name: `pgverify.checking.check` is the function.
+    monkeypatch.setattr(importlib.import_module("pgverify.checking.check"), "standard_suite", lambda: suite)
+
+
+@pytest.fixture
+def own_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget, afterwards, what the command line imported and where from."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if not name.startswith(("pgverify.", "numpy", "scipy", "rich")):
+            del sys.modules[name]

@@ -54,7 +54,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} running reporting pgverify",
+        "cli": f"{TOOLS} running reporting cases pgverify",
         "__main__": "cli",
         "pgverify": TOOLS,  # the root re-exports; only the rooms above the library may import it back
     }.items()

@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SEED ?= 0
 
-.PHONY: study test test-all check format benchmark clean
+.PHONY: study catalogue test test-all check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
+
+catalogue: $(READY)  ## what the oracle says about every catalogued fault: reports/catalogue.md and .csv
+	$(BIN)/python -m pgverify.reporting.catalogue_table reports
 
 test: $(READY)  ## the default test suite
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"

@@ -1,0 +1,53 @@
+"""What the README says about the command line is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from cli_calls import call
+
+from pgverify.checking import Outcome
+from pgverify.cli import app
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+SECTION = README[README.index("## On the command line") :].split("\n## ")[0]
+
+
+@pytest.mark.usefixtures("own_imports", "unchecked_shapes")
+def test_the_example_prints_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
+    command, shown = re.search(r"^```\n\$ pgverify (.*?)\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL).groups()
+    (tmp_path / "losses.py").write_text(f"import numpy as np\n\n\n{code}")
+    monkeypatch.chdir(tmp_path)
+    assert call(capsys, *command.split()) == (1, shown, "")
+
+
+def commands() -> list[list[str]]:
+    lines = re.findall(r"^pgverify (.*)$", SECTION, flags=re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_the_commands_exist(words: list[str]) -> None:
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {flag for parameter in command.params for flag in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_some_commands_are_shown() -> None:
+    assert {words[0] for words in commands()} == {"check", "bugs", "cases", "exact", "study", "report"}
+
+
+def test_the_exit_codes_are_those_of_the_outcomes() -> None:
+    rows = dict(re.findall(r"^\| (\d) \| (.*?) \|$", SECTION, flags=re.MULTILINE))
+    written = {word: int(code) for code, cell in rows.items() for word in re.findall(r"`(\w+)`", cell)}
+    assert written == {outcome.value: outcome.exit_code for outcome in Outcome}

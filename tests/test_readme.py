@@ -10,7 +10,8 @@ def python_blocks(text: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_python_blocks_run_in_order(capsys):
+def test_python_blocks_run_in_order(capsys, monkeypatch, unchecked_shapes):  # as users run them
+    monkeypatch.chdir(README.parent)
     blocks = python_blocks(README.read_text())
     assert len(blocks) >= 3
     namespace: dict[str, object] = {}

@@ -37,8 +37,8 @@ BATCH_SIZE = 8
 MOST_LISTED = 200
 """Trajectories of a problem that are written out."""
 
-MOST_BATCHES = 1_000
-"""Batches whose enumeration gives the moments of a standardised estimator: a tenth of a second."""
+MOST_BATCHES = 100
+"""Batches whose enumeration gives the moments of a standardised estimator: hundredths of a second."""
 
 
 def golden(seed: int = 0) -> dict[str, Any]:

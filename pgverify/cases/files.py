@@ -70,7 +70,7 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
         raise InvalidFile(f"{path}: is nested too deeply, must be golden cases") from None
     except InvalidFile as reason:
         raise InvalidFile(f"{path}: {reason}") from None
-    except ValueError as reason:  # Python refuses integers of thousands of digits
+    except (ValueError, OverflowError) as reason:  # integers beyond the largest float, or of thousands of digits
         raise InvalidFile(f"{path}: holds a number that cannot be read: {reason}") from None
     assert isinstance(document, dict)
     return document

@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = INTERRUPTED
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")
+    except OSError as error:  # a disk that is full, an answer that nobody can take
+        code = _complain(f"reading or writing failed: {error.strerror or error}")
     sys.exit(code if isinstance(code, int) else FINE)
 
 

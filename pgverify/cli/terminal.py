@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import threading
@@ -21,14 +22,18 @@ def reserved_output() -> Iterator[TextIO]:
     not given back, for the answer is the last thing that a command prints. Where standard output is not the process's
     own (captured, in a test) `sys.stdout` is redirected meanwhile, and nothing else.
     """
-    own = sys.stdout
+    own: TextIO | None = sys.stdout
+    if own is None or sys.stderr is None:  # closed by whoever started us
+        with contextlib.redirect_stdout(None):
+            yield own or io.StringIO()
+        return
     own.flush()
     try:
         real = own.fileno() == 1
-    except (OSError, AttributeError):
+    except OSError:
         real = False
     with contextlib.ExitStack() as stack:
-        answer: TextIO = own
+        answer = own
         if real:
             answer = stack.enter_context(open(os.dup(1), "w", encoding=own.encoding, errors="replace"))  # noqa: PTH123
             os.dup2(2, 1)
@@ -39,7 +44,7 @@ def reserved_output() -> Iterator[TextIO]:
 @contextlib.contextmanager
 def sign_of_life(text: str) -> Iterator[None]:
     """Show a spinner on standard error, when that is a terminal and the block takes longer than `PATIENCE`."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""A sign of life: on a terminal, after a while, and nowhere else."""
+"""A sign of life: on a terminal, after a while, and nowhere else; and standard output that is closed or full."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import sys
 import time
 
 import pytest
+from cli_calls import call
 
+from pgverify import cases
 from pgverify.cli import terminal
-from pgverify.cli.terminal import sign_of_life
+from pgverify.cli.terminal import reserved_output, sign_of_life
 
 
 class Terminal(io.StringIO):
@@ -35,3 +37,24 @@ def test_it_is_shown_on_a_terminal_after_a_while(
     assert ("thinking" in screen.getvalue()) == shown
     assert sys.stdout is out
     assert sys.stderr is screen
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_fault(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", other)
+    monkeypatch.setattr(sys, "stdout", other)
+    monkeypatch.setattr(sys, closed, None)
+    with reserved_output() as answer, sign_of_life("thinking"):
+        print("noise")
+        print("the answer", file=answer)
+    assert other.getvalue() == ("the answer\n" if closed == "stderr" else "")
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(path: object, seed: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cases, "export", full)
+    sentence = "pgverify: reading or writing failed: No space left on device\n"
+    assert call(capsys, "cases", "export", "x.json") == (2, "", sentence)

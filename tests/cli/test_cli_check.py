@@ -121,6 +121,7 @@ WRONG = {
     "import raises": ("check broken:f", "broken cannot be imported: ZeroDivisionError: division by zero"),
     "file raises": ("check broken.py:f", "broken.py cannot be imported: ZeroDivisionError: division by zero"),
     "import exits": ("check exits:f", "exits cannot be imported: SystemExit: 0"),
+    "file exits": ("check exits.py:f", "exits.py cannot be imported: SystemExit: 0"),
     "import lacks another": (
         "check lacks:f",
         "lacks cannot be imported: ModuleNotFoundError: No module named 'nonsuch'",

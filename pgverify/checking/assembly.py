@@ -54,7 +54,9 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
             if item.batch_size >= smallest_batch(target) and vector is not None:
                 found.append((entry, item))
                 evidence.append(_evidence(entry, item, vector))
-    findings, broken = check_invariants(call, [entry for entry, _ in listings]) if listings else ([], [])
+    coupled = any(listing.coupled for _, listing in listings)
+    problems = [entry for entry, _ in listings]
+    findings, broken = check_invariants(call, problems, target, coupled) if listings else ([], [])
     notes = (*call.notes.values(), *broken, *_noisy(listings))
     if not found:
         reason = "no problem is small enough for its batches to be listed" if listings else "no problem could be listed"

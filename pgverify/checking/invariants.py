@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.exhaustive import Caller
+from pgverify.checking.exhaustive import Caller, list_expectation
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.report import Finding
 from pgverify.checking.suite import SuiteProblem
@@ -23,13 +23,19 @@ MOST_PROBLEMS = 3
 MOST_ROWS = 24
 """Problems that are tried, those whose episodes differ in length first, and trajectories in a batch."""
 
-Estimate = Callable[[Trajectories], Float[Array, "d"] | None]
+SHIFT = 0.01
+"""δ: small enough for no ratio near 1 to be clipped."""
+
+INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")
+"""Targets that a constant added to every reward leaves alone where episodes have one length."""
 
 MEANING = {
     "padding values": "relies on the documented zeros after the end of an episode: other values change the result",
     "padded steps": "depends on how far the batch is padded: two more padded steps change the result",
     "permutation": "depends on the order of the trajectories in the batch",
     "splitting": "depends on how the batch is split: halves do not average to the whole",
+    "reward shift": "a constant added to every reward changes the expectation, though all episodes are equally long",
+    "constant reward": "a constant reward moves the parameters, though all episodes are equally long",
     "model": "reads the model (batch.problem), which nobody has outside a test: its verdict says nothing about data",
 }
 """What a broken invariant means; those not listed are in the findings alone, for an honest estimator may break them."""
@@ -44,13 +50,19 @@ class _Variant:
     factor: float = 1.0
 
 
-def check_invariants(call: Caller, suite: Sequence[SuiteProblem]) -> tuple[list[Finding], list[str]]:
+def check_invariants(
+    call: Caller, suite: Sequence[SuiteProblem], target: str, coupled: bool
+) -> tuple[list[Finding], list[str]]:
     """Return one finding a problem and invariant, and one sentence for each that is broken.
 
     Parameters
     ----------
     call : Caller
     suite : problems small enough to be listed
+    target : str
+        Some targets do depend on the level of the rewards, or on none.
+    coupled : bool
+        Whether the trajectories of a batch affect each other.
     """
     findings: list[Finding] = []
     lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
@@ -61,6 +73,9 @@ def check_invariants(call: Caller, suite: Sequence[SuiteProblem]) -> tuple[list[
         plain = call(batch).value
         if plain is not None:
             findings += [_finding(entry.name, plain, variant, call) for variant in _variants(batch)]
+            findings.append(_old_policy(entry.name, plain, batch, call))
+    if target in INDIFFERENT:
+        findings += _levels(call, suite, coupled)
     broken = dict.fromkeys(f.check for f in findings if not f.holds)
     return findings, [MEANING[check] for check in broken if check in MEANING]
 
@@ -78,7 +93,9 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
         )
         yield _Variant("padding values", (other,))
     yield _Variant("padded steps", (_longer(batch),))
-    yield _Variant("permutation", (batch.select(np.roll(np.arange(len(batch))[::-1], 1)),))
+    # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
+    order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
+    yield _Variant("permutation", (batch.select(order),))
     if len(batch) % 2 == 0:
         half = len(batch) // 2
         yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
@@ -86,6 +103,50 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
     paid = np.where(mdp.terminal[:, None, None], 0.0, 1.5 - 3.0 * mdp.reward)
     unlike = TabularMDP(mdp.start, mdp.transition, paid, mdp.terminal)
     yield _Variant("model", (replace(batch, problem=replace(batch.problem, mdp=unlike)),))
+
+
+def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, call: Caller) -> Finding:
+    """Return whether behaviour probabilities e^−δ times as large do nothing, or multiply every step by e^δ."""
+    names = {field.name: getattr(batch, field.name) for field in fields(Trajectories)}
+    unlikely = (_LessLikely(**names),)
+    by = [_finding(problem, plain, _Variant("θ_old ratio", unlikely, factor), call) for factor in (1.0, np.exp(SHIFT))]
+    return min(by, key=lambda finding: finding.deviation)
+
+
+class _LessLikely(Trajectories):
+    """The same trajectories, said to come from a policy under which each action was e^−δ times as probable."""
+
+    @property
+    def log_probs(self) -> Float[Array, "n T"]:
+        """Return log π(a_t|s_t) − δ, and 0 on padding."""
+        return super().log_probs - SHIFT * self.mask
+
+
+def _levels(call: Caller, suite: Sequence[SuiteProblem], coupled: bool) -> list[Finding]:
+    """Return what a constant added to every reward, and a reward that is constant, do to the exact expectation.
+
+    Σ_t γ^t c is the same for every trajectory where all have the same length, and E[Σ_t ψ_t c_t] = 0.
+    """
+    entries = [entry for entry in suite if not entry.problem.mdp.terminal.any()]
+    entry = min(entries, key=lambda e: (_steps(e) < 2, len(every_trajectory(e.problem)[0])), default=None)
+    if entry is None:
+        return []
+    mdp = entry.problem.mdp
+    plain = list_expectation(call, entry.problem, coupled)
+    found = []
+    for check, reward in (("reward shift", mdp.reward + 1.5), ("constant reward", np.ones_like(mdp.reward))):
+        other = replace(entry.problem, mdp=TabularMDP(mdp.start, mdp.transition, reward, mdp.terminal))
+        changed = list_expectation(call, other, coupled)
+        for before, after in zip(plain.expectations, changed.expectations, strict=False):
+            expected = before.mean if check == "reward shift" else np.zeros_like(before.mean)
+            gap = float(np.abs(after.mean - expected).max() / max(after.scale, before.scale, 1e-300))
+            vectors = tuple(map(float, expected)), tuple(map(float, after.mean))
+            found.append(Finding(check, entry.name, before.batch_size, *vectors, gap, gap <= TOLERANCE))
+    return found
+
+
+def _steps(entry: SuiteProblem) -> int:
+    return every_trajectory(entry.problem)[0].num_steps
 
 
 def _longer(batch: Trajectories) -> Trajectories:

@@ -91,9 +91,6 @@ class Program:
         NoAnswer, ProgramEnded, MalformedAnswer
         """
         deadline = time.monotonic() + seconds
-        early = self._listen(0.0)
-        if early:
-            raise MalformedAnswer(f"it wrote {_shown(early)} without being asked: only answers may be printed")
         unsent, complete = memoryview(line), False
         answer = bytearray()
         while unsent or not complete:
@@ -110,7 +107,9 @@ class Program:
                 raise MalformedAnswer(f"its answer is longer than {LONGEST_ANSWER} bytes")
         first, _, rest = answer.partition(b"\n")
         if rest:
-            raise MalformedAnswer(f"it wrote more than one line for one request, beginning with {_shown(first)}")
+            raise MalformedAnswer(
+                f"it wrote more than one line for a request, beginning with {_shown(first)}: only answers may be printed"
+            )
         return bytes(first)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from pgverify.bugs import get as get_bug
 from pgverify.checking.diagnosis import Match, matching_bugs
 from pgverify.checking.exhaustive import Caller, Expectation, Listing
 from pgverify.checking.invariants import check_invariants
-from pgverify.checking.listing import every_trajectory, reference_trace
+from pgverify.checking.listing import every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.report import Finding, Report
 from pgverify.checking.suite import SuiteProblem
@@ -118,7 +118,6 @@ def _report(
     fine = judgement.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE)
     findings = []
     for item, (entry, expectation) in zip(evidence, found, strict=True):
-        reference = reference_trace(entry.problem)
         trace = expectation.trace if expectation.trace <= MOST_VARIANCE else None
         gap = deviation(expectation, item.target, precision)
         findings.append(
@@ -131,8 +130,9 @@ def _report(
                 gap,
                 fine or gap <= precision.relative,
                 trace,
-                trace / reference if trace is not None and reference > 1e-200 else None,
+                _ratio(trace, reference_trace(entry.problem)),
                 len(every_trajectory(entry.problem)[0]),
+                _ratio(trace, optimal_trace(entry.problem), reference_trace(entry.problem)),
             )
         )
     most = max((match.problems for match in matches), default=0)
@@ -153,6 +153,11 @@ def _report(
         bug.source if bug else (),
         next_step=NEXT.get(judgement.outcome, ""),
     )
+
+
+def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | None:
+    """Return the ratio of two variances; None where the second is zero, to rounding of a variance of the given size."""
+    return trace / reference if trace is not None and reference > max(1e-200, 1e-12 * size) else None
 
 
 def _bound(found: Found, precision: Precision) -> str:

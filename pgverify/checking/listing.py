@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.estimators import RewardToGo
-from pgverify.exact import moments
+from pgverify.exact import moments, optimal_baseline
 from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
@@ -49,6 +49,12 @@ def natural_scale(problem: Problem) -> float:
 def reference_trace(problem: Problem) -> float:
     """Return tr Cov of one trajectory's reward-to-go contribution."""
     return float(moments(RewardToGo(), problem, "trace").trace)
+
+
+@lru_cache(maxsize=64)
+def optimal_trace(problem: Problem) -> float:
+    """Return tr Cov of the same with the variance-minimising baseline b*_t(s)."""
+    return float(optimal_baseline(RewardToGo(), problem).trace["values"])
 
 
 def ordered_batches(probability: Float[Array, "n"], size: int) -> list[tuple[list[int], float]] | None:

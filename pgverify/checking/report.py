@@ -46,6 +46,8 @@ class Finding:
         tr Cov of one trajectory's contribution.
     variance_ratio : float or None
         The same relative to reward-to-go without baseline.
+    optimal_ratio : float or None
+        The same relative to reward-to-go with the variance-minimising baseline; None where that one does not vary.
     trajectories : int
         How many the problem has: its size. 0 where they were not listed.
     """
@@ -60,6 +62,7 @@ class Finding:
     variance: float | None = None
     variance_ratio: float | None = None
     trajectories: int = 0
+    optimal_ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,17 +142,23 @@ class Report:
             ]
         elif self.matches:
             lines.append(f"  same expectation as: {', '.join(match.slug for match in self.matches[:6])}")
-        ratios = [f.variance_ratio for f in self.findings if f.variance_ratio is not None]
-        if ratios:
-            lines.append(
-                f"  variance: {min(ratios):.3g} to {max(ratios):.3g} times that of reward-to-go without baseline"
-            )
+        if (variance := self._variance()) is not None:
+            lines.append(f"  variance: {variance}")
         lines += [f"  warning: {warning}" for warning in self.warnings[:MOST_WARNINGS]]
         if len(self.warnings) > MOST_WARNINGS:
             lines.append(f"  … {len(self.warnings) - MOST_WARNINGS} more warnings")
         if self.next_step:
             lines.append(f"  next: {self.next_step}")
         return "\n".join(line if len(line) <= WIDEST else line[: WIDEST - 1] + "…" for line in lines)
+
+    def _variance(self) -> str | None:
+        """Return the range of variances over the problems, in words; None where none is known."""
+        plain = [f.variance_ratio for f in self.findings if f.variance_ratio is not None]
+        best = [f.optimal_ratio for f in self.findings if f.optimal_ratio is not None]
+        if not plain:
+            return None
+        least = f", {_span(best)} with the best baseline b(s, t)" if best else ""
+        return f"{_span(plain)} times that of reward-to-go without baseline{least}"
 
     def to_json(self) -> str:
         """Return everything, without loss, as a JSON document with a schema name and version.
@@ -193,7 +202,7 @@ class Report:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-NUMBERS = ("deviation", "variance", "variance_ratio", "factor", "expected", "found")
+NUMBERS = ("deviation", "variance", "variance_ratio", "optimal_ratio", "factor", "expected", "found")
 
 
 def _finite(value: Any) -> Any:
@@ -208,6 +217,11 @@ def _read(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         return tuple(_read(item, name) for item in value)
     return float(value) if isinstance(value, str) and name in NUMBERS else value
+
+
+def _span(ratios: list[float]) -> str:
+    low, high = f"{min(ratios):.3g}", f"{max(ratios):.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _vector(numbers: tuple[float, ...], most: int = 6) -> str:

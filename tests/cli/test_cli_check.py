@@ -211,6 +211,13 @@ def test_nothing_that_is_printed_corrupts_the_document(tmp_path: Path) -> None:
     assert "prints 'called'" in done.stdout
 
 
+def test_nor_does_it_where_standard_output_is_captured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "chatty.py").write_text("print('imported')\nfrom mine import good\n")
+    code, out, err = call(capsys, "check", "chatty:good", "--json", "-")
+    assert (code, err) == (0, "imported\n")
+    assert Report.from_json(out).outcome is Outcome.CORRECT
+
+
 PROGRAM = """
 import json, sys
 

@@ -22,11 +22,14 @@ SECTION = README[README.index("## On the command line") :].split("\n## ")[0]
 def test_the_example_prints_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
+    (source,) = re.findall(r"^```python\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
     command, shown = re.search(r"^```\n\$ pgverify (.*?)\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL).groups()
-    (tmp_path / "losses.py").write_text(f"import numpy as np\n\n\n{code}")
+    (tmp_path / "losses.py").write_text(f"import numpy as np\n\n\n{source}")
     monkeypatch.chdir(tmp_path)
-    assert call(capsys, *command.split()) == (1, shown, "")
+    assert "\n  …\n" in shown  # lines that are left out
+    code, printed, error = call(capsys, *command.split())
+    assert (code, error) == (1, "")
+    assert re.fullmatch(re.escape(shown).replace("\\ \\ …\\\n", "(?:  .*\n)*"), printed), printed
 
 
 def commands() -> list[list[str]]:

@@ -62,7 +62,7 @@ def test_a_wrong_row_shows_in_the_summary(rows: list[Row]) -> None:
     """Negative control: one outcome and one diagnosis changed."""
     (index,) = (i for i, r in enumerate(rows) if r.slug == "past-rewards")
     changed = [*rows]
-    changed[index] = replace(rows[index], right="no", diagnosis="")
+    changed[index] = replace(rows[index], right="no", diagnosis="discount-dropped")
     before, after = summary(rows), summary(changed)
     assert [line.split(":")[0] for line, was in zip(after, before, strict=True) if line != was] == [
         "Faulty entries with the right outcome",

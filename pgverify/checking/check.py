@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pgverify.checking.assembly import assemble
-from pgverify.checking.exhaustive import Caller, Listing, list_expectation
+from pgverify.checking.exhaustive import Caller, Listing, OutOfTime, list_expectation
 from pgverify.checking.naming import name_weights
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.report import Report
@@ -29,12 +30,13 @@ def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler"] = "gradient",
     target: str = "policy_gradient",
-    problems: Sequence[Problem] | None = None,
+    problems: Sequence[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
     tolerance: float = 0.01,
     seed: int = 0,
     time_limit: float = 10.0,
     budget: int = 1_000_000,
+    total_time_limit: float = 600.0,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -53,15 +55,18 @@ def check(
     kind : "gradient", "weights" or "sampler"
     target : str
         policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`.
-    problems : sequence of Problem, optional
-        Finite-horizon problems to use instead of the standard suite. Where one has too many trajectories to be listed
-        the verdict is INCONCLUSIVE, unless another shows a fault.
+    problems : sequence of Problem or SuiteProblem, optional
+        Finite-horizon problems to use instead of the standard suite; a `SuiteProblem` has a name for the report. Where
+        one has too many trajectories to be listed the verdict is INCONCLUSIVE, unless another shows a fault.
     alpha, tolerance, seed, budget
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
     time_limit : float
         Seconds for each call; 60 times that for a sampler's. Kept on Unix and in the main thread, between two steps of
         the interpreter: one NumPy operation that never ends is not interrupted.
+    total_time_limit : float
+        Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
+        of one is INCONCLUSIVE.
 
     Raises
     ------
@@ -75,14 +80,15 @@ def check(
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    deadline = time.monotonic() + require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
     require_integer("seed", seed, 0, InvalidInput)
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     suite = _suite(problems)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
-            return check_sampler(guarded_sampler(implementation, time_limit), suite, target, test, seed)
-        call = Caller(implementation, kind == "weights", time_limit)
+            return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
+        call = Caller(implementation, kind == "weights", time_limit, deadline)
         return _exhaustive(call, suite, target, alpha, seed, problems is not None)
 
 
@@ -90,36 +96,43 @@ def _exhaustive(
     call: Caller, suite: Sequence[SuiteProblem], target: str, alpha: float, seed: int, given: bool
 ) -> Report:
     needs_batches = smallest_batch(target) > 1
-    listings: list[tuple[SuiteProblem, Listing]] = []
+    listings: dict[int, tuple[SuiteProblem, Listing]] = {}
     unlisted: list[str] = []
-    for entry in suite:
-        listing = list_expectation(call, entry.problem, needs_batches)
-        if listing.unlisted:
-            unlisted.append(f"{entry.name} was not tried: it {listing.unlisted.removeprefix('problem ')}")
-        elif not listing.usable:
-            return _not_listed(call, suite, entry, listing, target, alpha, seed)
-        else:
-            listings.append((entry, listing))
-    if any(listing.coupled for _, listing in listings):
-        # Coupling seen on one problem is believed on all: elsewhere it may only have cancelled.
-        for index, (entry, listing) in enumerate(listings):
-            if not listing.coupled:
-                listing = list_expectation(call, entry.problem, coupled=True)
-                if not listing.usable:
-                    return _not_listed(call, suite, entry, listing, target, alpha, seed)
-                listings[index] = (entry, listing)
-    report = assemble(call, listings, target, given)
-    if call.weights and listings:
-        report = replace(report, weights=name_weights(call, [entry for entry, _ in listings]))
+    try:
+        for index, entry in enumerate(suite):
+            listing = list_expectation(call, entry.problem, needs_batches)
+            if listing.unlisted:
+                unlisted.append(f"{entry.name} was not tried: it {listing.unlisted.removeprefix('problem ')}")
+            elif not listing.usable:
+                return _not_listed(call, suite, entry, listing, target, alpha, seed)
+            else:
+                listings[index] = entry, listing
+        if any(listing.coupled for _, listing in listings.values()):
+            # Coupling seen on one problem is believed on all: elsewhere it may only have cancelled.
+            for index, (entry, listing) in list(listings.items()):
+                if not listing.coupled:
+                    del listings[index]
+                    listing = list_expectation(call, entry.problem, coupled=True)
+                    if not listing.usable:
+                        return _not_listed(call, suite, entry, listing, target, alpha, seed)
+                    listings[index] = entry, listing
+    except OutOfTime:
+        rest = [entry.name for index, entry in enumerate(suite) if index not in listings]
+        unlisted.append(f"the total time limit passed before {', '.join(rest[:3])}{', …' if rest[3:] else ''} could be")
+        call.deadline = float("inf")  # a few calls more, for what the verdict says beside itself
+    known = [listings[index] for index in sorted(listings)]
+    report = assemble(call, known, target, given)
+    if call.weights and known:
+        report = replace(report, weights=name_weights(call, [entry for entry, _ in known]))
     if not unlisted:
         return report
-    if report.outcome.good or not listings:
+    if report.outcome.good or not known:
         why = "; ".join(unlisted)
         report = replace(
             report,
             outcome=Outcome.INCONCLUSIVE,
-            explanation=f"no fault on the problems that could be listed, but {why}" if listings else why,
-            next_step='shorten the horizon, or judge a kind="sampler"',
+            explanation=f"no fault on the problems that could be listed, but {why}" if known else why,
+            next_step='shorten the horizon, raise total_time_limit, or judge a kind="sampler"',
         )
     return replace(report, warnings=(*unlisted, *report.warnings))
 
@@ -146,12 +159,18 @@ def _not_listed(
     )
 
 
-def _suite(problems: Sequence[Problem] | None) -> Sequence[SuiteProblem]:
+def _suite(problems: Sequence[Problem | SuiteProblem] | None) -> Sequence[SuiteProblem]:
     if problems is None:
         return standard_suite()
     if not problems:
         raise InvalidInput("problems is empty, must hold at least one problem")
-    for index, problem in enumerate(problems):
-        if not isinstance(problem, Problem) or not isinstance(problem.objective, FiniteHorizon):
-            raise InvalidInput(f"problems[{index}] is {problem!r}, must be a Problem with a FiniteHorizon objective")
-    return [SuiteProblem(f"problems[{i}]", "given by the caller", p) for i, p in enumerate(problems)]
+    return [_named(index, problem) for index, problem in enumerate(problems)]
+
+
+def _named(index: int, given: Problem | SuiteProblem) -> SuiteProblem:
+    problem = given.problem if isinstance(given, SuiteProblem) else given
+    if not isinstance(problem, Problem) or not isinstance(problem.objective, FiniteHorizon):
+        raise InvalidInput(f"problems[{index}] is {given!r}, must be a Problem with a FiniteHorizon objective")
+    if isinstance(given, SuiteProblem):
+        return given
+    return SuiteProblem(f"problems[{index}]", "given by the caller", problem)

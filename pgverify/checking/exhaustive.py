@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,6 +93,10 @@ class Listing:
         return not (self.invalid or self.random or self.unlisted)
 
 
+class OutOfTime(Exception):
+    """The total time limit of a check has passed; what was not listed by then is not judged."""
+
+
 class Caller:
     """Calls an implementation on chosen rows of a batch, and keeps what was noticed on the way.
 
@@ -102,14 +107,25 @@ class Caller:
         Whether step weights are returned instead of estimates.
     time_limit : float
         Seconds for each call.
+    deadline : float
+        On the clock of `time.monotonic`: from then on every call raises `OutOfTime`.
     """
 
-    def __init__(self, implementation: Callable[[Trajectories], Any], weights: bool, time_limit: float) -> None:
+    def __init__(
+        self,
+        implementation: Callable[[Trajectories], Any],
+        weights: bool,
+        time_limit: float,
+        deadline: float = float("inf"),
+    ) -> None:
         self.implementation, self.weights, self.time_limit = implementation, weights, time_limit
+        self.deadline = deadline
         self.notes: dict[str, str] = {}
 
     def __call__(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
         size = batch.policy.parameters.size
         shapes = (batch.actions.shape,) if self.weights else ((len(batch), size), (size,))
         answer = ask(self.implementation, batch, shapes, self.time_limit, watched)

@@ -158,7 +158,7 @@ def _message(reason: BaseException) -> str:
         return ""
 
 
-def _same(given: Any, original: Float[Array, "..."]) -> bool:
+def _same(given: Any, original: Array) -> bool:
     return isinstance(given, np.ndarray) and given.shape == original.shape and given.tobytes() == original.tobytes()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.exhaustive import Caller
+from pgverify.checking.exhaustive import Caller, OutOfTime
+from pgverify.checking.independence import dependence
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.probe import Guarded, guarded
 from pgverify.checking.report import Finding, Report
+from pgverify.checking.sampled_naming import Draw, name_samples
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import target_vector
 from pgverify.errors import InvalidData, InvalidInput
@@ -40,6 +44,9 @@ EXPLANATIONS = {
 
 NEXT = {
     Outcome.BIASED: "compare with pgv.exact.gradient on the problem named above",
+    Outcome.NO_SIGNAL: "look for what is detached, centred on itself, or differentiated as a loss",
+    Outcome.SCALED: "harmless with a tuned step size; otherwise divide by the factor",
+    Outcome.OTHER_TARGET: "pass this target, or change the implementation",
     Outcome.INCONCLUSIVE: "raise budget or tolerance, or lower the variance",
 }
 
@@ -48,6 +55,9 @@ BATCH = 64
 
 MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 """Estimates, relative bias and rarest event for those: seconds, not hours."""
+
+INDEPENDENCE = 1_000
+"""The purpose of the samples on which dependence is looked for."""
 
 PATIENCE = 60
 """Time limits for one call of a sampler, which draws up to tens of thousands of trajectories in it."""
@@ -63,11 +73,13 @@ def check_sampler(
     target: str,
     test: SequentialTest,
     seed: int,
+    suspected: bool = True,
 ) -> Report:
-    """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates.
+    """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
-    (to the noise of reward-to-go where the target is zero). Stops at the first problem that shows a bias.
+    (to the noise of reward-to-go where the target is zero). Stops at the first problem that shows a bias, and then
+    looks for another claim that holds on all of them.
 
     Parameters
     ----------
@@ -77,6 +89,8 @@ def check_sampler(
     test : SequentialTest
         With the total rate α, tolerance and budget; the rate is split over the problems here.
     seed : int
+    suspected : bool
+        Whether the estimates may depend on each other, which is then tested, at the rate α once more.
 
     Raises
     ------
@@ -84,37 +98,45 @@ def check_sampler(
         When the budget is too small for the rates, or the target has no value on a problem.
     """
     each = replace(test, alpha=test.alpha / len(suite))
+    goals, scales, references = _goals(target, suite)
+    explanation = ""
+
+    def draws(index: int, purpose: int) -> Draw:
+        return _draw(sampler, suite[index], seed, index, purpose)
+
     findings: list[Finding] = []
     worst = Outcome.CONSISTENT
     notes: list[str] = []
     for index, entry in enumerate(suite):
-        goal = target_vector(target, entry.problem)
-        if goal is None:
-            raise InvalidInput(f"target is {target!r}, which has no value on problem {entry.name}")
-        each.looks(goal.size)  # refuses a budget that is too small: the caller's doing, not the sampler's
-        reference = float(moments(RewardToGo(), entry.problem, "trace").trace)
-        norm = float(np.linalg.norm(goal))
-        scale = norm if norm > 1e-12 * np.sqrt(reference) else float(np.sqrt(reference))
+        each.looks(goals[index].size)  # refuses a budget that is too small: the caller's doing, not the sampler's
         try:
-            draw = _draw(sampler, entry, seed, index)
+            draw = draws(index, 0)
             if index == 0:
                 notes += _reproducibility(draw)
-            result = each.run(draw, goal, scale)
+                if suspected and (how := dependence(draws(index, INDEPENDENCE), test.alpha)):
+                    raise _Unusable(how)
+            result = each.run(draw, goals[index], scales[index])
+        except OutOfTime:
+            worst = Outcome.INCONCLUSIVE
+            notes.append(f"{entry.name}: the total time limit passed")
+            break
         except (_Unusable, InvalidData) as reason:
             explanation = f"on problem {entry.name} it {reason}"
             return Report(Outcome.INVALID, explanation, "sampled", target, f"one failing input is enough; seed {seed}")
-        findings.append(_finding(entry, goal, result, scale, reference))
+        findings.append(_finding(entry, goals[index], result, scales[index], references[index]))
         outcome = OUTCOMES[result.outcome]
         if result.note:
             notes.append(f"{entry.name}: {result.note}")
-        if outcome is not Outcome.CONSISTENT:
-            worst = outcome
         if outcome is Outcome.BIASED:
+            worst = outcome
+            with contextlib.suppress(OutOfTime, _Unusable, InvalidData):  # BIASED it is, then
+                worst, explanation = name_samples(draws, suite, target, goals, scales, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
+            worst = outcome
             settle = result.samples_to_settle
             notes.append(
-                f"{entry.name}: a relative bias of {result.hidden_bias / scale:.3g} could still hide; "
+                f"{entry.name}: a relative bias of {result.hidden_bias / scales[index]:.3g} could still hide; "
                 f"{'no number of' if settle is None else f'{settle:,}'} estimates would settle it"
             )
     rates = (
@@ -123,7 +145,7 @@ def check_sampler(
     )
     return Report(
         worst,
-        EXPLANATIONS[worst].format(tolerance=test.tolerance),
+        explanation or EXPLANATIONS[worst].format(tolerance=test.tolerance),
         "sampled",
         target,
         rates,
@@ -133,9 +155,32 @@ def check_sampler(
     )
 
 
-def guarded_sampler(function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float) -> Sampler:
-    """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits."""
-    return lambda problem, count, rng: guarded(function, (problem, count, rng), PATIENCE * time_limit)
+def _goals(target: str, suite: Sequence[SuiteProblem]) -> tuple[list[Float[Array, "d"]], list[float], list[float]]:
+    """Return the target, what the tolerance is relative to, and tr Cov of reward-to-go, by problem."""
+    goals, scales, references = [], [], []
+    for entry in suite:
+        goal = target_vector(target, entry.problem)
+        if goal is None:
+            raise InvalidInput(f"target is {target!r}, which has no value on problem {entry.name}")
+        reference = float(moments(RewardToGo(), entry.problem, "trace").trace)
+        norm = float(np.linalg.norm(goal))
+        goals.append(goal)
+        scales.append(norm if norm > 1e-12 * np.sqrt(reference) else float(np.sqrt(reference)))
+        references.append(reference)
+    return goals, scales, references
+
+
+def guarded_sampler(
+    function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float, deadline: float
+) -> Sampler:
+    """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits, none begins after the deadline."""
+
+    def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
+        if time.monotonic() > deadline:
+            raise OutOfTime
+        return guarded(function, (problem, count, rng), PATIENCE * time_limit)
+
+    return sampler
 
 
 def check_random(
@@ -171,12 +216,12 @@ def check_random(
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed)
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False)
     explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
     return replace(report, explanation=explanation, warnings=(*report.warnings, *call.notes.values()))
 
 
-def _reproducibility(draw: Callable[[int, int], Float[Array, "k d"]]) -> list[str]:
+def _reproducibility(draw: Draw) -> list[str]:
     """Return a note if the generator is not what decides; refuse a sampler that repeats itself."""
     first, again, other = draw(16, 0), draw(16, 0), draw(16, 1)
     if np.array_equal(first, other) and np.ptp(first, axis=0).max() > 0:
@@ -184,7 +229,8 @@ def _reproducibility(draw: Callable[[int, int], Float[Array, "k d"]]) -> list[st
     return [] if np.array_equal(first, again) else ["not reproducible: the same generator gives other numbers"]
 
 
-def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int) -> Callable[[int, int], Float[Array, "k d"]]:
+def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int, purpose: int) -> Draw:
+    """Return a source of estimates; every purpose has random numbers of its own."""
     size = entry.problem.policy.parameters.size
 
     def some(count: int, rng: np.random.Generator) -> Float[Array, "k d"]:
@@ -200,7 +246,7 @@ def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int) -> Calla
         return raw.astype(np.float64)
 
     def draw(count: int, call: int) -> Float[Array, "k d"]:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, call)))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, call, purpose)))
         parts: list[Float[Array, "k d"]] = []
         while sum(map(len, parts)) < count:
             parts.append(some(count, rng))

@@ -155,7 +155,7 @@ def sampler(factor: float) -> Callable[..., np.ndarray]:
     ("function", "budget", "outcome"),
     [
         (sampler(1.0), 200_000, "CONSISTENT"),
-        (sampler(1.3), 200_000, "BIASED"),
+        (sampler(1.3), 200_000, "SCALED"),
         (sampler(1.0), 30_000, "INCONCLUSIVE"),
         (lambda p, n, _: RIGHT(pgv.sample(p, n, 3)), 200_000, "INVALID"),
         (lambda *_: sys.exit(), 200_000, "INVALID"),

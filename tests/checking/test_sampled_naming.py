@@ -1,0 +1,165 @@
+"""Samplers that miss their target get the word that fits, and dependent estimates are refused.
+
+Seeds are fixed. Were they drawn anew: a bias of 20 standard errors and more is missed, and an independent sampler
+refused, with probability below 1e-6 each; a right name is missed with probability below 1e-3 by the test's own rate,
+with tolerances of 10 % and effects that are exact.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from checking_problems import named
+
+import pgverify as pgv
+from pgverify.bugs import get
+from pgverify.checking import exhaustive, sampled
+from pgverify.checking.independence import CALLS, ROWS, dependence
+from pgverify.estimators import RewardToGo
+
+pytestmark = [pytest.mark.usefixtures("unchecked_shapes"), pytest.mark.statistical]
+PROBLEMS = named("bandit", "early-stop", "delayed-reward")
+Sampler = Callable[[pgv.Problem, int, np.random.Generator], np.ndarray]
+
+
+def sampler(function: Callable[[pgv.Trajectories], np.ndarray]) -> Sampler:
+    def draw(problem: pgv.Problem, count: int, rng: np.random.Generator) -> np.ndarray:
+        batch = pgv.sample(problem, 4 * count, int(rng.integers(2**62)))
+        rows = function(batch)
+        return rows.reshape(count, 4, -1).mean(axis=1)
+
+    return draw
+
+
+CASES = {
+    "right": (RewardToGo(), "CONSISTENT"),
+    "half": (lambda batch: 0.5 * RewardToGo()(batch), "SCALED"),
+    "reversed": (lambda batch: -RewardToGo()(batch), "BIASED"),
+    "no signal": (lambda batch: batch.score_weighted(batch.mask.astype(float)), "NO_SIGNAL"),
+    "discount dropped": (RewardToGo(discount_weighting=False), "OTHER_TARGET"),
+    "late": (get("reward-shifted-late").implementation, "BIASED"),
+}
+SAYS = {
+    "half": "times the target on every problem, within 0.1 of it",
+    "reversed": "the sign is reversed",
+    "no signal": "mean zero on every problem",
+    "discount dropped": "is discount_dropped on every problem",
+    "late": "off the target",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sampler_gets_the_word_that_fits(name: str) -> None:
+    function, outcome = CASES[name]
+    report = pgv.check(sampler(function), kind="sampler", problems=PROBLEMS, tolerance=0.1, budget=400_000)
+    assert report.outcome.value == outcome, str(report)
+    assert SAYS.get(name, "") in report.explanation
+    assert pgv.checking.Report.from_json(report.to_json()) == report
+
+
+def test_one_factor_for_each_problem_is_no_scale() -> None:
+    """Negative control: 1/2 on one problem and 2/3 on another is a bias."""
+    by_steps = sampler(lambda batch: RewardToGo()(batch) * batch.num_steps / (batch.num_steps + 1))
+    report = pgv.check(by_steps, kind="sampler", problems=PROBLEMS, tolerance=0.1, budget=400_000)
+    assert report.outcome is pgv.Outcome.BIASED
+
+
+# ------------------------------------------------------------------------------------------------- independence
+
+
+def heavy(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.standard_t(1.5, size=(count, 3)) * [1.0, 100.0, 0.0]
+
+
+def independent(count: int, call: int) -> np.ndarray:
+    return heavy(np.random.default_rng([5, call]), count)
+
+
+def shared_in_a_call(count: int, call: int) -> np.ndarray:
+    rng = np.random.default_rng([5, call])
+    return rng.normal(size=(count, 3)) + rng.normal(size=3)
+
+
+def shared_between_calls(count: int, call: int) -> np.ndarray:
+    rng, same = np.random.default_rng([5, call]), np.random.default_rng(6)
+    return rng.normal(size=(count, 3)) + same.normal(size=(ROWS, 3))[:count]
+
+
+def test_independent_estimates_are_not_refused() -> None:
+    """40 samplers with infinite variance: refused at 1e-6 by none; by one round, at most 2/200 each, by at most 4.
+
+    P(5 or more of 40) < 1e-4, were the seeds drawn anew: they are fixed.
+    """
+    refused = 0
+    for seed in range(40):
+        rng = np.random.default_rng([7, seed])
+        assert dependence(lambda count, _, rng=rng: heavy(rng, count), 1e-6) == ""
+        refused += dependence(lambda count, _, rng=rng: heavy(rng, count), 1e-2) != ""
+    assert refused <= 4
+
+
+@pytest.mark.parametrize("draw", [shared_in_a_call, shared_between_calls])
+def test_dependent_estimates_are_refused(draw: Callable[[int, int], np.ndarray]) -> None:
+    """Half of the variance is shared: the means of blocks vary (1 + 16/2 …) times as much as independent ones."""
+    assert "not independent" in dependence(draw, 1e-6)
+    assert dependence(independent, 1e-6) == ""
+    assert CALLS * ROWS == 1024
+
+
+def test_a_sampler_that_recycles_is_invalid() -> None:
+    """Estimates from overlapping windows of one sample: each is right, together they are worth a quarter."""
+
+    def recycled(problem: pgv.Problem, count: int, rng: np.random.Generator) -> np.ndarray:
+        rows = RewardToGo()(pgv.sample(problem, count + 3, int(rng.integers(2**62))))
+        return (rows[:-3] + rows[1:-2] + rows[2:-1] + rows[3:]) / 4.0
+
+    report = pgv.check(recycled, kind="sampler", problems=PROBLEMS, tolerance=0.1, budget=400_000)
+    assert report.outcome is pgv.Outcome.INVALID
+    assert "not independent" in report.explanation
+
+
+# --------------------------------------------------------------------------------------------- total time limit
+
+
+@pytest.fixture
+def one_second_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock of the tests' own, on which every look at it takes a second: nothing depends on the machine."""
+    seconds = count()
+    for module in (importlib.import_module("pgverify.checking.check"), exhaustive, sampled):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+
+
+@pytest.mark.usefixtures("one_second_a_look")
+def test_what_is_not_listed_in_time_is_not_called_correct() -> None:
+    """The problems take some 30 calls each, which 40 seconds do not allow."""
+    report = pgv.check(RewardToGo(), problems=PROBLEMS, total_time_limit=40.0)
+    assert report.outcome is pgv.Outcome.INCONCLUSIVE
+    assert "the total time limit passed before problems[2] could be" in report.explanation
+    assert pgv.check(RewardToGo(), problems=PROBLEMS, total_time_limit=1e6).outcome is pgv.Outcome.CORRECT
+
+
+@pytest.mark.usefixtures("one_second_a_look")
+def test_a_fault_seen_in_time_counts() -> None:
+    report = pgv.check(lambda batch: RewardToGo()(batch) + 1.0, problems=PROBLEMS, total_time_limit=40.0)
+    assert report.outcome is pgv.Outcome.BIASED
+    assert any("the total time limit passed before" in warning for warning in report.warnings)
+
+
+@pytest.mark.usefixtures("one_second_a_look")
+def test_nothing_in_time_is_inconclusive() -> None:
+    assert pgv.check(RewardToGo(), problems=PROBLEMS, total_time_limit=3.0).outcome is pgv.Outcome.INCONCLUSIVE
+    report = pgv.check(sampler(RewardToGo()), kind="sampler", problems=PROBLEMS, tolerance=0.1, total_time_limit=5.0)
+    assert report.outcome is pgv.Outcome.INCONCLUSIVE
+    assert any("the total time limit passed" in warning for warning in report.warnings)
+
+
+def test_given_problems_may_have_names() -> None:
+    given = [pgv.checking.SuiteProblem("mine", "because", problem) for problem in PROBLEMS]
+    report = pgv.check(RewardToGo(), problems=given)
+    assert {finding.problem for finding in report.findings} == {"mine"}
+    assert sum(finding.check == "expectation" for finding in report.findings) == 3

@@ -64,7 +64,9 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
         return Report(
             Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=tuple(findings), warnings=notes
         )
-    precision = SINGLE if all(listing.single for _, listing in listings) else DOUBLE
+    # Zeros are numbers of any precision.
+    single = all(listing.single for _, listing in listings) and any(item.scale > 0.0 for _, item in found)
+    precision = SINGLE if single else DOUBLE
     judgement = judge(evidence, precision, {})
     first = min((listing.coupled for _, listing in listings if listing.coupled), default=0)
     if judgement.outcome is Outcome.CORRECT and first > max(item.batch_size for _, item in found):
@@ -164,4 +166,5 @@ def _bound(found: Found, precision: Precision) -> str:
     sizes = sorted({item.batch_size for _, item in found})
     problems = len({entry.name for entry, _ in found})
     batches = "" if sizes == [1] else f", in batches of {', '.join(map(str, sizes))}"
-    return f"no sampling: {problems} problems{batches}; equal within {precision.relative:g} of a gradient estimate"
+    many = "problem" if problems == 1 else "problems"
+    return f"no sampling: {problems} {many}{batches}; equal within {precision.relative:g} of a gradient estimate"

@@ -99,6 +99,8 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], time_limit
         raise
     except _TimeUp:
         failure, timed_out = f"did not return within the time limit of {time_limit:g} s", True
+    except TimeoutError as reason:  # a program that never answers: it is not asked a thousand times more
+        failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
     return Guarded(raw, failure, printed.getvalue(), timed_out)
@@ -153,7 +155,8 @@ def describe(batch: Trajectories) -> str:
 
 def _message(reason: BaseException) -> str:
     try:
-        return " ".join(str(reason).split())[:200]
+        text = " ".join(str(reason).split())[:200]
+        return "".join(c if c.isprintable() else "�" for c in text)  # no escape sequences on somebody's terminal
     except BaseException:  # an exception that cannot even say what it is
         return ""
 

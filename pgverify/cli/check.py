@@ -33,6 +33,8 @@ def check(
     tolerance: Annotated[float, typer.Option(help="Relative bias that is tolerated, where sampled.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Seed, where sampled.")] = 0,
     time_limit: Annotated[float, typer.Option(help="Seconds for each call.")] = 10.0,
+    total_time_limit: Annotated[float, typer.Option(help="Seconds after which no further call begins.")] = 600.0,
+    budget: Annotated[int, typer.Option(help="Most estimates on one problem, where sampled.")] = 1_000_000,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
@@ -59,7 +61,10 @@ def check(
                 alpha=alpha,
                 tolerance=tolerance,
                 seed=seed,
-                time_limit=time_limit,
+                # A program's own limit comes first: its message knows what the program said last.
+                time_limit=time_limit if command is None else time_limit + 1.0,
+                total_time_limit=total_time_limit,
+                budget=budget,
             )
         if json is not None and json != STANDARD_OUTPUT:
             _write("--json", json, report.to_json())

@@ -171,3 +171,33 @@ def test_samplers(function: Callable[..., object], budget: int, outcome: str) ->
 def test_a_budget_too_small_is_the_callers_fault() -> None:
     with pytest.raises(pgv.errors.InvalidInput, match="budget"):
         pgv.check(sampler(1.0), kind="sampler", budget=100)
+
+
+def test_no_escape_sequence_reaches_the_terminal() -> None:
+    def raises(batch: pgv.Trajectories) -> np.ndarray:
+        raise ValueError("\x1b[31mred\x00")
+
+    report = judged(raises, problems=named("coin"))
+    assert report.outcome is pgv.Outcome.INVALID
+    assert "ValueError: \ufffd[31mred\ufffd" in report.explanation
+
+
+def test_a_time_limit_of_its_own_is_not_waited_for_again() -> None:
+    """The batch is answered, single trajectories are not: one is enough."""
+    calls = []
+
+    def impatient(batch: pgv.Trajectories) -> np.ndarray:
+        calls.append(len(batch))
+        if len(batch) == 1:
+            raise TimeoutError("no answer")
+        return RIGHT(batch)
+
+    assert judged(impatient, problems=named("bandit")).outcome is pgv.Outcome.INVALID
+    assert calls.count(1) == 1
+
+
+def test_zeros_are_not_single_precision() -> None:
+    report = judged(lambda batch: 0.0 * RIGHT(batch), problems=named("coin", "bandit"))
+    assert report.outcome is pgv.Outcome.NO_SIGNAL
+    assert "no sampling: 2 problems; equal within 1e-09" in report.error_rate
+    assert "no sampling: 1 problem;" in judged(RIGHT, problems=named("coin")).error_rate

@@ -164,10 +164,10 @@ def test_defaults_and_options_are_those_of_the_library(
     monkeypatch.setattr(checking, "check", spy)
     call(capsys, "check", "mine:good")
     assert given[0] == {name: documented[name] for name in given[0]}
-    assert set(given[0]) == {"kind", "target", "alpha", "tolerance", "seed", "time_limit"}
-    options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3"
-    call(capsys, "check", "mine:good", *options.split())
-    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0]
+    assert set(given[0]) == set(documented) - {"implementation", "problems"}
+    options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3 --budget 9"
+    call(capsys, "check", "mine:good", *options.split(), "--total-time-limit", "20")
+    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 9]
 
 
 def test_the_report_is_written_as_json_and_as_junit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,6 +270,18 @@ def test_a_program_gets_kind_and_time_limit_and_is_closed(
     seen.clear()
     assert call(capsys, "check", "--command", "x", "--target", "nonsense")[0] == 2
     assert seen[-1] == "closed"
+
+
+def test_a_hanging_program_is_reported_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "hangs.py"
+    script.write_text(
+        "import sys, time\nfor line in sys.stdin:\n    print('thinking', file=sys.stderr)\n    time.sleep(60)\n"
+    )
+    options = ["--command", f"{sys.executable} -S {script}", "--time-limit", "0.5"]
+    code, out, _ = call(capsys, "check", *options)
+    assert code == 1
+    assert "no answer within 0.5 s" in out
+    assert "the last line of its standard error is 'thinking'" in out
 
 
 def test_the_options_are_the_documented_ones() -> None:

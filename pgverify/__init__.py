@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgverify import adapters as adapters
     from pgverify import baselines as baselines
     from pgverify import bugs as bugs
     from pgverify import errors as errors
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats")
+_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats")
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
@@ -73,6 +74,7 @@ __all__ = [
     "TabularMDP",
     "Trajectories",
     "__version__",
+    "adapters",
     "baselines",
     "bugs",
     "check",

@@ -1,0 +1,26 @@
+"""Ways in for what others wrote: thin translations of their types into ours, imported only when asked for.
+
+    pgv.adapters.torch.from_loss(loss_fn)           # a PyTorch loss, for pgv.check(kind="gradient")
+    pgv.adapters.jax.from_loss(loss_fn)             # a JAX loss, likewise
+    pgv.adapters.gymnasium.TabularEnv(problem)      # a problem, for anybody's training loop
+    pgv.adapters.process.from_command(argv)         # a program in any language
+
+Each loads its own library, and none of the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["gymnasium", "jax", "process", "torch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,75 @@
+"""JAX: a loss function becomes an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.adapters.loss_batch import (
+    LossBatch,
+    convert,
+    parameter_gradient,
+    require_finite,
+    require_precision,
+    require_scalar,
+    visited_logits,
+)
+from pgverify.errors import InvalidInput
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+__all__ = ["from_loss"]
+
+
+def from_loss(
+    loss_fn: Callable[[Any, LossBatch], Any], dtype: Any = "float64"
+) -> Callable[[Trajectories], Float[Array, "d"]]:
+    """Return the gradient estimate that a JAX loss amounts to, for `pgv.check(kind="gradient")`.
+
+        ĝ = −∇_θ loss_fn(logits(θ), batch)
+
+    The loss is minimised, hence the sign. Its own normalisation is part of the claim: a mean over trajectories
+    estimates ∇J, a sum over them n·∇J, and pgverify says so. A loss that does not depend on θ gives zero.
+
+    The loss is not compiled here. `jax.jit` it for speed; it is then compiled once for every shape of batch.
+
+    Parameters
+    ----------
+    loss_fn : (logits, batch) -> array with one entry
+        `logits` [n, T, A] is what the policy network puts out at the states visited, differentiable; padded steps hold
+        the logits of the last state. `batch` is a `LossBatch` of arrays, all constant.
+    dtype : "float64", "float32" or the JAX dtype
+        Of everything that is not an integer or a flag. float64 switches JAX's 64-bit mode on while the loss is called,
+        and only then. float32 is judged at float32 rounding.
+
+    Raises
+    ------
+    InvalidInput
+        JAX is not installed, or dtype is something else; and, when the returned function is called, a loss that is not
+        one finite number, or a policy without logits. The oracle reports those as INVALID.
+    """
+    try:
+        import jax
+    except ImportError:
+        raise InvalidInput("adapters.jax needs JAX, which is not installed: pip install pgverify[jax]") from None
+    floating = require_precision(dtype)
+
+    def array(values: np.ndarray) -> Any:
+        # Cast by NumPy: JAX would compile a cast for every shape.
+        return jax.numpy.asarray(values.astype(floating) if values.dtype.kind == "f" else values)
+
+    def scalar(logits: Any, given: LossBatch) -> Any:
+        loss = loss_fn(logits, given)
+        require_scalar(loss, loss.shape if isinstance(loss, jax.Array) else None, "jax.Array")
+        return loss.reshape(())
+
+    def estimate(batch: Trajectories) -> Float[Array, "d"]:
+        with jax.enable_x64(floating == "float64"):
+            loss, gradient = jax.value_and_grad(scalar)(array(visited_logits(batch)), convert(batch, array))
+            require_finite(float(loss))
+            return -parameter_gradient(batch, np.asarray(gradient))
+
+    return estimate

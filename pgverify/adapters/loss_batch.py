@@ -1,0 +1,111 @@
+"""What a loss function is given, in whichever framework's arrays, and the logits that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidInput, InvalidPolicy
+from pgverify.policies import LinearSoftmaxPolicy, SoftmaxPolicy
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+PRECISIONS = ("float32", "float64")
+
+
+class LossBatch(NamedTuple):
+    """A batch of trajectories as arrays of a framework, constant with respect to the policy's parameters.
+
+    A named tuple, because that is what every framework can pass through its transformations (`jax.jit`) as it is.
+
+    Attributes
+    ----------
+    states : [n, T+1] of int
+    actions : [n, T] of int
+        0 on padding.
+    rewards : [n, T]
+        0 on padding.
+    mask : [n, T] of bool
+        True on the steps that were taken.
+    lengths : [n] of int
+    terminated, truncated : [n] of bool
+        How each episode ended; the horizon of a problem terminates.
+    values : [n, T+1]
+        V(s_t) of a perfect critic, 0 once the episode has terminated.
+    log_probs : [n, T]
+        log π(a_t|s_t) of the policy that acted, 0 on padding.
+    discount : scalar
+        γ, as an array without axes: a Python float times integers would fall back to the framework's default precision.
+    """
+
+    states: Any
+    actions: Any
+    rewards: Any
+    mask: Any
+    lengths: Any
+    terminated: Any
+    truncated: Any
+    values: Any
+    log_probs: Any
+    discount: Any
+
+
+def convert(batch: Trajectories, as_array: Callable[[np.ndarray], Any]) -> LossBatch:
+    """Return a batch with every array passed through `as_array`, which shares memory where it can."""
+    return LossBatch(*(as_array(np.asarray(getattr(batch, name))) for name in LossBatch._fields))
+
+
+def visited_logits(batch: Trajectories) -> Float[Array, "n T A"]:
+    """Return the logits z(s_t, ·) of a softmax policy at the states visited, as its network would put them out.
+
+    Raises
+    ------
+    InvalidPolicy
+        When the policy has no logits.
+    """
+    policy = batch.policy
+    if isinstance(policy, SoftmaxPolicy):
+        table = policy.logits
+    elif isinstance(policy, LinearSoftmaxPolicy):
+        table = policy.features @ policy.weights
+    else:
+        raise InvalidPolicy(
+            f"policy is {type(policy).__name__}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy, whose logits a loss "
+            "can be differentiated through"
+        )
+    return table[batch.states[:, :-1]]
+
+
+def parameter_gradient(batch: Trajectories, by_logit: Float[Array, "n T A"]) -> Float[Array, "d"]:
+    """Return the gradient by θ from the one by the logits, in its precision: Σ_{i,t,a} g_{ita} ∂z(s_it, a)/∂θ."""
+    policy = batch.policy
+    table = np.zeros((batch.problem.mdp.num_states, batch.problem.mdp.num_actions))
+    np.add.at(table, batch.states[:, :-1], by_logit)
+    if isinstance(policy, LinearSoftmaxPolicy):
+        return np.einsum("sad,sa->d", policy.features, table).astype(by_logit.dtype)
+    return table.reshape(-1).astype(by_logit.dtype)
+
+
+def require_precision(dtype: Any) -> str:
+    """Return "float32" or "float64" for a name, or for a framework's own dtype of that name."""
+    name = getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
+    if name not in PRECISIONS:
+        raise InvalidInput(f"dtype is {dtype!r}, must be float32 or float64")
+    return name
+
+
+def require_scalar(loss: Any, shape: tuple[int, ...] | None, kind: str) -> None:
+    """Refuse a loss that is not one number of the framework (`shape` None: not even an array of it)."""
+    if shape is None:
+        raise InvalidInput(f"the loss is {loss!r} of type {type(loss).__name__}, must be a {kind} with one entry")
+    if shape not in ((), (1,)):
+        raise InvalidInput(f"the loss has shape {shape}, must be one number; take its mean or its sum")
+
+
+def require_finite(loss: float) -> None:
+    """Refuse NaN and infinity, which a constant term can carry past the gradient."""
+    if not np.isfinite(loss):
+        raise InvalidInput(f"the loss is {loss}, must be finite")

@@ -1,0 +1,75 @@
+"""PyTorch: a loss function becomes an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.adapters.loss_batch import (
+    LossBatch,
+    convert,
+    parameter_gradient,
+    require_finite,
+    require_precision,
+    require_scalar,
+    visited_logits,
+)
+from pgverify.errors import InvalidInput
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+__all__ = ["from_loss"]
+
+
+def from_loss(
+    loss_fn: Callable[[Any, LossBatch], Any], dtype: Any = "float64"
+) -> Callable[[Trajectories], Float[Array, "d"]]:
+    """Return the gradient estimate that a PyTorch loss amounts to, for `pgv.check(kind="gradient")`.
+
+        ĝ = −∇_θ loss_fn(logits(θ), batch)
+
+    The loss is minimised, hence the sign. Its own normalisation is part of the claim: a mean over trajectories
+    estimates ∇J, a sum over them n·∇J, and pgverify says so. A loss that does not depend on θ gives zero.
+
+    Parameters
+    ----------
+    loss_fn : (logits, batch) -> tensor with one entry
+        `logits` [n, T, A] is what the policy network puts out at the states visited, differentiable; padded steps hold
+        the logits of the last state. `batch` is a `LossBatch` of tensors, all detached.
+    dtype : "float64", "float32" or the torch dtype
+        Of everything that is not an integer or a flag. float32 is judged at float32 rounding.
+
+    Raises
+    ------
+    InvalidInput
+        PyTorch is not installed, or dtype is something else; and, when the returned function is called, a loss that is
+        not one finite number, or a policy without logits. The oracle reports those as INVALID.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise InvalidInput(
+            "adapters.torch needs PyTorch, which is not installed: pip install pgverify[torch]"
+        ) from None
+    floating = getattr(torch, require_precision(dtype))
+
+    def tensor(array: np.ndarray) -> Any:
+        # Memory is shared, so that the oracle sees it when a loss writes into its batch; torch wants it writable.
+        shared = torch.from_numpy(np.require(array, requirements="W"))
+        return shared.to(floating) if shared.is_floating_point() else shared
+
+    def estimate(batch: Trajectories) -> Float[Array, "d"]:
+        with torch.enable_grad():
+            logits = tensor(visited_logits(batch)).requires_grad_()
+            loss = loss_fn(logits.clone(), convert(batch, tensor))  # a clone may be written into, as any layer's output
+            require_scalar(loss, tuple(loss.shape) if isinstance(loss, torch.Tensor) else None, "torch.Tensor")
+            require_finite(loss.item())
+            if not loss.requires_grad:  # everything was detached
+                return np.zeros(batch.policy.parameters.size)
+            (gradient,) = torch.autograd.grad(loss.sum(), logits, allow_unused=True, materialize_grads=True)
+        return -parameter_gradient(batch, gradient.numpy())
+
+    return estimate

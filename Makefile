@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SEED ?= 0
+# Third-party implementations are heavy, so they have an environment of their own.
+THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue test test-all check format benchmark clean
+.PHONY: study catalogue test test-all test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -18,6 +20,9 @@ test: $(READY)  ## the default test suite
 
 test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters
+	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters tests/test_readme.py
 
 check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
@@ -33,10 +38,18 @@ benchmark: $(READY)  ## ratios and memory, measured side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(THIRDPARTY) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version used in development, so that a new release of a library cannot break main.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,gymnasium,dev]'
 	touch $(READY)
+
+# torch comes first and alone, so that no other requirement can choose its version.
+$(THIRDPARTY)/.ready: pyproject.toml constraints.txt constraints-thirdparty.txt
+	$(PYTHON) -m venv $(THIRDPARTY)
+	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--constraint constraints-thirdparty.txt --editable '.[test,gymnasium,thirdparty]'
+	touch $(THIRDPARTY)/.ready

@@ -36,7 +36,9 @@ NEXT = {
 Found = list[tuple[SuiteProblem, Expectation]]
 
 
-def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], target: str, given: bool) -> Report:
+def assemble(
+    call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], target: str, given: bool, thorough: bool = True
+) -> Report:
     """Return the report on an implementation that could be listed.
 
     Parameters
@@ -46,6 +48,8 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
     target : str
     given : bool
         Whether the caller gave the problems: then faults with settings of their own are suspected too.
+    thorough : bool
+        Whether invariants are tried, which takes more calls.
     """
     found, evidence = [], []
     for entry, listing in listings:
@@ -54,9 +58,7 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
             if item.batch_size >= smallest_batch(target) and vector is not None:
                 found.append((entry, item))
                 evidence.append(_evidence(entry, item, vector))
-    coupled = any(listing.coupled for _, listing in listings)
-    problems = [entry for entry, _ in listings]
-    findings, broken = check_invariants(call, problems, target, coupled) if listings else ([], [])
+    findings, broken = check_invariants(call, listings, target) if listings and thorough else ([], [])
     notes = (*call.notes.values(), *broken, *_noisy(listings))
     if not found:
         reason = "no problem is small enough for its batches to be listed" if listings else "no problem could be listed"
@@ -79,6 +81,16 @@ def assemble(call: Caller, listings: Sequence[tuple[SuiteProblem, Listing]], tar
     if judgement.outcome in NAMEABLE:
         matches = matching_bugs(found, precision, target, given, judgement.factor is not None)
     return _report(judgement, evidence, found, precision, matches, target, tuple(findings), notes)
+
+
+def differs(listings: Sequence[tuple[SuiteProblem, Listing]], target: str) -> bool:
+    """Return whether an expectation is off the target by more than any precision explains."""
+    for entry, listing in listings:
+        for item in listing.expectations:
+            vector = target_vector(target, entry.problem, item.batch_size)
+            if vector is not None and deviation(item, vector, SINGLE) > SINGLE.relative:
+                return True
+    return False
 
 
 def _other(name: str, found: Found, precision: Precision) -> list[np.ndarray | None]:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pgverify.checking.assembly import assemble
-from pgverify.checking.exhaustive import Caller, Listing, OutOfTime, list_expectation
+from pgverify.checking.assembly import assemble, differs
+from pgverify.checking.exhaustive import Caller, Listing
 from pgverify.checking.naming import name_weights
 from pgverify.checking.outcome import Outcome
+from pgverify.checking.progress import Progress, listed_on
 from pgverify.checking.report import Report
 from pgverify.checking.sampled import check_random, check_sampler, guarded_sampler
 from pgverify.checking.suite import SuiteProblem, standard_suite
@@ -22,6 +23,9 @@ from pgverify.errors import InvalidInput, unknown_name
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.stats import SequentialTest
 from pgverify.validation import require_integer, require_number
+
+EARLY = 6
+"""Problems of the standard suite after which a fault that has a name already ends the check: the smallest ones."""
 
 KINDS = ("gradient", "weights", "sampler")
 
@@ -95,46 +99,41 @@ def check(
 def _exhaustive(
     call: Caller, suite: Sequence[SuiteProblem], target: str, alpha: float, seed: int, given: bool
 ) -> Report:
-    needs_batches = smallest_batch(target) > 1
-    listings: dict[int, tuple[SuiteProblem, Listing]] = {}
-    unlisted: list[str] = []
-    try:
-        for index, entry in enumerate(suite):
-            listing = list_expectation(call, entry.problem, needs_batches)
-            if listing.unlisted:
-                unlisted.append(f"{entry.name} was not tried: it {listing.unlisted.removeprefix('problem ')}")
-            elif not listing.usable:
-                return _not_listed(call, suite, entry, listing, target, alpha, seed)
-            else:
-                listings[index] = entry, listing
-        if any(listing.coupled for _, listing in listings.values()):
-            # Coupling seen on one problem is believed on all: elsewhere it may only have cancelled.
-            for index, (entry, listing) in list(listings.items()):
-                if not listing.coupled:
-                    del listings[index]
-                    listing = list_expectation(call, entry.problem, coupled=True)
-                    if not listing.usable:
-                        return _not_listed(call, suite, entry, listing, target, alpha, seed)
-                    listings[index] = entry, listing
-    except OutOfTime:
-        rest = [entry.name for index, entry in enumerate(suite) if index not in listings]
-        unlisted.append(f"the total time limit passed before {', '.join(rest[:3])}{', …' if rest[3:] else ''} could be")
-        call.deadline = float("inf")  # a few calls more, for what the verdict says beside itself
-    known = [listings[index] for index in sorted(listings)]
-    report = assemble(call, known, target, given)
-    if call.weights and known:
-        report = replace(report, weights=name_weights(call, [entry for entry, _ in known]))
-    if not unlisted:
+    in_batches = smallest_batch(target) > 1
+    progress = Progress()
+    for count in (len(suite),) if given else (min(EARLY, len(suite)), len(suite)):
+        progress = listed_on(progress, call, suite, count, in_batches)
+        if progress.failed is not None:
+            index, listing = progress.failed
+            return _not_listed(call, suite, suite[index], listing, target, alpha, seed)
+        if progress.late or count == len(suite):
+            break
+        if differs(progress.known(suite), target):
+            early = assemble(call, progress.known(suite), target, given)
+            if early.outcome is Outcome.BIASED and early.diagnosis is not None:
+                note = f"stopped at a fault that has a name: {len(suite) - count} larger problems were not tried"
+                return _with_weights(replace(early, warnings=(*early.warnings, note)), call, progress.known(suite))
+    known = progress.known(suite)
+    report = assemble(call, known, target, given, thorough=not progress.late)
+    if not progress.late:
+        report = _with_weights(report, call, known)
+    if not progress.unlisted:
         return report
     if report.outcome.good or not known:
-        why = "; ".join(unlisted)
+        why = "; ".join(progress.unlisted.values())
         report = replace(
             report,
             outcome=Outcome.INCONCLUSIVE,
             explanation=f"no fault on the problems that could be listed, but {why}" if known else why,
             next_step='shorten the horizon, raise total_time_limit, or judge a kind="sampler"',
         )
-    return replace(report, warnings=(*unlisted, *report.warnings))
+    return replace(report, warnings=(*progress.unlisted.values(), *report.warnings))
+
+
+def _with_weights(report: Report, call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> Report:
+    return (
+        replace(report, weights=name_weights(call, [entry for entry, _ in known])) if call.weights and known else report
+    )
 
 
 def _not_listed(

@@ -68,6 +68,8 @@ class Listing:
         One for independent functions; one a batch size for coupled ones. Empty where nothing could be judged.
     coupled : int
         Smallest batch in which trajectories were seen to affect each other's contributions; 0 if they were not.
+    in_batches : bool
+        Whether batches were listed, not single trajectories.
     single : bool
         Whether every value is one of single precision.
     invalid : str
@@ -81,6 +83,7 @@ class Listing:
 
     expectations: tuple[Expectation, ...] = ()
     coupled: int = 0
+    in_batches: bool = False
     single: bool = False
     invalid: str = ""
     random: str = ""
@@ -189,7 +192,7 @@ def _list(call: Caller, batch: Trajectories, probability: Float[Array, "n"], nat
         size = _coupled(call, batch, rows, together.value)
         if not coupled and size == 0:
             found = _summary(1, rows, probability, natural)
-            return Listing((found,), 0, single, notes=call.notes)
+            return Listing((found,), single=single, notes=call.notes)
     return replace(_listed_batches(call, batch, probability, together.single, natural), coupled=size)
 
 
@@ -245,7 +248,7 @@ def _listed_batches(
         expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
     if not expectations:
         call.notes.setdefault("coupled", "couples its trajectories: judged only where batches of them can be listed")
-    return Listing(tuple(expectations), single=single, notes=call.notes)
+    return Listing(tuple(expectations), in_batches=True, single=single, notes=call.notes)
 
 
 def _order_free(call: Caller, batch: Trajectories, batches: list[list[int]], values: Float[Array, "m d"]) -> bool:

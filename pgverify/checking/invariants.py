@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.exhaustive import Caller, list_expectation
+from pgverify.checking.exhaustive import Caller, Listing, list_expectation
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.report import Finding
 from pgverify.checking.suite import SuiteProblem
@@ -51,19 +51,18 @@ class _Variant:
 
 
 def check_invariants(
-    call: Caller, suite: Sequence[SuiteProblem], target: str, coupled: bool
+    call: Caller, known: Sequence[tuple[SuiteProblem, Listing]], target: str
 ) -> tuple[list[Finding], list[str]]:
     """Return one finding a problem and invariant, and one sentence for each that is broken.
 
     Parameters
     ----------
     call : Caller
-    suite : problems small enough to be listed
+    known : problems that were listed, with their listings
     target : str
         Some targets do depend on the level of the rewards, or on none.
-    coupled : bool
-        Whether the trajectories of a batch affect each other.
     """
+    suite = [entry for entry, _ in known]
     findings: list[Finding] = []
     lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
     for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
@@ -75,7 +74,7 @@ def check_invariants(
             findings += [_finding(entry.name, plain, variant, call) for variant in _variants(batch)]
             findings.append(_old_policy(entry.name, plain, batch, call))
     if target in INDIFFERENT:
-        findings += _levels(call, suite, coupled)
+        findings += _levels(call, known)
     broken = dict.fromkeys(f.check for f in findings if not f.holds)
     return findings, [MEANING[check] for check in broken if check in MEANING]
 
@@ -122,17 +121,18 @@ class _LessLikely(Trajectories):
         return super().log_probs - SHIFT * self.mask
 
 
-def _levels(call: Caller, suite: Sequence[SuiteProblem], coupled: bool) -> list[Finding]:
+def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list[Finding]:
     """Return what a constant added to every reward, and a reward that is constant, do to the exact expectation.
 
     Σ_t γ^t c is the same for every trajectory where all have the same length, and E[Σ_t ψ_t c_t] = 0.
     """
-    entries = [entry for entry in suite if not entry.problem.mdp.terminal.any()]
-    entry = min(entries, key=lambda e: (_steps(e) < 2, len(every_trajectory(e.problem)[0])), default=None)
-    if entry is None:
+    coupled = any(listing.in_batches for _, listing in known)
+    cases = [case for case in known if not case[0].problem.mdp.terminal.any() and case[1].expectations]
+    if not cases:
         return []
+    # More than one step says more; with batches of trajectories to list, the fewest trajectories come first.
+    entry, plain = min(cases, key=lambda case: (not coupled and _steps(case[0]) < 2, _size(case[0])))
     mdp = entry.problem.mdp
-    plain = list_expectation(call, entry.problem, coupled)
     found = []
     for check, reward in (("reward shift", mdp.reward + 1.5), ("constant reward", np.ones_like(mdp.reward))):
         other = replace(entry.problem, mdp=TabularMDP(mdp.start, mdp.transition, reward, mdp.terminal))
@@ -147,6 +147,10 @@ def _levels(call: Caller, suite: Sequence[SuiteProblem], coupled: bool) -> list[
 
 def _steps(entry: SuiteProblem) -> int:
     return every_trajectory(entry.problem)[0].num_steps
+
+
+def _size(entry: SuiteProblem) -> int:
+    return len(every_trajectory(entry.problem)[0])
 
 
 def _longer(batch: Trajectories) -> Trajectories:

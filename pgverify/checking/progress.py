@@ -1,0 +1,83 @@
+"""How far the listing of a suite has come: problem by problem, until it is done, fails, or time runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pgverify.checking.exhaustive import Caller, Listing, OutOfTime, list_expectation
+from pgverify.checking.suite import SuiteProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What has been listed so far.
+
+    Attributes
+    ----------
+    listings : mapping of position in the suite to listing
+    unlisted : mapping of position to str
+        Why a problem was not tried.
+    failed : (position, Listing) or None
+        The call that ended it all: a failure, or randomness.
+    late : bool
+        Whether the total time limit has passed.
+    """
+
+    listings: Mapping[int, Listing] = field(default_factory=dict)
+    unlisted: Mapping[int, str] = field(default_factory=dict)
+    failed: tuple[int, Listing] | None = None
+    late: bool = False
+
+    @property
+    def coupled(self) -> bool:
+        """True when trajectories of a batch were seen to affect each other, on whatever problem."""
+        return any(listing.coupled for listing in self.listings.values())
+
+    def known(self, suite: Sequence[SuiteProblem]) -> list[tuple[SuiteProblem, Listing]]:
+        """Return the problems that were listed, in the order of the suite."""
+        return [(suite[index], self.listings[index]) for index in sorted(self.listings)]
+
+
+def listed_on(
+    progress: Progress, call: Caller, suite: Sequence[SuiteProblem], count: int, in_batches: bool
+) -> Progress:
+    """Return the progress after the first `count` problems of a suite.
+
+    Coupling seen on one problem is believed on all: elsewhere it may only have cancelled. Once it is seen, batches are
+    listed on every problem.
+
+    Parameters
+    ----------
+    progress : Progress
+        What has been listed already, of the same suite.
+    call : Caller
+    suite : problems, smallest first
+    count : int
+    in_batches : bool
+        Whether the target is one of batches: then they are listed in any case.
+    """
+    try:
+        for index in range(count):
+            if index not in {*progress.listings, *progress.unlisted} and progress.failed is None:
+                progress = _with(progress, index, suite, list_expectation(call, suite[index].problem, in_batches))
+        for index, listing in list(progress.listings.items()):
+            if progress.coupled and not listing.in_batches and progress.failed is None:
+                rest = {known: other for known, other in progress.listings.items() if known != index}
+                again = list_expectation(call, suite[index].problem, coupled=True)
+                progress = _with(replace(progress, listings=rest), index, suite, again)
+    except OutOfTime:
+        missing = [index for index in range(len(suite)) if index not in {*progress.listings, *progress.unlisted}]
+        names = ", ".join(suite[index].name for index in missing[:3]) + (", …" if missing[3:] else "")
+        late = {missing[0]: f"the total time limit passed before {names} could be tried"} if missing else {}
+        progress = replace(progress, unlisted={**progress.unlisted, **late}, late=True)
+    return progress
+
+
+def _with(progress: Progress, index: int, suite: Sequence[SuiteProblem], listing: Listing) -> Progress:
+    if listing.unlisted:
+        why = f"{suite[index].name} was not tried: it {listing.unlisted.removeprefix('problem ')}"
+        return replace(progress, unlisted={**progress.unlisted, index: why})
+    if not listing.usable:
+        return replace(progress, failed=(index, listing))
+    return replace(progress, listings={**progress.listings, index: listing})

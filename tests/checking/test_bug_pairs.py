@@ -64,7 +64,17 @@ def test_pairs_are_no_entries() -> None:
     assert len(ENTRIES) == 64
 
 
-@pytest.mark.parametrize("slug", [pair.slug for pair in PAIRS])
+COUPLED = {"group-std + length-per-trajectory", "discount-dropped + normalise-minibatch"}
+"""Those that couple trajectories take a second each: these two by default, the others by `make test-all`."""
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pair.slug if pair.batch_size == 1 or pair.slug in COUPLED else pytest.param(pair.slug, marks=pytest.mark.slow)
+        for pair in PAIRS
+    ],
+)
 def test_every_pair_is_named(slug: str) -> None:
     report = pgv.check(get(slug).implementation, problems=named(*FEW, "delayed-reward"))
     assert report.outcome is pgv.Outcome.BIASED

@@ -17,6 +17,7 @@ from moment_cases import (
     with_discrete_noise,
     with_explicit_end,
 )
+from slow_cases import some_slow
 
 from pgverify import AverageReward, Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import AverageReturn, Constant
@@ -62,7 +63,7 @@ def size_of(problem: Problem, n: int, max_steps: int | None = None) -> float:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("block", [0, 1, *(pytest.param(block, marks=pytest.mark.slow) for block in (2, 3))])
+@pytest.mark.parametrize("block", some_slow(4, 2))
 def test_the_mean_return_as_baseline(n: int, block: int) -> None:
     for seed in range(5 * block, 5 * block + 5):
         problem = few(seed, LIMIT[n])

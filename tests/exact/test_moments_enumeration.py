@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from moment_cases import every_estimator, listed, listed_moments, moment_error, small_problem, tables
+from slow_cases import some_slow
 
 from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
 from pgverify.baselines import Constant, StateValue
@@ -24,7 +25,7 @@ BLOCK = 10
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", range(PROBLEMS // BLOCK))
+@pytest.mark.parametrize("block", some_slow(PROBLEMS // BLOCK, 12))
 def test_finite_horizons(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         problem = small_problem(seed)

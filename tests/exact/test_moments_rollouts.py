@@ -21,13 +21,14 @@ from moment_cases import (
     with_explicit_end,
 )
 from random_problems import random_problem
+from slow_cases import some_slow
 
 from pgverify import AverageReward, Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import Baseline, NoBaseline, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 
 TOLERANCE = 1e-10
-SEEDS = range(16)
+SEEDS = some_slow(16, 8)
 FORMS = ("full", "diagonal")
 """The trace is part of both."""
 
@@ -205,9 +206,7 @@ def test_random_horizons_against_the_listing(seed: int) -> None:
         assert_forms(estimator, problem, expected)
 
 
-@pytest.mark.parametrize(
-    "seed", [seed if seed < 6 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(18)]
-)
+@pytest.mark.parametrize("seed", some_slow(18, 6))
 def test_random_horizons_against_an_explicit_end(seed: int) -> None:
     """Any γ: the same moments as those of the finite-horizon problem in which the end is a state; γ^H = 1e-18."""
     rng = np.random.default_rng([seed, 10])

@@ -21,6 +21,7 @@ from moment_cases import (
     with_explicit_end,
 )
 from random_problems import random_problem
+from slow_cases import some_slow
 
 from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
 from pgverify.baselines import AverageReturn, StateValue, TimeStateValue
@@ -41,12 +42,8 @@ def second_moment(estimator: Estimator, problem: Problem, max_steps: int | None 
 # ------------------------------------------------------------------------------------------------- they add up
 
 
-SOME_SLOW = [seed if seed < 2 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(5)]
-"""The first two by default, the others by `make test-all`."""
-
-
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", range(12))
+@pytest.mark.parametrize("block", some_slow(12, 5))
 def test_shares_add_up_and_none_is_negative(block: int) -> None:
     """Traces to the trace within 1e-12 of it, matrices to the covariance, every matrix positive semi-definite."""
     for seed in range(5 * block, 5 * block + 5):
@@ -67,7 +64,7 @@ def test_shares_add_up_and_none_is_negative(block: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "random horizon", "average"])
-@pytest.mark.parametrize("seed", SOME_SLOW)
+@pytest.mark.parametrize("seed", some_slow(5, 2))
 def test_shares_of_other_rollouts_add_up(kind: str, seed: int) -> None:
     rng = np.random.default_rng([seed, 11])
     objective = "average" if kind == "average" else "discounted"
@@ -157,7 +154,7 @@ def test_every_share_by_conditional_expectations(seed: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "average"])
-@pytest.mark.parametrize("seed", SOME_SLOW)
+@pytest.mark.parametrize("seed", some_slow(5, 2))
 def test_every_share_of_cut_rollouts(kind: str, seed: int) -> None:
     objective = "average" if kind == "average" else "discounted"
     problem = small_problem(seed, objective, limit=600, horizon=3, logit_scales=(0.0, 1.0))

@@ -22,7 +22,8 @@ test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal
 
 test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters
-	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters tests/test_readme.py
+	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \
+		tests/adapters/test_jax_adapter.py tests/test_readme.py
 
 check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .

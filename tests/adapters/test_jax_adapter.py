@@ -47,7 +47,8 @@ def test_a_right_loss_is_correct() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", jnp.float32])
 def test_single_precision_is_recognised_and_the_mode_is_left_as_it_was(dtype: Any) -> None:
-    assert pgv.adapters.jax.from_loss(to_go, dtype)(batch_of()).dtype == np.float32
+    for name in ("many-states", "shared-features"):
+        assert pgv.adapters.jax.from_loss(to_go, dtype)(batch_of(name)).dtype == np.float32
     assert pgv.adapters.jax.from_loss(to_go)(batch_of()).dtype == np.float64
     assert jnp.zeros(1).dtype == jnp.float32
 

@@ -71,7 +71,8 @@ def test_a_right_loss_is_correct_and_a_sum_is_scaled_by_n() -> None:
 @pytest.mark.parametrize("dtype", ["float32", torch.float32])
 def test_single_precision_is_recognised(dtype: Any) -> None:
     function = pgv.adapters.torch.from_loss(to_go, dtype=dtype)
-    assert function(batch_of()).dtype == np.float32
+    for name in ("many-states", "shared-features"):
+        assert function(batch_of(name)).dtype == np.float32
     report = pgv.check(function, problems=SOME)
     assert report.outcome is Outcome.CORRECT
     assert "to single precision" in report.explanation
@@ -97,6 +98,12 @@ def test_the_batch_is_constant_and_in_the_dtype_asked_for() -> None:
 def test_a_detached_loss_has_no_signal() -> None:
     for loss in (lambda z, b: to_go(z.detach(), b), lambda z, b: to_go(z, b) * 0.0):
         assert pgv.check(pgv.adapters.torch.from_loss(loss), problems=SOME[:2]).outcome is Outcome.NO_SIGNAL
+
+
+def test_a_loss_of_other_parameters_alone_is_zero() -> None:
+    critic = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    assert not pgv.adapters.torch.from_loss(lambda _, b: (critic * b.rewards).sum())(batch_of()).any()
+    assert critic.grad is None  # and theirs are not accumulated
 
 
 def test_a_loss_that_writes_into_its_batch_is_seen() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from pgverify.bugs import get as get_bug
 from pgverify.checking.diagnosis import Match, matching_bugs
-from pgverify.checking.exhaustive import Caller, Expectation, Listing
+from pgverify.checking.exhaustive import TRIED_SIZES, Caller, Expectation, Listing
 from pgverify.checking.invariants import check_invariants
-from pgverify.checking.listing import every_trajectory, optimal_trace, reference_trace
+from pgverify.checking.listing import directions, every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.report import Finding, Report
 from pgverify.checking.suite import SuiteProblem
@@ -66,8 +66,8 @@ def assemble(
         return Report(
             Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=tuple(findings), warnings=notes
         )
-    # Zeros are numbers of any precision.
-    single = all(listing.single for _, listing in listings) and any(item.scale > 0.0 for _, item in found)
+    # Zeros, halves and quarters are numbers of any precision.
+    single = all(listing.single for _, listing in listings) and any(listing.telling for _, listing in listings)
     precision = SINGLE if single else DOUBLE
     judgement = judge(evidence, precision, {})
     first = min((listing.coupled for _, listing in listings if listing.coupled), default=0)
@@ -108,7 +108,7 @@ def _evidence(entry: SuiteProblem, item: Expectation, vector: np.ndarray) -> Evi
     objective = entry.problem.objective
     assert isinstance(objective, FiniteHorizon)
     running = occupancy(entry.problem)[:, ~entry.problem.mdp.terminal]
-    return Evidence(entry.name, item, vector, objective.horizon, float(running.sum()))
+    return Evidence(entry.name, item, vector, objective.horizon, float(running.sum()), directions(entry.problem))
 
 
 def _noisy(listings: Sequence[tuple[SuiteProblem, Listing]]) -> list[str]:
@@ -151,13 +151,15 @@ def _report(
         )
     most = max((match.problems for match in matches), default=0)
     best = [match for match in matches if match.problems == most]
-    bug = get_bug(best[0].slug) if len(best) == 1 else None
+    # Many a mistake leaves nothing: zero has no one cause.
+    silent = judgement.outcome is Outcome.NO_SIGNAL
+    bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
     return Report(
         judgement.outcome,
         judgement.explanation,
         "exhaustive",
         target,
-        _bound(found, precision),
+        _bound(found, judgement.level if judgement.outcome.good else precision),
         bug.slug if bug else None,
         matches,
         (*findings, *invariants),
@@ -178,5 +180,7 @@ def _bound(found: Found, precision: Precision) -> str:
     sizes = sorted({item.batch_size for _, item in found})
     problems = len({entry.name for entry, _ in found})
     batches = "" if sizes == [1] else f", in batches of {', '.join(map(str, sizes))}"
+    if sizes == [1]:
+        batches = f", coupling looked for in batches of up to {max(TRIED_SIZES)}"
     many = "problem" if problems == 1 else "problems"
     return f"no sampling: {problems} {many}{batches}; equal within {precision.relative:g} of a gradient estimate"

@@ -27,6 +27,9 @@ from pgverify.validation import require_integer, require_number
 EARLY = 6
 """Problems of the standard suite after which a fault that has a name already ends the check: the smallest ones."""
 
+CONFIRMING = ("many-states", "long")
+"""Problems on which the name must hold as well."""
+
 KINDS = ("gradient", "weights", "sampler")
 
 
@@ -101,18 +104,28 @@ def _exhaustive(
 ) -> Report:
     in_batches = smallest_batch(target) > 1
     progress = Progress()
-    for count in (len(suite),) if given else (min(EARLY, len(suite)), len(suite)):
-        progress = listed_on(progress, call, suite, count, in_batches)
+    stages = [range(len(suite))] if given else [range(min(EARLY, len(suite))), range(len(suite))]
+    for chosen in stages:
+        progress = listed_on(progress, call, suite, chosen, in_batches)
         if progress.failed is not None:
             index, listing = progress.failed
             return _not_listed(call, suite, suite[index], listing, target, alpha, seed)
-        if progress.late or count == len(suite):
+        if progress.late:
             break
-        if differs(progress.known(suite), target):
-            early = assemble(call, progress.known(suite), target, given)
-            if early.outcome is Outcome.BIASED and early.diagnosis is not None:
-                note = f"stopped at a fault that has a name: {len(suite) - count} larger problems were not tried"
-                return _with_weights(replace(early, warnings=(*early.warnings, note)), call, progress.known(suite))
+        if len(chosen) < len(suite) and differs(progress.known(suite), target):
+            # A name found on small problems must hold on the longest and the widest, too.
+            first = assemble(call, progress.known(suite), target, given, thorough=False)
+            if first.outcome is not Outcome.BIASED or first.diagnosis is None:
+                continue
+            more = [index for index, entry in enumerate(suite) if entry.name in CONFIRMING]
+            progress = listed_on(progress, call, suite, more, in_batches)
+            if progress.failed is not None or progress.late:
+                continue
+            known = progress.known(suite)
+            report = assemble(call, known, target, given)
+            if (report.outcome, report.diagnosis) == (first.outcome, first.diagnosis):
+                note = f"stopped at a fault that has a name: {len(suite) - len(known)} more problems were not tried"
+                return _with_weights(replace(report, warnings=(*report.warnings, note)), call, known)
     known = progress.known(suite)
     report = assemble(call, known, target, given, thorough=not progress.late)
     if not progress.late:

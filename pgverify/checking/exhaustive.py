@@ -30,8 +30,8 @@ COUPLING_TOLERANCE = 1e-6
 REPEAT_TOLERANCE = 1e-9
 """Relative difference between two calls that may be threads adding up in another order; beyond it is randomness."""
 
-TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 1024)
-"""Sizes of random batches on which coupling is looked for: even and odd, small and large."""
+TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
+"""Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ class Listing:
         Smallest batch in which trajectories were seen to affect each other's contributions; 0 if they were not.
     in_batches : bool
         Whether batches were listed, not single trajectories.
-    single : bool
-        Whether every value is one of single precision.
+    single, telling : bool
+        Whether every value is one of single precision, and whether some value could tell.
     invalid : str
         The first failure, with its input; empty if there was none.
     random : str
@@ -85,6 +85,7 @@ class Listing:
     coupled: int = 0
     in_batches: bool = False
     single: bool = False
+    telling: bool = False
     invalid: str = ""
     random: str = ""
     unlisted: str = ""
@@ -136,7 +137,7 @@ class Caller:
         if answer.value is None:
             return answer
         value = batch.score_weighted(answer.value) if self.weights else answer.value
-        return Answer(value.mean(axis=0) if value.ndim == 2 else value, "", answer.notes, answer.single)
+        return replace(answer, value=value.mean(axis=0) if value.ndim == 2 else value)
 
 
 def list_expectation(call: Caller, problem: Problem, coupled: bool = False) -> Listing:
@@ -192,8 +193,9 @@ def _list(call: Caller, batch: Trajectories, probability: Float[Array, "n"], nat
         size = _coupled(call, batch, rows, together.value)
         if not coupled and size == 0:
             found = _summary(1, rows, probability, natural)
-            return Listing((found,), single=single, notes=call.notes)
-    return replace(_listed_batches(call, batch, probability, together.single, natural), coupled=size)
+            telling = any(answer.telling for answer in singles)
+            return Listing((found,), single=single, telling=telling, notes=call.notes)
+    return replace(_listed_batches(call, batch, probability, together, natural), coupled=size)
 
 
 def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
@@ -211,7 +213,12 @@ def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
 def _coupled(call: Caller, batch: Trajectories, rows: Float[Array, "n d"], together: Float[Array, "d"]) -> int:
     """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are."""
     count, rng = len(rows), np.random.default_rng(0)
-    limit = COUPLING_TOLERANCE * np.abs(rows).max()
+    largest = np.abs(rows).max()
+
+    def limit(members: list[int]) -> float:
+        """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
+        return float(max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest))
+
     tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
     for size in TRIED_SIZES:
         members = rng.integers(count, size=size).tolist()
@@ -222,13 +229,13 @@ def _coupled(call: Caller, batch: Trajectories, rows: Float[Array, "n d"], toget
             return len(members)
         # A long sum in single precision loses in proportion to its length.
         gap = np.abs(answer.value - rows[members].mean(axis=0)).max()
-        if gap > limit * (1.0 + len(members) / 16.0):
+        if gap > limit(members) * (1.0 + len(members) / 16.0):
             return len(members)
-    return count if np.abs(together - rows.mean(axis=0)).max() > limit else 0
+    return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0
 
 
 def _listed_batches(
-    call: Caller, batch: Trajectories, probability: Float[Array, "n"], single: bool, natural: float
+    call: Caller, batch: Trajectories, probability: Float[Array, "n"], together: Answer, natural: float
 ) -> Listing:
     expectations = []
     for size in (*SMALL_SIZES, *LARGE_SIZES):
@@ -248,7 +255,9 @@ def _listed_batches(
         expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
     if not expectations:
         call.notes.setdefault("coupled", "couples its trajectories: judged only where batches of them can be listed")
-    return Listing(tuple(expectations), in_batches=True, single=single, notes=call.notes)
+    return Listing(
+        tuple(expectations), in_batches=True, single=together.single, telling=together.telling, notes=call.notes
+    )
 
 
 def _order_free(call: Caller, batch: Trajectories, batches: list[list[int]], values: Float[Array, "m d"]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations_with_replacement, product
 from math import comb, factorial, prod
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.estimators import RewardToGo
-from pgverify.exact import moments, optimal_baseline
+from pgverify.exact import fisher, moments, optimal_baseline
 from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
@@ -48,13 +49,25 @@ def natural_scale(problem: Problem) -> float:
 @lru_cache(maxsize=64)
 def reference_trace(problem: Problem) -> float:
     """Return tr Cov of one trajectory's reward-to-go contribution."""
-    return float(moments(RewardToGo(), problem, "trace").trace)
+    return float(moments(RewardToGo(), _listed(problem), "trace").trace)
 
 
 @lru_cache(maxsize=64)
 def optimal_trace(problem: Problem) -> float:
     """Return tr Cov of the same with the variance-minimising baseline b*_t(s)."""
-    return float(optimal_baseline(RewardToGo(), problem).trace["values"])
+    return float(optimal_baseline(RewardToGo(), _listed(problem)).trace["values"])
+
+
+def _listed(problem: Problem) -> Problem:
+    """Return the problem as it is listed: with every noisy reward at its mean."""
+    mdp = problem.mdp
+    return replace(problem, mdp=replace(mdp, reward_noise=np.zeros_like(mdp.reward_noise)))
+
+
+@lru_cache(maxsize=64)
+def directions(problem: Problem) -> int:
+    """Return in how many directions an estimate can point: the rank of the Fisher information."""
+    return int(np.linalg.matrix_rank(fisher(problem)))
 
 
 def ordered_batches(probability: Float[Array, "n"], size: int) -> list[tuple[list[int], float]] | None:

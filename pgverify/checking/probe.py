@@ -42,6 +42,8 @@ class Answer:
         Mutated input, prints, global random numbers, integers.
     single : bool
         Whether the value came in, or is representable in, single precision.
+    telling : bool
+        Whether that says something: numbers such as 0, 1/2 and 3/4 are representable in any precision.
     timed_out : bool
         Whether the time limit ended the call.
     """
@@ -50,6 +52,7 @@ class Answer:
     problem: str = ""
     notes: Notes = field(default_factory=dict)
     single: bool = False
+    telling: bool = False
     timed_out: bool = False
 
 
@@ -188,7 +191,8 @@ def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...]
         note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
         return Answer(None, f"returned {value[index]} at {bracket(index)}{note}, on {describe(row)}", notes)
     single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
-    return Answer(value, "", notes, single)
+    short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
+    return Answer(value, "", notes, single, short or bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgverify.checking.exhaustive import Caller, Listing, OutOfTime, list_expectation
@@ -40,9 +40,9 @@ class Progress:
 
 
 def listed_on(
-    progress: Progress, call: Caller, suite: Sequence[SuiteProblem], count: int, in_batches: bool
+    progress: Progress, call: Caller, suite: Sequence[SuiteProblem], chosen: Iterable[int], in_batches: bool
 ) -> Progress:
-    """Return the progress after the first `count` problems of a suite.
+    """Return the progress after the chosen problems of a suite, beside those listed already.
 
     Coupling seen on one problem is believed on all: elsewhere it may only have cancelled. Once it is seen, batches are
     listed on every problem.
@@ -53,12 +53,12 @@ def listed_on(
         What has been listed already, of the same suite.
     call : Caller
     suite : problems, smallest first
-    count : int
+    chosen : positions in the suite
     in_batches : bool
         Whether the target is one of batches: then they are listed in any case.
     """
     try:
-        for index in range(count):
+        for index in chosen:
             if index not in {*progress.listings, *progress.unlisted} and progress.failed is None:
                 progress = _with(progress, index, suite, list_expectation(call, suite[index].problem, in_batches))
         for index, listing in list(progress.listings.items()):

@@ -108,13 +108,16 @@ def check_sampler(
     worst = Outcome.CONSISTENT
     notes: list[str] = []
     for index, entry in enumerate(suite):
+        if scales[index] == 0.0:
+            notes.append(f"{entry.name} was not tried: neither the target nor any estimate differs from zero")
+            continue
         each.looks(goals[index].size)  # refuses a budget that is too small: the caller's doing, not the sampler's
         try:
             draw = draws(index, 0)
             if index == 0:
-                notes += _reproducibility(draw)
-                if suspected and (how := dependence(draws(index, INDEPENDENCE), test.alpha)):
-                    raise _Unusable(how)
+                notes += _reproducibility(draw, test.alpha)
+            if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
+                raise _Unusable(how)
             result = each.run(draw, goals[index], scales[index])
         except OutOfTime:
             worst = Outcome.INCONCLUSIVE
@@ -130,7 +133,7 @@ def check_sampler(
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, _Unusable, InvalidData):  # BIASED it is, then
-                worst, explanation = name_samples(draws, suite, target, goals, scales, each, index)
+                worst, explanation = name_samples(draws, suite, goals, scales, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
             worst = outcome
@@ -139,6 +142,8 @@ def check_sampler(
                 f"{entry.name}: a relative bias of {result.hidden_bias / scales[index]:.3g} could still hide; "
                 f"{'no number of' if settle is None else f'{settle:,}'} estimates would settle it"
             )
+    if not findings and worst is Outcome.CONSISTENT:
+        worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
     rates = (
         f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
         f"tolerance {test.tolerance:g}; seed {seed}"
@@ -163,6 +168,10 @@ def _goals(target: str, suite: Sequence[SuiteProblem]) -> tuple[list[Float[Array
         if goal is None:
             raise InvalidInput(f"target is {target!r}, which has no value on problem {entry.name}")
         reference = float(moments(RewardToGo(), entry.problem, "trace").trace)
+        if not np.isfinite([*goal, reference]).all():
+            raise InvalidInput(
+                f"problem {entry.name} has rewards too large for the variance of estimates to be a number"
+            )
         norm = float(np.linalg.norm(goal))
         goals.append(goal)
         scales.append(norm if norm > 1e-12 * np.sqrt(reference) else float(np.sqrt(reference)))
@@ -178,7 +187,8 @@ def guarded_sampler(
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
         if time.monotonic() > deadline:
             raise OutOfTime
-        return guarded(function, (problem, count, rng), PATIENCE * time_limit)
+        limit = min(PATIENCE * time_limit, max(deadline - time.monotonic(), time_limit))
+        return guarded(function, (problem, count, rng), limit)
 
     return sampler
 
@@ -221,11 +231,20 @@ def check_random(
     return replace(report, explanation=explanation, warnings=(*report.warnings, *call.notes.values()))
 
 
-def _reproducibility(draw: Draw) -> list[str]:
-    """Return a note if the generator is not what decides; refuse a sampler that repeats itself."""
-    first, again, other = draw(16, 0), draw(16, 0), draw(16, 1)
-    if np.array_equal(first, other) and np.ptp(first, axis=0).max() > 0:
-        raise _Unusable("returns the same numbers for different generators: its estimates are not independent")
+def _reproducibility(draw: Draw, alpha: float) -> list[str]:
+    """Return a note if the generator is not what decides; refuse a sampler that repeats itself.
+
+    Estimates of few values coincide by chance: equal draws count where that had probability α at most.
+    """
+    first, again = draw(16, 0), draw(16, 0)
+    for count in (16, 256, 4096):
+        one, other = draw(count, 0), draw(count, 1)
+        if not np.array_equal(one, other):
+            break
+        _, numbers = np.unique(np.concatenate([one, other]), axis=0, return_counts=True)
+        match = float(((numbers / numbers.sum()) ** 2).sum())
+        if match < 1.0 and count * np.log(match) < np.log(alpha):
+            raise _Unusable("returns the same numbers for different generators: its estimates are not independent")
     return [] if np.array_equal(first, again) else ["not reproducible: the same generator gives other numbers"]
 
 
@@ -265,7 +284,7 @@ def _finding(
         1,
         tuple(map(float, goal)),
         tuple(map(float, goal + result.bias)),
-        float(np.linalg.norm(result.bias)) / scale,
+        float(np.linalg.norm(result.bias)) / scale if scale > 0 else float(np.any(result.bias)),
         result.outcome is not SequentialOutcome.BIASED,
         trace,
         trace / reference if trace is not None and reference > 0 else None,

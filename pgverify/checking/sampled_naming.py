@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.listing import directions
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import CLOSED_FORMS, target_vector
@@ -27,7 +28,6 @@ WELL, ENOUGH = 0.05, 0.2
 def name_samples(
     draws: Callable[[int, int], Draw],
     suite: Sequence[SuiteProblem],
-    target: str,
     goals: Vectors,
     scales: Sequence[float],
     test: SequentialTest,
@@ -44,8 +44,6 @@ def name_samples(
         New samples for every purpose above 0.
     suite, goals, scales : by problem
         The target, and what the tolerance is relative to.
-    target : str
-        The target that was missed.
     test : SequentialTest
         For one problem.
     missed : int
@@ -63,7 +61,8 @@ def name_samples(
 
     if everywhere([np.zeros_like(goal) for goal in goals], scales):
         return Outcome.NO_SIGNAL, f"its estimates have mean zero on every problem, within {test.tolerance:.3g} of it"
-    factor = _factor(draws(missed, next(purposes)), goals[missed], test)
+    several = len(suite) > 1 or directions(suite[0].problem) > 1  # in one direction everything is a multiple
+    factor = _factor(draws(missed, next(purposes)), goals[missed], test) if several else None
     if factor is not None and everywhere([factor * goal for goal in goals], [abs(factor) * s for s in scales]):
         times = f"{factor:.4g} times the target on every problem, within {test.tolerance:.3g} of it"
         if factor > 0:
@@ -73,7 +72,10 @@ def name_samples(
         others = [target_vector(name, entry.problem) for entry in suite]
         known = [np.zeros(0) if other is None else other for other in others]
         sizes = [float(np.linalg.norm(vector)) or scale for vector, scale in zip(known, scales, strict=True)]
-        if name != target and everywhere(known, sizes):
+        gaps = [np.linalg.norm(vector - goal) for vector, goal in zip(known, goals, strict=True)]
+        if all(gap <= 2.0 * test.tolerance * size for gap, size in zip(gaps, sizes, strict=True)):
+            continue  # the target itself, or too close to it to be told apart
+        if everywhere(known, sizes):
             return Outcome.OTHER_TARGET, f"the mean of its estimates is {name} on every problem, within the tolerance"
     return Outcome.BIASED, ""
 

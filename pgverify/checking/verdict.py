@@ -35,7 +35,10 @@ MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6)
 """For code that returns double precision, but computes in single; a fault of this size is not told apart from it."""
 
 HIDDEN = 1e-3
-"""Relative to the size of a gradient estimate: where rounding could hide as much, equality says nothing."""
+"""Relative to the target: where rounding could hide as much, equality says nothing."""
+
+NOTHING = 1e-13
+"""Relative to the size of a gradient estimate: a target below is zero, to the rounding of its own computation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ class Evidence:
         T of the problem, for laws of scale.
     mean_length : float
         Expected episode length, likewise.
+    directions : int
+        In how many directions an estimate can point: rank of the Fisher information.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Evidence:
     target: Float[Array, "d"]
     steps: int
     mean_length: float
+    directions: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Judgement:
     explanation: str
     deviation: float
     factor: float | None = None
+    level: Precision = DOUBLE
 
 
 def deviation(found: Expectation, vector: Float[Array, "d"], precision: Precision, factor: float = 1.0) -> float:
@@ -118,22 +125,23 @@ def judge(
 
 def _equal(evidence: Sequence[Evidence], level: Precision, worst: float) -> Judgement:
     """Return CORRECT, unless equality is empty: nothing to estimate, or rounding that could hide a fault."""
-    if all(_size(item.target) <= level.relative * item.found.natural for item in evidence):
+    cases = [item for item in evidence if _size(item.target) > NOTHING * item.found.natural]
+    if not cases:
         note = "the target is zero on every problem given: equality does not tell a right implementation from none"
-        return Judgement(Outcome.INCONCLUSIVE, note, worst)
-    hidden = max(
-        level.operations * item.found.scale / max(item.found.natural, _size(item.target), 1e-300) for item in evidence
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+    hidden, name = max(
+        ((level.relative * i.found.natural + level.operations * i.found.scale) / _size(i.target), i.name) for i in cases
     )
     if hidden > HIDDEN:
         note = (
-            f"equal to rounding, but the estimates are so large, or the rewards so small, that rounding could hide "
-            f"a bias of {hidden:.2g} times the size of a gradient estimate"
+            f"equal to rounding, but on problem {name} the estimates are so large beside the target that rounding "
+            f"could hide a bias of {hidden:.2g} times the target"
         )
-        return Judgement(Outcome.INCONCLUSIVE, note, worst)
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
     note = "the exact expectation equals the target on every problem"
     if level is not DOUBLE:
         note += f", to {level.name}"
-    return Judgement(Outcome.CORRECT, note, worst, 1.0)
+    return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
 
 
 def vanishes(found: Expectation, precision: Precision) -> bool:
@@ -152,8 +160,13 @@ def common_factor(
                 return None
             factors.append(None)
             continue
-        factor = float(item.mean @ vector / (vector @ vector))
-        if factor == 0.0 or deviation(item, factor * vector, precision, factor) > precision.relative:
+        unit = vector / _size(vector)  # squares of tiny numbers would be zero
+        factor = float(item.mean @ unit / (unit @ unit) / _size(vector))
+        if (
+            not np.isfinite(factor)
+            or factor == 0.0
+            or deviation(item, factor * vector, precision, factor) > precision.relative
+        ):
             return None
         factors.append(factor)
     return factors
@@ -163,8 +176,8 @@ def _scaled(evidence: Sequence[Evidence], precision: Precision) -> tuple[float, 
     """Return the common factor and the law that it follows, or (0, "") where expectations are no multiples."""
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     cases = [(item, factor) for item, factor in zip(evidence, found or [], strict=False) if factor is not None]
-    if not cases:
-        return 0.0, ""
+    if len({item.name for item, _ in cases}) < 2 and all(item.directions < 2 for item, _ in cases):
+        return 0.0, ""  # in one direction everything is a multiple of anything
     factors = np.array([factor for _, factor in cases])
     for law, values in _laws([item for item, _ in cases]):
         ratio = factors / np.asarray(values)

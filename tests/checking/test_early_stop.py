@@ -22,8 +22,20 @@ def tried(report: pgv.checking.Report) -> set[str]:
 def test_a_named_fault_is_enough() -> None:
     report = pgv.check(get("reward-shifted-late").implementation)
     assert report.diagnosis == "reward-shifted-late"
-    assert tried(report) == set(NAMES[:6])
-    assert "stopped at a fault that has a name: 7 larger problems were not tried" in report.warnings
+    assert tried(report) == {*NAMES[:6], "many-states", "long"}
+    assert "stopped at a fault that has a name: 5 more problems were not tried" in report.warnings
+
+
+def test_a_name_that_fails_on_a_longer_problem_is_not_given() -> None:
+    """Divided by the length, but by three at most: like length-per-trajectory where no episode is longer."""
+
+    def capped(batch: pgv.Trajectories) -> np.ndarray:
+        return batch.score_weighted(RewardToGo().weights(batch) / np.clip(batch.lengths, 1, 3)[:, None])
+
+    report = pgv.check(capped)
+    assert report.outcome is pgv.Outcome.BIASED
+    assert report.diagnosis is None
+    assert tried(report) == set(NAMES)
 
 
 def test_a_fault_that_shows_on_a_large_problem_alone_is_seen() -> None:

@@ -16,7 +16,7 @@ from pgverify.checking.outcome import Outcome
 from pgverify.checking.report import Finding, Report
 from pgverify.checking.suite import SuiteProblem
 from pgverify.checking.targets import TARGETS, smallest_batch, target_vector
-from pgverify.checking.verdict import DOUBLE, SINGLE, Evidence, Judgement, Precision, deviation, judge
+from pgverify.checking.verdict import DOUBLE, MIXED, SINGLE, Evidence, Judgement, Precision, deviation, judge
 from pgverify.exact import occupancy
 from pgverify.problem import FiniteHorizon
 
@@ -75,11 +75,14 @@ def assemble(
         note = f"its trajectories affect each other in a batch of {first}, too large for all such batches to be listed"
         judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        others = {name: _other(name, found, precision) for name in TARGETS if name != target}
+        loose = max(precision, MIXED, key=lambda level: level.relative)
+        others = {name: _other(name, found, loose) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
-        matches = matching_bugs(found, precision, target, given, judgement.factor is not None)
+        for level in dict.fromkeys((precision, MIXED)):
+            if not matches:
+                matches = matching_bugs(found, level, target, given, judgement.factor is not None)
     return _report(judgement, evidence, found, precision, matches, target, tuple(findings), notes)
 
 

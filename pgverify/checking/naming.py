@@ -17,7 +17,7 @@ from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 TOLERANCE = 1e-5
-"""Relative to the largest weight on a problem: single precision passes."""
+"""Relative to the largest weight, reward or value on a problem: single precision passes."""
 
 Weights = Callable[[Trajectories], Float[Array, "n T"]]
 Case = tuple[Trajectories, Float[Array, "n T"]]
@@ -91,5 +91,7 @@ def _trace_decay(cases: Sequence[Case], kept: bool) -> float | None:
 def _equal(weights: Weights, case: Case) -> bool:
     batch, found = case
     expected = weights(batch)
-    gap = np.abs(expected - found)[batch.mask]
-    return bool(gap.max(initial=0.0) <= TOLERANCE * np.abs(expected[batch.mask]).max(initial=0.0))
+    gap = np.abs(expected - found)[batch.mask].max(initial=0.0)
+    # Advantages may all be zero; what they are differences of is not.
+    size = max(np.abs(table).max(initial=0.0) for table in (expected[batch.mask], batch.rewards, batch.values))
+    return bool(gap <= TOLERANCE * size)

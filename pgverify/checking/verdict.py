@@ -69,7 +69,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A word, and what it rests on."""
+    """A word, what it rests on, and the precision at which it holds."""
 
     outcome: Outcome
     explanation: str
@@ -107,19 +107,21 @@ def judge(
             return _equal(evidence, level, worst)
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
-    factor, law = _scaled(evidence, precision)
-    if law and factor > 0:
-        note = f"the exact expectation is {law} times the target on every problem"
-        return Judgement(Outcome.SCALED, note, worst, factor)
-    for name, targets in others.items():
-        pairs = list(zip(evidence, targets, strict=True))
-        if all(t is not None and deviation(i.found, t, precision) <= precision.relative for i, t in pairs) and any(
-            t is not None and _size(t) > 0 for t in targets
-        ):
-            return Judgement(Outcome.OTHER_TARGET, f"the exact expectation equals {name} on every problem", worst)
-    if law:
-        note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
-        return Judgement(Outcome.BIASED, note, worst, factor)
+    for level in dict.fromkeys((precision, MIXED)):
+        factor, law = _scaled(evidence, level)
+        if law and factor > 0:
+            note = f"the exact expectation is {law} times the target on every problem"
+            return Judgement(Outcome.SCALED, note, worst, factor, level)
+        for name, targets in others.items():
+            pairs = list(zip(evidence, targets, strict=True))
+            if all(t is not None and deviation(i.found, t, level) <= level.relative for i, t in pairs) and any(
+                t is not None and _size(t) > 0 for t in targets
+            ):
+                note = f"the exact expectation equals {name} on every problem"
+                return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
+        if law:
+            note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
+            return Judgement(Outcome.BIASED, note, worst, factor, level)
     return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
 
 

@@ -183,3 +183,35 @@ def test_nothing_to_estimate_is_inconclusive_and_no_crash() -> None:
         assert pgv.check(honest, kind="sampler", problems=[problem]).outcome is pgv.Outcome.INCONCLUSIVE
     with pytest.raises(pgv.errors.InvalidInput, match="rewards too large"):
         pgv.check(honest, kind="sampler", problems=[one_state((1e160, -1e160))])
+
+
+# ---------------------------------------------------------------------------------- single precision somewhere inside
+
+
+def inside(batch: pgv.Trajectories, factor: float = 1.0) -> np.ndarray:
+    """Reward-to-go without γ^t, weights in single precision, returned in double."""
+    weights = RewardToGo(discount_weighting=False).weights(batch).astype(np.float32)
+    return batch.score_weighted(factor * weights.astype(np.float64))
+
+
+def test_single_precision_inside_gets_the_same_words() -> None:
+    problems = named("bandit", "early-stop", "delayed-reward")
+    report = pgv.check(inside, problems=problems)
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.OTHER_TARGET, "discount-dropped")
+    assert pgv.check(inside, target="discount_dropped", problems=problems).outcome is pgv.Outcome.CORRECT
+    tripled = pgv.check(lambda batch: inside(batch, 3.0), target="discount_dropped", problems=problems)
+    assert tripled.outcome is pgv.Outcome.SCALED
+    reversed_ = pgv.check(lambda batch: inside(batch, -1.0), target="discount_dropped", problems=problems)
+    assert "the sign is reversed" in reversed_.explanation
+
+
+def test_weights_are_named_where_all_of_them_vanish() -> None:
+    """One reward for everything: advantages are zero up to the rounding of single precision."""
+    problems = named("constant-reward", "early-stop")
+    gae = pgv.estimators.GeneralizedAdvantage(0.9, discount_weighting=False)
+
+    def single(batch: pgv.Trajectories) -> np.ndarray:
+        return gae.weights(batch).astype(np.float32) + np.float32(1e-7)
+
+    report = pgv.check(single, kind="weights", target="discount_dropped", problems=problems)
+    assert report.weights == ("GAE(λ = 0.9), without γ^t",)

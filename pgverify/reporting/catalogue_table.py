@@ -124,6 +124,8 @@ def as_markdown(rows: Sequence[Row]) -> str:
         "*Differs*: on how many problems the exact expectation differs from the target, of those on which it could be",
         "compared; a fault that couples the trajectories of a batch is compared where the batches can be listed.",
         f"{', '.join(NAMED)} is biased towards something that has a name, and is called so.",
+        "Entries of effect Z are one class: the expectation is zero, which has no one cause; they are matches.",
+        "A fault that has its name on the smallest problems is confirmed on the largest, and no others are tried.",
         "",
         "| no. | slug | effect | outcome | right | diagnosis | other matches | differs | problems |",
         "|---:|---|---|---|---|---|---|---:|---|",

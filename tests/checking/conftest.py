@@ -9,7 +9,8 @@ import pytest
 from pgverify.checking import exhaustive, listing
 
 
-@pytest.fixture(scope="package", autouse=True)
+# Scope "package" would last for the whole session in a folder without __init__.py, and reach other tests.
+@pytest.fixture(scope="module", autouse=True)
 def fewer_batches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listing, "MOST_BATCHES", 85)

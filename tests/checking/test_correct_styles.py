@@ -30,7 +30,9 @@ def test_none_is_accused(name: str) -> None:
     assert all(f.holds for f in report.findings if f.check == "expectation")
 
 
-@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in COUPLED else name for name in STYLES]
+)
 def test_the_same_style_with_one_rare_fault_is(name: str) -> None:
     """Negative control: the second action of the first step counts for 1 % more."""
 

@@ -57,7 +57,7 @@ def test_a_fault_that_shows_on_a_large_problem_alone_is_seen() -> None:
     [
         (TwoFaults("reward-shifted-late", "", "length-per-trajectory", True), pgv.Outcome.BIASED),
         (lambda batch: 2.0 * RewardToGo()(batch), pgv.Outcome.SCALED),
-        (RewardToGo(discount_weighting=False), pgv.Outcome.OTHER_TARGET),
+        pytest.param(RewardToGo(discount_weighting=False), pgv.Outcome.OTHER_TARGET, marks=pytest.mark.slow),
         (RewardToGo(), pgv.Outcome.CORRECT),
     ],
 )

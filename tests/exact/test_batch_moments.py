@@ -63,7 +63,7 @@ def size_of(problem: Problem, n: int, max_steps: int | None = None) -> float:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("block", some_slow(4, 2))
+@pytest.mark.parametrize("block", some_slow(4, 1))
 def test_the_mean_return_as_baseline(n: int, block: int) -> None:
     for seed in range(5 * block, 5 * block + 5):
         problem = few(seed, LIMIT[n])

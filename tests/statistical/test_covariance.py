@@ -101,8 +101,8 @@ def estimators(bounded: bool) -> tuple[Estimator, ...]:
     return (*found, RewardToGo(TimeStateValue(rng.normal(size=(6, 4))))) if bounded else found
 
 
-CASES = [case if i < 3 else pytest.param(case, marks=pytest.mark.slow) for i, case in enumerate(cases())]
-"""The first three by default, the others by `make test-all`."""
+CASES = [case if i < 2 else pytest.param(case, marks=pytest.mark.slow) for i, case in enumerate(cases())]
+"""The first two by default, the others by `make test-all`."""
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -63,7 +63,8 @@ def name_samples(
         return Outcome.NO_SIGNAL, f"its estimates have mean zero on every problem, within {test.tolerance:.3g} of it"
     several = len(suite) > 1 or directions(suite[0].problem) > 1  # in one direction everything is a multiple
     factor = _factor(draws(missed, next(purposes)), goals[missed], test) if several else None
-    if factor is not None and everywhere([factor * goal for goal in goals], [abs(factor) * s for s in scales]):
+    apart = factor is not None and abs(factor - 1.0) > 2.0 * test.tolerance  # else it is the target, if anything
+    if factor is not None and apart and everywhere([factor * g for g in goals], [abs(factor) * s for s in scales]):
         times = f"{factor:.4g} times the target on every problem, within {test.tolerance:.3g} of it"
         if factor > 0:
             return Outcome.SCALED, f"the mean of its estimates is {times}"

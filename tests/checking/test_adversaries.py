@@ -168,14 +168,31 @@ def test_estimates_repeated_in_large_calls_are_refused(cheat: object) -> None:
     assert "not independent" in report.explanation
 
 
-def test_no_name_for_the_target_itself() -> None:
-    """One step: discount_dropped is ∇J there, and no other target that a biased sampler may have hit."""
+@pytest.mark.parametrize("factor", [1.0, 1.05])
+def test_no_name_for_the_target_itself(factor: float) -> None:
+    """One step: discount_dropped is ∇J there. New samples that hit the target say nothing about what the old ones hit.
 
-    def biased(problem: pgv.Problem, count: int, rng: np.random.Generator) -> np.ndarray:
-        return honest(problem, count, rng) + 0.08 * np.array([1.0, 1.0, 0.5])
+    With tolerance 10 %, neither 1 nor 1.05 is told from 1; a factor of 2 is (negative control).
+    """
+    from pgverify.checking.sampled_naming import name_samples
+    from pgverify.stats import SequentialTest
 
-    report = pgv.check(biased, kind="sampler", problems=named("bandit"), tolerance=0.1, budget=200_000)
-    assert report.outcome is pgv.Outcome.BIASED
+    problem = named("bandit")[0]
+    goal = pgv.exact.gradient(problem)
+    suite = [pgv.checking.SuiteProblem("bandit", "", problem)]
+    test = SequentialTest(tolerance=0.1, budget=400_000)
+
+    def named_as(times: float) -> pgv.Outcome:
+        def draws(index: int, purpose: int) -> object:
+            def draw(count: int, call: int) -> np.ndarray:
+                return times * honest(problem, count, np.random.default_rng([purpose, call]))
+
+            return draw
+
+        return name_samples(draws, suite, [goal], [float(np.linalg.norm(goal))], test, 0)[0]
+
+    assert named_as(factor) is pgv.Outcome.BIASED
+    assert named_as(2.0) is pgv.Outcome.SCALED
 
 
 def test_nothing_to_estimate_is_inconclusive_and_no_crash() -> None:

@@ -70,6 +70,9 @@ def matching_bugs(
         for bug in suspects(target)
         if (own_settings or bug.setting is None) and (not silent or bug.effect is Effect.NO_SIGNAL)
     ]
+    if multiple and not silent and not own_settings:
+        # A multiple of the target on the whole suite: there every fault that is none differs from it.
+        suspected = [bug for bug in suspected if bug.effect is Effect.SCALED]
     tries = [(suspected, False)]
     if not silent and not multiple:
         pairs = [bug for bug in PAIRS if bug.target == target]

@@ -115,7 +115,8 @@ class Trajectories:
     def select(self, rows: Any) -> Trajectories:
         """Return the trajectories at the given rows (indices, a mask or a slice)."""
         names = ("states", "actions", "rewards", "lengths", "terminated", "values")
-        chosen: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
+        index = np.asarray(rows) if isinstance(rows, list) and rows else rows  # once, not once an array
+        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in names}
         return replace(self, **chosen)
 
     def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:

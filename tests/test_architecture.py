@@ -223,8 +223,9 @@ def test_importing_pgverify_is_quick() -> None:
 
 def test_shapes_are_checked_in_these_tests() -> None:
     """Negative control of conftest.py: without its hook NumPy would broadcast."""
-    from pgverify.policies.softmax_algebra import logit_vjp
+    from pgverify.policies.softmax_algebra import logit_vjp, softmax
 
-    assert logit_vjp(np.zeros((2, 3)), np.zeros((4, 2, 3))).shape == (4, 2, 3)
+    uniform = softmax(np.zeros((2, 3)))
+    assert logit_vjp(*uniform, np.zeros((4, 2, 3))).shape == (4, 2, 3)
     with pytest.raises(jaxtyping.TypeCheckError):
-        logit_vjp(np.zeros((2, 3)), np.zeros((1, 3)))  # NumPy would broadcast
+        logit_vjp(*uniform, np.zeros((1, 3)))  # NumPy would broadcast

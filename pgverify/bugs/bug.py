@@ -55,6 +55,8 @@ class Bug:
         What it claims to estimate: "policy_gradient", or another name in `pgverify.bugs.TARGETS`.
     batch_size : int
         Smallest batch on which it shows: 1 where trajectories are treated independently.
+    ordered : bool
+        Whether the order of the trajectories in a batch matters, to the implementation or to the correct one.
     setting : function () -> Problem, optional
         The smallest problem in which it makes sense, for an entry that needs one of its own (Gaussian policies,
         groups of prompts); None where every finite-horizon problem will do.
@@ -77,6 +79,7 @@ class Bug:
     kind: Literal["gradient", "weights"] = "gradient"
     target: str = "policy_gradient"
     batch_size: int = 1
+    ordered: bool = False
     setting: Callable[[], Problem] | None = None
     factor: Callable[[int], float] | None = None
     other_target: str | None = None

@@ -187,6 +187,7 @@ AUTORESET_STEP_KEPT = Bug(
     implementation=_autoreset,
     correct=RewardToGo(),
     batch_size=2,
+    ordered=True,
     note="A bias only through what else counts steps or learns from them: means and standardised advantages over "
     "steps, and a critic taught that the last state is worth γ V(reset).",
 )
@@ -201,6 +202,7 @@ VTRACE_NEXT_TRAJECTORY = Bug(
     implementation=_next_trajectory,
     correct=_bootstrapped,
     batch_size=2,
+    ordered=True,
     note=f"Windows of {TIME_LIMIT} steps with a perfect critic: shows on episodes of more than {TIME_LIMIT} steps.",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -66,11 +67,11 @@ class QuadratureGaussian:
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(k|s) [S, A]."""
-        return softmax(self._logits())
+        return self._softmax[0].copy()
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
-        return self.log_density_vjp(self.nodes, logit_vjp(self._logits(), weights))
+        return self.log_density_vjp(self.nodes, logit_vjp(*self._softmax, weights))
 
     def log_density_vjp(
         self,
@@ -96,9 +97,10 @@ class QuadratureGaussian:
         """μ(s) [S, D]."""
         return self.features @ self.mean_weights
 
-    def _logits(self) -> Inexact[Array, "S A"]:
+    @cached_property
+    def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
         standard = (self.nodes - self.means()[:, None, :]) / np.exp(self.log_std)
-        return self.base - 0.5 * (standard**2).sum(axis=2)
+        return softmax(self.base - 0.5 * (standard**2).sum(axis=2))
 
 
 def gaussian_policy(

@@ -88,6 +88,7 @@ MICROBATCH_NORMALISED = Bug(
     implementation=_per_microbatch,
     correct=RewardToGo(),
     batch_size=3,
+    ordered=True,
     note=f"Microbatches of {MICROBATCH}. With constant length T a factor 1/T.",
 )
 

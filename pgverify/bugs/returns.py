@@ -103,5 +103,6 @@ RETURN_CROSSES_EPISODES = Bug(
     implementation=_crossing,
     correct=RewardToGo(),
     batch_size=2,
+    ordered=True,
     note="Only noisier where the policy has no influence on γ^L (constant length, or γ = 1).",
 )

@@ -78,6 +78,7 @@ FIRST_N_FINISHED = Bug(
     implementation=_first_finished,
     correct=RewardToGo(),
     batch_size=2,
+    ordered=True,
     note="Innocent when all episodes have the same length.",
 )
 

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pgverify.checking.alarm import Alarm
 from pgverify.checking.assembly import assemble, differs
-from pgverify.checking.exhaustive import Caller, Listing
+from pgverify.checking.caller import Caller
+from pgverify.checking.exhaustive import Listing
 from pgverify.checking.naming import name_weights
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.progress import Progress, listed_on
@@ -95,8 +97,9 @@ def check(
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
             return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
-        call = Caller(implementation, kind == "weights", time_limit, deadline)
-        return _exhaustive(call, suite, target, alpha, seed, problems is not None)
+        with Alarm(time_limit) as alarm:
+            call = Caller(implementation, kind == "weights", alarm, deadline)
+            return _exhaustive(call, suite, target, alpha, seed, problems is not None)
 
 
 def _exhaustive(

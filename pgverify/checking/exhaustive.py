@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.listing import (
-    LARGE_SIZES,
-    SMALL_SIZES,
-    every_trajectory,
-    natural_scale,
-    ordered_batches,
-    unordered_batches,
-)
-from pgverify.checking.probe import Answer, Notes, ask, global_state
+from pgverify.checking.batches import BATCH_SIZES, Batches, another_order, ways_to_list
+from pgverify.checking.caller import Caller
+from pgverify.checking.listing import every_trajectory, natural_scale
+from pgverify.checking.probe import Answer, Notes, global_state
 from pgverify.errors import TooLarge
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
@@ -29,6 +22,9 @@ COUPLING_TOLERANCE = 1e-6
 
 REPEAT_TOLERANCE = 1e-9
 """Relative difference between two calls that may be threads adding up in another order; beyond it is randomness."""
+
+LONG, SHUFFLED = 8, 32
+"""Of batches of 8 and more not all are tried in another order: where it matters it does so in most of them."""
 
 TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
 """Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
@@ -97,50 +93,9 @@ class Listing:
         return not (self.invalid or self.random or self.unlisted)
 
 
-class OutOfTime(Exception):
-    """The total time limit of a check has passed; what was not listed by then is not judged."""
-
-
-class Caller:
-    """Calls an implementation on chosen rows of a batch, and keeps what was noticed on the way.
-
-    Parameters
-    ----------
-    implementation : batch -> [n, d] or [d]; with `weights`, batch -> [n, T]
-    weights : bool
-        Whether step weights are returned instead of estimates.
-    time_limit : float
-        Seconds for each call.
-    deadline : float
-        On the clock of `time.monotonic`: from then on every call raises `OutOfTime`.
-    """
-
-    def __init__(
-        self,
-        implementation: Callable[[Trajectories], Any],
-        weights: bool,
-        time_limit: float,
-        deadline: float = float("inf"),
-    ) -> None:
-        self.implementation, self.weights, self.time_limit = implementation, weights, time_limit
-        self.deadline = deadline
-        self.notes: dict[str, str] = {}
-
-    def __call__(self, batch: Trajectories, watched: bool = False) -> Answer:
-        """Return the estimate [d] of a batch; `watched` as in `ask`."""
-        if time.monotonic() > self.deadline:
-            raise OutOfTime
-        size = batch.policy.parameters.size
-        shapes = (batch.actions.shape,) if self.weights else ((len(batch), size), (size,))
-        answer = ask(self.implementation, batch, shapes, self.time_limit, watched)
-        self.notes = {**answer.notes, **self.notes}
-        if answer.value is None:
-            return answer
-        value = batch.score_weighted(answer.value) if self.weights else answer.value
-        return replace(answer, value=value.mean(axis=0) if value.ndim == 2 else value)
-
-
-def list_expectation(call: Caller, problem: Problem, coupled: bool = False) -> Listing:
+def list_expectation(
+    call: Caller, problem: Problem, coupled: bool = False, sizes: Sequence[int] = BATCH_SIZES
+) -> Listing:
     """Return the exact expectation of an implementation on a problem small enough to list.
 
     Coupling is found by calling on single trajectories and on lists, and comparing; never assumed away. Every call on
@@ -152,6 +107,8 @@ def list_expectation(call: Caller, problem: Problem, coupled: bool = False) -> L
     problem : Problem
     coupled : bool
         Whether coupling has been seen elsewhere: then batches are listed, though none is seen here.
+    sizes : sequence of int
+        Of the batches that are listed then, as far as there are not too many.
     """
     try:
         batch, probability = every_trajectory(problem)
@@ -159,13 +116,20 @@ def list_expectation(call: Caller, problem: Problem, coupled: bool = False) -> L
         return Listing(unlisted=str(reason).split(";")[0])
     before = global_state()
     try:
-        return _list(call, batch, probability, natural_scale(problem), coupled)
+        return _list(call, batch, probability, natural_scale(problem), coupled, sizes)
     finally:
         if global_state() != before:
             call.notes.setdefault("global random state", "draws from the global random state on rare trajectories")
 
 
-def _list(call: Caller, batch: Trajectories, probability: Float[Array, "n"], natural: float, coupled: bool) -> Listing:
+def _list(
+    call: Caller,
+    batch: Trajectories,
+    probability: Float[Array, "n"],
+    natural: float,
+    coupled: bool,
+    sizes: Sequence[int],
+) -> Listing:
     together = call(batch, watched=True)
     if together.value is None:
         return Listing(invalid=together.problem, notes=call.notes)
@@ -195,7 +159,7 @@ def _list(call: Caller, batch: Trajectories, probability: Float[Array, "n"], nat
             found = _summary(1, rows, probability, natural)
             telling = any(answer.telling for answer in singles)
             return Listing((found,), single=single, telling=telling, notes=call.notes)
-    return replace(_listed_batches(call, batch, probability, together, natural), coupled=size)
+    return replace(_listed_batches(call, batch, probability, together, natural, sizes), coupled=size)
 
 
 def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
@@ -235,24 +199,29 @@ def _coupled(call: Caller, batch: Trajectories, rows: Float[Array, "n d"], toget
 
 
 def _listed_batches(
-    call: Caller, batch: Trajectories, probability: Float[Array, "n"], together: Answer, natural: float
+    call: Caller,
+    batch: Trajectories,
+    probability: Float[Array, "n"],
+    together: Answer,
+    natural: float,
+    sizes: Sequence[int],
 ) -> Listing:
     expectations = []
-    for size in (*SMALL_SIZES, *LARGE_SIZES):
-        ordered = size in SMALL_SIZES
-        batches = (ordered_batches if ordered else unordered_batches)(probability, size)
-        if batches is None:
-            continue
-        estimates = []
-        for rows, _ in batches:
-            answer = call(batch.select(rows))
-            if answer.value is None:
-                return Listing(invalid=answer.problem, notes=call.notes)
-            estimates.append(answer.value)
-        values = np.stack(estimates)
-        if not ordered and not _order_free(call, batch, [rows for rows, _ in batches], values):
-            break
-        expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
+    for size in sizes:
+        for in_order, batches in ways_to_list(probability, size):
+            if call.order_matters and not in_order:
+                continue
+            estimates = []
+            for rows, _ in batches:
+                answer = call(batch.select(rows))
+                if answer.value is None:
+                    return Listing(invalid=answer.problem, notes=call.notes)
+                estimates.append(answer.value)
+            values = np.stack(estimates)
+            call.order_matters = call.order_matters or _order_matters(call, batch, batches, values, in_order)
+            if in_order or not call.order_matters:
+                expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
+                break
     if not expectations:
         call.notes.setdefault("coupled", "couples its trajectories: judged only where batches of them can be listed")
     return Listing(
@@ -260,15 +229,22 @@ def _listed_batches(
     )
 
 
-def _order_free(call: Caller, batch: Trajectories, batches: list[list[int]], values: Float[Array, "m d"]) -> bool:
-    """Return whether the same batches in another order, one shuffle each, gave the same estimates."""
-    rng = np.random.default_rng(1)
-    limit = COUPLING_TOLERANCE * np.abs(values).max()
-    for rows, value in zip(batches, values, strict=True):
-        answer = call(batch.select(rng.permutation(rows)))
-        if answer.value is None or np.abs(answer.value - value).max() > limit:
-            return False
-    return True
+def _order_matters(
+    call: Caller, batch: Trajectories, batches: Batches, values: Float[Array, "m d"], in_order: bool
+) -> bool:
+    """Return whether two orders of one batch have different estimates, among those listed or by one more call each."""
+    limit, rng = COUPLING_TOLERANCE * np.abs(values).max(), np.random.default_rng(1)
+    first: dict[tuple[int, ...], Float[Array, "d"]] = {}
+    shuffled = 0
+    for (rows, _), value in zip(batches, values, strict=True):
+        other: Float[Array, "d"] | None = value
+        if in_order:
+            other = first.setdefault(tuple(sorted(rows)), value)
+        elif (order := another_order(rows, rng)) is not None and (len(rows) < LONG or shuffled < SHUFFLED):
+            other, shuffled = call(batch.select(order)).value, shuffled + 1
+        if other is None or np.abs(other - value).max() > limit:
+            return True
+    return False
 
 
 def _summary(size: int, estimates: Float[Array, "n d"], weights: Float[Array, "n"], natural: float) -> Expectation:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.exhaustive import Caller, Listing, list_expectation
+from pgverify.checking.caller import Caller
+from pgverify.checking.exhaustive import Listing, list_expectation
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.report import Finding
 from pgverify.checking.suite import SuiteProblem
@@ -25,6 +26,9 @@ MOST_ROWS = 24
 
 SHIFT = 0.01
 """δ: small enough for no ratio near 1 to be clipped."""
+
+LEVEL_SIZES = (2, 3, 4, 5, 8)
+"""Batches on which a function that couples its trajectories is tried with other levels of reward."""
 
 INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")
 """Targets that a constant added to every reward leaves alone where episodes have one length."""
@@ -136,8 +140,12 @@ def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list
     found = []
     for check, reward in (("reward shift", mdp.reward + 1.5), ("constant reward", np.ones_like(mdp.reward))):
         other = replace(entry.problem, mdp=TabularMDP(mdp.start, mdp.transition, reward, mdp.terminal))
-        changed = list_expectation(call, other, coupled)
-        for before, after in zip(plain.expectations, changed.expectations, strict=False):
+        changed = list_expectation(call, other, coupled, LEVEL_SIZES)
+        sizes = {after.batch_size: after for after in changed.expectations}
+        for before in plain.expectations:
+            if before.batch_size not in sizes:
+                continue
+            after = sizes[before.batch_size]
             expected = before.mean if check == "reward shift" else np.zeros_like(before.mean)
             gap = float(np.abs(after.mean - expected).max() / max(after.scale, before.scale, 1e-300))
             vectors = tuple(map(float, expected)), tuple(map(float, after.mean))

@@ -1,17 +1,16 @@
-"""Every trajectory, and every batch of trajectories, with its probability."""
+"""Every trajectory of a problem with its probability, and what follows from the list: scales and expectations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations_with_replacement, product
-from math import comb, factorial, prod
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.batches import ways_to_list
 from pgverify.estimators import RewardToGo
 from pgverify.exact import fisher, moments, optimal_baseline
 from pgverify.exact.enumeration import enumerate_trajectories
@@ -21,16 +20,6 @@ from pgverify.validation import Array
 
 MOST_TRAJECTORIES = 5_000
 """Trajectories of one problem that are listed: each is a call, some seconds in all."""
-
-MOST_BATCHES = 800
-"""Ordered batches listed of one size on one problem, for functions that couple their trajectories."""
-
-MOST_MULTISETS = 170
-"""Unordered batches, likewise; they stand for all their orders where the order has no effect."""
-
-SMALL_SIZES = (2, 3, 4, 5)
-LARGE_SIZES = (8, 16, 64)
-"""Batch sizes that are tried: one by one while that is cheap, then by doubling and beyond what is used in tests."""
 
 
 @lru_cache(maxsize=64)
@@ -70,30 +59,13 @@ def directions(problem: Problem) -> int:
     return int(np.linalg.matrix_rank(fisher(problem)))
 
 
-def ordered_batches(probability: Float[Array, "n"], size: int) -> list[tuple[list[int], float]] | None:
-    """Return every i.i.d. batch of a size with its probability; None where they are too many."""
-    if len(probability) ** size > MOST_BATCHES:
-        return None
-    chances = [float(p) for p in probability]
-    return [(list(rows), prod(chances[i] for i in rows)) for rows in product(range(len(chances)), repeat=size)]
-
-
-def unordered_batches(probability: Float[Array, "n"], size: int) -> list[tuple[list[int], float]] | None:
-    """Return every multiset of a size with its multinomial probability; None where they are too many."""
-    count = len(probability)
-    if comb(count + size - 1, size) > MOST_MULTISETS:
-        return None
-    found = []
-    for rows in combinations_with_replacement(range(count), size):
-        number = np.bincount(rows, minlength=count)
-        orders = factorial(size) // prod(factorial(int(k)) for k in number)
-        found.append((list(rows), float(orders) * float(np.prod(probability**number))))
-    return found
-
-
 @lru_cache(maxsize=8192)
 def exact_mean(
-    function: Callable[[Trajectories], Any], problem: Problem, batch_size: int, weights: bool = False
+    function: Callable[[Trajectories], Any],
+    problem: Problem,
+    batch_size: int,
+    weights: bool = False,
+    ordered: bool = False,
 ) -> Float[Array, "d"] | None:
     """Return the exact expectation of a function of the catalogue, which is trusted to behave.
 
@@ -107,6 +79,8 @@ def exact_mean(
     batch_size : int
     weights : bool
         Whether the function returns step weights.
+    ordered : bool
+        Whether the order of the trajectories in a batch matters to it.
     """
     batch, probability = every_trajectory(problem)
 
@@ -117,12 +91,11 @@ def exact_mean(
     if batch_size == 1:
         value = rows(batch)
         return np.asarray(probability @ value) if value.ndim == 2 else None
-    # Larger batches are compared only with implementations whose estimate does not depend on the order.
-    batches = ordered_batches(probability, batch_size) or unordered_batches(probability, batch_size)
-    if batches is None:
-        return None
-    total = np.zeros(problem.policy.parameters.size)
-    for chosen, chance in batches:
-        value = rows(batch.select(chosen))
-        total += chance * (value.mean(axis=0) if value.ndim == 2 else value)
-    return total
+    for in_order, batches in ways_to_list(probability, batch_size):
+        if in_order or not ordered:
+            total = np.zeros(problem.policy.parameters.size)
+            for chosen, chance in batches:
+                value = rows(batch.select(chosen))
+                total += chance * (value.mean(axis=0) if value.ndim == 2 else value)
+            return total
+    return None

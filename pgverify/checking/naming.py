@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.baselines import StateValue
-from pgverify.checking.exhaustive import Caller
+from pgverify.checking.caller import Caller
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.probe import ask
 from pgverify.checking.suite import SuiteProblem
@@ -37,7 +37,7 @@ def name_weights(call: Caller, suite: Sequence[SuiteProblem]) -> tuple[str, ...]
     cases: list[Case] = []
     for entry in suite:
         batch, _ = every_trajectory(entry.problem)
-        value = ask(call.implementation, batch, (batch.actions.shape,), call.time_limit).value
+        value = ask(call.implementation, batch, (batch.actions.shape,), call.alarm).value
         if value is None:
             return ()
         cases.append((batch, value))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import random
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.alarm import Alarm, TimeUp
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, bracket, first_index
 
@@ -21,9 +20,6 @@ ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "values")
 
 LARGEST = 1e100
 """Entries beyond this are refused: their squares, which variances are made of, come near the end of the range."""
-
-INSISTENCE = 0.05
-"""Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
 
 Notes = Mapping[str, str]
 """What was noticed beside the value, by kind: the sentence names the first input on which it was."""
@@ -43,7 +39,7 @@ class Answer:
     single : bool
         Whether the value came in, or is representable in, single precision.
     telling : bool
-        Whether that says something: numbers such as 0, 1/2 and 3/4 are representable in any precision.
+        Whether single precision says something: numbers such as 0, 1/2 and 3/4 are representable in any.
     timed_out : bool
         Whether the time limit ended the call.
     """
@@ -54,10 +50,6 @@ class Answer:
     single: bool = False
     telling: bool = False
     timed_out: bool = False
-
-
-class _TimeUp(BaseException):
-    """The time limit of a call has passed; no handler for ordinary exceptions catches it."""
 
 
 class _Printed(io.StringIO):
@@ -77,7 +69,7 @@ class Guarded:
     timed_out: bool = False
 
 
-def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], time_limit: float) -> Guarded:
+def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Alarm) -> Guarded:
     """Call a function and turn what it returns into an array, whatever happens.
 
     A masked array with masked entries is a failure: what lies under the mask would be judged otherwise.
@@ -86,26 +78,29 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], time_limit
     ----------
     function : any callable
     arguments : tuple
-    time_limit : float
-        Seconds; enforced where signals are, that is in the main thread on Unix, between two steps of the interpreter.
+    alarm : Alarm
+        Its time limit, inside its `with` block.
     """
     printed = _Printed()
     timed_out = False
     raw, failure = None, ""
     try:
-        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"), _limited(time_limit):
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+            alarm.start()
             returned = function(*arguments)
             raw = np.asarray(returned)
             if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
                 raw, failure = None, "returned a masked array with masked entries"
     except KeyboardInterrupt:
         raise
-    except _TimeUp:
-        failure, timed_out = f"did not return within the time limit of {time_limit:g} s", True
+    except TimeUp:
+        failure, timed_out = f"did not return within the time limit of {alarm.seconds:g} s", True
     except TimeoutError as reason:  # a program that never answers: it is not asked a thousand times more
         failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
+    finally:
+        alarm.stop()
     return Guarded(raw, failure, printed.getvalue(), timed_out)
 
 
@@ -113,7 +108,7 @@ def ask(
     implementation: Callable[[Trajectories], Any],
     batch: Trajectories,
     shapes: tuple[tuple[int, ...], ...],
-    time_limit: float,
+    alarm: Alarm,
     watched: bool = False,
 ) -> Answer:
     """Call the implementation once on its own copy of the batch, and examine everything it does.
@@ -124,14 +119,14 @@ def ask(
     batch : Trajectories
     shapes : tuple of shapes
         The shapes that are allowed.
-    time_limit : float
-        Seconds, see `guarded`.
+    alarm : Alarm
+        See `guarded`.
     watched : bool
         Whether the global random state is compared, which costs as much as the rest.
     """
     copy = replace(batch, **{name: getattr(batch, name).copy() for name in ARRAYS})
     before = global_state() if watched else None
-    call = guarded(implementation, (copy,), time_limit)
+    call = guarded(implementation, (copy,), alarm)
     notes: dict[str, str] = {}
     changed = [name for name in ARRAYS if not _same(getattr(copy, name), getattr(batch, name))]
     if changed:
@@ -190,25 +185,7 @@ def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...]
         row = batch.select([index[0]]) if value.ndim == 2 else batch
         note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
         return Answer(None, f"returned {value[index]} at {bracket(index)}{note}, on {describe(row)}", notes)
-    single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
     short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
-    return Answer(value, "", notes, single, short or bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
-
-
-@contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    usable = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
-    if not usable:
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise _TimeUp
-
-    handler = signal.signal(signal.SIGALRM, stop)
-    outer = signal.setitimer(signal.ITIMER_REAL, seconds, INSISTENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, *outer)  # a test runner's own alarm goes on
-        signal.signal(signal.SIGALRM, handler)
+    single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
+    telling = short or (single and bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
+    return Answer(value, "", notes, single, telling)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgverify.checking.exhaustive import Caller, Listing, OutOfTime, list_expectation
+from pgverify.checking.caller import Caller, OutOfTime
+from pgverify.checking.exhaustive import Listing, list_expectation
 from pgverify.checking.suite import SuiteProblem
 
 

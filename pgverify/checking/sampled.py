@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.exhaustive import Caller, OutOfTime
+from pgverify.checking.alarm import Alarm
+from pgverify.checking.caller import Caller, OutOfTime
 from pgverify.checking.independence import dependence
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.probe import Guarded, guarded
@@ -188,7 +189,8 @@ def guarded_sampler(
         if time.monotonic() > deadline:
             raise OutOfTime
         limit = min(PATIENCE * time_limit, max(deadline - time.monotonic(), time_limit))
-        return guarded(function, (problem, count, rng), limit)
+        with Alarm(limit) as alarm:
+            return guarded(function, (problem, count, rng), alarm)
 
     return sampler
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Inexact
@@ -60,11 +61,11 @@ class LinearSoftmaxPolicy:
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(a|s) [S, A]."""
-        return softmax(self._logits())
+        return self._softmax[0].copy()
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
-        by_logit = logit_vjp(self._logits(), weights)
+        by_logit = logit_vjp(*self._softmax, weights)
         states, actions, size = self.features.shape
         flat = by_logit.reshape(*weights.shape[:-2], states * actions)
         return flat @ self.features.reshape(states * actions, size)
@@ -73,8 +74,9 @@ class LinearSoftmaxPolicy:
         """ψ(s,a) = ∇ log π(a|s) [S, A, d]."""
         return dense_score(self)
 
-    def _logits(self) -> Inexact[Array, "S A"]:
-        return np.asarray(self.features @ self.weights)
+    @cached_property
+    def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
+        return softmax(np.asarray(self.features @ self.weights))
 
     def __repr__(self) -> str:
         states, actions, size = self.features.shape

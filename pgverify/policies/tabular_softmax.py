@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Inexact
@@ -57,16 +58,20 @@ class SoftmaxPolicy:
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(a|s) [S, A]."""
-        return softmax(self.logits)
+        return self._softmax[0].copy()
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., S·A]."""
-        by_logit = logit_vjp(self.logits, weights)
+        by_logit = logit_vjp(*self._softmax, weights)
         return by_logit.reshape(*weights.shape[:-2], self.logits.size)
 
     def score(self) -> Inexact[Array, "S A d"]:
         """ψ(s,a) = ∇ log π(a|s) [S, A, S·A]."""
         return dense_score(self)
+
+    @cached_property
+    def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
+        return softmax(self.logits)
 
     def __repr__(self) -> str:
         states, actions = self.logits.shape

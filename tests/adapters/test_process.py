@@ -25,6 +25,7 @@ from pgverify.adapters import process as adapter
 from pgverify.adapters import program as programs
 from pgverify.adapters.process import ExternalProgram, from_command
 from pgverify.checking import exhaustive, standard_suite
+from pgverify.checking.alarm import Alarm
 from pgverify.checking.probe import guarded
 from pgverify.errors import InvalidInput
 from pgverify.exact import enumerate_trajectories
@@ -269,7 +270,8 @@ def test_an_interrupted_request_leaves_nobody_out_of_step(faulty, batch):
     rows = [batch.select([i]) for i in range(3)]
     assert np.array_equal(program(rows[0]), rows[0].rewards)
     pid = program._idle._child.pid
-    interrupted = guarded(program, (rows[1],), 0.2)  # by the oracle's alarm
+    with Alarm(0.2) as alarm:
+        interrupted = guarded(program, (rows[1],), alarm)
     assert interrupted.timed_out
     assert np.array_equal(program(rows[2]), rows[2].rewards)
     assert program._idle._child.pid != pid

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgverify.checking import exhaustive, listing
+from pgverify.checking import batches, exhaustive, listing
 
 
 # Scope "package" would last for the whole session in a folder without __init__.py, and reach other tests.
 @pytest.fixture(scope="module", autouse=True)
 def fewer_batches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "MOST_BATCHES", 85)
-        patch.setattr(exhaustive, "LARGE_SIZES", (8,))
-        patch.setattr(listing, "MOST_MULTISETS", 10)
+        patch.setattr(batches, "MOST_ORDERED", 85)
+        patch.setattr(batches, "MOST_UNORDERED", 10)
         patch.setattr(exhaustive, "TRIED_SIZES", (2, 3, 5, 16))
         listing.exact_mean.cache_clear()
         yield

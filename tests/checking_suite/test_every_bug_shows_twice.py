@@ -14,7 +14,8 @@ import pytest
 from pgverify import Problem
 from pgverify.bugs import ENTRIES, Bug, Effect, get
 from pgverify.checking import SuiteProblem, standard_suite
-from pgverify.checking.listing import every_trajectory, natural_scale, ordered_batches
+from pgverify.checking.batches import ordered_batches
+from pgverify.checking.listing import every_trajectory, natural_scale
 from pgverify.checking.targets import mean_of, target_vector
 
 ROUNDING = 1e-9

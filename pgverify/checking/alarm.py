@@ -1,0 +1,71 @@
+"""A time limit for calls of somebody's function, by one alarm for many calls: setting it takes as long as a call."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import Any
+
+INSISTENCE = 0.05
+"""Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
+
+
+class TimeUp(BaseException):
+    """The time limit of a call has passed; no handler for ordinary exceptions catches it."""
+
+
+class Alarm:
+    """Interrupts what runs between `start` and `stop` when it takes longer than a limit, by raising `TimeUp`.
+
+    It works inside its own `with` block, where signals are: in the main thread on Unix, between two steps of the
+    interpreter. Elsewhere nothing is interrupted. Alarms can be nested; an outer one goes on afterwards.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until = float("inf")
+        self._usable = False
+
+    def __enter__(self) -> Alarm:
+        self._usable = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
+        if self._usable:
+            self._entered = time.monotonic()
+            self._outer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._usable:
+            return
+        handler, (left, interval) = self._outer
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, handler)
+        if left > 0.0:  # a test runner's own alarm, which may be due by now
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - self._entered), 1e-3), interval)
+
+    def start(self) -> None:
+        """Let the time of one call begin."""
+        if not self._usable:
+            return
+        self._until = time.monotonic() + self.seconds
+        # The function called before may have had an alarm of its own.
+        ours = signal.getsignal(signal.SIGALRM) == self._ring
+        if not ours or not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:
+            signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+    def stop(self) -> None:
+        """Let the time of the call end."""
+        self._until = float("inf")
+
+    def _ring(self, *_: Any) -> None:
+        left = self._until - time.monotonic()
+        if left > 0.0:
+            signal.setitimer(signal.ITIMER_REAL, min(left, self.seconds))
+            return
+        signal.setitimer(signal.ITIMER_REAL, INSISTENCE)
+        raise TimeUp

@@ -1,0 +1,71 @@
+"""Every batch of trajectories of one size, with its probability: in every order, or once where the order is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations_with_replacement, product
+from math import comb, factorial, prod
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.validation import Array
+
+FEW = 64
+"""Ordered batches that are listed in any case: all pairs and triples of the smallest problems."""
+
+MOST_ORDERED = 800
+"""Ordered batches listed of one size on one problem, for functions that couple their trajectories."""
+
+MOST_UNORDERED = 170
+"""Unordered batches, likewise; they stand for all their orders where the order has no effect."""
+
+BATCH_SIZES = (2, 3, 4, 5, 8, 16, 64)
+"""Batch sizes that are tried: one by one while that is cheap, then by doubling and beyond what is used in tests."""
+
+Batches = list[tuple[list[int], float]]
+"""Rows of the list of trajectories, and the probability that an i.i.d. batch is that."""
+
+
+def ordered_batches(probability: Float[Array, "n"], size: int) -> Batches | None:
+    """Return every i.i.d. batch of a size with its probability; None where they are too many."""
+    if len(probability) ** size > MOST_ORDERED:
+        return None
+    chances = [float(p) for p in probability]
+    return [(list(rows), prod(chances[i] for i in rows)) for rows in product(range(len(chances)), repeat=size)]
+
+
+def unordered_batches(probability: Float[Array, "n"], size: int) -> Batches | None:
+    """Return every multiset of a size with its multinomial probability; None where they are too many."""
+    count = len(probability)
+    if comb(count + size - 1, size) > MOST_UNORDERED:
+        return None
+    found = []
+    for rows in combinations_with_replacement(range(count), size):
+        number = np.bincount(rows, minlength=count)
+        orders = factorial(size) // prod(factorial(int(k)) for k in number)
+        found.append((list(rows), float(orders) * float(np.prod(probability**number))))
+    return found
+
+
+def ways_to_list(probability: Float[Array, "n"], size: int) -> Iterator[tuple[bool, Batches]]:
+    """Yield the batches once, with False, and in every order, with True: what can be listed, the fewer calls first.
+
+    Unordered batches take two calls each, the second to see that the order has no effect.
+    """
+    unordered = unordered_batches(probability, size)
+    ordered = ordered_batches(probability, size)
+    if unordered is not None and len(probability) ** size > max(FEW, 2 * len(unordered)):
+        yield False, unordered
+    if ordered is not None:
+        yield True, ordered
+
+
+def another_order(rows: list[int], rng: np.random.Generator) -> list[int] | None:
+    """Return the same batch in another order; None where it has only one."""
+    if len(set(rows)) == 1:
+        return None
+    other = rows
+    while other == rows:
+        other = [int(row) for row in rng.permutation(rows)]
+    return other

@@ -1,0 +1,62 @@
+"""Calls on chosen trajectories, one after another, until the time of a check is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pgverify.checking.alarm import Alarm
+from pgverify.checking.probe import Answer, ask
+from pgverify.trajectories import Trajectories
+
+
+class OutOfTime(Exception):
+    """The total time limit of a check has passed; what was not listed by then is not judged."""
+
+
+class Caller:
+    """Calls an implementation on chosen rows of a batch, and keeps what was noticed on the way.
+
+    Parameters
+    ----------
+    implementation : batch -> [n, d] or [d]; with `weights`, batch -> [n, T]
+    weights : bool
+        Whether step weights are returned instead of estimates.
+    alarm : Alarm
+        The time limit of each call.
+    deadline : float
+        On the clock of `time.monotonic`: from then on every call raises `OutOfTime`.
+
+    Attributes
+    ----------
+    notes : dict of kind to sentence
+    order_matters : bool
+        Whether two orders of a batch were seen to have different estimates: from then on all are listed.
+    """
+
+    def __init__(
+        self,
+        implementation: Callable[[Trajectories], Any],
+        weights: bool,
+        alarm: Alarm,
+        deadline: float = float("inf"),
+    ) -> None:
+        self.implementation, self.weights, self.alarm = implementation, weights, alarm
+        self.deadline = deadline
+        self.notes: dict[str, str] = {}
+        self.order_matters = False
+
+    def __call__(self, batch: Trajectories, watched: bool = False) -> Answer:
+        """Return the estimate [d] of a batch; `watched` as in `ask`."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        size = batch.policy.parameters.size
+        shapes = (batch.actions.shape,) if self.weights else ((len(batch), size), (size,))
+        answer = ask(self.implementation, batch, shapes, self.alarm, watched)
+        self.notes = {**answer.notes, **self.notes}
+        if answer.value is None:
+            return answer
+        value = batch.score_weighted(answer.value) if self.weights else answer.value
+        return replace(answer, value=value.mean(axis=0) if value.ndim == 2 else value)

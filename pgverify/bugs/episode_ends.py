@@ -28,7 +28,7 @@ def _cut(batch: Trajectories) -> Bool[Array, "n T"]:
 
 def _window_targets(batch: Trajectories, bootstrap: Float[Array, "n T"]) -> Float[Array, "n T"]:
     """Return r_t + γ r_{t+1} + … + γ^k B up to the end of the window, B what is bootstrapped at a cut [n, T]."""
-    cut, rewards = _cut(batch), batch.relative_rewards
+    cut, rewards, taken = _cut(batch), batch.relative_rewards, batch.mask
     targets = np.zeros_like(rewards)
     index = np.arange(len(batch))
     following = np.zeros(len(batch))
@@ -36,7 +36,7 @@ def _window_targets(batch: Trajectories, bootstrap: Float[Array, "n T"]) -> Floa
     for t in reversed(range(batch.num_steps)):
         last = batch.lengths == t + 1
         following = np.where(last, at_end, np.where(cut[:, t], bootstrap[:, t], following))
-        following = np.where(batch.mask[:, t], rewards[:, t] + batch.discount * following, 0.0)
+        following = np.where(taken[:, t], rewards[:, t] + batch.discount * following, 0.0)
         targets[:, t] = following
     return targets
 
@@ -93,11 +93,12 @@ def _done_right(batch: Trajectories) -> Inexact[Array, "n d"]:
 
 def _masked_gae(batch: Trajectories, goes_on: Bool[Array, "n T"]) -> Inexact[Array, "n d"]:
     values = rough_critic(batch)
-    advantages = np.zeros_like(batch.rewards)
+    rewards, taken = batch.relative_rewards, batch.mask
+    advantages = np.zeros_like(rewards)
     following = np.zeros(len(batch))
     for t in reversed(range(batch.num_steps)):
-        error = batch.relative_rewards[:, t] + batch.discount * goes_on[:, t] * values[:, t + 1] - values[:, t]
-        following = np.where(batch.mask[:, t], error + batch.discount * goes_on[:, t] * following, 0.0)
+        error = rewards[:, t] + batch.discount * goes_on[:, t] * values[:, t + 1] - values[:, t]
+        following = np.where(taken[:, t], error + batch.discount * goes_on[:, t] * following, 0.0)
         advantages[:, t] = following
     return rows(batch, batch.discount_powers * advantages)
 

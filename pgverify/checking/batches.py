@@ -12,13 +12,13 @@ from jaxtyping import Float
 from pgverify.validation import Array
 
 FEW = 64
-"""Ordered batches that are listed in any case: all pairs and triples of the smallest problems."""
+"""Ordered batches of one size that are listed in any case: all pairs and triples of the smallest problems."""
 
-MOST_ORDERED = 800
-"""Ordered batches listed of one size on one problem, for functions that couple their trajectories."""
+SHORT, MOST_ORDERED = 4, 800
+"""Where the order matters: ordered batches of one size that are listed, if they are that short; else `FEW`."""
 
 MOST_UNORDERED = 170
-"""Unordered batches, likewise; they stand for all their orders where the order has no effect."""
+"""Unordered batches of any size, which stand for all their orders where the order has no effect."""
 
 BATCH_SIZES = (2, 3, 4, 5, 8, 16, 64)
 """Batch sizes that are tried: one by one while that is cheap, then by doubling and beyond what is used in tests."""
@@ -29,7 +29,7 @@ Batches = list[tuple[list[int], float]]
 
 def ordered_batches(probability: Float[Array, "n"], size: int) -> Batches | None:
     """Return every i.i.d. batch of a size with its probability; None where they are too many."""
-    if len(probability) ** size > MOST_ORDERED:
+    if len(probability) ** size > (MOST_ORDERED if size <= SHORT else FEW):
         return None
     chances = [float(p) for p in probability]
     return [(list(rows), prod(chances[i] for i in rows)) for rows in product(range(len(chances)), repeat=size)]

@@ -27,7 +27,7 @@ MOST_ROWS = 24
 SHIFT = 0.01
 """δ: small enough for no ratio near 1 to be clipped."""
 
-LEVEL_SIZES = (2, 3, 4, 5, 8)
+LEVEL_SIZES = (2, 3, 4, 5)
 """Batches on which a function that couples its trajectories is tried with other levels of reward."""
 
 INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")

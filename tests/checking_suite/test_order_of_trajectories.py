@@ -1,0 +1,50 @@
+"""Whether the order of the trajectories in a batch matters, entry by entry: where it does not, they are listed once.
+
+Every pair, and every triple and quadruple where they are few, is tried in all its orders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pgverify as pgv
+from pgverify.bugs import ENTRIES, PAIRS, Bug
+from pgverify.checking import standard_suite
+from pgverify.checking.batches import ordered_batches
+from pgverify.checking.listing import every_trajectory
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
+ROUNDING = 1e-6
+"""Relative to the largest estimate: a standard deviation near zero magnifies rounding."""
+
+TINY = 9
+"""Trajectories of the problems that are tried: pairs of nine are 81 ordered batches."""
+
+
+def order_matters(bug: Bug, which: str, problem: pgv.Problem, size: int) -> bool:
+    batch, probability = every_trajectory(problem)
+    function, first, largest, gap = getattr(bug, which), {}, 0.0, 0.0
+    for rows, _ in ordered_batches(probability, size) or []:
+        chosen = batch.select(rows)
+        value = np.asarray(function(chosen))
+        value = chosen.score_weighted(value) if bug.kind == "weights" else value
+        estimate = value.mean(axis=0) if value.ndim == 2 else value
+        largest = max(largest, np.abs(estimate).max())
+        gap = max(gap, np.abs(estimate - first.setdefault(tuple(sorted(rows)), estimate)).max())
+    return gap > ROUNDING * largest
+
+
+@pytest.mark.parametrize("bug", [*ENTRIES, *PAIRS], ids=lambda bug: bug.slug)
+def test_the_catalogue_says_so(bug: Bug) -> None:
+    known = [bug.setting()] if bug.setting else [entry.problem for entry in standard_suite()]
+    problems = [problem for problem in known if bug.setting or len(every_trajectory(problem)[1]) <= TINY]
+    sizes = range(max(bug.batch_size, 2), 5)
+    seen = any(
+        order_matters(bug, which, problem, size)
+        for which in ("implementation", "correct")
+        for problem in problems
+        for size in sizes
+    )
+    assert seen is bug.ordered

@@ -76,8 +76,10 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     onward = compact(law.under_policy(law.going_on))
     shift = recursion.baseline if recursion.lookahead is None and recursion.baseline.any() else None
     varying = any(table is not None and table.ndim == 2 for table in (recursion.critic, shift))
-    mean_return = np.zeros((memory, states))
-    square_return = np.zeros((memory, memory, states))
+    # Row `memory` of these tables is Y^(0) = 0, and stays so.
+    mean_return = np.zeros((memory + 1, states))
+    square_return = np.zeros((memory + 1, memory + 1, states))
+    pairs = np.ix_(previous, previous)
     x = np.zeros((states, law.blocks.size))
     z = np.zeros((memory, states, law.blocks.size))
     for time in reversed(range(law.steps)):
@@ -89,9 +91,7 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             added = increment(law, recursion.critic, time, shift, decay)
             weighted = law.going_on * added.onward
             weighted_onward = compact(law.under_policy(weighted))
-        # Row `memory` of the padded tables is Y^(0) = 0.
-        before_mean = _padded(mean_return)[previous]
-        before_square = _padded(_padded(square_return).swapaxes(0, 1))[np.ix_(previous, previous)]
+        before_mean, before_square = mean_return[previous], square_return[pairs]
         y1 = added.mean + decay * _ahead(law.going_on, before_mean)
         once = _ahead(weighted, before_mean)
         y2 = added.square + decay * (once[:, None] + once[None, :]) + decay**2 * _ahead(law.going_on, before_square)
@@ -110,7 +110,8 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             new_z[j] = own + carried
             if previous[j] < memory:
                 new_z[j] += decay * (onward @ z[previous[j]])
-        new_mean = np.einsum("ia,mia->mi", probabilities, y1)
+        mean_return[:memory] = np.einsum("ia,mia->mi", probabilities, y1)
+        square_return[:memory, :memory] = np.einsum("ia,mnia->mni", probabilities, y2)
         yield StepMoments(
             time=time,
             coefficient=coefficient,
@@ -118,14 +119,13 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             return_mean=y1,
             return_square=y2[last, last],
             baseline=baseline,
-            state_return=new_mean,
+            state_return=mean_return[:memory].copy(),
             following=x,
             following_return=before_mean,
             cross=cross,
             mean=new_x,
         )
-        mean_return, x, z = new_mean, new_x, new_z
-        square_return = np.einsum("ia,mnia->mni", probabilities, y2)
+        x, z = new_x, new_z
 
 
 def return_moments(
@@ -142,8 +142,11 @@ def return_moments(
 
 def return_values(law: StepLaw, decay: float) -> Float[Array, "T S"]:
     """Return V_t(s) = E[G_t | s] of the discounted return."""
-    mean, _ = return_moments(law, decay, np.zeros(len(law.chain.start)))
-    return (law.chain.probabilities * mean).sum(axis=2)
+    added = increment(law, None, 0, None, decay).mean
+    found = np.zeros((law.steps + 1, len(law.chain.start)))
+    for time in reversed(range(law.steps)):
+        found[time] = law.mean_action(added + decay * (law.going_on @ found[time + 1]))
+    return found[:-1]
 
 
 def second_moment_blocks(
@@ -169,7 +172,3 @@ def _ahead(weights: Float[Array, "S A S"], tables: Float[Array, "*m S"]) -> Floa
     states, actions, _ = weights.shape
     ahead = (weights.reshape(-1, states) @ tables.reshape(-1, states).T).T  # in this order three times as fast
     return ahead.reshape(*tables.shape[:-1], states, actions)
-
-
-def _padded(table: Float[Array, "m *rest"]) -> Float[Array, "m_plus_1 *rest"]:
-    return np.concatenate([table, np.zeros_like(table[:1])])

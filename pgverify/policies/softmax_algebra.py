@@ -6,8 +6,6 @@ nearly equal numbers are ever subtracted. In particular 1 − π(a) is the sum o
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from jaxtyping import Float, Inexact
 
@@ -37,9 +35,6 @@ def logit_vjp(
     return weights * complement - probabilities * (weights @ _others(weights.shape[-1]))
 
 
-@cache
 def _others(size: int) -> Float[Array, "A A"]:
     """Return the matrix of ones off the diagonal: its product sums the others without subtracting one's own."""
-    ones = 1.0 - np.eye(size)
-    ones.setflags(write=False)
-    return ones
+    return 1.0 - np.eye(size)

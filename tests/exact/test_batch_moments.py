@@ -84,7 +84,7 @@ def test_the_mean_return_as_baseline(n: int, block: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_slow(3, 1))
 def test_independent_rows_average_out(n: int, seed: int) -> None:
     """Without coupling E ĝ = E g and Cov ĝ = Cov g / n, which the listing of batches confirms."""
     problem = few(seed, LIMIT[n])
@@ -106,7 +106,7 @@ def pairs(estimator: object, batch: Trajectories, probabilities: np.ndarray) -> 
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "average", "noise"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(4, 2))
 def test_other_rollouts(kind: str, seed: int) -> None:
     """Pairs of cut rollouts, of average-reward rollouts, and with ±σ for the noise as states of their own."""
     steps = None if kind == "noise" else 2

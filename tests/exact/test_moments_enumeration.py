@@ -25,7 +25,7 @@ BLOCK = 10
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", some_slow(PROBLEMS // BLOCK, 8))
+@pytest.mark.parametrize("block", some_slow(PROBLEMS // BLOCK, 4))
 def test_finite_horizons(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         problem = small_problem(seed)
@@ -50,7 +50,7 @@ def test_the_problems_vary_what_a_formula_could_forget() -> None:
     assert sum(p.objective.horizon >= 3 and p.mdp.num_states >= 2 and p.mdp.num_actions >= 2 for p in problems) > 50
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", some_slow(6, 2))
 def test_the_shapes_are_right(seed: int) -> None:
     """The same with the run-time checks of shapes and types on."""
     problem = small_problem(seed)
@@ -99,7 +99,7 @@ class NStepLess:
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some_slow(8, 4))
 def test_a_lookahead_with_a_baseline(seed: int, steps: int) -> None:
     problem = small_problem(seed)
     batch, probabilities = listed(problem)

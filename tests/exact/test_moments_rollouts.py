@@ -28,7 +28,7 @@ from pgverify.baselines import Baseline, NoBaseline, StateValue, TimeStateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 
 TOLERANCE = 1e-10
-SEEDS = some_slow(16, 8)
+SEEDS = some_slow(16, 4)
 FORMS = ("full", "diagonal")
 """The trace is part of both."""
 
@@ -206,7 +206,7 @@ def test_random_horizons_against_the_listing(seed: int) -> None:
         assert_forms(estimator, problem, expected)
 
 
-@pytest.mark.parametrize("seed", some_slow(18, 6))
+@pytest.mark.parametrize("seed", some_slow(18, 3))
 def test_random_horizons_against_an_explicit_end(seed: int) -> None:
     """Any γ: the same moments as those of the finite-horizon problem in which the end is a state; γ^H = 1e-18."""
     rng = np.random.default_rng([seed, 10])

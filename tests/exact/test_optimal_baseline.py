@@ -11,6 +11,7 @@ import pytest
 from moment_cases import every_estimator, listed, listed_moments, small_problem, tables
 from reference import score_by_complex_step
 from scipy.optimize import minimize, minimize_scalar
+from slow_cases import some_slow
 
 from pgverify import AverageReward, Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import AverageReturn, Constant, NoBaseline, StateValue, TimeStateValue
@@ -28,7 +29,7 @@ from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 
 TOLERANCE = 1e-10
-SEEDS = range(20)
+SEEDS = some_slow(20, 8)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def score_square(problem: Problem) -> np.ndarray:
 
 
 @pytest.mark.parametrize("case", [*CASES, "total return"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(4, 2))
 def test_no_perturbation_of_one_entry_is_better(case: str, seed: int) -> None:
     """tr(b* ± ε e_{t,s}) = tr(b*) + ε² D_{t,s}: nothing of first order; D = c_t² d_t(s) E_π|ψ|² by the occupancy."""
     problem = mild(seed, max_states=3, horizon=3)
@@ -192,7 +193,7 @@ def test_the_best_constant_and_the_best_by_state_by_minimisation(kind: type[Rewa
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("case", [*CASES, "total return"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some_slow(8, 4))
 def test_every_coordinate_by_its_definition(case: str, seed: int) -> None:
     """b_{t,s,j} = E[φ_j g_j]/E[φ_j²] and b*_t(s) = E[φ·g]/E|φ|², φ = c_t ψ(s_t,a_t) 1{s_t=s}, over all trajectories."""
     problem = mild(seed)
@@ -224,7 +225,7 @@ def test_every_coordinate_by_its_definition(case: str, seed: int) -> None:
     assert mean == pytest.approx(probabilities @ rows, abs=1e-12 * size)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some_slow(8, 4))
 def test_the_textbook_formula_by_its_definition(seed: int) -> None:
     """E[|ψ|² Q_t | s] / E[|ψ|² | s] from the values of the problem, for reward-to-go.
 
@@ -268,7 +269,7 @@ def test_past_and_future_matter() -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("objective", [Discounted(0.8), AverageReward()])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(4, 2))
 def test_cut_rollouts(objective: Discounted | AverageReward, seed: int) -> None:
     problem = small_problem(seed, "average", horizon=3, logit_scales=(1.0,), noisy=True)
     problem = Problem(problem.mdp, problem.policy, objective)

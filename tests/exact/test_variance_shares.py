@@ -43,7 +43,7 @@ def second_moment(estimator: Estimator, problem: Problem, max_steps: int | None 
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", some_slow(12, 5))
+@pytest.mark.parametrize("block", some_slow(12, 2))
 def test_shares_add_up_and_none_is_negative(block: int) -> None:
     """Traces to the trace within 1e-12 of it, matrices to the covariance, every matrix positive semi-definite."""
     for seed in range(5 * block, 5 * block + 5):
@@ -64,7 +64,7 @@ def test_shares_add_up_and_none_is_negative(block: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "random horizon", "average"])
-@pytest.mark.parametrize("seed", some_slow(5, 2))
+@pytest.mark.parametrize("seed", some_slow(5, 1))
 def test_shares_of_other_rollouts_add_up(kind: str, seed: int) -> None:
     rng = np.random.default_rng([seed, 11])
     objective = "average" if kind == "average" else "discounted"
@@ -142,7 +142,7 @@ def assert_same_shares(found: pd.DataFrame, expected: dict[tuple[str, int], np.n
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", some_slow(16, 6))
 def test_every_share_by_conditional_expectations(seed: int) -> None:
     problem = small_problem(seed, limit=600, horizon=4)
     batch, probabilities = listed(problem)
@@ -154,7 +154,7 @@ def test_every_share_by_conditional_expectations(seed: int) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("kind", ["cut", "average"])
-@pytest.mark.parametrize("seed", some_slow(5, 2))
+@pytest.mark.parametrize("seed", some_slow(5, 1))
 def test_every_share_of_cut_rollouts(kind: str, seed: int) -> None:
     objective = "average" if kind == "average" else "discounted"
     problem = small_problem(seed, objective, limit=600, horizon=3, logit_scales=(0.0, 1.0))

@@ -1,173 +1,26 @@
-"""Programs in other languages: right ones pass, wrong ones are named, and no fault of theirs hangs or passes."""
+"""The pipe to a program: every bit comes through, every fault has its name, and nobody gets out of step."""
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
-import pickle
-import re
-import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from program_commands import ECHO, FAULTY, LONG, ROOT
 
-import pgverify as pgv
 from pgverify.adapters import process as adapter
 from pgverify.adapters import program as programs
-from pgverify.adapters.process import ExternalProgram, from_command
-from pgverify.checking import exhaustive, standard_suite
+from pgverify.adapters.process import from_command
 from pgverify.checking.alarm import Alarm
 from pgverify.checking.probe import guarded
 from pgverify.errors import InvalidInput
-from pgverify.exact import enumerate_trajectories
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are run on POSIX systems only")
-
-ROOT = Path(__file__).parents[2]
-FAULTY = [sys.executable, "-S", str(Path(__file__).parent / "faulty_program.py")]
-ECHO = '{"version": 1, "id": %%(id)s, "value": %%(%s)s}'
-PROBLEMS = {entry.name: entry.problem for entry in standard_suite()}
-FEW = [PROBLEMS[name] for name in ("early-stop", "delayed-reward", "shared-features")]
-"""Different lengths, γ < 1, and parameters that do not belong to a state."""
-LONG = 60.0
-"""Seconds that no program here needs, however busy the machine."""
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return the commands of the examples that can be run here."""
-    found = {"py": [sys.executable, str(ROOT / "examples/reinforce.py")]}
-    if node := shutil.which("node"):
-        found["js"] = [node, str(ROOT / "examples/reinforce.js")]
-    if compiler := shutil.which("cc"):
-        binary = str(tmp_path_factory.mktemp("examples") / "reinforce")
-        strict = ["-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-        subprocess.run([compiler, *strict, "-o", binary, str(ROOT / "examples/reinforce.c"), "-lm"], check=True)
-        found["c"] = [binary]
-    return found
-
-
-def command(examples: dict[str, list[str]], language: str) -> list[str]:
-    if language not in examples:
-        pytest.skip({"c": "no C compiler (cc)", "js": "no node"}[language])
-    return examples[language]
-
-
-@pytest.fixture
-def run() -> Iterator[Callable[..., ExternalProgram]]:
-    """Return from_command; what it starts is ended afterwards."""
-    started: list[ExternalProgram] = []
-
-    def start(argv: str | list[str], *rest: object, **settings: object) -> ExternalProgram:
-        started.append(from_command(argv, *rest, **{"time_limit": LONG, **settings}))
-        return started[-1]
-
-    yield start
-    for program in started:
-        program.close()
-
-
-@pytest.fixture
-def faulty(run: Callable[..., ExternalProgram]) -> Callable[..., ExternalProgram]:
-    return lambda fault, detail="", **settings: run([*FAULTY, fault, detail], **settings)
-
-
-@pytest.fixture(scope="module")
-def batch() -> pgv.Trajectories:
-    return enumerate_trajectories(PROBLEMS["early-stop"])[0]
-
-
-# Verdicts
-
-
-@pytest.fixture
-def quick(unchecked_shapes: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the largest batches on which the oracle looks for coupling: the oracle has tests of its own."""
-    monkeypatch.setattr(exhaustive, "TRIED_SIZES", (2, 3, 5, 16))
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(
-    ("language", "kind"),
-    [("c", "gradient"), ("c", "weights"), ("js", "gradient"), ("js", "weights"), ("py", "gradient")],
-)
-def test_a_right_program_is_correct(examples, run, language, kind):
-    report = pgv.check(run(command(examples, language), kind), kind=kind, problems=FEW)
-    assert report.outcome is pgv.Outcome.CORRECT, report
-    assert report.warnings == ()
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("language", ["c", "js", "py"])
-def test_a_right_program_is_correct_on_the_whole_suite(examples, run, language):
-    assert pgv.check(run(command(examples, language))).outcome is pgv.Outcome.CORRECT
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(
-    ("language", "kind", "bug", "slug"),
-    [
-        ("c", "gradient", "drop-discount", "discount-dropped"),
-        ("c", "gradient", "shift", "reward-shifted-late"),
-        ("js", "gradient", "drop-discount", "discount-dropped"),
-        ("js", "weights", "shift", "reward-shifted-late"),
-        ("py", "weights", "shift", "reward-shifted-late"),
-    ],
-)
-def test_a_wrong_program_is_named(examples, run, language, kind, bug, slug):
-    """Negative control of the test above: the same programs with a bug."""
-    report = pgv.check(run([*command(examples, language), "--bug", bug], kind), kind=kind, problems=FEW)
-    assert not report.outcome.good
-    assert report.diagnosis == slug, report
-
-
-@pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize(("bug", "good"), [([], True), (["--bug", "shift"], False)])
-def test_a_sampling_program_is_judged_by_sampling(examples, run, bug, good):
-    """At α = 1e-6 and fixed seeds; the shifted one drops the only reward there is."""
-    sampler = run([*examples["py"], *bug], "sampler")
-    report = pgv.check(sampler, kind="sampler", problems=[PROBLEMS["coin"]], tolerance=0.2, budget=30_000)
-    assert report.evidence == "sampled"
-    assert report.outcome.good is good, report
-    assert report.outcome not in (pgv.Outcome.INVALID, pgv.Outcome.INCONCLUSIVE)
-    assert not any("not reproducible" in warning for warning in report.warnings)
-
-
-@pytest.mark.parametrize("language", ["c", "js"])
-def test_an_example_says_what_it_cannot_do(examples, run, language):
-    with pytest.raises(adapter.ReportedError, match="not supported"):
-        run(command(examples, language), "sampler")(PROBLEMS["coin"], 1, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("printed", ["NaN", "nan", "-nan", "null", "Infinity", "-inf", "1e999"])
-@pytest.mark.usefixtures("unchecked_shapes")
-def test_what_is_not_finite_is_invalid(faulty, printed):
-    report = pgv.check(
-        faulty("says", f'{{"version":1,"id":%(id)s,"value":[0.5,{printed}]}}'), problems=[PROBLEMS["coin"]]
-    )
-    assert report.outcome is pgv.Outcome.INVALID
-    assert re.search(r"returned -?(nan|inf) at \[1\]", report.explanation), report.explanation
-
-
-@pytest.mark.usefixtures("unchecked_shapes")
-def test_a_dying_program_is_invalid_with_its_last_words(faulty):
-    report = pgv.check(faulty("exits", "3"), problems=FEW[:1])
-    assert report.outcome is pgv.Outcome.INVALID
-    assert "ProgramEnded" in report.explanation
-    assert "about to leave" in report.explanation
-
-
-# Transport
 
 
 def test_numbers_come_through_to_the_last_bit(faulty, batch):
@@ -291,120 +144,6 @@ def test_threads_take_turns(faulty, batch):
     for worker in workers:
         worker.join(LONG)
     assert wrong == []
-
-
-# Beginning and end
-
-
-def free(path: Path) -> bool:
-    """Return whether nobody holds the lock any more, within seconds."""
-    until = time.monotonic() + 10.0
-    with path.open("w") as file:
-        while time.monotonic() < until:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.01)
-            else:
-                return True
-    return False
-
-
-def held(path: Path) -> bool:
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-@pytest.mark.parametrize("ending", ["close", "with", "collected"])
-def test_a_program_and_its_children_end_with_the_callable(batch, tmp_path, ending):
-    path = tmp_path / "lock"
-    path.touch()
-    program = from_command([*FAULTY, "holds a lock", str(path)], time_limit=LONG)
-    program(batch)
-    assert held(path)
-    if ending == "close":
-        program.close()
-    elif ending == "with":
-        with program:
-            pass
-    del program
-    assert free(path)
-
-
-PARENT = """
-import os, signal, sys
-import numpy as np
-from pgverify.adapters.process import from_command
-from pgverify.checking import standard_suite
-from pgverify.exact import enumerate_trajectories
-
-batch = enumerate_trajectories(standard_suite()[0].problem)[0]
-program = from_command(sys.argv[2:], time_limit=60)
-right = lambda: np.array_equal(program(batch), batch.rewards)
-assert right()
-if sys.argv[1] == "forked":
-    pid = program._idle._child.pid
-    copy = os.fork()
-    if copy == 0:
-        fine = right() and program._idle._child.pid != pid
-        program.close()
-        os._exit(0 if fine else 1)
-    assert os.waitpid(copy, 0)[1] == 0
-    assert right()
-    assert program._idle._child.pid == pid
-print("held", flush=True)
-if sys.argv[1] == "killed":
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def run_parent(*arguments: str) -> int:
-    command = [sys.executable, "-W", "error", "-c", PARENT, *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
-    assert (ended.stdout, ended.stderr) == ("held\n", "")
-    return ended.returncode
-
-
-@pytest.mark.parametrize("death", ["killed", "at exit"])
-def test_a_program_never_survives_its_parent(tmp_path, death):
-    path = tmp_path / "lock"
-    path.touch()
-    code = run_parent(death, *FAULTY, "holds a lock", str(path))
-    assert code == (-signal.SIGKILL if death == "killed" else 0)
-    assert free(path)
-
-
-def test_a_forked_copy_has_a_program_of_its_own_and_leaves_the_first_alone():
-    assert run_parent("forked", *FAULTY) == 0
-
-
-def test_a_pickled_copy_has_a_program_of_its_own(faulty, batch):
-    program = faulty("none")
-    with pickle.loads(pickle.dumps(program)) as copy:
-        assert np.array_equal(copy(batch), batch.rewards)
-    assert np.array_equal(program(batch), batch.rewards)
-
-
-def test_a_closed_program_is_refused(faulty, batch):
-    program = faulty("none")
-    program.close()
-    program.close()
-    with pytest.raises(InvalidInput, match="has been closed"):
-        program(batch)
-
-
-def test_it_is_started_again_where_it_was_started_first(run, batch, tmp_path, monkeypatch):
-    (tmp_path / "exits.py").write_text("import sys\nsys.exit('here I am')\n")
-    monkeypatch.chdir(tmp_path)
-    program = run([sys.executable, "exits.py"])
-    monkeypatch.chdir("/")
-    for _ in range(2):
-        with pytest.raises(adapter.ProgramEnded, match="here I am"):
-            program(batch)
 
 
 def test_one_string_is_split_as_a_shell_would(run, batch):

@@ -182,7 +182,7 @@ def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | 
 
 def _bound(found: Found, precision: Precision) -> str:
     sizes = sorted({item.batch_size for _, item in found})
-    problems = len({entry.name for entry, _ in found})
+    problems = len({id(entry) for entry, _ in found})  # names are the caller's, and may repeat
     batches = "" if sizes == [1] else f", in batches of {', '.join(map(str, sizes))}"
     if sizes == [1]:
         batches = f", coupling looked for in batches of up to {max(TRIED_SIZES)}"

@@ -168,3 +168,4 @@ def test_given_problems_may_have_names() -> None:
     report = pgv.check(RewardToGo(), problems=given)
     assert {finding.problem for finding in report.findings} == {"mine"}
     assert sum(finding.check == "expectation" for finding in report.findings) == 3
+    assert "3 problems" in report.error_rate

@@ -52,7 +52,8 @@ def check(
     The implementation is called on every trajectory of a suite of small problems, and its exact expectation
     E[ĝ] = Σ_τ P(τ) ĝ(τ) is compared with the exact target: no sampling, hence no false alarm. A function that couples
     the trajectories of a batch is called on all batches instead, of as many sizes as can be listed; the report states
-    them. One that answers differently to the same batch is judged by sampling, and the report says so.
+    them. Longer batches that differ in their order alone are listed once, unless two orders were seen to differ. One
+    that answers differently to the same batch is judged by sampling, and the report says so.
 
     The verdict is about functions of data. One that computes the gradient from `batch.problem`, the model itself, has
     the right expectation and is CORRECT, with a warning.

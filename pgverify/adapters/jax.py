@@ -34,8 +34,8 @@ def from_loss(
     The loss is minimised, hence the sign. Its own normalisation is part of the claim: a mean over trajectories
     estimates ∇J, a sum over them n·∇J, and pgverify says so. A loss that does not depend on θ gives zero.
 
-    The loss is not compiled here: `jax.jit` it. Every shape of batch is then compiled once, about a hundred of them for
-    the standard suite, which takes a minute; `problems=` of one's own are quicker.
+    The loss is not compiled here: `jax.jit` it. Every shape of batch is then compiled once, about seventy of them for
+    the standard suite, which takes half a minute; `problems=` of one's own are quicker.
 
     Parameters
     ----------

@@ -9,8 +9,9 @@ import numpy as np
 
 from pgverify.bugs import get as get_bug
 from pgverify.checking.caller import Caller
+from pgverify.checking.coupling import TRIED_SIZES
 from pgverify.checking.diagnosis import Match, matching_bugs
-from pgverify.checking.exhaustive import TRIED_SIZES, Expectation, Listing
+from pgverify.checking.exhaustive import Expectation, Listing
 from pgverify.checking.invariants import check_invariants
 from pgverify.checking.listing import directions, every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.outcome import Outcome

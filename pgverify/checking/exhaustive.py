@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.batches import BATCH_SIZES, Batches, another_order, ways_to_list
+from pgverify.checking.batches import BATCH_SIZES, ways_to_list
 from pgverify.checking.caller import Caller
+from pgverify.checking.coupling import COUPLING_TOLERANCE, TRIED_SIZES, order_matters, smallest_coupled
 from pgverify.checking.listing import every_trajectory, natural_scale
 from pgverify.checking.probe import Answer, Notes, global_state
 from pgverify.errors import TooLarge
@@ -17,17 +18,8 @@ from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-COUPLING_TOLERANCE = 1e-6
-"""Relative to the largest row: what single precision may differ by when a row is computed in other company."""
-
 REPEAT_TOLERANCE = 1e-9
 """Relative difference between two calls that may be threads adding up in another order; beyond it is randomness."""
-
-LONG, SHUFFLED = 8, 32
-"""Of batches of 8 and more not all are tried in another order: where it matters it does so in most of them."""
-
-TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
-"""Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +85,26 @@ class Listing:
         return not (self.invalid or self.random or self.unlisted)
 
 
-def list_expectation(
-    call: Caller, problem: Problem, coupled: bool = False, sizes: Sequence[int] = BATCH_SIZES
-) -> Listing:
+@dataclass(frozen=True)
+class Effort:
+    """Which batches are tried on one problem.
+
+    Attributes
+    ----------
+    tried : tuple of int
+        Sizes of the random batches on which coupling is looked for.
+    sizes : tuple of int
+        Sizes of the batches that are listed where trajectories are coupled, as far as there are not too many.
+    """
+
+    tried: tuple[int, ...] = TRIED_SIZES
+    sizes: tuple[int, ...] = BATCH_SIZES
+
+
+THOROUGH = Effort()
+
+
+def list_expectation(call: Caller, problem: Problem, coupled: bool = False, effort: Effort = THOROUGH) -> Listing:
     """Return the exact expectation of an implementation on a problem small enough to list.
 
     Coupling is found by calling on single trajectories and on lists, and comparing; never assumed away. Every call on
@@ -107,8 +116,7 @@ def list_expectation(
     problem : Problem
     coupled : bool
         Whether coupling has been seen elsewhere: then batches are listed, though none is seen here.
-    sizes : sequence of int
-        Of the batches that are listed then, as far as there are not too many.
+    effort : Effort
     """
     try:
         batch, probability = every_trajectory(problem)
@@ -116,7 +124,7 @@ def list_expectation(
         return Listing(unlisted=str(reason).split(";")[0])
     before = global_state()
     try:
-        return _list(call, batch, probability, natural_scale(problem), coupled, sizes)
+        return _list(call, batch, probability, natural_scale(problem), coupled, effort)
     finally:
         if global_state() != before:
             call.notes.setdefault("global random state", "draws from the global random state on rare trajectories")
@@ -128,7 +136,7 @@ def _list(
     probability: Float[Array, "n"],
     natural: float,
     coupled: bool,
-    sizes: Sequence[int],
+    effort: Effort,
 ) -> Listing:
     together = call(batch, watched=True)
     if together.value is None:
@@ -154,12 +162,12 @@ def _list(
     else:
         rows = np.stack([answer.value for answer in singles if answer.value is not None])
         single = all(answer.single or not np.any(answer.value) for answer in singles)
-        size = _coupled(call, batch, rows, together.value)
+        size = smallest_coupled(call, batch, rows, together.value, effort.tried)
         if not coupled and size == 0:
             found = _summary(1, rows, probability, natural)
             telling = any(answer.telling for answer in singles)
             return Listing((found,), single=single, telling=telling, notes=call.notes)
-    return replace(_listed_batches(call, batch, probability, together, natural, sizes), coupled=size)
+    return replace(_listed_batches(call, batch, probability, together, natural, effort.sizes), coupled=size)
 
 
 def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
@@ -172,30 +180,6 @@ def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
         if gap > (COUPLING_TOLERANCE if first.single else REPEAT_TOLERANCE) * np.abs(first.value).max(initial=0.0):
             return f"two calls on the same batch differ by {gap:.3g}"
     return None
-
-
-def _coupled(call: Caller, batch: Trajectories, rows: Float[Array, "n d"], together: Float[Array, "d"]) -> int:
-    """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are."""
-    count, rng = len(rows), np.random.default_rng(0)
-    largest = np.abs(rows).max()
-
-    def limit(members: list[int]) -> float:
-        """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        return float(max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest))
-
-    tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
-    for size in TRIED_SIZES:
-        members = rng.integers(count, size=size).tolist()
-        tries += [members, members[::-1]] if size <= 3 else [members]
-    for members in sorted(tries, key=len):
-        answer = call(batch.select(members))
-        if answer.value is None:  # will be met again, and reported, where batches are listed
-            return len(members)
-        # A long sum in single precision loses in proportion to its length.
-        gap = np.abs(answer.value - rows[members].mean(axis=0)).max()
-        if gap > limit(members) * (1.0 + len(members) / 16.0):
-            return len(members)
-    return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0
 
 
 def _listed_batches(
@@ -218,7 +202,7 @@ def _listed_batches(
                     return Listing(invalid=answer.problem, notes=call.notes)
                 estimates.append(answer.value)
             values = np.stack(estimates)
-            call.order_matters = call.order_matters or _order_matters(call, batch, batches, values, in_order)
+            call.order_matters = call.order_matters or order_matters(call, batch, batches, values, in_order)
             if in_order or not call.order_matters:
                 expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
                 break
@@ -227,24 +211,6 @@ def _listed_batches(
     return Listing(
         tuple(expectations), in_batches=True, single=together.single, telling=together.telling, notes=call.notes
     )
-
-
-def _order_matters(
-    call: Caller, batch: Trajectories, batches: Batches, values: Float[Array, "m d"], in_order: bool
-) -> bool:
-    """Return whether two orders of one batch have different estimates, among those listed or by one more call each."""
-    limit, rng = COUPLING_TOLERANCE * np.abs(values).max(), np.random.default_rng(1)
-    first: dict[tuple[int, ...], Float[Array, "d"]] = {}
-    shuffled = 0
-    for (rows, _), value in zip(batches, values, strict=True):
-        other: Float[Array, "d"] | None = value
-        if in_order:
-            other = first.setdefault(tuple(sorted(rows)), value)
-        elif (order := another_order(rows, rng)) is not None and (len(rows) < LONG or shuffled < SHUFFLED):
-            other, shuffled = call(batch.select(order)).value, shuffled + 1
-        if other is None or np.abs(other - value).max() > limit:
-            return True
-    return False
 
 
 def _summary(size: int, estimates: Float[Array, "n d"], weights: Float[Array, "n"], natural: float) -> Expectation:

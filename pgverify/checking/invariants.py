@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.caller import Caller
-from pgverify.checking.exhaustive import Listing, list_expectation
+from pgverify.checking.exhaustive import Effort, Listing, list_expectation
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.report import Finding
 from pgverify.checking.suite import SuiteProblem
@@ -27,8 +27,8 @@ MOST_ROWS = 24
 SHIFT = 0.01
 """δ: small enough for no ratio near 1 to be clipped."""
 
-LEVEL_SIZES = (2, 3, 4, 5)
-"""Batches on which a function that couples its trajectories is tried with other levels of reward."""
+LEVELS = Effort(tried=(), sizes=(2, 3, 4, 5))
+"""Batches on which a function is tried with other levels of reward; whether it couples its trajectories is known."""
 
 INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")
 """Targets that a constant added to every reward leaves alone where episodes have one length."""
@@ -140,7 +140,7 @@ def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list
     found = []
     for check, reward in (("reward shift", mdp.reward + 1.5), ("constant reward", np.ones_like(mdp.reward))):
         other = replace(entry.problem, mdp=TabularMDP(mdp.start, mdp.transition, reward, mdp.terminal))
-        changed = list_expectation(call, other, coupled, LEVEL_SIZES)
+        changed = list_expectation(call, other, coupled, LEVELS)
         sizes = {after.batch_size: after for after in changed.expectations}
         for before in plain.expectations:
             if before.batch_size not in sizes:

@@ -6,8 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgverify.checking.caller import Caller, OutOfTime
-from pgverify.checking.exhaustive import Listing, list_expectation
+from pgverify.checking.coupling import TRIED_SIZES
+from pgverify.checking.exhaustive import THOROUGH, Effort, Listing, list_expectation
 from pgverify.checking.suite import SuiteProblem
+
+MANY = 6
+"""Problems, the smallest, on which coupling is looked for in batches of every size. What shows in none but large ones
+does so whatever the problem."""
+
+BRIEF = Effort(tried=(2, 3, max(TRIED_SIZES)))
+"""For the others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +69,12 @@ def listed_on(
     try:
         for index in chosen:
             if index not in {*progress.listings, *progress.unlisted} and progress.failed is None:
-                progress = _with(progress, index, suite, list_expectation(call, suite[index].problem, in_batches))
+                listing = list_expectation(call, suite[index].problem, in_batches, _effort(index))
+                progress = _with(progress, index, suite, listing)
         for index, listing in list(progress.listings.items()):
             if progress.coupled and not listing.in_batches and progress.failed is None:
                 rest = {known: other for known, other in progress.listings.items() if known != index}
-                again = list_expectation(call, suite[index].problem, coupled=True)
+                again = list_expectation(call, suite[index].problem, True, _effort(index))
                 progress = _with(replace(progress, listings=rest), index, suite, again)
     except OutOfTime:
         missing = [index for index in range(len(suite)) if index not in {*progress.listings, *progress.unlisted}]
@@ -73,6 +82,10 @@ def listed_on(
         late = {missing[0]: f"the total time limit passed before {names} could be tried"} if missing else {}
         progress = replace(progress, unlisted={**progress.unlisted, **late}, late=True)
     return progress
+
+
+def _effort(index: int) -> Effort:
+    return THOROUGH if index < MANY else BRIEF
 
 
 def _with(progress: Progress, index: int, suite: Sequence[SuiteProblem], listing: Listing) -> Progress:

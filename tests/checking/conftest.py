@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgverify.checking import batches, exhaustive, listing
+from pgverify.checking import batches, listing, progress
+from pgverify.checking.exhaustive import Effort
 
 
 # Scope "package" would last for the whole session in a folder without __init__.py, and reach other tests.
@@ -15,7 +16,7 @@ def fewer_batches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "MOST_ORDERED", 85)
         patch.setattr(batches, "MOST_UNORDERED", 10)
-        patch.setattr(exhaustive, "TRIED_SIZES", (2, 3, 5, 16))
+        patch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
         listing.exact_mean.cache_clear()
         yield
     listing.exact_mean.cache_clear()

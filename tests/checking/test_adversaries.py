@@ -76,9 +76,10 @@ def test_a_rare_huge_reward_does_not_hide_coupling() -> None:
 
 def test_a_dropped_last_minibatch_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only batches above 256 that are no multiple of it show that the rest is dropped."""
-    from pgverify.checking import exhaustive
+    from pgverify.checking import progress
+    from pgverify.checking.exhaustive import Effort
 
-    monkeypatch.setattr(exhaustive, "TRIED_SIZES", (2, 3, 300, 1021))
+    monkeypatch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 300, 1021)))
 
     def chunked(batch: pgv.Trajectories) -> np.ndarray:
         count, rows = len(batch), RIGHT(batch)

@@ -1,0 +1,93 @@
+"""What the trajectories of a batch do to each other: found by calling on single ones, on lists, and on other orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.batches import Batches, another_order
+from pgverify.checking.caller import Caller
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+COUPLING_TOLERANCE = 1e-6
+"""Relative to the largest row: what single precision may differ by when a row is computed in other company."""
+
+TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
+"""Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
+
+LONG, SHUFFLED = 8, 32
+"""Of batches of 8 and more not all are tried in another order: where it matters it does so in most of them."""
+
+
+def smallest_coupled(
+    call: Caller,
+    batch: Trajectories,
+    rows: Float[Array, "n d"],
+    together: Float[Array, "d"],
+    tried: Sequence[int],
+) -> int:
+    """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
+
+    Parameters
+    ----------
+    call : Caller
+    batch : every trajectory
+    rows : [n, d]
+        The estimate of each on its own.
+    together : [d]
+        The estimate of all at once.
+    tried : sequence of int
+        Sizes of random batches.
+    """
+    count, rng = len(rows), np.random.default_rng(0)
+    largest = np.abs(rows).max()
+
+    def limit(members: list[int]) -> float:
+        """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
+        return float(max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest))
+
+    tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
+    for size in tried:
+        members = rng.integers(count, size=size).tolist()
+        tries += [members, members[::-1]] if size <= 3 else [members]
+    for members in sorted(tries, key=len):
+        answer = call(batch.select(members))
+        if answer.value is None:  # will be met again, and reported, where batches are listed
+            return len(members)
+        # A long sum in single precision loses in proportion to its length.
+        gap = np.abs(answer.value - rows[members].mean(axis=0)).max()
+        if gap > limit(members) * (1.0 + len(members) / 16.0):
+            return len(members)
+    return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0
+
+
+def order_matters(
+    call: Caller, batch: Trajectories, batches: Batches, values: Float[Array, "m d"], in_order: bool
+) -> bool:
+    """Return whether two orders of one batch have different estimates, among those listed or by one more call each.
+
+    Parameters
+    ----------
+    call : Caller
+    batch : every trajectory
+    batches : rows of each batch, with its probability
+    values : [m, d]
+        Their estimates.
+    in_order : bool
+        Whether every order of each is among them.
+    """
+    limit, rng = COUPLING_TOLERANCE * np.abs(values).max(), np.random.default_rng(1)
+    first: dict[tuple[int, ...], Float[Array, "d"]] = {}
+    shuffled = 0
+    for (rows, _), value in zip(batches, values, strict=True):
+        other: Float[Array, "d"] | None = value
+        if in_order:
+            other = first.setdefault(tuple(sorted(rows)), value)
+        elif (order := another_order(rows, rng)) is not None and (len(rows) < LONG or shuffled < SHUFFLED):
+            other, shuffled = call(batch.select(order)).value, shuffled + 1
+        if other is None or np.abs(other - value).max() > limit:
+            return True
+    return False

@@ -32,7 +32,11 @@ class Alarm:
         self._usable = False
 
     def __enter__(self) -> Alarm:
-        self._usable = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
+        self._usable = (
+            hasattr(signal, "SIGALRM")
+            and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGALRM) is not None  # a handler that is not Python's could not be put back
+        )
         if self._usable:
             self._entered = time.monotonic()
             self._outer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
@@ -41,6 +45,7 @@ class Alarm:
     def __exit__(self, *_: object) -> None:
         if not self._usable:
             return
+        self._until = float("inf")
         handler, (left, interval) = self._outer
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler)
@@ -58,12 +63,18 @@ class Alarm:
             signal.signal(signal.SIGALRM, self._ring)
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
-    def stop(self) -> None:
-        """Let the time of the call end."""
+    def stop(self) -> bool:
+        """Let the time of the call end; return whether it has taken longer than the limit, interrupted or not."""
+        late = self._usable and time.monotonic() > self._until
         self._until = float("inf")
+        if self._usable and signal.getsignal(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
+            signal.signal(signal.SIGALRM, self._ring)
+        return late
 
     def _ring(self, *_: Any) -> None:
         left = self._until - time.monotonic()
+        if left == float("inf"):  # between two calls: the next one sets the alarm
+            return
         if left > 0.0:
             signal.setitimer(signal.ITIMER_REAL, min(left, self.seconds))
             return

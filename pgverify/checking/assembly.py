@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -182,10 +183,11 @@ def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | 
 
 
 def _bound(found: Found, precision: Precision) -> str:
-    sizes = sorted({item.batch_size for _, item in found})
+    sizes = Counter(item.batch_size for _, item in found)
     problems = len({id(entry) for entry, _ in found})  # names are the caller's, and may repeat
-    batches = "" if sizes == [1] else f", in batches of {', '.join(map(str, sizes))}"
-    if sizes == [1]:
+    each = ", ".join(f"{size} (on {count})" for size, count in sorted(sizes.items()))
+    batches = f", in batches of {each}"
+    if set(sizes) == {1}:
         batches = f", coupling looked for in batches of up to {max(TRIED_SIZES)}"
     many = "problem" if problems == 1 else "problems"
     return f"no sampling: {problems} {many}{batches}; equal within {precision.relative:g} of a gradient estimate"

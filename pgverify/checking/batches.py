@@ -7,15 +7,15 @@ from itertools import combinations_with_replacement, product
 from math import comb, factorial, prod
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from pgverify.validation import Array
 
 FEW = 64
 """Ordered batches of one size that are listed in any case: all pairs and triples of the smallest problems."""
 
-SHORT, MOST_ORDERED = 4, 800
-"""Where the order matters: ordered batches of one size that are listed, if they are that short; else `FEW`."""
+MOST_ORDERED, MOST_VARIED = 100, 1_024
+"""The same where the order matters; the second where episodes differ in length, as what packs or sorts them needs."""
 
 MOST_UNORDERED = 170
 """Unordered batches of any size, which stand for all their orders where the order has no effect."""
@@ -27,9 +27,18 @@ Batches = list[tuple[list[int], float]]
 """Rows of the list of trajectories, and the probability that an i.i.d. batch is that."""
 
 
-def ordered_batches(probability: Float[Array, "n"], size: int) -> Batches | None:
-    """Return every i.i.d. batch of a size with its probability; None where they are too many."""
-    if len(probability) ** size > (MOST_ORDERED if size <= SHORT else FEW):
+def ordered_batches(probability: Float[Array, "n"], size: int, varied: bool = True) -> Batches | None:
+    """Return every i.i.d. batch of a size with its probability; None where they are too many.
+
+    Parameters
+    ----------
+    probability : [n]
+        Of each trajectory.
+    size : int
+    varied : bool
+        Whether the trajectories differ in length.
+    """
+    if len(probability) ** size > (MOST_VARIED if varied else MOST_ORDERED):
         return None
     chances = [float(p) for p in probability]
     return [(list(rows), prod(chances[i] for i in rows)) for rows in product(range(len(chances)), repeat=size)]
@@ -48,13 +57,15 @@ def unordered_batches(probability: Float[Array, "n"], size: int) -> Batches | No
     return found
 
 
-def ways_to_list(probability: Float[Array, "n"], size: int) -> Iterator[tuple[bool, Batches]]:
+def ways_to_list(
+    probability: Float[Array, "n"], lengths: Integer[Array, "n"], size: int
+) -> Iterator[tuple[bool, Batches]]:
     """Yield the batches once, with False, and in every order, with True: what can be listed, the fewer calls first.
 
     Unordered batches take two calls each, the second to see that the order has no effect.
     """
     unordered = unordered_batches(probability, size)
-    ordered = ordered_batches(probability, size)
+    ordered = ordered_batches(probability, size, bool(np.ptp(lengths)))
     if unordered is not None and len(probability) ** size > max(FEW, 2 * len(unordered)):
         yield False, unordered
     if ordered is not None:

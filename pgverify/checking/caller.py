@@ -7,13 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from jaxtyping import Float
+
 from pgverify.checking.alarm import Alarm
 from pgverify.checking.probe import Answer, ask
 from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
 
 
 class OutOfTime(Exception):
     """The total time limit of a check has passed; what was not listed by then is not judged."""
+
+
+class Failed(Exception):
+    """A call on one of many batches gave no value; the message says which, and why."""
 
 
 class Caller:
@@ -60,3 +67,16 @@ class Caller:
             return answer
         value = batch.score_weighted(answer.value) if self.weights else answer.value
         return replace(answer, value=value.mean(axis=0) if value.ndim == 2 else value)
+
+    def estimate(self, batch: Trajectories) -> Float[Array, "d"]:
+        """Return the estimate [d] of a batch, or raise `Failed`."""
+        answer = self(batch)
+        if answer.value is None:
+            raise Failed(answer.problem)
+        return answer.value
+
+    def plain(self, batch: Trajectories) -> Array | None:
+        """Return what the implementation itself returns for a batch: with `weights`, the weights [n, T]."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        return ask(self.implementation, batch, (batch.actions.shape,), self.alarm).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from pgverify.checking.alarm import Alarm
 from pgverify.checking.assembly import assemble, differs
-from pgverify.checking.caller import Caller
+from pgverify.checking.caller import Caller, OutOfTime
 from pgverify.checking.exhaustive import Listing
 from pgverify.checking.naming import name_weights
 from pgverify.checking.outcome import Outcome
@@ -148,9 +149,11 @@ def _exhaustive(
 
 
 def _with_weights(report: Report, call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> Report:
-    return (
-        replace(report, weights=name_weights(call, [entry for entry, _ in known])) if call.weights and known else report
-    )
+    if not call.weights or not known:
+        return report
+    with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
+        return replace(report, weights=name_weights(call, [entry for entry, _ in known]))
+    return report
 
 
 def _not_listed(

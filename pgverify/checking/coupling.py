@@ -18,9 +18,6 @@ COUPLING_TOLERANCE = 1e-6
 TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
 """Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
 
-LONG, SHUFFLED = 8, 32
-"""Of batches of 8 and more not all are tried in another order: where it matters it does so in most of them."""
-
 
 def smallest_coupled(
     call: Caller,
@@ -54,40 +51,39 @@ def smallest_coupled(
         members = rng.integers(count, size=size).tolist()
         tries += [members, members[::-1]] if size <= 3 else [members]
     for members in sorted(tries, key=len):
-        answer = call(batch.select(members))
-        if answer.value is None:  # will be met again, and reported, where batches are listed
-            return len(members)
         # A long sum in single precision loses in proportion to its length.
-        gap = np.abs(answer.value - rows[members].mean(axis=0)).max()
+        gap = np.abs(call.estimate(batch.select(members)) - rows[members].mean(axis=0)).max()
         if gap > limit(members) * (1.0 + len(members) / 16.0):
             return len(members)
     return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0
 
 
-def order_matters(
-    call: Caller, batch: Trajectories, batches: Batches, values: Float[Array, "m d"], in_order: bool
-) -> bool:
-    """Return whether two orders of one batch have different estimates, among those listed or by one more call each.
+def batch_estimates(
+    call: Caller, batch: Trajectories, batches: Batches, in_order: bool
+) -> tuple[Float[Array, "m d"], bool]:
+    """Return the estimate of every batch, and whether two orders of one batch have different estimates.
+
+    Batches that are listed once are called in two orders, both random: a pattern of the list is in neither.
 
     Parameters
     ----------
     call : Caller
     batch : every trajectory
     batches : rows of each batch, with its probability
-    values : [m, d]
-        Their estimates.
     in_order : bool
         Whether every order of each is among them.
     """
-    limit, rng = COUPLING_TOLERANCE * np.abs(values).max(), np.random.default_rng(1)
-    first: dict[tuple[int, ...], Float[Array, "d"]] = {}
-    shuffled = 0
-    for (rows, _), value in zip(batches, values, strict=True):
-        other: Float[Array, "d"] | None = value
+    rng = np.random.default_rng(1)
+    values, others = [], []
+    known: dict[tuple[int, ...], Float[Array, "d"]] = {}
+    for rows, _ in batches:
+        order = rows if in_order else rng.permutation(rows).tolist()
+        value = call.estimate(batch.select(order))
+        values.append(value)
         if in_order:
-            other = first.setdefault(tuple(sorted(rows)), value)
-        elif (order := another_order(rows, rng)) is not None and (len(rows) < LONG or shuffled < SHUFFLED):
-            other, shuffled = call(batch.select(order)).value, shuffled + 1
-        if other is None or np.abs(other - value).max() > limit:
-            return True
-    return False
+            others.append(known.setdefault(tuple(sorted(rows)), value))
+        else:
+            other = another_order(order, rng)
+            others.append(value if other is None else call.estimate(batch.select(other)))
+    found = np.stack(values)
+    return found, bool(np.abs(found - np.stack(others)).max() > COUPLING_TOLERANCE * np.abs(found).max())

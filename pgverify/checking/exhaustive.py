@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.batches import BATCH_SIZES, ways_to_list
-from pgverify.checking.caller import Caller
-from pgverify.checking.coupling import COUPLING_TOLERANCE, TRIED_SIZES, order_matters, smallest_coupled
+from pgverify.checking.caller import Caller, Failed
+from pgverify.checking.coupling import COUPLING_TOLERANCE, TRIED_SIZES, batch_estimates, smallest_coupled
 from pgverify.checking.listing import every_trajectory, natural_scale
 from pgverify.checking.probe import Answer, Notes, global_state
 from pgverify.errors import TooLarge
@@ -58,6 +58,8 @@ class Listing:
         Smallest batch in which trajectories were seen to affect each other's contributions; 0 if they were not.
     in_batches : bool
         Whether batches were listed, not single trajectories.
+    once : bool
+        Whether some batches were listed in one order for all, which had not been seen to matter.
     single, telling : bool
         Whether every value is one of single precision, and whether some value could tell.
     invalid : str
@@ -72,6 +74,7 @@ class Listing:
     expectations: tuple[Expectation, ...] = ()
     coupled: int = 0
     in_batches: bool = False
+    once: bool = False
     single: bool = False
     telling: bool = False
     invalid: str = ""
@@ -125,6 +128,8 @@ def list_expectation(call: Caller, problem: Problem, coupled: bool = False, effo
     before = global_state()
     try:
         return _list(call, batch, probability, natural_scale(problem), coupled, effort)
+    except Failed as reason:
+        return Listing(invalid=str(reason), notes=call.notes)
     finally:
         if global_state() != before:
             call.notes.setdefault("global random state", "draws from the global random state on rare trajectories")
@@ -190,26 +195,28 @@ def _listed_batches(
     natural: float,
     sizes: Sequence[int],
 ) -> Listing:
-    expectations = []
+    expectations, once = [], False
     for size in sizes:
-        for in_order, batches in ways_to_list(probability, size):
+        for in_order, batches in ways_to_list(probability, batch.lengths, size):
             if call.order_matters and not in_order:
                 continue
-            estimates = []
-            for rows, _ in batches:
-                answer = call(batch.select(rows))
-                if answer.value is None:
-                    return Listing(invalid=answer.problem, notes=call.notes)
-                estimates.append(answer.value)
-            values = np.stack(estimates)
-            call.order_matters = call.order_matters or order_matters(call, batch, batches, values, in_order)
-            if in_order or not call.order_matters:
+            values, differ = batch_estimates(call, batch, batches, in_order)
+            call.order_matters = call.order_matters or differ
+            if call.order_matters and once:  # what was listed once before is not trusted
+                return _listed_batches(call, batch, probability, together, natural, sizes)
+            if in_order or not differ:
                 expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))
+                once = once or not in_order
                 break
     if not expectations:
         call.notes.setdefault("coupled", "couples its trajectories: judged only where batches of them can be listed")
     return Listing(
-        tuple(expectations), in_batches=True, single=together.single, telling=together.telling, notes=call.notes
+        tuple(expectations),
+        in_batches=True,
+        once=once,
+        single=together.single,
+        telling=together.telling,
+        notes=call.notes,
     )
 
 

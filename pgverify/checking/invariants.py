@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.caller import Caller
+from pgverify.checking.caller import Caller, OutOfTime
 from pgverify.checking.exhaustive import Effort, Listing, list_expectation
 from pgverify.checking.listing import every_trajectory
 from pgverify.checking.report import Finding
@@ -66,8 +66,18 @@ def check_invariants(
     target : str
         Some targets do depend on the level of the rewards, or on none.
     """
-    suite = [entry for entry, _ in known]
     findings: list[Finding] = []
+    missing = []
+    try:
+        findings.extend(_tried(call, known, target))
+    except OutOfTime:
+        missing = ["the total time limit passed before all was tried that must not matter"]
+    broken = dict.fromkeys(f.check for f in findings if not f.holds)
+    return findings, [*(MEANING[check] for check in broken if check in MEANING), *missing]
+
+
+def _tried(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]], target: str) -> Iterator[Finding]:
+    suite = [entry for entry, _ in known]
     lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
     for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
         entry = suite[index]
@@ -75,12 +85,10 @@ def check_invariants(
         batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
         plain = call(batch).value
         if plain is not None:
-            findings += [_finding(entry.name, plain, variant, call) for variant in _variants(batch)]
-            findings.append(_old_policy(entry.name, plain, batch, call))
+            yield from (_finding(entry.name, plain, variant, call) for variant in _variants(batch))
+            yield _old_policy(entry.name, plain, batch, call)
     if target in INDIFFERENT:
-        findings += _levels(call, known)
-    broken = dict.fromkeys(f.check for f in findings if not f.holds)
-    return findings, [MEANING[check] for check in broken if check in MEANING]
+        yield from _levels(call, known)
 
 
 def _variants(batch: Trajectories) -> Iterator[_Variant]:

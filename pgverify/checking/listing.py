@@ -91,7 +91,7 @@ def exact_mean(
     if batch_size == 1:
         value = rows(batch)
         return np.asarray(probability @ value) if value.ndim == 2 else None
-    for in_order, batches in ways_to_list(probability, batch_size):
+    for in_order, batches in ways_to_list(probability, batch.lengths, batch_size):
         if in_order or not ordered:
             total = np.zeros(problem.policy.parameters.size)
             for chosen, chance in batches:

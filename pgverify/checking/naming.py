@@ -10,7 +10,6 @@ from jaxtyping import Float
 from pgverify.baselines import StateValue
 from pgverify.checking.caller import Caller
 from pgverify.checking.listing import every_trajectory
-from pgverify.checking.probe import ask
 from pgverify.checking.suite import SuiteProblem
 from pgverify.estimators import GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 from pgverify.trajectories import Trajectories
@@ -37,7 +36,7 @@ def name_weights(call: Caller, suite: Sequence[SuiteProblem]) -> tuple[str, ...]
     cases: list[Case] = []
     for entry in suite:
         batch, _ = every_trajectory(entry.problem)
-        value = ask(call.implementation, batch, (batch.actions.shape,), call.alarm).value
+        value = call.plain(batch)
         if value is None:
             return ()
         cases.append((batch, value))

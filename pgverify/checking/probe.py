@@ -82,8 +82,20 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
         Its time limit, inside its `with` block.
     """
     printed = _Printed()
-    timed_out = False
-    raw, failure = None, ""
+    try:
+        call = _called(function, arguments, alarm, printed)
+        late = alarm.stop()
+    except TimeUp:  # it rang when the call was over; the next time is far enough
+        call, late = Guarded(None, "", ""), True
+        alarm.stop()
+    if late or call.timed_out:
+        failure = call.failure or f"did not return within the time limit of {alarm.seconds:g} s"
+        return Guarded(None, failure, printed.getvalue(), timed_out=True)
+    return replace(call, printed=printed.getvalue())
+
+
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Alarm, printed: io.StringIO) -> Guarded:
+    raw, failure, timed_out = None, "", False
     try:
         with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
             alarm.start()
@@ -94,14 +106,12 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
     except KeyboardInterrupt:
         raise
     except TimeUp:
-        failure, timed_out = f"did not return within the time limit of {alarm.seconds:g} s", True
+        timed_out = True
     except TimeoutError as reason:  # a program that never answers: it is not asked a thousand times more
         failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
-    finally:
-        alarm.stop()
-    return Guarded(raw, failure, printed.getvalue(), timed_out)
+    return Guarded(raw, failure, "", timed_out)
 
 
 def ask(

@@ -54,7 +54,7 @@ def listed_on(
     """Return the progress after the chosen problems of a suite, beside those listed already.
 
     Coupling seen on one problem is believed on all: elsewhere it may only have cancelled. Once it is seen, batches are
-    listed on every problem.
+    listed on every problem; the same holds for the order of trajectories in a batch.
 
     Parameters
     ----------
@@ -71,17 +71,25 @@ def listed_on(
             if index not in {*progress.listings, *progress.unlisted} and progress.failed is None:
                 listing = list_expectation(call, suite[index].problem, in_batches, _effort(index))
                 progress = _with(progress, index, suite, listing)
-        for index, listing in list(progress.listings.items()):
-            if progress.coupled and not listing.in_batches and progress.failed is None:
-                rest = {known: other for known, other in progress.listings.items() if known != index}
-                again = list_expectation(call, suite[index].problem, True, _effort(index))
-                progress = _with(replace(progress, listings=rest), index, suite, again)
+        while progress.failed is None and (stale := _stale(progress, call)):
+            rest = {known: other for known, other in progress.listings.items() if known != stale[0]}
+            again = list_expectation(call, suite[stale[0]].problem, True, _effort(stale[0]))
+            progress = _with(replace(progress, listings=rest), stale[0], suite, again)
     except OutOfTime:
         missing = [index for index in range(len(suite)) if index not in {*progress.listings, *progress.unlisted}]
         names = ", ".join(suite[index].name for index in missing[:3]) + (", …" if missing[3:] else "")
         late = {missing[0]: f"the total time limit passed before {names} could be tried"} if missing else {}
         progress = replace(progress, unlisted={**progress.unlisted, **late}, late=True)
     return progress
+
+
+def _stale(progress: Progress, call: Caller) -> list[int]:
+    """Return the problems listed before it was seen that trajectories are coupled, or that their order matters."""
+    return [
+        index
+        for index, listing in progress.listings.items()
+        if (progress.coupled and not listing.in_batches) or (call.order_matters and listing.once)
+    ]
 
 
 def _effort(index: int) -> Effort:

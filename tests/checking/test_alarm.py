@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from pgverify.checking.alarm import Alarm, TimeUp
+from pgverify.checking.probe import guarded
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
 LIMIT, LONG = 0.1, 10.0
@@ -100,3 +102,54 @@ def test_elsewhere_nothing_is_interrupted() -> None:
     worker.start()
     worker.join()
     assert seconds[0] >= LIMIT
+
+
+def test_a_call_that_swallows_every_interruption_was_late_all_the_same() -> None:
+    def stubborn() -> float:
+        until = time.monotonic() + 3.0 * LIMIT
+        while time.monotonic() < until:
+            with contextlib.suppress(BaseException):
+                busy(LIMIT)
+        return 1.0
+
+    with Alarm(LIMIT) as alarm:
+        found = guarded(stubborn, (), alarm)
+        assert (found.raw, found.timed_out) == (None, True)
+        assert "time limit of 0.1 s" in found.failure
+        assert not guarded(lambda: 1.0, (), alarm).timed_out
+
+
+def test_a_timer_that_a_call_leaves_behind_hurts_nobody() -> None:
+    class Own(Exception):
+        pass
+
+    def raises(*_: object) -> None:
+        raise Own
+
+    def leaves(*_: object) -> float:
+        signal.signal(signal.SIGALRM, raises)
+        signal.setitimer(signal.ITIMER_REAL, LIMIT / 4.0)
+        return 1.0
+
+    with Alarm(LONG) as alarm:
+        assert guarded(leaves, (), alarm).raw == 1.0
+        busy(LIMIT)
+
+
+def test_a_call_that_ends_as_the_alarm_rings_is_judged_one_way_or_the_other() -> None:
+    """No interruption escapes, wherever it rings: calls of about the limit, in steps of a tenth of it."""
+    for tenths in range(8, 12):
+        for _ in range(25):
+            with Alarm(0.001) as alarm:
+                found = guarded(busy, (0.0001 * tenths,), alarm)
+            assert found.timed_out or found.raw >= 0.0
+
+
+def test_an_alarm_that_rings_at_the_end_does_not_set_itself_again() -> None:
+    """The last bytecode before the timer is cleared may be the one at which it rings."""
+    with Alarm(LONG) as alarm:
+        alarm.start()
+        alarm.stop()
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        alarm._ring()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0

@@ -163,6 +163,18 @@ def test_nothing_in_time_is_inconclusive() -> None:
     assert any("the total time limit passed" in warning for warning in report.warnings)
 
 
+@pytest.mark.usefixtures("one_second_a_look")
+@pytest.mark.parametrize("kind", ["gradient", "weights"])
+def test_time_may_pass_after_the_last_problem(kind: str) -> None:
+    """What was listed in time is judged, however little time there is for what comes after."""
+    function = RewardToGo() if kind == "gradient" else RewardToGo().weights
+    for limit, late in ((80.0, True), (300.0, False)):
+        report = pgv.check(function, kind=kind, problems=PROBLEMS[:2], total_time_limit=limit)
+        assert report.outcome is pgv.Outcome.CORRECT
+        assert any("before all was tried that must not matter" in warning for warning in report.warnings) is late
+        assert bool(report.weights) is (kind == "weights" and not late)
+
+
 def test_given_problems_may_have_names() -> None:
     given = [pgv.checking.SuiteProblem("mine", "because", problem) for problem in PROBLEMS]
     report = pgv.check(RewardToGo(), problems=given)

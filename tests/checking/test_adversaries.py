@@ -233,3 +233,24 @@ def test_weights_are_named_where_all_of_them_vanish() -> None:
 
     report = pgv.check(single, kind="weights", target="discount_dropped", problems=problems)
     assert report.weights == ("GAE(λ = 0.9), without γ^t",)
+
+
+def halves() -> list[pgv.Problem]:
+    """π = ½, rewards 1 and −½: every number is short, in whatever precision it was computed."""
+    mdp = pgv.TabularMDP([1.0], np.ones((1, 2, 1)), np.array([[1.0, -0.5]]))
+    return [pgv.Problem(mdp, pgv.SoftmaxPolicy([[0.0, 0.0]]), pgv.FiniteHorizon(2, 0.5))]
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_single_precision_is_seen_in_the_type_and_in_the_numbers(double: bool) -> None:
+    """Within 1e-5; as "somewhere inside" it would have 1e-6."""
+
+    def short(batch: pgv.Trajectories) -> np.ndarray:
+        rows = RIGHT(batch).astype(np.float32)
+        return rows.astype(np.float64) if double else rows
+
+    report = pgv.check(short, problems=named("coin", "early-stop"))
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert "equal within 1e-05" in report.error_rate
+    tells = "equal within 1e-09" if double else "equal within 1e-05"  # short numbers tell nothing, their type does
+    assert tells in pgv.check(short, problems=halves()).error_rate

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,17 @@ from pgverify.checking.probe import guarded
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
 LIMIT, LONG = 0.1, 10.0
+
+
+@pytest.fixture(autouse=True)
+def _no_timer_is_left() -> Iterator[None]:
+    """An alarm that goes on after its block fails the test, instead of ending the process."""
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    yield
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
+    assert left == 0.0
 
 
 def busy(seconds: float = LONG) -> float:
@@ -56,16 +68,16 @@ def test_code_that_swallows_the_first_is_interrupted_again() -> None:
         alarm.stop()
 
 
-@pytest.mark.parametrize("own", ["handler", "timer"])
+@pytest.mark.parametrize("own", ["handler", "timer", "longer timer"])
 def test_a_function_with_an_alarm_of_its_own_does_not_disarm_the_next_call(own: str) -> None:
     with Alarm(LIMIT) as alarm:
         alarm.start()
         if own == "handler":
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
         else:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.setitimer(signal.ITIMER_REAL, 0.0 if own == "timer" else LONG)
         alarm.stop()
-        assert interrupted(alarm) < LONG
+        assert interrupted(alarm) < LONG / 2.0
 
 
 def test_nothing_is_left_behind_and_an_outer_alarm_goes_on() -> None:
@@ -153,3 +165,19 @@ def test_an_alarm_that_rings_at_the_end_does_not_set_itself_again() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         alarm._ring()
         assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+
+
+def test_an_outer_timer_goes_on_as_if_nothing_had_been_between() -> None:
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, LONG, 2.0 * LONG)
+        with Alarm(LONG) as alarm:
+            alarm.start()
+            time.sleep(LIMIT)
+            alarm.stop()
+        left, interval = signal.getitimer(signal.ITIMER_REAL)
+        assert 0.0 < left < LONG - LIMIT / 2.0
+        assert abs(interval - 2.0 * LONG) < LIMIT
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from checking_problems import named
 
 import pgverify as pgv
+from pgverify.baselines import AverageReturn
+from pgverify.bugs import get
 from pgverify.checking import batches
-from pgverify.estimators import RewardToGo
+from pgverify.checking.targets import mean_of
+from pgverify.estimators import RewardToGo, TotalReturn
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 Function = Callable[[pgv.Trajectories], np.ndarray]
@@ -39,7 +43,11 @@ def test_both_lists_are_one_distribution(size: int) -> None:
 
 
 def test_ways_to_list() -> None:
-    """27 triples of 3 are few; of 15 multisets two calls are fewer than 81; 8 of 3 trajectories are 45 multisets."""
+    """27 triples of 3 are few; of 15 multisets two calls are fewer than 81; 8 of 3 trajectories are 45 multisets.
+
+    81 pairs of nine are fewer than two calls for each of 45 multisets.
+    """
+    assert [in_order for in_order, _ in batches.ways_to_list(np.full(9, 1.0 / 9.0), np.arange(9), 2)] == [True]
     ways = {
         size: [in_order for in_order, _ in batches.ways_to_list(PROBABILITY, LENGTHS, size)] for size in (3, 4, 8, 64)
     }
@@ -199,3 +207,62 @@ def test_what_was_listed_once_before_is_listed_again() -> None:
     ]
     assert sizes == [{2, 3, 4, 5, 8, 16}, {2, 3, 4}]
     assert "4 (on 2)" in after.error_rate
+
+
+def first_of_two_twice(batch: pgv.Trajectories) -> np.ndarray:
+    """Of a pair the first counts twice; nothing couples larger batches."""
+    rows = RewardToGo()(batch)
+    return (2.0 * rows[0] + rows[1]) / 3.0 if len(batch) == 2 else rows
+
+
+@pytest.mark.parametrize(
+    ("function", "largest"), [(first_of_two_twice, 5), (TotalReturn(AverageReturn(leave_one_out=True)), 64)]
+)
+def test_long_batches_are_listed_where_the_order_was_never_seen_to_matter(function: Function, largest: int) -> None:
+    """32 ordered batches of 5 are few, 256 of 8 are not; 65 multisets of 64 are."""
+    report = pgv.check(function, problems=named("coin"))
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert max(finding.batch_size for finding in report.findings if finding.check == "expectation") == largest
+
+
+def test_an_order_in_which_it_fails_is_met() -> None:
+    """Multisets in ascending order alone would not meet it: 15 stand for 81 batches of four."""
+
+    def ascending(batch: pgv.Trajectories) -> np.ndarray:
+        if len(batch) == 4 and batch.actions[0, 0] > batch.actions[-1, 0]:
+            raise ValueError("descending")
+        return TotalReturn(AverageReturn(leave_one_out=True))(batch)
+
+    assert pgv.check(ascending, problems=named("bandit")).outcome is pgv.Outcome.INVALID
+
+
+def first_twice_in_eight(batch: pgv.Trajectories) -> np.ndarray:
+    """The others are the baseline, whatever their order; from eight on the first counts twice: unbiased."""
+    if len(batch) < 8:
+        return TotalReturn(AverageReturn(leave_one_out=True))(batch)
+    rows = RewardToGo()(batch)
+    return (rows.sum(axis=0) + rows[0]) / (len(batch) + 1)
+
+
+def test_an_order_that_matters_in_long_batches_alone_is_seen() -> None:
+    """Ascending multisets of eight would accuse it; the 256 ordered ones are too many."""
+    report = pgv.check(first_twice_in_eight, problems=named("coin"))
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5]
+
+
+def test_every_size_is_judged_once() -> None:
+    """Where both lists are there (four of three trajectories), the first that counts is enough."""
+    report = pgv.check(TotalReturn(AverageReturn(leave_one_out=True)), problems=named("bandit"))
+    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5, 8, 16]
+
+
+def test_the_catalogue_is_listed_in_every_order_where_its_entry_says_so() -> None:
+    """Of 81 batches of four, 15 ascending ones are the mean of a function only where the order is nothing."""
+    (problem,) = named("bandit")
+    truth = pgv.exact.gradient(problem)
+    entry = replace(get("discount-dropped"), implementation=first_twice, kind="gradient", ordered=True)
+    assert mean_of(entry, "implementation", problem, 4) == pytest.approx(truth, rel=1e-12, abs=1e-14)
+    assert mean_of(entry, "implementation", problem, 8) is None
+    unaware = mean_of(replace(entry, ordered=False), "implementation", problem, 4)
+    assert np.abs(unaware - truth).max() > 1e-3  # negative control

@@ -113,3 +113,17 @@ def test_levels_are_not_asked_of_targets_that_have_one() -> None:
     report = pgv.check(entropy, target=get("entropy-sign").target, problems=PROBLEMS)
     assert report.outcome is pgv.Outcome.CORRECT
     assert not {"reward shift", "constant reward"} & {finding.check for finding in report.findings}
+
+
+def coupled_by_large_rewards(batch: pgv.Trajectories) -> np.ndarray:
+    """Half as much in batches of two and more with a reward beyond those of the problem."""
+    rows = RewardToGo()(batch)
+    return rows / 2.0 if len(batch) > 1 and batch.rewards.max() > 2.0 else rows
+
+
+def test_levels_compare_batches_of_one_size() -> None:
+    """Single trajectories of the problem itself have nothing to be compared with where the shift couples them."""
+    report = pgv.check(coupled_by_large_rewards, problems=named("coin"))
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert all(finding.holds for finding in report.findings if finding.check == "constant reward")
+    assert not any(finding.check == "reward shift" for finding in report.findings)

@@ -171,3 +171,12 @@ def test_reprs_name_the_sizes() -> None:
     assert repr(SoftmaxPolicy(np.zeros((2, 3)))) == "SoftmaxPolicy(states=2, actions=3)"
     linear = LinearSoftmaxPolicy(np.zeros((2, 3, 4)), np.zeros(4))
     assert repr(linear) == "LinearSoftmaxPolicy(states=2, actions=3, parameters=4)"
+
+
+def test_probabilities_are_the_callers_own() -> None:
+    """They are computed once: what a caller writes into them reaches neither later calls nor the score."""
+    for policy in (SoftmaxPolicy([[0.0, 1.0]]), LinearSoftmaxPolicy([[[0.0], [1.0]]], [1.0])):
+        probabilities, score = policy.probabilities(), policy.score()
+        policy.probabilities()[:] = 7.0
+        assert np.array_equal(policy.probabilities(), probabilities)
+        assert np.array_equal(policy.score(), score)

@@ -28,15 +28,13 @@ def _cut(batch: Trajectories) -> Bool[Array, "n T"]:
 
 def _window_targets(batch: Trajectories, bootstrap: Float[Array, "n T"]) -> Float[Array, "n T"]:
     """Return r_t + γ r_{t+1} + … + γ^k B up to the end of the window, B what is bootstrapped at a cut [n, T]."""
-    cut, rewards, taken = _cut(batch), batch.relative_rewards, batch.mask
-    targets = np.zeros_like(rewards)
-    index = np.arange(len(batch))
-    following = np.zeros(len(batch))
-    at_end = batch.values[index, batch.lengths]  # 0 where the episode has terminated
-    for t in reversed(range(batch.num_steps)):
-        last = batch.lengths == t + 1
-        following = np.where(last, at_end, np.where(cut[:, t], bootstrap[:, t], following))
-        following = np.where(taken[:, t], rewards[:, t] + batch.discount * following, 0.0)
+    rewards = batch.relative_rewards
+    last = np.arange(1, batch.num_steps + 1) == batch.lengths[:, None]
+    at_end = batch.values[np.arange(len(batch)), batch.lengths]  # 0 where the episode has terminated
+    stops, beyond = last | _cut(batch), np.where(last, at_end[:, None], bootstrap)
+    targets, following = np.zeros_like(rewards), np.zeros(len(batch))
+    for t in reversed(range(batch.num_steps)):  # on padding rewards are 0, and so is what follows
+        following = rewards[:, t] + batch.discount * np.where(stops[:, t], beyond[:, t], following)
         targets[:, t] = following
     return targets
 

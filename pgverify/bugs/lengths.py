@@ -29,8 +29,9 @@ def _per_batch(batch: Trajectories) -> Inexact[Array, "d"]:
 
 def _per_microbatch(batch: Trajectories) -> Inexact[Array, "d"]:
     """Return the mean over microbatches of the mean over each one's steps."""
-    pieces = [batch.select(slice(i, i + MICROBATCH)) for i in range(0, len(batch), MICROBATCH)]
-    return np.mean([_per_batch(piece) for piece in pieces], axis=0)
+    first = np.arange(0, len(batch), MICROBATCH)
+    sums, steps = np.add.reduceat(rows(batch, credit(batch)), first), np.add.reduceat(batch.lengths, first)
+    return np.mean(sums / np.maximum(steps, 1)[:, None], axis=0)
 
 
 def _accumulated(batch: Trajectories) -> Inexact[Array, "n d"]:

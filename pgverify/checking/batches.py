@@ -66,7 +66,8 @@ def ways_to_list(
     """
     unordered = unordered_batches(probability, size)
     ordered = ordered_batches(probability, size, bool(np.ptp(lengths)))
-    if unordered is not None and len(probability) ** size > max(FEW, 2 * len(unordered)):
+    fewer = ordered is None or len(ordered) > max(FEW, 2 * len(unordered or ()))
+    if unordered is not None and fewer:
         yield False, unordered
     if ordered is not None:
         yield True, ordered

@@ -65,7 +65,8 @@ def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
     On policy the V-trace target v_0 is the target of the window itself; the last trajectory is followed by the first.
     """
     first = _window_targets(batch, batch.values[:, 1:])[:, 0]
-    return _window_rows(batch, np.broadcast_to(np.roll(first, -1)[:, None], batch.rewards.shape))
+    following = np.append(first[1:], first[:1])
+    return _window_rows(batch, np.broadcast_to(following[:, None], batch.rewards.shape))
 
 
 def _twice(batch: Trajectories) -> Inexact[Array, "n d"]:

@@ -99,6 +99,7 @@ def test_every_feature_is_found(feature: str) -> None:
     assert FEATURES[feature](find(problems(noise=True, extreme=True), FEATURES[feature], settings=QUICK))
 
 
+@pytest.mark.slow  # the next test shrinks, too
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_examples_shrink_to_the_simplest() -> None:
     """The simplest problem: one state, one action, one step, γ = 1, no reward, logit 0."""

@@ -319,9 +319,9 @@ def test_refusals() -> None:
         exact.variance_shares(lambda batch: TotalReturn()(batch), problem)
     with pytest.raises(InvalidEstimator, match=r"contributions depend on each other"):
         exact.variance_shares(TotalReturn(AverageReturn()), problem)
-    mdp = TabularMDP([1.0], np.ones((1, 5_001, 1)), np.zeros((1, 5_001)))
-    wide = Problem(mdp, SoftmaxPolicy(np.zeros((1, 5_001))), FiniteHorizon(1))
-    with pytest.raises(TooLarge, match=r"d = 5,001 parameters"):
+    mdp = TabularMDP(np.full(10, 0.1), np.full((10, 501, 10), 0.1), np.zeros((10, 501)))
+    wide = Problem(mdp, SoftmaxPolicy(np.zeros((10, 501))), FiniteHorizon(1))
+    with pytest.raises(TooLarge, match=r"d = 5,010 parameters"):
         exact.variance_shares(TotalReturn(), wide, covariance=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,6 @@ from pgverify.studies import Claim, Study, load_study, study_cells
 FOLDER = Path(__file__).resolve().parents[2] / "studies"
 
 
-@cache
 def quick(name: str) -> tuple[Study, pd.DataFrame]:
     study, _ = load_study(str(FOLDER / name))
     cells = study_cells(study, seed=0, quick=True)
@@ -29,9 +29,24 @@ def quick(name: str) -> tuple[Study, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def computed() -> Callable[[str], tuple[Study, pd.DataFrame]]:
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Study, pd.DataFrame]]:
     """Return the study and the table of its quick form, by name; tests must copy before they corrupt."""
-    return quick
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):  # what one worker has computed is there for the others
+        folder = folder.parent
+
+    @cache
+    def table(name: str) -> tuple[Study, pd.DataFrame]:
+        path = folder / f"quick-{name}.pickle"
+        if not path.exists():
+            _, rows = quick(name)
+            part = path.with_suffix(f".{os.getpid()}")
+            rows.to_pickle(part)
+            part.replace(path)
+        study, _ = load_study(str(FOLDER / name))
+        return study, pd.read_pickle(path)
+
+    return table
 
 
 @pytest.fixture(scope="session")

@@ -343,6 +343,7 @@ def test_reward_noise_is_normal_and_independent_of_everything_else() -> None:
 # ------------------------------------------------------------------------------------- bounded memory, refusals
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_chunks_are_small_however_many_trajectories_are_asked_for() -> None:
     mdp = TabularMDP([1.0], np.ones((1, 2, 1)), [[0.0, 1.0]])
     policy = SoftmaxPolicy([[0.0, 0.0]])

@@ -107,9 +107,9 @@ def test_natural_gradient_of_the_tabular_softmax_is_the_advantage(seed: int) -> 
 def test_a_matrix_that_would_not_fit_is_refused() -> None:
     from pgverify import TabularMDP
 
-    actions = LARGEST_MATRIX + 1
-    mdp = TabularMDP([1.0], np.ones((1, actions, 1)), np.zeros((1, actions)))
-    problem = Problem(mdp, SoftmaxPolicy(np.zeros((1, actions))), FiniteHorizon(1))
+    actions = LARGEST_MATRIX // 10 + 1
+    mdp = TabularMDP(np.full(10, 0.1), np.full((10, actions, 10), 0.1), np.zeros((10, actions)))
+    problem = Problem(mdp, SoftmaxPolicy(np.zeros((10, actions))), FiniteHorizon(1))
     for function in (exact.hessian, exact.fisher, exact.natural_gradient):
-        with pytest.raises(TooLarge, match=r"policy has d = 5,001 parameters, at most 5,000"):
+        with pytest.raises(TooLarge, match=r"policy has d = 5,010 parameters, at most 5,000"):
             function(problem)

@@ -29,6 +29,7 @@ def bias(estimator: Estimator, problem: Problem) -> float:
     return float(np.abs(error).max() / weight_scale(batch, probabilities, LARGEST_BASELINE))
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @given(problem=LISTED, data=st.data())
 def test_unbiased_estimators_are_unbiased(problem: Problem, data: st.DataObject) -> None:
     states, horizon = problem.mdp.num_states, problem.objective.horizon
@@ -48,6 +49,7 @@ def test_unbiased_estimators_are_unbiased(problem: Problem, data: st.DataObject)
         assert bias(estimator, problem) <= TOLERANCE
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @given(problem=problems(4, 3, extreme=True))
 def test_the_routes_to_the_gradient_agree(problem: Problem) -> None:
     """On all objectives; the thousand random problems of tests/exact say the same of rougher numbers."""

@@ -54,6 +54,7 @@ def test_the_estimator_that_forgets_the_sum_is_decisive() -> None:
     assert not BiasTest(1e-9).run(m, m.mean).rests_on_deterministic
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_false_alarms_on_skewed_samples_and_power(count_bounds) -> None:
     """False-fail rate below 3e-9: for true alarms of at most 0.06 (0.043 in 4000 runs) and a power

@@ -70,6 +70,7 @@ def test_jump_makes_a_rare_event_no_false_alarm() -> None:
     assert test.run(m, [0.1], jump=0.0).p_value == 0.0
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_false_alarms_with_rare_events_stay_below_alpha(count_bounds) -> None:
     """False-fail rate below 1e-9. x ∈ {0, 1}, P(1) = 1/300, n = 100: 72 % of the samples are all zero."""
@@ -81,6 +82,7 @@ def test_false_alarms_with_rare_events_stay_below_alpha(count_bounds) -> None:
     assert alarms[1] >= count_bounds(200, 0.65)[0]  # the negative control: without the bound
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_false_alarms_and_the_triad(count_bounds) -> None:
     """False-fail rate below 5e-9: alarms ≤ alpha (Bonferroni), power 0.9 along one coordinate up to the help

@@ -88,6 +88,7 @@ def test_jump_where_one_direction_varies() -> None:
     assert across.p_value == pytest.approx(2 * 2 * math.comb(60, 2) * (1 - 1 / 8**0.5) ** 58, rel=1e-4)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_a_rare_action_is_no_false_alarm_with_jump(count_bounds) -> None:
     """False-fail rate below 1e-9. One-hot of three actions with probabilities (.499, .499, .002), minus them.
@@ -103,6 +104,7 @@ def test_a_rare_action_is_no_false_alarm_with_jump(count_bounds) -> None:
     assert alarms[1] >= count_bounds(120, 0.8)[0]
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_false_alarms_and_the_triad(count_bounds) -> None:
     """False-fail rate below 5e-9: for normal samples of rank two, alarms are exactly alpha, power exactly

@@ -59,6 +59,7 @@ def test_contains_exactly_what_the_test_does_not_reject(seed, n, size, jump, kin
     assert region.contains(m.mean)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("still", [0.0, 1.0])
 @pytest.mark.parametrize("jump", [None, 4.0])
 def test_the_region_ends_where_the_test_begins_to_reject(still: float, jump: float | None) -> None:

@@ -63,6 +63,7 @@ def test_a_wrong_weight_in_a_merge_would_be_seen() -> None:
     assert np.abs(a.scatter + b.scatter - a.merge(b).scatter).max() > 0.1
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @given(SAMPLES, SAMPLES, SAMPLES, st.booleans())
 def test_merge_is_associative_and_equals_one_pass(x, y, z, diagonal: bool) -> None:
     a, b, c = (Moments.of(part, diagonal) for part in (x, y, z))

@@ -66,6 +66,7 @@ def test_a_single_coordinate_is_found_by_itself() -> None:
     assert still.note.startswith("the tails are too heavy for 2000 samples: a kurtosis of")
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_a_spent_budget_says_what_could_hide_and_what_it_takes() -> None:
     test = SequentialTest(alpha=1e-3, tolerance=0.02, budget=20_000, rarest=0.02)
     found = test.run(exponential(), MEAN, scale=1.0)
@@ -116,6 +117,7 @@ def test_an_unseen_spike_under_noise_is_no_bias_when_bounded() -> None:
     assert test.run(draw, [1.0], scale=1.0).outcome is BIASED
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_is_deterministic_and_does_not_depend_on_the_batch() -> None:
     def draw(count: int, index: int) -> np.ndarray:
         rows = stream[draw.used : draw.used + count]

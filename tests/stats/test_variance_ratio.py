@@ -63,6 +63,7 @@ def test_zero_variance_is_explicit() -> None:
     assert (both.ratio, both.low, both.high, both.zero, both.differs) == (1.0, 0.0, math.inf, "both", False)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_coverage_and_the_gain_of_pairing(count_bounds) -> None:
     """False-fail rate below 3e-9, for true coverages of 0.86 to 0.94 (skewed samples, n = 400).
@@ -80,6 +81,7 @@ def test_coverage_and_the_gain_of_pairing(count_bounds) -> None:
     assert np.median(widths) > 1.2
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_the_triad_agrees(count_bounds) -> None:
     """False-fail rate below 3e-9: at the detectable ratio power is 0.9 (0.86 to 0.94, as n is finite).

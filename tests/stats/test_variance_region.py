@@ -68,6 +68,7 @@ def coverage(draw: Callable[[np.random.Generator], np.ndarray], variance: list[f
     return variances, traces
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_coverage_on_normal_samples(count_bounds) -> None:
     """False-fail rate below 4e-9: 1e-9 for each bound, for true coverages of 0.88 to 0.93 (n = 200)."""
@@ -76,6 +77,7 @@ def test_coverage_on_normal_samples(count_bounds) -> None:
         assert count_bounds(300, 0.88)[0] <= count <= count_bounds(300, 0.93)[1]
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.statistical
 def test_coverage_on_skewed_samples_and_the_normal_interval_beside_it(count_bounds) -> None:
     """False-fail rate below 3e-9: coverages above 0.86, the χ² interval's below 0.65 (kurtosis 9 for 3)."""

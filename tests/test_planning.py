@@ -67,7 +67,12 @@ def test_the_quantile_is_close_to_the_exact_one(estimator: Estimator, confidence
 
 @pytest.mark.statistical
 @pytest.mark.parametrize(
-    "estimator", [RewardToGo(), RewardToGo(StateValue()), GeneralizedAdvantage(1.0, Constant(1.0))]
+    "estimator",
+    [
+        pytest.param(RewardToGo(), marks=pytest.mark.slow),
+        RewardToGo(StateValue()),
+        GeneralizedAdvantage(1.0, Constant(1.0)),
+    ],
 )
 def test_the_trajectories_reach_the_error_asked_for(estimator: Estimator) -> None:
     """1,000 batches of N: the share within ε |∇J| is binomial, its probability within 0.02 of the confidence.

@@ -53,7 +53,7 @@ SAYS = {
 }
 
 
-SLOW = ("late", "discount dropped")  # every other claim is tried before
+SLOW = ("late", "discount dropped", "reversed")  # every other claim is tried before
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def second_moment(estimator: Estimator, problem: Problem, max_steps: int | None 
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", some_slow(12, 2))
+@pytest.mark.parametrize("block", some_slow(12, 1))
 def test_shares_add_up_and_none_is_negative(block: int) -> None:
     """Traces to the trace within 1e-12 of it, matrices to the covariance, every matrix positive semi-definite."""
     for seed in range(5 * block, 5 * block + 5):

@@ -66,7 +66,10 @@ ALL = {
 }
 
 
-@pytest.mark.parametrize("name", ALL)
+SLOW = ("beside", "variance", "many shares")  # like another one of them
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ALL])
 def test_every_figure_draws_twice_the_same_and_leaves_no_state(name: str) -> None:
     before = dict(mpl.rcParams)
     figure = ALL[name]()

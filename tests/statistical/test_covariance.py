@@ -121,7 +121,10 @@ def test_the_sampled_covariance_is_the_exact_one(case: str) -> None:
             assert discrepancy(rows, replace(exactly, mean=exactly.mean + 0.05 * np.sqrt(exactly.variance))) > 1.0
 
 
-@pytest.mark.parametrize("case", [pytest.param("finite, noisy", marks=pytest.mark.slow), "finite", "cut"])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param("finite, noisy", marks=pytest.mark.slow), "finite", pytest.param("cut", marks=pytest.mark.slow)],
+)
 def test_a_dropped_discount_is_noticed(case: str) -> None:
     """Negative control: samples of an estimator without γ^t against the moments of the one with it, and the reverse."""
     problem, steps = cases()[case]
@@ -136,7 +139,7 @@ def test_a_dropped_discount_is_noticed(case: str) -> None:
         assert discrepancy(kept(batch), exact.moments(dropped, problem, max_steps=steps)) > 1.0
 
 
-@pytest.mark.parametrize("leave_one_out", [True, False])
+@pytest.mark.parametrize("leave_one_out", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_batches_with_a_mean_return_as_baseline(leave_one_out: bool) -> None:
     """40,000 batches of five: estimates, not rows, have the moments of `batch_moments`."""
     size = 5

@@ -16,6 +16,7 @@ from pgverify.studies import study_cells
 FOLDER = Path(__file__).resolve().parents[2] / "studies"
 SAMPLING = ("unbiasedness", "discounting", "causality")
 NAMES = ("zero-mean-score", *SAMPLING, "baselines", "committal")
+SLOW = ("discounting", "causality", "committal")  # to draw: with make test-all
 pytestmark = pytest.mark.statistical
 
 
@@ -34,6 +35,9 @@ def test_every_claim_holds(name, computed, decided):
     assert all(claim.expected and claim.found and claim.certainty for claim in claims)
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES], indirect=True
+)
 def test_figures_are_drawn(name, computed):
     study, table = computed(name)
     figures = study.figures(table)

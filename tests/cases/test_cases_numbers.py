@@ -84,7 +84,7 @@ def unnoticed(owner: dict[str, Any], name: str, paths: list[Path], judge: Any) -
     return missed
 
 
-@pytest.mark.parametrize("name", ["early-stop", "coin-door-cut"])
+@pytest.mark.parametrize("name", ["coin-door-cut", pytest.param("early-stop", marks=pytest.mark.slow)])
 def test_a_changed_number_is_noticed_in_every_field(document: dict[str, Any], name: str) -> None:
     """Negative control: one entry of each field of a problem, and of each field of each estimator."""
     (problem,) = [entry for entry in document["problems"] if entry["name"] == name]

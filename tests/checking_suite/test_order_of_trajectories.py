@@ -37,7 +37,13 @@ def order_matters(bug: Bug, which: str, problem: pgv.Problem, size: int) -> bool
     return gap > ROUNDING * largest
 
 
-@pytest.mark.parametrize("bug", [*ENTRIES, *PAIRS], ids=lambda bug: bug.slug)
+CASES = [
+    pytest.param(bug, id=bug.slug, marks=[] if bug.batch_size > 1 else pytest.mark.slow) for bug in (*ENTRIES, *PAIRS)
+]
+"""Those that treat trajectories one by one are tried with `make test-all`."""
+
+
+@pytest.mark.parametrize("bug", CASES)
 def test_the_catalogue_says_so(bug: Bug) -> None:
     known = [bug.setting()] if bug.setting else [entry.problem for entry in standard_suite()]
     problems = [problem for problem in known if bug.setting or len(every_trajectory(problem)[1]) <= TINY]

@@ -95,3 +95,11 @@ def test_a_fault_times_a_factor_is_named_with_it() -> None:
     assert report.diagnosis == "past-rewards"
     assert report.matches[0].factor == pytest.approx(3.0)
     assert "times 3" in str(report)
+
+
+def test_faults_that_are_the_same_in_pairs_are_both_listed_where_only_pairs_can_be() -> None:
+    """Microbatches of two are the whole batch in a pair: neither of the two faults is guessed."""
+    report = pgv.check(get("microbatch-normalised").implementation, problems=named("coin-door"))
+    assert {finding.batch_size for finding in report.findings if finding.check == "expectation"} == {2}
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, None)
+    assert {match.slug for match in report.matches} == {"length-per-batch", "microbatch-normalised"}

@@ -55,3 +55,10 @@ def test_the_catalogue_says_so(bug: Bug) -> None:
         for size in sizes
     )
     assert seen is bug.ordered
+
+
+def test_large_listings_are_compared_when_a_fault_is_named() -> None:
+    """Microbatches of two differ from the whole batch from three on: 729 triples, in every order, tell which it is."""
+    problem = next(entry.problem for entry in standard_suite() if entry.name == "coin-door")
+    report = pgv.check(pgv.bugs.get("microbatch-normalised").implementation, problems=[problem])
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "microbatch-normalised")

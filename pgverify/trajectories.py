@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.policies.protocol import Policy
 from pgverify.problem import Problem
 from pgverify.validation import Array, require_shape
+
+ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "values")
+"""The fields that hold one row a trajectory."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,11 +117,22 @@ class Trajectories:
         return len(self.actions)
 
     def select(self, rows: Any) -> Trajectories:
-        """Return the trajectories at the given rows (indices, a mask or a slice)."""
-        names = ("states", "actions", "rewards", "lengths", "terminated", "values")
-        index = np.asarray(rows) if isinstance(rows, list) and rows else rows  # once, not once an array
-        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in names}
-        return replace(self, **chosen)
+        """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
+        index = rows
+        if not isinstance(rows, slice):
+            index = np.atleast_1d(rows)
+            index = index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy
+        return self._with({name: getattr(self, name)[index] for name in ARRAYS})
+
+    def copy(self) -> Trajectories:
+        """Return the same trajectories in arrays of their own."""
+        return self._with({name: getattr(self, name).copy() for name in ARRAYS})
+
+    def _with(self, arrays: dict[str, Array]) -> Trajectories:
+        # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
+        other = copy(self)
+        vars(other).update(arrays)
+        return other
 
     def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
         """Return Σ_t w_t ∇ log π(a_t|s_t) for every trajectory; padded steps do not count.
@@ -157,10 +172,7 @@ def concatenate(batches: Sequence[Trajectories]) -> Trajectories:
     steps = max(batch.num_steps for batch in batches)
     padded = [_pad(batch, steps) for batch in batches]
     first = padded[0]
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(batch, name) for batch in padded])
-        for name in ("states", "actions", "rewards", "lengths", "terminated", "values")
-    }
+    joined: dict[str, Any] = {name: np.concatenate([getattr(batch, name) for batch in padded]) for name in ARRAYS}
     return replace(first, **joined)
 
 

@@ -111,6 +111,30 @@ def test_select_keeps_rows_whole(rows: Any) -> None:
     assert (chosen.discount, chosen.problem) == (b.discount, b.problem)
 
 
+@pytest.mark.parametrize(
+    ("rows", "same"), [(1, [1]), (np.int64(-1), [2]), ((0, 2), [0, 2]), (range(2), [0, 1]), ((), [])]
+)
+def test_select_takes_one_row_or_any_sequence_of_rows(rows: Any, same: list[int]) -> None:
+    """An index keeps the axis of trajectories, and a tuple is rows, not a row and a step."""
+    b = batch()
+    for name in FIELDS:
+        assert np.array_equal(getattr(b.select(rows), name), getattr(b, name)[np.array(same, dtype=np.int64)])
+
+
+def test_a_copy_shares_no_array() -> None:
+    b = batch()
+    other = b.copy()
+    for name in FIELDS:
+        assert np.array_equal(getattr(other, name), getattr(b, name))
+        assert not np.shares_memory(getattr(other, name), getattr(b, name))
+    assert (other.problem, other.discount, other.step_scale, other.gain) == (
+        b.problem,
+        b.discount,
+        b.step_scale,
+        b.gain,
+    )
+
+
 def test_concatenate_undoes_a_split() -> None:
     b = batch()
     joined = concatenate([b.select(slice(0, 1)), b.select(slice(1, 3))])

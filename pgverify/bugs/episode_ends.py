@@ -8,7 +8,7 @@ the correct estimate over all windows has expectation ∇J exactly: E[r_t + … 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Inexact
+from jaxtyping import Bool, Float, Inexact, Integer
 
 from pgverify.bugs.bug import Bug, Effect
 from pgverify.bugs.steps import credit, rough_critic, rows
@@ -20,43 +20,40 @@ TIME_LIMIT = 2
 """Steps in a window: the shortest with a step that is not at its edge. Shows from three steps on."""
 
 
-def _cut(batch: Trajectories) -> Bool[Array, "n T"]:
-    """Return where a window ends after step t although the episode goes on [n, T]."""
-    following = np.arange(1, batch.num_steps + 1)
-    return (following % TIME_LIMIT == 0) & (following < batch.lengths[:, None])
+def _windows(batch: Trajectories) -> tuple[Float[Array, "n T"], Float[Array, "n T"], Integer[Array, "T"]]:
+    """Return r_t + γ r_{t+1} + … up to the end of the window, γ^{k−t} of the cut at step k, and that step's column.
+
+    What is bootstrapped at the cut counts with γ^{k−t}, which is 0 where the episode ends in the window.
+    """
+    times, lengths = np.arange(batch.num_steps), batch.lengths[:, None]
+    beyond = (times // TIME_LIMIT + 1) * TIME_LIMIT
+    targets = batch.relative_rewards + batch.discount * (times + 1 == lengths) * batch.values[:, 1:]  # 0 if terminated
+    for t in reversed(range(batch.num_steps - 1)):
+        if t + 1 < beyond[t]:  # on padding rewards are 0, and so is what follows
+            targets[:, t] += batch.discount * targets[:, t + 1]
+    reach = np.where(beyond < lengths, np.power(batch.discount, beyond - times), 0.0)
+    return targets, reach, np.minimum(beyond, batch.num_steps) - 1
 
 
-def _window_targets(batch: Trajectories, bootstrap: Float[Array, "n T"]) -> Float[Array, "n T"]:
-    """Return r_t + γ r_{t+1} + … + γ^k B up to the end of the window, B what is bootstrapped at a cut [n, T]."""
-    rewards = batch.relative_rewards
-    last = np.arange(1, batch.num_steps + 1) == batch.lengths[:, None]
-    at_end = batch.values[np.arange(len(batch)), batch.lengths]  # 0 where the episode has terminated
-    stops, beyond = last | _cut(batch), np.where(last, at_end[:, None], bootstrap)
-    targets, following = np.zeros_like(rewards), np.zeros(len(batch))
-    for t in reversed(range(batch.num_steps)):  # on padding rewards are 0, and so is what follows
-        following = rewards[:, t] + batch.discount * np.where(stops[:, t], beyond[:, t], following)
-        targets[:, t] = following
-    return targets
-
-
-def _window_rows(batch: Trajectories, bootstrap: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
-    advantages = _window_targets(batch, bootstrap) - batch.values[:, :-1]
-    return rows(batch, batch.discount_powers * advantages)
+def _target_rows(batch: Trajectories, targets: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
+    return rows(batch, batch.discount_powers * (targets - batch.values[:, :-1]))
 
 
 def _bootstrapped(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return Σ_t γ^t ψ_t (target − V(s_t)), with V(s_k) of the state reached at a cut."""
-    return _window_rows(batch, batch.values[:, 1:])
+    targets, reach, cut = _windows(batch)
+    return _target_rows(batch, targets + reach * batch.values[:, cut + 1])
 
 
 def _as_termination(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the same with 0 at a cut."""
-    return _window_rows(batch, np.zeros_like(batch.rewards))
+    return _target_rows(batch, _windows(batch)[0])
 
 
 def _wrong_state(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the same with V of the state *before* the last action at a cut: it does not know the action."""
-    return _window_rows(batch, batch.values[:, :-1])
+    targets, reach, cut = _windows(batch)
+    return _target_rows(batch, targets + reach * batch.values[:, cut])
 
 
 def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -64,14 +61,16 @@ def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
 
     On policy the V-trace target v_0 is the target of the window itself; the last trajectory is followed by the first.
     """
-    first = _window_targets(batch, batch.values[:, 1:])[:, 0]
-    following = np.append(first[1:], first[:1])
-    return _window_rows(batch, np.broadcast_to(following[:, None], batch.rewards.shape))
+    targets, reach, cut = _windows(batch)
+    first = targets[:, 0] + reach[:, 0] * batch.values[:, cut[0] + 1]
+    following = first[(np.arange(len(batch)) + 1) % len(batch)]
+    return _target_rows(batch, targets + reach * following[:, None])
 
 
 def _twice(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the same with 2 V(s_k) at a cut: once added to the reward, once in the temporal difference."""
-    return _window_rows(batch, 2.0 * batch.values[:, 1:])
+    targets, reach, cut = _windows(batch)
+    return _target_rows(batch, targets + 2.0 * reach * batch.values[:, cut + 1])
 
 
 def _done_shifted(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -111,13 +110,13 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
     action of the next episode stands for it, with the likelihood ratio π(a'|s_L)/π(a'|s'_0) of the two laws.
     """
     index = np.arange(len(batch))
-    last, following = batch.states[index, batch.lengths], np.roll(batch.states[:, 0], -1)
-    action = np.roll(batch.actions[:, 0], -1)
+    after = (index + 1) % len(batch)
+    last, following, action = batch.states[index, batch.lengths], batch.states[after, 0], batch.actions[after, 0]
     probabilities, values = batch.policy.probabilities(), rough_critic(batch)
-    advantage = batch.discount * np.roll(values[:, 0], -1) - values[index, batch.lengths]
+    advantage = batch.discount * values[after, 0] - values[index, batch.lengths]
     advantage = advantage * probabilities[last, action] / probabilities[following, action]
     # A next episode of length zero has no action to lend; an episode that was cut has no reset step here.
-    lends = (np.roll(batch.lengths, -1) > 0) & batch.terminated
+    lends = (batch.lengths[after] > 0) & batch.terminated
     weight = np.where(lends, np.power(batch.discount, batch.lengths) * advantage, 0.0)
     table = np.zeros((len(batch), *probabilities.shape))
     table[index, last, action] = weight

@@ -41,25 +41,27 @@ def _minibatch(batch: Trajectories) -> Inexact[Array, "n d"]:
     return rows(batch, batch.discount_powers * standard)
 
 
-def _fitted(batch: Trajectories, leave_own_out: bool) -> Float[Array, "n T"]:
-    """Return b(s_t), the mean of G over the batch's visits to s_t (0 without any), own episode in or out [n, T]."""
+def _fitted(batch: Trajectories, leave_own_out: bool) -> tuple[Float[Array, "n T"], Float[Array, "n T"]]:
+    """Return G_t and b(s_t), its mean over the batch's visits to s_t (0 without any), own episode in or out [n, T]."""
     values, states, mask = to_go(batch), batch.states[:, :-1], batch.mask
     count, size = len(batch), batch.problem.mdp.num_states
-    cells = (np.arange(count)[:, None] * size + states)[mask]
+    index = np.arange(count)[:, None]
+    cells = (index * size + states)[mask]
     sums = np.bincount(cells, weights=values[mask], minlength=count * size).reshape(count, size)
     visits = np.bincount(cells, minlength=count * size).reshape(count, size)
-    total = np.broadcast_to(sums.sum(axis=0), sums.shape) - (sums if leave_own_out else 0.0)
-    number = np.broadcast_to(visits.sum(axis=0), visits.shape) - (visits if leave_own_out else 0)
-    table = np.divide(total, number, out=np.zeros(sums.shape), where=number > 0)
-    return np.take_along_axis(table, states, axis=1)
+    own = int(leave_own_out)
+    total, number = sums.sum(axis=0) - own * sums, visits.sum(axis=0) - own * visits
+    return values, np.divide(total, number, out=np.zeros(sums.shape), where=number > 0)[index, states]
 
 
 def _fitted_on_itself(batch: Trajectories) -> Inexact[Array, "n d"]:
-    return rows(batch, batch.discount_powers * (to_go(batch) - _fitted(batch, leave_own_out=False)))
+    values, baseline = _fitted(batch, leave_own_out=False)
+    return rows(batch, batch.discount_powers * (values - baseline))
 
 
 def _fitted_on_others(batch: Trajectories) -> Inexact[Array, "n d"]:
-    return rows(batch, batch.discount_powers * (to_go(batch) - _fitted(batch, leave_own_out=True)))
+    values, baseline = _fitted(batch, leave_own_out=True)
+    return rows(batch, batch.discount_powers * (values - baseline))
 
 
 def _scaled_and_clipped(batch: Trajectories) -> Inexact[Array, "n d"]:

@@ -39,7 +39,8 @@ class Alarm:
         )
         if self._usable:
             self._entered = time.monotonic()
-            self._outer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+            timer = signal.getitimer(signal.ITIMER_REAL)
+            self._outer = signal.signal(signal.SIGALRM, self._ring), timer
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -57,10 +58,8 @@ class Alarm:
         if not self._usable:
             return
         self._until = time.monotonic() + self.seconds
-        # The function called before may have had an alarm of its own.
-        ours = signal.getsignal(signal.SIGALRM) == self._ring
-        if not ours or not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:
-            signal.signal(signal.SIGALRM, self._ring)
+        # The function called before may have set the timer for itself.
+        if not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
     def stop(self) -> bool:

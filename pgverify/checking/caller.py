@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from jaxtyping import Float
@@ -66,7 +65,8 @@ class Caller:
         if answer.value is None:
             return answer
         value = batch.score_weighted(answer.value) if self.weights else answer.value
-        return replace(answer, value=value.mean(axis=0) if value.ndim == 2 else value)
+        mean = value.sum(axis=0) / len(value) if value.ndim == 2 else value
+        return Answer(mean, "", answer.notes, answer.single, answer.telling)
 
     def estimate(self, batch: Trajectories) -> Float[Array, "d"]:
         """Return the estimate [d] of a batch, or raise `Failed`."""

@@ -6,17 +6,15 @@ import contextlib
 import io
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.alarm import Alarm, TimeUp
-from pgverify.trajectories import Trajectories
+from pgverify.trajectories import ARRAYS, Trajectories
 from pgverify.validation import Array, bracket, first_index
-
-ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "values")
 
 LARGEST = 1e100
 """Entries beyond this are refused: their squares, which variances are made of, come near the end of the range."""
@@ -83,18 +81,21 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
     """
     printed = _Printed()
     try:
-        call = _called(function, arguments, alarm, printed)
+        raw, failure, timed_out = _called(function, arguments, alarm, printed)
         late = alarm.stop()
     except TimeUp:  # it rang when the call was over; the next time is far enough
-        call, late = Guarded(None, "", ""), True
+        raw, failure, timed_out, late = None, "", True, True
         alarm.stop()
-    if late or call.timed_out:
-        failure = call.failure or f"did not return within the time limit of {alarm.seconds:g} s"
+    if late or timed_out:
+        failure = failure or f"did not return within the time limit of {alarm.seconds:g} s"
         return Guarded(None, failure, printed.getvalue(), timed_out=True)
-    return replace(call, printed=printed.getvalue())
+    return Guarded(raw, failure, printed.getvalue())
 
 
-def _called(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Alarm, printed: io.StringIO) -> Guarded:
+def _called(
+    function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Alarm, printed: io.StringIO
+) -> tuple[Any, str, bool]:
+    """Return the array, why there is none, and whether the time is up."""
     raw, failure, timed_out = None, "", False
     try:
         with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
@@ -111,7 +112,7 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
         failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
-    return Guarded(raw, failure, "", timed_out)
+    return raw, failure, timed_out
 
 
 def ask(
@@ -134,7 +135,7 @@ def ask(
     watched : bool
         Whether the global random state is compared, which costs as much as the rest.
     """
-    copy = replace(batch, **{name: getattr(batch, name).copy() for name in ARRAYS})
+    copy = batch.copy()
     before = global_state() if watched else None
     call = guarded(implementation, (copy,), alarm)
     notes: dict[str, str] = {}

@@ -6,6 +6,8 @@ nearly equal numbers are ever subtracted. In particular 1 − π(a) is the sum o
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float, Inexact
 
@@ -35,6 +37,7 @@ def logit_vjp(
     return weights * complement - probabilities * (weights @ _others(weights.shape[-1]))
 
 
+@lru_cache
 def _others(size: int) -> Float[Array, "A A"]:
     """Return the matrix of ones off the diagonal: its product sums the others without subtracting one's own."""
     return 1.0 - np.eye(size)

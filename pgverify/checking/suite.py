@@ -41,12 +41,14 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "two-starts",
-            "two start states of unequal difficulty, one step: groups, and baselines that mix them",
+            "two start states of unequal difficulty, rewards 0 and 1, γ = 1: groups, baselines that mix them, what treats "
+            "failures apart",
             _two_starts(),
         ),
         SuiteProblem(
             "delayed-reward",
-            "a reward that only the last of three steps pays, γ = 0.5: powers of γ and shifts by one step show",
+            "rewards that only the last two of three steps pay, or none does, γ = 0.5: powers of γ, shifts by one step, "
+            "and what leaves out failures",
             _delayed_reward(),
         ),
         SuiteProblem(
@@ -130,10 +132,10 @@ def _early_stop() -> Problem:
 
 
 def _delayed_reward() -> Problem:
-    # A line of states 0 → 1 → 2, whatever is done; only state 2 pays, by action, and state 1 a little.
+    # A line of states 0 → 1 → 2, whatever is done; only action 0 of state 2 pays, and that of state 1 a little.
     transition = np.zeros((3, 2, 3))
     transition[0, :, 1] = transition[1, :, 2] = transition[2, :, 2] = 1.0
-    reward = [[0.0, 0.0], [0.3, 0.0], [2.0, -1.0]]
+    reward = [[0.0, 0.0], [0.3, 0.0], [2.0, 0.0]]
     policy = SoftmaxPolicy([[0.1, -0.3], [0.6, 0.2], [-0.4, 0.5]])
     return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.5)
 
@@ -141,9 +143,9 @@ def _delayed_reward() -> Problem:
 def _two_starts() -> Problem:
     transition = np.zeros((3, 2, 3))
     transition[:, :, 2] = 1.0
-    reward = [[3.0, 2.0], [-1.0, 0.5], [0.0, 0.0]]
-    policy = SoftmaxPolicy([[0.4, -0.1], [-0.6, 0.3], [0.0, 0.0]])
-    return _problem([0.4, 0.6, 0.0], transition, reward, policy, 1, 0.95, [False, False, True])
+    reward = [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[0.4, -0.1], [0.3, -0.6], [0.0, 0.0]])
+    return _problem([0.4, 0.6, 0.0], transition, reward, policy, 1, 1.0, [False, False, True])
 
 
 def _constant_reward() -> Problem:

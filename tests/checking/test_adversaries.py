@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from checking_problems import named
 
 import pgverify as pgv
 from pgverify.bugs import get
+from pgverify.checking import standard_suite
 from pgverify.estimators import RewardToGo
+from pgverify.exact import enumerate_trajectories
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 RIGHT = RewardToGo()
@@ -254,3 +258,40 @@ def test_single_precision_is_seen_in_the_type_and_in_the_numbers(double: bool) -
     assert "equal within 1e-05" in report.error_rate
     tells = "equal within 1e-09" if double else "equal within 1e-05"  # short numbers tell nothing, their type does
     assert tells in pgv.check(short, problems=halves()).error_rate
+
+
+# ------------------------------------------------------------------------------------------ rewards of a verifier
+
+
+def mean_of_those_that_contribute(batch: pgv.Trajectories) -> np.ndarray:
+    """Divide by the number of trajectories whose estimate is not zero: by how often the policy succeeded."""
+    rows = RIGHT(batch)
+    kept = np.abs(rows).max(axis=1) > 0.0
+    return rows[kept].mean(axis=0) if kept.any() else rows.sum(axis=0)
+
+
+def mean_over_steps_that_contribute(batch: pgv.Trajectories) -> np.ndarray:
+    """The same with steps: a return-to-go of zero is left out of the mean, which is put right by T on average only."""
+    to_go = np.cumsum(np.where(batch.mask, batch.rewards, 0.0)[:, ::-1], axis=1)[:, ::-1]
+    kept = (to_go != 0.0) & batch.mask
+    return RIGHT(batch).sum(axis=0) * batch.mask.sum() / (len(batch) * max(int(kept.sum()), 1))
+
+
+@pytest.mark.parametrize("faulty", [mean_of_those_that_contribute, mean_over_steps_that_contribute])
+def test_leaving_out_failures_is_seen(faulty: Callable[[pgv.Trajectories], np.ndarray]) -> None:
+    """The mean of those with P(ĝ ≠ 0) = p is (1 − (1 − p)^n)/p times ∇J: another factor on every problem."""
+    report = pgv.check(faulty, problems=named("two-starts", "delayed-reward"))
+    assert report.outcome is pgv.Outcome.BIASED
+    assert {f.problem for f in report.findings if f.check == "expectation" and not f.holds} == {
+        "problems[0]",
+        "problems[1]",
+    }
+
+
+def test_some_trajectories_of_the_suite_pay_nothing() -> None:
+    """A verifier's rewards are 0 and 1: what treats zeros apart is to show on two problems at least."""
+    batches = [enumerate_trajectories(entry.problem)[0] for entry in standard_suite()]
+    paid = [np.where(batch.mask, batch.rewards, 0.0) for batch in batches]
+    assert sum(bool((~rewards.any(axis=1)).any()) for rewards in paid) >= 2
+    assert any(set(np.unique(rewards)) == {0.0, 1.0} for rewards in paid)
+    assert any(entry.problem.objective.discount == 1.0 for entry in standard_suite())

@@ -10,7 +10,7 @@ import pytest
 from bug_problems import THREE_ARMS, coin_door, each_batch
 from scipy.stats import norm
 
-from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact, sample
+from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact, sample
 from pgverify.bugs import get
 from pgverify.bugs.actions import plain_setting
 from pgverify.bugs.gaussian_nodes import gaussian_policy, one_dimension
@@ -202,3 +202,32 @@ def test_the_invalid_comparison_in_numbers() -> None:
     np.testing.assert_allclose(sampled, exactly, rtol=0.2)
     with pytest.raises(InvalidEstimator, match="batch has 1 trajectory"):
         unequal_comparison(batch.select([0]))
+
+
+@pytest.mark.parametrize(
+    ("slug", "which", "bootstrap"),
+    [
+        ("truncation-as-termination", "correct", lambda values, row, k: values[row, k]),
+        ("truncation-as-termination", "implementation", lambda values, row, k: 0.0),
+        ("truncation-wrong-state", "implementation", lambda values, row, k: values[row, k - 1]),
+        ("bootstrap-twice", "implementation", lambda values, row, k: 2.0 * values[row, k]),
+    ],
+)
+def test_windows_by_their_definition(slug: str, which: str, bootstrap: Callable[[np.ndarray, int, int], float]) -> None:
+    """Step by step: rewards up to the end of the window of two, or of the episode, and V there; cut at step five.
+
+    At the cut that the sampler makes the value of the state reached belongs to the target in all of them.
+    """
+    discounted = Problem(coin_door().mdp, coin_door().policy, Discounted(0.9))
+    batch = sample(discounted, 40, seed=1, max_steps=5)
+    assert batch.truncated.any()
+    assert batch.terminated.any()
+    weights = np.zeros(batch.rewards.shape)
+    for row, length in enumerate(batch.lengths):
+        for t in range(length):
+            k = min((t // 2 + 1) * 2, length)
+            ahead = batch.values[row, k] if k == length else bootstrap(batch.values, row, k)
+            target = sum(0.9 ** (i - t) * batch.rewards[row, i] for i in range(t, k)) + 0.9 ** (k - t) * ahead
+            weights[row, t] = 0.9**t * (target - batch.values[row, t])
+    found = getattr(get(slug), which)(batch)
+    np.testing.assert_allclose(found, batch.score_weighted(weights), rtol=1e-12, atol=1e-12)

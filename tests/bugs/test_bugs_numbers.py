@@ -205,15 +205,15 @@ def test_the_invalid_comparison_in_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slug", "which", "bootstrap"),
+    ("slug", "which", "times", "early"),
     [
-        ("truncation-as-termination", "correct", lambda values, row, k: values[row, k]),
-        ("truncation-as-termination", "implementation", lambda values, row, k: 0.0),
-        ("truncation-wrong-state", "implementation", lambda values, row, k: values[row, k - 1]),
-        ("bootstrap-twice", "implementation", lambda values, row, k: 2.0 * values[row, k]),
+        ("truncation-as-termination", "correct", 1.0, 0),
+        ("truncation-as-termination", "implementation", 0.0, 0),
+        ("truncation-wrong-state", "implementation", 1.0, 1),
+        ("bootstrap-twice", "implementation", 2.0, 0),
     ],
 )
-def test_windows_by_their_definition(slug: str, which: str, bootstrap: Callable[[np.ndarray, int, int], float]) -> None:
+def test_windows_by_their_definition(slug: str, which: str, times: float, early: int) -> None:
     """Step by step: rewards up to the end of the window of two, or of the episode, and V there; cut at step five.
 
     At the cut that the sampler makes the value of the state reached belongs to the target in all of them.
@@ -226,7 +226,7 @@ def test_windows_by_their_definition(slug: str, which: str, bootstrap: Callable[
     for row, length in enumerate(batch.lengths):
         for t in range(length):
             k = min((t // 2 + 1) * 2, length)
-            ahead = batch.values[row, k] if k == length else bootstrap(batch.values, row, k)
+            ahead = batch.values[row, k] if k == length else times * batch.values[row, k - early]
             target = sum(0.9 ** (i - t) * batch.rewards[row, i] for i in range(t, k)) + 0.9 ** (k - t) * ahead
             weights[row, t] = 0.9**t * (target - batch.values[row, t])
     found = getattr(get(slug), which)(batch)

@@ -110,7 +110,7 @@ def check_sampler(
     notes: list[str] = []
     for index, entry in enumerate(suite):
         if scales[index] == 0.0:
-            notes.append(f"{entry.name} was not tried: neither the target nor any estimate differs from zero")
+            notes.append(f"{entry.name} was not tried: neither the target nor reward-to-go ever differs from zero")
             continue
         each.looks(goals[index].size)  # refuses a budget that is too small: the caller's doing, not the sampler's
         try:

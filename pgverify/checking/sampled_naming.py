@@ -19,7 +19,7 @@ Draw = Callable[[int, int], Float[Array, "k d"]]
 Vectors = Sequence[Float[Array, "d"]]
 
 PILOT = 1_000
-"""First estimates for the factor; then twice as many, until it is known well."""
+"""First estimates for the factor, then twice as many until it is known well; and estimates that must all be zero."""
 
 WELL, ENOUGH = 0.05, 0.2
 """Standard error of the factor, in tolerances: where the pilot stops, and what is accepted at the end of the budget."""
@@ -54,14 +54,19 @@ def name_samples(
 
     def everywhere(vectors: Vectors, sizes: Sequence[float]) -> bool:
         purpose = next(purposes)
-        return all(
-            test.run(draws(index, purpose), vectors[index], sizes[index]).outcome is SequentialOutcome.CONSISTENT
-            for index in order
-        )
+
+        def equal(index: int) -> bool:
+            draw = draws(index, purpose)
+            if sizes[index] == 0.0:  # nothing to measure a gap against: only zeros are zero
+                return not draw(PILOT, 0).any()
+            return test.run(draw, vectors[index], sizes[index]).outcome is SequentialOutcome.CONSISTENT
+
+        return all(equal(index) for index in order)
 
     if everywhere([np.zeros_like(goal) for goal in goals], scales):
         return Outcome.NO_SIGNAL, f"its estimates have mean zero on every problem, within {test.tolerance:.3g} of it"
-    several = len(suite) > 1 or directions(suite[0].problem) > 1  # in one direction everything is a multiple
+    # In one direction everything is a multiple.
+    several = sum(scale > 0.0 for scale in scales) > 1 or directions(suite[missed].problem) > 1
     factor = _factor(draws(missed, next(purposes)), goals[missed], test) if several else None
     apart = factor is not None and abs(factor - 1.0) > 2.0 * test.tolerance  # else it is the target, if anything
     if factor is not None and apart and everywhere([factor * g for g in goals], [abs(factor) * s for s in scales]):

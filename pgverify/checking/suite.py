@@ -41,14 +41,14 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "two-starts",
-            "two start states of unequal difficulty, rewards 0 and 1, γ = 1: groups, baselines that mix them, what treats "
-            "failures apart",
+            "two start states of unequal difficulty, rewards 0 and 1, γ = 1: groups, baselines that mix them, and what "
+            "treats failures apart",
             _two_starts(),
         ),
         SuiteProblem(
             "delayed-reward",
-            "rewards that only the last two of three steps pay, or none does, γ = 0.5: powers of γ, shifts by one step, "
-            "and what leaves out failures",
+            "rewards that only the last two of three steps pay, or none does, γ = 0.5: powers of γ, shifts by one "
+            "step, and what leaves out failures",
             _delayed_reward(),
         ),
         SuiteProblem(

@@ -74,6 +74,35 @@ def test_one_factor_for_each_problem_is_no_scale() -> None:
     assert report.outcome is pgv.Outcome.BIASED
 
 
+def drifting(batch: pgv.Trajectories) -> np.ndarray:
+    """A constant drift: in the one direction of two arms it looks like a factor."""
+    return RewardToGo()(batch) + np.array([0.1, -0.1])
+
+
+@pytest.mark.parametrize(
+    ("function", "outcome"),
+    [
+        (lambda batch: 0.5 * RewardToGo()(batch), "SCALED"),
+        (lambda batch: 0.0 * RewardToGo()(batch), "NO_SIGNAL"),
+        (drifting, "BIASED"),
+    ],
+)
+def test_a_problem_without_rewards_is_held_to_zeros(function: Callable[..., np.ndarray], outcome: str) -> None:
+    """Where nothing is paid there is no scale to measure a bias by; a multiple of zero is zero all the same."""
+    arms = 2 if function is drifting else 3
+    free, paid = (
+        pgv.Problem(
+            pgv.TabularMDP([1.0], np.ones((1, arms, 1)), [scale * np.cos(np.arange(arms))]),
+            pgv.SoftmaxPolicy([np.arange(arms) / 2.0]),
+            pgv.FiniteHorizon(1),
+        )
+        for scale in (0.0, 1.0)
+    )
+    report = pgv.check(sampler(function), kind="sampler", problems=[free, paid], tolerance=0.1, budget=400_000)
+    assert report.outcome.value == outcome, str(report)
+    assert "problems[0] was not tried: neither the target nor reward-to-go ever differs from zero" in report.warnings
+
+
 # ------------------------------------------------------------------------------------------------- independence
 
 

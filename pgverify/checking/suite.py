@@ -26,8 +26,9 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
     """Return the standard problems, smallest first.
 
     Together they vary the episode length, the discount, the scale and sign of rewards, stochastic and deterministic
-    dynamics, ties, near-deterministic policies, parameters shared between states, several start states, and rewards
-    that come early, late and in between.
+    dynamics, ties, zeros, near-deterministic and uniform policies, parameters shared between states, several start
+    states, and rewards that come early, late and in between. None has γ = 0, an episode without a step, or one that is
+    cut before it ends: give problems of your own for those.
     """
     return (
         SuiteProblem("coin", "one step, two arms: batches of every size up to 64 can be listed", _coin()),
@@ -36,7 +37,8 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "early-stop",
-            "episodes of one, two or three steps, deterministic: padding, length normalisation and ends of episodes",
+            "episodes of one, two or three steps, deterministic, a uniform policy in one state: padding, length "
+            "normalisation and ends of episodes",
             _early_stop(),
         ),
         SuiteProblem(
@@ -58,7 +60,7 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "near-deterministic",
-            "one action has probability 0.99: rare actions carry the gradient",
+            "one action has probability 0.999, γ = 1, rewards tie and cancel: rare actions carry the gradient",
             _near_deterministic(),
         ),
         SuiteProblem(
@@ -68,12 +70,13 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "random-end",
-            "episodes that end at random, large negative rewards, γ = 0.9: length correlates with return",
+            "episodes that end at random, in state 0, large negative rewards, γ = 0.9: length correlates with return",
             _random_end(),
         ),
         SuiteProblem(
             "many-states",
-            "five states, four actions, five start states, γ = 0.95: indices beyond those of the smaller problems",
+            "five states, four actions, five start states, γ = 0.95: indices beyond those of the smaller problems, and a "
+            "last step of value zero",
             _many_states(),
         ),
         SuiteProblem(
@@ -83,7 +86,7 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "long",
-            "seven steps, rewards at the fifth and the last: what shows on long episodes alone",
+            "up to seven steps, the largest reward at the last, γ = 0.6: credit over several steps, edges of windows",
             _long(),
         ),
         SuiteProblem(
@@ -127,7 +130,7 @@ def _early_stop() -> Problem:
     transition[0, 0, 2] = transition[0, 1, 1] = transition[1, 0, 2] = transition[1, 1, 1] = 1.0
     transition[2, :, 2] = 1.0
     reward = [[0.5, -0.3], [1.4, 0.8], [0.0, 0.0]]
-    policy = SoftmaxPolicy([[0.3, -0.2], [-0.5, 0.4], [0.0, 0.0]])
+    policy = SoftmaxPolicy([[0.3, -0.2], [0.0, 0.0], [0.0, 0.0]])
     return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.7, [False, False, True])
 
 
@@ -163,20 +166,20 @@ def _stochastic_chain() -> Problem:
 
 def _random_end() -> Problem:
     transition = [
-        [[0.5, 0.2, 0.3], [0.1, 0.8, 0.1]],
-        [[0.3, 0.3, 0.4], [0.0, 0.4, 0.6]],
-        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
+        [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]],
+        [[0.3, 0.5, 0.2], [0.1, 0.1, 0.8]],
+        [[0.4, 0.3, 0.3], [0.6, 0.0, 0.4]],
     ]
-    reward = [[-100.0, -20.0], [-5.0, -60.0], [0.0, 0.0]]
-    policy = SoftmaxPolicy([[0.2, 0.7], [-0.3, 0.1], [0.0, 0.0]])
-    return _problem([0.5, 0.5, 0.0], transition, reward, policy, 2, 0.9, [False, False, True])
+    reward = [[0.0, 0.0], [-100.0, -20.0], [-5.0, -60.0]]
+    policy = SoftmaxPolicy([[0.0, 0.0], [0.2, 0.7], [-0.3, 0.1]])
+    return _problem([0.0, 0.5, 0.5], transition, reward, policy, 2, 0.9, [True, False, False])
 
 
 def _near_deterministic() -> Problem:
-    policy = SoftmaxPolicy([[4.6, 0.0], [0.0, 4.6]])
+    policy = SoftmaxPolicy([[7.0, 0.0], [0.0, 7.0]])
     transition = [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]
-    reward = [[0.1, 1.0], [2.0, -0.5]]
-    return _problem([0.5, 0.5], transition, reward, policy, 3, 0.9)
+    reward = [[0.0, 1.0], [1.0, -1.0]]
+    return _problem([0.5, 0.5], transition, reward, policy, 3, 1.0)
 
 
 def _shared_features() -> Problem:
@@ -210,16 +213,20 @@ def _many_states() -> Problem:
     transition = np.zeros((5, 4, 5))
     transition[states, actions, (states + actions + 1) % 5] = 1.0
     reward = np.cos(1.0 + 3.0 * states + 2.0 * actions**2)
-    policy = SoftmaxPolicy(np.sin(1.0 + 2.0 * states + 3.0 * actions))
+    logits = np.sin(1.0 + 2.0 * states + 3.0 * actions)
+    reward[4], logits[4] = [0.8, -0.8, 0.3, -0.3], 0.0  # V is exactly 0 on the last step
+    policy = SoftmaxPolicy(logits)
     return _problem([0.1, 0.15, 0.2, 0.25, 0.3], transition, reward, policy, 2, 0.95)
 
 
 def _long() -> Problem:
-    # A line of eight states, whatever is done; the actions of the fifth and the seventh pay, those of the first cost.
+    # A line of seven states: action 0 ends the episode in state 7, action 1 leads on; 8 trajectories.
     transition = np.zeros((8, 2, 8))
-    transition[np.arange(7), :, np.arange(1, 8)] = 1.0
-    transition[7, :, 7] = 1.0
+    transition[:, 0, 7] = 1.0
+    transition[np.arange(7), 1, np.arange(1, 8)] = 1.0
+    transition[7, 1, 7] = 1.0
     reward = np.zeros((8, 2))
-    reward[0], reward[4], reward[6] = [-0.2, 0.1], [1.5, 0.2], [-1.0, 2.0]
-    policy = SoftmaxPolicy(np.sin(np.arange(16.0)).reshape(8, 2))
-    return _problem(np.eye(8)[0], transition, reward, policy, 7, 0.9)
+    reward[0], reward[4], reward[6] = [-0.2, 0.1], [1.5, 0.2], [-1.0, 20.0]
+    states = np.arange(8.0)
+    policy = SoftmaxPolicy(np.stack([np.sin(states), 1.2 + np.cos(states)], axis=1))
+    return _problem(np.eye(8)[0], transition, reward, policy, 7, 0.6, np.arange(8) == 7)

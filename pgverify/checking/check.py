@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ EARLY = 6
 CONFIRMING = ("many-states", "long")
 """Problems on which the name must hold as well."""
 
+DEFAULT = "leave it out for the standard suite"
+
 KINDS = ("gradient", "weights", "sampler")
 
 
@@ -40,7 +42,7 @@ def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler"] = "gradient",
     target: str = "policy_gradient",
-    problems: Sequence[Problem | SuiteProblem] | None = None,
+    problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
     tolerance: float = 0.01,
     seed: int = 0,
@@ -66,7 +68,7 @@ def check(
     kind : "gradient", "weights" or "sampler"
     target : str
         policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`.
-    problems : sequence of Problem or SuiteProblem, optional
+    problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
         Finite-horizon problems to use instead of the standard suite; a `SuiteProblem` has a name for the report. Where
         one has too many trajectories to be listed the verdict is INCONCLUSIVE, unless another shows a fault.
     alpha, tolerance, seed, budget
@@ -178,18 +180,33 @@ def _not_listed(
     )
 
 
-def _suite(problems: Sequence[Problem | SuiteProblem] | None) -> Sequence[SuiteProblem]:
+def _suite(problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None) -> Sequence[SuiteProblem]:
     if problems is None:
         return standard_suite()
-    if not problems:
-        raise InvalidInput("problems is empty, must hold at least one problem")
-    return [_named(index, problem) for index, problem in enumerate(problems)]
+    if isinstance(problems, Problem | SuiteProblem):
+        problems = [problems]
+    try:
+        one_by_one = iter(problems)
+    except TypeError:
+        raise InvalidInput(
+            f"problems is {_shown(problems)}, must be one Problem or an iterable of them; {DEFAULT}"
+        ) from None
+    suite = [_named(index, problem) for index, problem in enumerate(one_by_one)]
+    if not suite:
+        raise InvalidInput(f"problems is empty, must hold at least one Problem; {DEFAULT}")
+    return suite
 
 
 def _named(index: int, given: Problem | SuiteProblem) -> SuiteProblem:
     problem = given.problem if isinstance(given, SuiteProblem) else given
     if not isinstance(problem, Problem) or not isinstance(problem.objective, FiniteHorizon):
-        raise InvalidInput(f"problems[{index}] is {given!r}, must be a Problem with a FiniteHorizon objective")
+        raise InvalidInput(f"problems[{index}] is {_shown(given)}, must be a Problem with a FiniteHorizon objective")
     if isinstance(given, SuiteProblem):
         return given
     return SuiteProblem(f"problems[{index}]", "given by the caller", problem)
+
+
+def _shown(value: object, most: int = 200) -> str:
+    """Return the value as it prints, on one line of bounded length."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -54,10 +54,20 @@ class _Variant:
     factor: float = 1.0
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What came of one invariant: two estimates beside each other, or why there is no second."""
+
+    finding: Finding
+    problem: str = ""
+
+
 def check_invariants(
     call: Caller, known: Sequence[tuple[SuiteProblem, Listing]], target: str
 ) -> tuple[list[Finding], list[str]]:
-    """Return one finding a problem and invariant, and one sentence for each that is broken.
+    """Return one finding a problem and invariant, and one sentence for each that is broken or could not be tried.
+
+    An invariant that could not be tried, for the call gave no value, is not said to be broken.
 
     Parameters
     ----------
@@ -66,27 +76,36 @@ def check_invariants(
     target : str
         Some targets do depend on the level of the rewards, or on none.
     """
-    findings: list[Finding] = []
+    tried: list[_Tried] = []
     missing = []
     try:
-        findings.extend(_tried(call, known, target))
+        tried.extend(_tried(call, known, target))
     except OutOfTime:
         missing = ["the total time limit passed before all was tried that must not matter"]
-    broken = dict.fromkeys(f.check for f in findings if not f.holds)
-    return findings, [*(MEANING[check] for check in broken if check in MEANING), *missing]
+    findings = [each.finding for each in tried]
+    broken = dict.fromkeys(each.finding.check for each in tried if not each.finding.holds and not each.problem)
+    untried: dict[str, str] = {}
+    for each in tried:
+        check, problem = each.finding.check, each.finding.problem
+        if each.problem:
+            untried.setdefault(check, f"{check!r} could not be tried on problem {problem}: it {each.problem}")
+    return findings, [*(MEANING[check] for check in broken if check in MEANING), *untried.values(), *missing]
 
 
-def _tried(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]], target: str) -> Iterator[Finding]:
+def _tried(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]], target: str) -> Iterator[_Tried]:
     suite = [entry for entry, _ in known]
     lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
     for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
         entry = suite[index]
         batch, _ = every_trajectory(entry.problem)
         batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
-        plain = call(batch).value
-        if plain is not None:
-            yield from (_finding(entry.name, plain, variant, call) for variant in _variants(batch))
-            yield _old_policy(entry.name, plain, batch, call)
+        answer = call(batch)
+        if answer.value is None:
+            finding = Finding("part of the trajectories", entry.name, len(batch), (), (), 1.0, False)
+            yield _Tried(finding, answer.problem)
+            continue
+        yield from (_compared(entry.name, answer.value, variant, call) for variant in _variants(batch))
+        yield _old_policy(entry.name, answer.value, batch, call)
     if target in INDIFFERENT:
         yield from _levels(call, known)
 
@@ -116,12 +135,12 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
     yield _Variant("model", (replace(batch, problem=replace(batch.problem, mdp=unlike)),))
 
 
-def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, call: Caller) -> Finding:
+def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, call: Caller) -> _Tried:
     """Return whether behaviour probabilities e^−δ times as large do nothing, or multiply every step by e^δ."""
     names = {field.name: getattr(batch, field.name) for field in fields(Trajectories)}
     unlikely = (_LessLikely(**names),)
-    by = [_finding(problem, plain, _Variant("θ_old ratio", unlikely, factor), call) for factor in (1.0, np.exp(SHIFT))]
-    return min(by, key=lambda finding: finding.deviation)
+    by = [_compared(problem, plain, _Variant("θ_old ratio", unlikely, factor), call) for factor in (1.0, np.exp(SHIFT))]
+    return min(by, key=lambda tried: tried.finding.deviation)
 
 
 class _LessLikely(Trajectories):
@@ -133,7 +152,7 @@ class _LessLikely(Trajectories):
         return super().log_probs - SHIFT * self.mask
 
 
-def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list[Finding]:
+def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list[_Tried]:
     """Return what a constant added to every reward, and a reward that is constant, do to the exact expectation.
 
     Σ_t γ^t c is the same for every trajectory where all have the same length, and E[Σ_t ψ_t c_t] = 0.
@@ -148,7 +167,9 @@ def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list
     found = []
     for check, reward in (("reward shift", mdp.reward + 1.5), ("constant reward", np.ones_like(mdp.reward))):
         other = replace(entry.problem, mdp=TabularMDP(mdp.start, mdp.transition, reward, mdp.terminal))
+        noted = set(call.notes)
         changed = list_expectation(call, other, coupled, LEVELS)
+        alone = "" if "needs company" in noted else call.notes.pop("needs company", "")  # with these rewards only
         sizes = {after.batch_size: after for after in changed.expectations}
         for before in plain.expectations:
             if before.batch_size not in sizes:
@@ -157,7 +178,10 @@ def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list
             expected = before.mean if check == "reward shift" else np.zeros_like(before.mean)
             gap = float(np.abs(after.mean - expected).max() / max(after.scale, before.scale, 1e-300))
             vectors = tuple(map(float, expected)), tuple(map(float, after.mean))
-            found.append(Finding(check, entry.name, before.batch_size, *vectors, gap, gap <= TOLERANCE))
+            found.append(_Tried(Finding(check, entry.name, before.batch_size, *vectors, gap, gap <= TOLERANCE)))
+        why = changed.invalid or alone or (changed.random and f"is random: {changed.random}")
+        if why:
+            found.append(_Tried(Finding(check, entry.name, plain.expectations[0].batch_size, (), (), 1.0, False), why))
     return found
 
 
@@ -182,16 +206,18 @@ def _longer(batch: Trajectories) -> Trajectories:
     return concatenate([batch, empty]).select(slice(len(batch)))
 
 
-def _finding(problem: str, plain: Float[Array, "d"], variant: _Variant, call: Caller) -> Finding:
+def _compared(problem: str, plain: Float[Array, "d"], variant: _Variant, call: Caller) -> _Tried:
     expected = variant.factor * plain
-    values = [call(batch).value for batch in variant.batches]
-    known = [value for value in values if value is not None]
     size = len(variant.batches[0])
-    if len(known) < len(values):
-        return Finding(variant.check, problem, size, tuple(map(float, expected)), (), 1.0, False)
-    found = np.mean(known, axis=0)
+    values = []
+    for batch in variant.batches:
+        answer = call(batch)
+        if answer.value is None:
+            finding = Finding(variant.check, problem, size, tuple(map(float, expected)), (), 1.0, False)
+            return _Tried(finding, answer.problem)
+        values.append(answer.value)
+    found = np.mean(values, axis=0)
     largest = max(np.abs(expected).max(initial=0.0), np.abs(found).max(initial=0.0))
     gap = float(np.abs(found - expected).max(initial=0.0) / largest) if largest > 0 else 0.0
-    return Finding(
-        variant.check, problem, size, tuple(map(float, expected)), tuple(map(float, found)), gap, gap <= TOLERANCE
-    )
+    vectors = tuple(map(float, expected)), tuple(map(float, found))
+    return _Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= TOLERANCE))

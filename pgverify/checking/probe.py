@@ -139,7 +139,7 @@ def ask(
     before = global_state() if watched else None
     call = guarded(implementation, (copy,), alarm)
     notes: dict[str, str] = {}
-    changed = [name for name in ARRAYS if not _same(getattr(copy, name), getattr(batch, name))]
+    changed = [name for name in ARRAYS if not _same(vars(copy).get(name), getattr(batch, name))]  # it may be gone
     if changed:
         notes["mutation"] = f"changes its input ({', '.join(changed)}) on {describe(batch)}"
     if call.printed:

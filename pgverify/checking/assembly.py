@@ -62,7 +62,7 @@ def assemble(
                 found.append((entry, item))
                 evidence.append(_evidence(entry, item, vector))
     findings, broken = check_invariants(call, listings, target) if listings and thorough else ([], [])
-    notes = (*call.notes.values(), *broken, *_noisy(listings))
+    notes = (*call.notes.values(), *broken, *_noisy(listings), *_alone(listings, target))
     if not found:
         reason = "no problem is small enough for its batches to be listed" if listings else "no problem could be listed"
         bound = "nothing was compared"
@@ -74,9 +74,11 @@ def assemble(
     precision = SINGLE if single else DOUBLE
     judgement = judge(evidence, precision, {})
     first = min((listing.coupled for _, listing in listings if listing.coupled), default=0)
-    if judgement.outcome is Outcome.CORRECT and first > max(item.batch_size for _, item in found):
-        note = f"its trajectories affect each other in a batch of {first}, too large for all such batches to be listed"
-        judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
+    dependences = {first: "affect each other", call.ordered: "count by their order"}.items()
+    for size, what in dependences:
+        if judgement.outcome is Outcome.CORRECT and size not in {0, *(item.batch_size for _, item in found)}:
+            note = f"its trajectories {what} in a batch of {size}, too large for all such batches to be listed"
+            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
         loose = max(precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, found, loose) for name in TARGETS if name != target}
@@ -123,6 +125,15 @@ def _noisy(listings: Sequence[tuple[SuiteProblem, Listing]]) -> list[str]:
         for entry, _ in listings
         if np.any(entry.problem.mdp.reward_noise)
     ]
+
+
+def _alone(listings: Sequence[tuple[SuiteProblem, Listing]], target: str) -> list[str]:
+    """Return a note where single trajectories have another expectation than the target: batches were judged."""
+    for entry, listing in listings:
+        vector = target_vector(target, entry.problem, 1)
+        if listing.alone and vector is not None and deviation(listing.alone, vector, MIXED) > MIXED.relative:
+            return [f"on single trajectories its expectation is not the target ({entry.name}): batches were judged"]
+    return []
 
 
 def _report(

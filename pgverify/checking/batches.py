@@ -17,11 +17,12 @@ FEW = 64
 MOST_ORDERED, MOST_VARIED = 100, 1_024
 """The same where the order matters; the second where episodes differ in length, as what packs or sorts them needs."""
 
-MOST_UNORDERED = 170
+MOST_UNORDERED = 171
 """Unordered batches of any size, which stand for all their orders where the order has no effect."""
 
-BATCH_SIZES = (2, 3, 4, 5, 8, 16, 64)
-"""Batch sizes that are tried: one by one while that is cheap, then by doubling and beyond what is used in tests."""
+BATCH_SIZES = (2, 3, 4, 5, 8, 17, 65)
+"""Batch sizes that are tried: one by one while that is cheap, then one beyond the usual sizes of minibatches, so that a
+remainder shows."""
 
 Batches = list[tuple[list[int], float]]
 """Rows of the list of trajectories, and the probability that an i.i.d. batch is that."""

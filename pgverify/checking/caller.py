@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.alarm import Alarm
@@ -20,6 +21,10 @@ class OutOfTime(Exception):
 
 class Failed(Exception):
     """A call on one of many batches gave no value; the message says which, and why."""
+
+
+class Changed(Exception):
+    """Two calls on one batch gave different estimates; the message says by how much."""
 
 
 class Caller:
@@ -38,8 +43,9 @@ class Caller:
     Attributes
     ----------
     notes : dict of kind to sentence
-    order_matters : bool
-        Whether two orders of a batch were seen to have different estimates: from then on all are listed.
+    ordered : int
+        Size of the smallest batch of which two orders were seen to have different estimates; 0 if of none. From then
+        on batches are listed in every order.
     """
 
     def __init__(
@@ -52,7 +58,7 @@ class Caller:
         self.implementation, self.weights, self.alarm = implementation, weights, alarm
         self.deadline = deadline
         self.notes: dict[str, str] = {}
-        self.order_matters = False
+        self.ordered = 0
 
     def __call__(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
@@ -74,6 +80,12 @@ class Caller:
         if answer.value is None:
             raise Failed(answer.problem)
         return answer.value
+
+    def same_again(self, batch: Trajectories, value: Float[Array, "d"], tolerance: float) -> None:
+        """Call on a batch once more, and raise `Changed` if the estimate differs by more than rounding explains."""
+        gap = float(np.abs(self.estimate(batch) - value).max(initial=0.0))
+        if gap > tolerance * np.abs(value).max(initial=0.0):
+            raise Changed(f"two calls on the same batch of {len(batch)} differ by {gap:.3g}")
 
     def plain(self, batch: Trajectories) -> Array | None:
         """Return what the implementation itself returns for a batch: with `weights`, the weights [n, T]."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.batches import BATCH_SIZES, ways_to_list
-from pgverify.checking.caller import Caller, Failed
+from pgverify.checking.caller import Caller, Changed, Failed
 from pgverify.checking.coupling import COUPLING_TOLERANCE, TRIED_SIZES, batch_estimates, smallest_coupled
 from pgverify.checking.listing import every_trajectory, natural_scale
 from pgverify.checking.probe import Answer, Notes, global_state
@@ -56,6 +56,8 @@ class Listing:
         One for independent functions; one a batch size for coupled ones. Empty where nothing could be judged.
     coupled : int
         Smallest batch in which trajectories were seen to affect each other's contributions; 0 if they were not.
+    alone : Expectation or None
+        That of single trajectories, where batches were listed; None where it needs more than one.
     in_batches : bool
         Whether batches were listed, not single trajectories.
     once : bool
@@ -73,6 +75,7 @@ class Listing:
 
     expectations: tuple[Expectation, ...] = ()
     coupled: int = 0
+    alone: Expectation | None = None
     in_batches: bool = False
     once: bool = False
     single: bool = False
@@ -130,6 +133,8 @@ def list_expectation(call: Caller, problem: Problem, coupled: bool = False, effo
         return _list(call, batch, probability, natural_scale(problem), coupled, effort)
     except Failed as reason:
         return Listing(invalid=str(reason), notes=call.notes)
+    except Changed as reason:
+        return Listing(random=str(reason), notes=call.notes)
     finally:
         if global_state() != before:
             call.notes.setdefault("global random state", "draws from the global random state on rare trajectories")
@@ -160,7 +165,7 @@ def _list(
     change = _change(again)
     if change is not None:
         return Listing(invalid=change if change.startswith("answered") else "", random=change, notes=call.notes)
-    size = 2
+    size, alone = 2, None
     if failed:
         short = failed[0].split(" on the batch")[0]
         call.notes.setdefault("needs company", f"needs more than one trajectory: on one alone it {short}")
@@ -168,11 +173,12 @@ def _list(
         rows = np.stack([answer.value for answer in singles if answer.value is not None])
         single = all(answer.single or not np.any(answer.value) for answer in singles)
         size = smallest_coupled(call, batch, rows, together.value, effort.tried)
+        alone = _summary(1, rows, probability, natural)
         if not coupled and size == 0:
-            found = _summary(1, rows, probability, natural)
             telling = any(answer.telling for answer in singles)
-            return Listing((found,), single=single, telling=telling, notes=call.notes)
-    return replace(_listed_batches(call, batch, probability, together, natural, effort.sizes), coupled=size)
+            return Listing((alone,), single=single, telling=telling, notes=call.notes)
+    sizes = sorted({*effort.sizes, size} - {0})
+    return replace(_listed_batches(call, batch, probability, together, natural, sizes), coupled=size, alone=alone)
 
 
 def _change(pairs: Sequence[tuple[Answer, Answer]]) -> str | None:
@@ -198,11 +204,12 @@ def _listed_batches(
     expectations, once = [], False
     for size in sizes:
         for in_order, batches in ways_to_list(probability, batch.lengths, size):
-            if call.order_matters and not in_order:
+            if call.ordered and not in_order:
                 continue
             values, differ = batch_estimates(call, batch, batches, in_order)
-            call.order_matters = call.order_matters or differ
-            if call.order_matters and once:  # what was listed once before is not trusted
+            if differ:
+                call.ordered = min(call.ordered or size, size)
+            if call.ordered and once:  # what was listed once before is not trusted
                 return _listed_batches(call, batch, probability, together, natural, sizes)
             if in_order or not differ:
                 expectations.append(_summary(size, values, np.array([chance for _, chance in batches]), natural))

@@ -43,6 +43,12 @@ class Progress:
         """True when trajectories of a batch were seen to affect each other, on whatever problem."""
         return any(listing.coupled for listing in self.listings.values())
 
+    def effort(self, index: int) -> Effort:
+        """Return which batches are tried on a problem: of all sizes in which coupling was first seen somewhere, too."""
+        plain = THOROUGH if index < MANY else BRIEF
+        seen = {listing.coupled for listing in self.listings.values()} - {0}
+        return replace(plain, sizes=tuple(sorted({*plain.sizes, *seen})))
+
     def known(self, suite: Sequence[SuiteProblem]) -> list[tuple[SuiteProblem, Listing]]:
         """Return the problems that were listed, in the order of the suite."""
         return [(suite[index], self.listings[index]) for index in sorted(self.listings)]
@@ -69,11 +75,11 @@ def listed_on(
     try:
         for index in chosen:
             if index not in {*progress.listings, *progress.unlisted} and progress.failed is None:
-                listing = list_expectation(call, suite[index].problem, in_batches, _effort(index))
+                listing = list_expectation(call, suite[index].problem, in_batches, progress.effort(index))
                 progress = _with(progress, index, suite, listing)
         while progress.failed is None and (stale := _stale(progress, call)):
             rest = {known: other for known, other in progress.listings.items() if known != stale[0]}
-            again = list_expectation(call, suite[stale[0]].problem, True, _effort(stale[0]))
+            again = list_expectation(call, suite[stale[0]].problem, True, progress.effort(stale[0]))
             progress = _with(replace(progress, listings=rest), stale[0], suite, again)
     except OutOfTime:
         missing = [index for index in range(len(suite)) if index not in {*progress.listings, *progress.unlisted}]
@@ -88,12 +94,8 @@ def _stale(progress: Progress, call: Caller) -> list[int]:
     return [
         index
         for index, listing in progress.listings.items()
-        if (progress.coupled and not listing.in_batches) or (call.order_matters and listing.once)
+        if (progress.coupled and not listing.in_batches) or (call.ordered and listing.once)
     ]
-
-
-def _effort(index: int) -> Effort:
-    return THOROUGH if index < MANY else BRIEF
 
 
 def _with(progress: Progress, index: int, suite: Sequence[SuiteProblem], listing: Listing) -> Progress:

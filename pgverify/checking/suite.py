@@ -31,7 +31,7 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
     cut before it ends: give problems of your own for those.
     """
     return (
-        SuiteProblem("coin", "one step, two arms: batches of every size up to 64 can be listed", _coin()),
+        SuiteProblem("coin", "one step, two arms: batches of up to 65 can be listed", _coin()),
         SuiteProblem(
             "bandit", "one step, three arms, rewards of both signs: the smallest case with a direction", _bandit()
         ),
@@ -75,8 +75,8 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "many-states",
-            "five states, four actions, five start states, γ = 0.95: indices beyond those of the smaller problems, and a "
-            "last step of value zero",
+            "five states, four actions, five start states, γ = 0.95: indices beyond those of the smaller problems, "
+            "and a last step of value zero",
             _many_states(),
         ),
         SuiteProblem(

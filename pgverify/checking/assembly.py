@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pgverify.bugs import Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.caller import Caller
 from pgverify.checking.coupling import TRIED_SIZES
@@ -130,7 +131,7 @@ def _noisy(listings: Sequence[tuple[SuiteProblem, Listing]]) -> list[str]:
 def _alone(listings: Sequence[tuple[SuiteProblem, Listing]], target: str) -> list[str]:
     """Return a note where single trajectories have another expectation than the target: batches were judged."""
     for entry, listing in listings:
-        vector = target_vector(target, entry.problem, 1)
+        vector = target_vector(target, entry.problem, 1) if smallest_batch(target) == 1 else None
         if listing.alone and vector is not None and deviation(listing.alone, vector, MIXED) > MIXED.relative:
             return [f"on single trajectories its expectation is not the target ({entry.name}): batches were judged"]
     return []
@@ -171,6 +172,8 @@ def _report(
     # Many a mistake leaves nothing: zero has no one cause.
     silent = judgement.outcome is Outcome.NO_SIGNAL
     bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
+    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED:
+        bug = None  # what is a multiple of the target on these problems has a plainer cause than a fault that is here
     return Report(
         judgement.outcome,
         judgement.explanation,

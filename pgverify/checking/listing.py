@@ -66,6 +66,7 @@ def exact_mean(
     batch_size: int,
     weights: bool = False,
     ordered: bool = False,
+    alone: bool = False,
 ) -> Float[Array, "d"] | None:
     """Return the exact expectation of a function of the catalogue, which is trusted to behave.
 
@@ -81,6 +82,8 @@ def exact_mean(
         Whether the function returns step weights.
     ordered : bool
         Whether the order of the trajectories in a batch matters to it.
+    alone : bool
+        Whether its rows may affect each other, so that for batches of 1 every trajectory is a call.
     """
     batch, probability = every_trajectory(problem)
 
@@ -88,14 +91,20 @@ def exact_mean(
         value = np.asarray(function(chosen))
         return chosen.score_weighted(value) if weights else value
 
+    if batch_size == 1 and alone:
+        each = [rows(batch.select([i])) for i in range(len(batch))]
+        return np.asarray(probability @ np.stack([value.mean(axis=0) if value.ndim == 2 else value for value in each]))
     if batch_size == 1:
         value = rows(batch)
         return np.asarray(probability @ value) if value.ndim == 2 else None
     for in_order, batches in ways_to_list(probability, batch.lengths, batch_size):
-        if in_order or not ordered:
+        if in_order or not ordered or batch_size == 2:
             total = np.zeros(problem.policy.parameters.size)
             for chosen, chance in batches:
-                value = rows(batch.select(chosen))
-                total += chance * (value.mean(axis=0) if value.ndim == 2 else value)
+                # Both orders of a pair are as probable.
+                orders = [chosen, chosen[::-1]] if ordered and not in_order else [chosen]
+                for order in orders:
+                    value = rows(batch.select(order))
+                    total += chance / len(orders) * (value.mean(axis=0) if value.ndim == 2 else value)
             return total
     return None

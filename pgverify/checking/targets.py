@@ -106,8 +106,9 @@ def target_vector(name: str, problem: Problem, batch_size: int = 1) -> Float[Arr
 
 def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem."""
+    alone = bug.batch_size > 1 and batch_size == 1
     try:
-        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.kind == "weights", bug.ordered)
+        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.kind == "weights", bug.ordered, alone)
     except Exception:  # an entry for Gaussian policies on a softmax problem: whatever it trips over, it does not apply
         return None
     return mean if mean is not None and np.isfinite(mean).all() else None

@@ -112,13 +112,10 @@ def judge(
         if law and factor > 0:
             note = f"the exact expectation is {law} times the target on every problem"
             return Judgement(Outcome.SCALED, note, worst, factor, level)
-        for name, targets in others.items():
-            pairs = list(zip(evidence, targets, strict=True))
-            if all(t is not None and deviation(i.found, t, level) <= level.relative for i, t in pairs) and any(
-                t is not None and _size(t) > 0 for t in targets
-            ):
-                note = f"the exact expectation equals {name} on every problem"
-                return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
+        names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
+        if names:
+            note = f"the exact expectation equals {' and '.join(names)} on every problem"
+            return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
         if law:
             note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
             return Judgement(Outcome.BIASED, note, worst, factor, level)
@@ -146,9 +143,16 @@ def _equal(evidence: Sequence[Evidence], level: Precision, worst: float) -> Judg
     return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
 
 
+def _is_target(evidence: Sequence[Evidence], targets: Sequence[Float[Array, "d"] | None], level: Precision) -> bool:
+    """Return whether another target is what was found, everywhere, and is not zero everywhere."""
+    pairs = zip(evidence, targets, strict=True)
+    equal = all(t is not None and deviation(i.found, t, level) <= level.relative for i, t in pairs)
+    return equal and any(t is not None and _size(t) > 0 for t in targets)
+
+
 def vanishes(found: Expectation, precision: Precision) -> bool:
-    """Return whether an expectation is zero, to rounding of the estimates themselves."""
-    return _size(found.mean) <= precision.relative * found.scale
+    """Return whether an expectation is zero, by the standard by which it would equal a target of zero."""
+    return deviation(found, np.zeros_like(found.mean), precision) <= precision.relative
 
 
 def common_factor(
@@ -178,8 +182,8 @@ def _scaled(evidence: Sequence[Evidence], precision: Precision) -> tuple[float, 
     """Return the common factor and the law that it follows, or (0, "") where expectations are no multiples."""
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     cases = [(item, factor) for item, factor in zip(evidence, found or [], strict=False) if factor is not None]
-    if len({item.name for item, _ in cases}) < 2 and all(item.directions < 2 for item, _ in cases):
-        return 0.0, ""  # in one direction everything is a multiple of anything
+    if len({item.target.tobytes() for item, _ in cases}) < 2 and all(item.directions < 2 for item, _ in cases):
+        return 0.0, ""  # in one direction everything is a multiple of anything, also where a problem is given twice
     factors = np.array([factor for _, factor in cases])
     for law, values in _laws([item for item, _ in cases]):
         ratio = factors / np.asarray(values)

@@ -1,0 +1,93 @@
+"""Where several causes have one expectation, none is guessed; where one problem is given twice, it is one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from checking_problems import named
+
+import pgverify as pgv
+from pgverify.bugs import get
+from pgverify.checking import SuiteProblem, batches
+from pgverify.estimators import RewardToGo
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+Function = Callable[[pgv.Trajectories], np.ndarray]
+RIGHT = RewardToGo()
+
+
+def clipped(batch: pgv.Trajectories) -> np.ndarray:
+    return batch.score_weighted(batch.mask * np.clip(batch.rewards, -0.2, 0.5))
+
+
+@pytest.mark.parametrize("others", [[], ["coin"], ["constant-reward"]])
+def test_a_factor_needs_two_problems_or_two_directions(others: list[str]) -> None:
+    """In the one direction of two arms everything is a multiple of ∇J, and of zero there is no multiple."""
+    problems = named("coin") + [problem for name in others for problem in named(name)]
+    assert pgv.check(clipped, problems=problems).outcome is pgv.Outcome.BIASED
+    twice = pgv.check(lambda batch: 2.0 * RIGHT(batch), problems=[*problems, *named("bandit")])
+    assert (twice.outcome, twice.diagnosis) == (pgv.Outcome.SCALED, None)
+
+
+def test_two_problems_of_one_name_are_two() -> None:
+    coins = (((1.2, -0.4), (-0.3, 0.5)), ((0.5, 1.0), (0.2, 0.1)))
+    problems = [
+        SuiteProblem(
+            "coin",
+            "",
+            pgv.Problem(
+                pgv.TabularMDP([1.0], np.ones((1, 2, 1)), [rewards]), pgv.SoftmaxPolicy([logits]), pgv.FiniteHorizon(1)
+            ),
+        )
+        for rewards, logits in coins
+    ]
+    assert pgv.check(lambda batch: 2.0 * RIGHT(batch), problems=problems).outcome is pgv.Outcome.SCALED
+    assert pgv.check(clipped, problems=problems).outcome is pgv.Outcome.BIASED
+
+
+def test_a_plain_factor_has_no_other_name() -> None:
+    """The standard deviation of the bandit's rewards is 1/2 somewhere: dividing by it is no likelier than a 2."""
+    report = pgv.check(lambda batch: 2.0 * RIGHT(batch), problems=named("bandit"))
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.SCALED, None)
+    halved = pgv.check(get("group-mean-self").implementation, problems=named("bandit", "early-stop"))
+    assert (halved.outcome, halved.diagnosis) == (pgv.Outcome.SCALED, "group-mean-self")
+
+
+@pytest.mark.parametrize("problem", ["delayed-reward", "near-deterministic"])
+def test_the_mean_over_a_batch_of_equal_lengths_is_the_mean_over_each(
+    problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1/ΣL = 1/(nT): no trajectory affects another, and three entries of the catalogue are the same factor."""
+    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
+    report = pgv.check(get("length-per-batch").implementation, problems=named(problem))
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.SCALED, None)
+    assert {"length-per-batch", "length-per-trajectory"} <= {match.slug for match in report.matches}
+    halved = pgv.check(lambda batch: 0.5 * RIGHT(batch), problems=named(problem))
+    assert "group-mean-self" not in {match.slug for match in halved.matches}  # a half in pairs, two thirds in triples
+
+
+def test_a_fault_of_ordered_batches_is_compared_on_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 ordered pairs are not listed; 136 unordered ones are, and both orders of a pair are as probable."""
+    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
+    report = pgv.check(get("vtrace-next-trajectory").implementation, problems=named("near-deterministic"))
+    assert report.diagnosis is None
+    assert {"truncation-as-termination", "vtrace-next-trajectory"} <= {match.slug for match in report.matches}
+
+
+def test_every_equal_target_is_named() -> None:
+    """Where one step alone is credited with one reward, to leave γ^t out and to leave γ out can be the same."""
+    report = pgv.check(RewardToGo(discount_weighting=False), problems=named("bandit", "early-stop"))
+    assert report.explanation == "the exact expectation equals discount_dropped on every problem"
+
+
+@pytest.mark.parametrize(("factor", "outcome"), [(0.5, pgv.Outcome.SCALED), (0.0, pgv.Outcome.NO_SIGNAL)])
+def test_rounding_of_large_numbers_is_no_silence(factor: float, outcome: pgv.Outcome) -> None:
+    """In single precision numbers of 2e4 lose 1e-3: what is far beyond that is no zero."""
+
+    def large(batch: pgv.Trajectories) -> np.ndarray:
+        return batch.score_weighted((factor * batch.rewards + 2e4).astype(np.float32).astype(np.float64))
+
+    report = pgv.check(lambda batch: large(batch).astype(np.float32), problems=named("bandit"))
+    assert report.outcome is outcome

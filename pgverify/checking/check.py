@@ -171,7 +171,7 @@ def _not_listed(
         return check_random(call, suite, target, alpha, seed, f"{listing.random}, on problem {entry.name}")
     return Report(
         Outcome.INVALID,
-        f"on problem {entry.name} it {listing.invalid or listing.random}",
+        f"on problem {entry.name} {f'it {listing.invalid}' if listing.invalid else listing.random}",
         "exhaustive",
         target,
         "one failing input is enough",

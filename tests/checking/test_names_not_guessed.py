@@ -77,17 +77,25 @@ def test_a_fault_of_ordered_batches_is_compared_on_pairs(monkeypatch: pytest.Mon
 
 
 def test_every_equal_target_is_named() -> None:
-    """Where one step alone is credited with one reward, to leave γ^t out and to leave γ out can be the same."""
-    report = pgv.check(RewardToGo(discount_weighting=False), problems=named("bandit", "early-stop"))
-    assert report.explanation == "the exact expectation equals discount_dropped on every problem"
+    """On a line every step earns its own reward alone: γ inside the return discounts nothing of it."""
+    estimator = RewardToGo(discount_weighting=False)
+    said = pgv.check(estimator, problems=named("bandit", "early-stop")).explanation
+    assert said == "the exact expectation equals discount_dropped on every problem"
+    undiscounted = get("discount-dropped").implementation
+    said = pgv.check(undiscounted, problems=named("delayed-reward")).explanation
+    assert said == "the exact expectation equals discount_dropped and undiscounted_policy_gradient on every problem"
 
 
-@pytest.mark.parametrize(("factor", "outcome"), [(0.5, pgv.Outcome.SCALED), (0.0, pgv.Outcome.NO_SIGNAL)])
-def test_rounding_of_large_numbers_is_no_silence(factor: float, outcome: pgv.Outcome) -> None:
-    """In single precision numbers of 2e4 lose 1e-3: what is far beyond that is no zero."""
+@pytest.mark.parametrize("size", [2e4, 5e4, 8e4])
+def test_rounding_of_large_numbers_is_neither_silence_nor_a_name(size: float) -> None:
+    """Numbers of 8e4 in single precision lose 5e-3: what is beyond that is no zero, and what is within it no name."""
 
     def large(batch: pgv.Trajectories) -> np.ndarray:
-        return batch.score_weighted((factor * batch.rewards + 2e4).astype(np.float32).astype(np.float64))
+        rows = batch.score_weighted(0.5 * batch.rewards + size)
+        return rows.astype(np.float32)
 
-    report = pgv.check(lambda batch: large(batch).astype(np.float32), problems=named("bandit"))
-    assert report.outcome is outcome
+    report = pgv.check(large, problems=named("bandit"))
+    assert report.outcome in (pgv.Outcome.SCALED, pgv.Outcome.BIASED)
+    assert report.diagnosis is None
+    silent = pgv.check(lambda batch: batch.score_weighted(size * batch.mask), problems=named("bandit"))
+    assert silent.outcome is pgv.Outcome.NO_SIGNAL

@@ -11,7 +11,7 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.baselines import AverageReturn
 from pgverify.checking import batches, progress
-from pgverify.checking.exhaustive import Effort
+from pgverify.checking.exhaustive import Effort, Listing
 from pgverify.estimators import RewardToGo, TotalReturn
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -94,3 +94,20 @@ def test_batches_of_one_have_a_word_of_their_own(factor: float) -> None:
     assert report.outcome is pgv.Outcome.CORRECT
     said = "on single trajectories its expectation is not the target (problems[0]): batches were judged"
     assert (said in report.warnings) is (factor != 1.0)
+
+
+def test_chance_in_batches_that_cannot_be_listed_is_not_taken_for_coupling() -> None:
+    """Minibatches of 32 first show in 33, of which three arms have 595 multisets."""
+    rng = np.random.default_rng(0)
+
+    def shuffled(batch: pgv.Trajectories) -> np.ndarray:
+        kept = len(batch) // 32 * 32 or len(batch)
+        return RewardToGo()(batch)[rng.permutation(len(batch))[:kept]].mean(axis=0)
+
+    assert pgv.check(shuffled, problems=named("bandit")).evidence == "sampled"
+
+
+def test_a_size_seen_on_one_problem_is_listed_on_the_next() -> None:
+    seen = progress.Progress(listings={0: Listing(coupled=9)})
+    assert 9 in seen.effort(1).sizes
+    assert progress.Progress().effort(1).sizes == Effort().sizes

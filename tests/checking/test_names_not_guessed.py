@@ -94,7 +94,7 @@ def test_rounding_of_large_numbers_is_neither_silence_nor_a_name(size: float) ->
         rows = batch.score_weighted(0.5 * batch.rewards + size)
         return rows.astype(np.float32)
 
-    report = pgv.check(large, problems=named("bandit"))
+    report = pgv.check(large, problems=named("coin", "bandit"))
     assert report.outcome in (pgv.Outcome.SCALED, pgv.Outcome.BIASED)
     assert report.diagnosis is None
     silent = pgv.check(lambda batch: batch.score_weighted(size * batch.mask), problems=named("bandit"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,9 @@ from pgverify.stats.power import nonnegative, open_unit
 from pgverify.stats.sequential_look import evidence_of_bias, hidden_bias
 from pgverify.stats.sequential_plan import STATISTIC, Looks
 from pgverify.stats.sequential_power import count_to_clear, count_to_find, length_found
+from pgverify.stats.sequential_rare import RareEvents
 from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult, explanation
-from pgverify.stats.sequential_tails import Tails, directions
+from pgverify.stats.sequential_tails import UNSEEN, Tails, directions
 from pgverify.validation import require_integer, require_number, require_shape
 
 Draw = Callable[[int, int], Any]
@@ -50,8 +51,9 @@ class SequentialTest:
     independent samples of finite variance, and on one of these, since no sample speaks about what it cannot
     contain (Bahadur & Savage): either `jump` bounds |x_j − x'_j|; or every event that matters has
     probability at least `rarest`, and those beyond the largest sample add no more than twice its square
-    times their probability (Pareto tails of index 4 or lighter; measured below that).
-    A direction in which nothing varied is then believed to be deterministic, and the result says so.
+    times their probability (Pareto tails of index 4 or lighter; measured below that); or `unseen` bounds
+    what the rarer ones add. A direction in which nothing varied, and for which neither bound was given, is
+    believed to be deterministic, and the result says so.
 
     Parameters
     ----------
@@ -107,9 +109,17 @@ class SequentialTest:
         require_number("growth", self.growth, 1.01, 100.0, InvalidData)
 
     def run(
-        self, draw: Draw, target: ArrayLike, scale: float, jump: ArrayLike | float | None = None
+        self,
+        draw: Draw,
+        target: ArrayLike,
+        scale: float,
+        jump: ArrayLike | float | None = None,
+        unseen: Sequence[RareEvents] = (),
     ) -> SequentialResult:
         """Draw until decided; deterministic when `draw` is.
+
+        With `unseen` every look is taken several times, once with `jump` and once with each of them in its
+        place, and the weakest evidence counts: the largest p value, and the largest bias that could hide.
 
         Parameters
         ----------
@@ -120,11 +130,15 @@ class SequentialTest:
             What `tolerance` is relative to, as |target|; in the unit of the samples.
         jump : number or [d], optional
             Bounds |x_j − x'_j|.
+        unseen : sequence of RareEvents
+            Bounds on what events rarer than `rarest` may add, each for another law that the samples may have.
+            Where samples turn out larger, the guard against their own tails still stands.
         """
         goal = np.atleast_1d(np.asarray(target))
         goal = target_array("target", goal, goal.size)
         limit = self.tolerance * nonnegative("scale", scale)
         bound = jump_array(jump, goal.size)
+        guards = [bound, *unseen]
         looks = self.looks(goal.size, bounded=bound is not None)
         tails: Tails | None = None
         call, p, stands = 0, 1.0, 1.0
@@ -132,11 +146,12 @@ class SequentialTest:
         outcome = SequentialOutcome.INCONCLUSIVE
         for n in looks.counts:
             tails, call = self._sampled(draw, tails, n, goal.size, call)
-            found = evidence_of_bias(tails, goal, looks.log_odds(self.alpha), bound)
-            p = min(p, found.p_value * looks.number / STATISTIC)
-            stands = min(stands, found.varying_p_value * looks.number / STATISTIC)
+            found = [evidence_of_bias(tails, goal, looks.log_odds(self.alpha), guard) for guard in guards]
+            p = min(p, max(each.p_value for each in found) * looks.number / STATISTIC)
+            varying = max(each.varying_p_value for each in found[1:] or found)
+            stands = min(stands, varying * looks.number / STATISTIC)
             share, odds = looks.share(self.consistent_rate), looks.log_odds(self.consistent_rate)
-            hidden = hidden_bias(tails, goal, share, odds, bound)
+            hidden = max(hidden_bias(tails, goal, share, odds, guard) for guard in guards)
             if p <= self.alpha:
                 outcome = SequentialOutcome.BIASED
                 break
@@ -153,7 +168,7 @@ class SequentialTest:
             bias=tails.moments.mean - goal,
             limit=limit,
             hidden_bias=float(hidden),
-            samples_to_settle=tails.moments.count if settled else self._to_settle(tails, limit, looks),
+            samples_to_settle=tails.moments.count if settled else self._to_settle(tails, limit, looks, unseen),
             p_value=min(1.0, p),
             rests_on_deterministic=rests,
             note=explanation(outcome, tails, float(hidden), limit, rests, looks.log_odds(self.consistent_rate)),
@@ -214,14 +229,17 @@ class SequentialTest:
     def _hotelling_level(self, looks: Looks) -> float:
         return looks.share(self.alpha) / (1 if looks.dimension == 1 else 2)
 
-    def _to_settle(self, tails: Tails, limit: float, looks: Looks) -> int | None:
+    def _to_settle(self, tails: Tails, limit: float, looks: Looks, unseen: Sequence[RareEvents]) -> int | None:
         axes = directions(tails.moments, self.rounding)
         odds, first = looks.log_odds(self.consistent_rate), looks.counts[0]
         share = looks.share(self.consistent_rate)
-        clear = count_to_clear(axes, limit, share, self.power, tails, odds, first)
+        clear = count_to_clear(axes, limit, share, self.power, tails, odds, first, unseen)
         if clear is None or axes.rank == 0:
             return clear
-        find = self.samples_needed(tails, axes.basis[:, -1] * limit)
+        # What is unseen enters as samples of that size would, had they been seen.
+        largest = max((rare.largest(clear, odds) for rare in unseen), default=0.0) * clear / odds
+        radius = max(tails.squared_radius, largest / (UNSEEN * float(axes.variances[-1])))
+        find = self.samples_needed(replace(tails, squared_radius=radius), axes.basis[:, -1] * limit)
         return None if find is None else max(clear, find)
 
     def _axes(self, covariance: Tails | ArrayLike) -> tuple[Directions, float, Tails | None]:

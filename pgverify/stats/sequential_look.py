@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pgverify.stats.directions import beyond, quiet, varying_directions
 from pgverify.stats.mean_region import MeanEllipsoid
 from pgverify.stats.power import t_critical
+from pgverify.stats.sequential_rare import RareEvents
 from pgverify.stats.sequential_tails import Tails
 from pgverify.validation import Array
 
@@ -24,7 +25,7 @@ class Evidence:
 
 
 def evidence_of_bias(
-    tails: Tails, target: Float[Array, "d"], log_odds: float, jump: Float[Array, "d"] | None
+    tails: Tails, target: Float[Array, "d"], log_odds: float, jump: Float[Array, "d"] | RareEvents | None
 ) -> Evidence:
     """Return the p value of the mean being `target`: Hotelling's test and each coordinate's t test.
 
@@ -64,7 +65,7 @@ def hidden_bias(
     target: Float[Array, "d"],
     rate: float,
     log_odds: float,
-    jump: Float[Array, "d"] | None,
+    jump: Float[Array, "d"] | RareEvents | None,
 ) -> float:
     """Return a length that the bias exceeds with probability at most `rate`.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.stats.directions import Directions, beyond
 from pgverify.stats.power import f_noncentrality, f_power, smallest_count, t_critical
+from pgverify.stats.sequential_rare import RareEvents
 from pgverify.stats.sequential_tails import Tails, guard_factor
 from pgverify.validation import Array
 
@@ -75,28 +77,36 @@ def count_to_find(
 
 
 def count_to_clear(
-    axes: Directions, limit: float, rate: float, power: float, tails: Tails, log_odds: float, first: int
+    axes: Directions,
+    limit: float,
+    rate: float,
+    power: float,
+    tails: Tails,
+    log_odds: float,
+    first: int,
+    unseen: Sequence[RareEvents] = (),
 ) -> int | None:
     """Return the smallest n at which no bias longer than `limit` could hide, were there none.
 
     t √(f λ_max / n) + √(tr Σ / n) + z_power √(λ_max / n) ≤ limit − what rounding hides
 
-    The last two terms bound the length of the estimate's own error with probability about `power`.
+    f λ_max is at least what the guard makes of `unseen` (`Tails.guarded_covariance`). The last two terms bound
+    the length of the estimate's own error with probability about `power`.
     """
     from scipy.special import ndtri
 
     floor = tails.noise * math.sqrt(max(axes.rank, 1)) + axes.hidden
     if limit <= floor:
         return None
-    if axes.rank == 0:
-        return first
-    top, trace = float(axes.variances[-1]), float(axes.variances.sum())
+    top, trace = float(axes.variances.max(initial=0.0)), float(axes.variances.sum())
 
     def clear(n: int) -> float:
         factor = planning_factor(tails, axes.rank, n, log_odds)
         if not math.isfinite(factor):
             return 0.0
-        reach = t_critical(n - 1, 2 * rate) * math.sqrt(factor * top)
+        missed = 2 / 3 * max((rare.largest(n, log_odds) for rare in unseen), default=0.0)
+        guarded = max(factor * top, guard_factor(tails.kurtosis, 0.0, n, log_odds) * top + missed)
+        reach = t_critical(n - 1, 2 * rate) * math.sqrt(guarded)
         reach += math.sqrt(trace) + float(ndtri(power)) * math.sqrt(top)
         return float(reach / math.sqrt(n) + floor <= limit)
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidData
 from pgverify.stats.directions import Directions, rounding_noise, varying_directions
 from pgverify.stats.moments import Moments, sample_array
+from pgverify.stats.sequential_rare import RareEvents
 from pgverify.validation import Array, require_integer
 
 GATE = 0.75
@@ -87,11 +88,13 @@ class Tails:
         """What rounding explains, in the unit of the samples."""
         return rounding_noise(self.moments.mean, self.moments.variance, self.rounding)
 
-    def guarded_covariance(self, log_odds: float, jump: Float[Array, "d"] | None) -> Float[Array, "d d"] | None:
+    def guarded_covariance(
+        self, log_odds: float, jump: Float[Array, "d"] | RareEvents | None
+    ) -> Float[Array, "d d"] | None:
         """Return the covariance to be used in place of the sample's; None when the tails allow none.
 
         (Σ + 2 Σ₊) / 3,  Σ₊ = Σ / (1 − s) + U,  s = √(2 kurtosis L / n),
-        U = (L/n) 2 radius² Σ, or (L/n) d diag(jump²)
+        U = (L/n) 2 radius² Σ, or (L/n) d diag(jump²), or that of `RareEvents`
 
         See `guard_factor` for the reasons. L = log(1/probability that the guard fails).
         """
@@ -101,19 +104,24 @@ class Tails:
             return None
         if jump is None:
             return covariance * guard_factor(self.kurtosis, self.squared_radius, n, log_odds)
-        unseen = np.diag(jump.size * jump**2) * log_odds / n
+        if isinstance(jump, RareEvents):
+            unseen = jump.covariance(n, log_odds)
+        else:
+            unseen = np.diag(jump.size * jump**2) * log_odds / n
         return covariance * guard_factor(self.kurtosis, 0.0, n, log_odds) + 2 * unseen / 3
 
-    def guarded_variance(self, log_odds: float, jump: Float[Array, "d"] | None) -> Float[Array, "d"]:
+    def guarded_variance(self, log_odds: float, jump: Float[Array, "d"] | RareEvents | None) -> Float[Array, "d"]:
         """Return the same, one coordinate at a time, each by its own tails; infinite where there is none."""
         n, variance = self.moments.count, self.moments.variance
         reach = np.maximum(self.high - self.moments.mean, self.moments.mean - self.low) ** 2
+        if isinstance(jump, RareEvents):
+            unseen = jump.variance(n, log_odds)
+        else:
+            unseen = (UNSEEN * reach if jump is None else jump**2) * log_odds / n
         found = np.full(variance.size, math.inf)
         for j, kurtosis in enumerate(self.moments.kurtosis):
             if relative_error(float(kurtosis), n, log_odds) <= GATE:
-                unseen = UNSEEN * reach[j] if jump is None else jump[j] ** 2
-                scaled = variance[j] * guard_factor(float(kurtosis), 0.0, n, log_odds)
-                found[j] = scaled + 2 / 3 * unseen * log_odds / n
+                found[j] = variance[j] * guard_factor(float(kurtosis), 0.0, n, log_odds) + 2 / 3 * unseen[j]
         return found
 
 

@@ -17,12 +17,10 @@ from pgverify.checking.independence import dependence
 from pgverify.checking.outcome import Outcome
 from pgverify.checking.probe import Guarded, guarded
 from pgverify.checking.report import Finding, Report
-from pgverify.checking.sampled_naming import Draw, name_samples
+from pgverify.checking.sampled_goal import PILOT, Draw, Goal, length
+from pgverify.checking.sampled_naming import name_samples
 from pgverify.checking.suite import SuiteProblem
-from pgverify.checking.targets import target_vector
-from pgverify.errors import InvalidData, InvalidInput
-from pgverify.estimators import RewardToGo
-from pgverify.exact import moments
+from pgverify.errors import InvalidData
 from pgverify.problem import Problem
 from pgverify.sampling import sample
 from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
@@ -75,12 +73,16 @@ def check_sampler(
     test: SequentialTest,
     seed: int,
     suspected: bool = True,
+    several: int = 1,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
-    (to the noise of reward-to-go where the target is zero). Stops at the first problem that shows a bias, and then
-    looks for another claim that holds on all of them.
+    (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
+    zero). Stops at the first problem that shows a bias, and then looks for another claim that holds on all of them.
+
+    The events that carry a gradient may be rarer than the samples: what they can add to an estimate is computed from
+    the problem (`rare_events`), and allowed for. An honest sampler of such a problem is INCONCLUSIVE.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ def check_sampler(
     seed : int
     suspected : bool
         Whether the estimates may depend on each other, which is then tested, at the rate α once more.
+    several : int
+        Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
 
     Raises
     ------
@@ -99,8 +103,8 @@ def check_sampler(
         When the budget is too small for the rates, or the target has no value on a problem.
     """
     each = replace(test, alpha=test.alpha / len(suite))
-    goals, scales, references = _goals(target, suite)
-    explanation = ""
+    goals = [Goal.of(target, entry, test.rarest / several) for entry in suite]
+    explanation, reproduced = "", False
 
     def draws(index: int, purpose: int) -> Draw:
         return _draw(sampler, suite[index], seed, index, purpose)
@@ -109,17 +113,18 @@ def check_sampler(
     worst = Outcome.CONSISTENT
     notes: list[str] = []
     for index, entry in enumerate(suite):
-        if scales[index] == 0.0:
-            notes.append(f"{entry.name} was not tried: neither the target nor reward-to-go ever differs from zero")
-            continue
-        each.looks(goals[index].size)  # refuses a budget that is too small: the caller's doing, not the sampler's
+        each.looks(goals[index].vector.size)  # refuses a budget that is too small: the caller's doing
         try:
-            draw = draws(index, 0)
-            if index == 0:
+            goal, draw = goals[index].measured(draws(index, 0))
+            if goal.scale == 0.0:
+                notes.append(f"{entry.name}: neither the target, reward-to-go nor {PILOT:,} estimates differ from zero")
+                continue
+            if not reproduced:
                 notes += _reproducibility(draw, test.alpha)
+                reproduced = True
             if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
                 raise _Unusable(how)
-            result = each.run(draw, goals[index], scales[index])
+            result = goal.test(each, draw)
         except OutOfTime:
             worst = Outcome.INCONCLUSIVE
             notes.append(f"{entry.name}: the total time limit passed")
@@ -127,20 +132,20 @@ def check_sampler(
         except (_Unusable, InvalidData) as reason:
             explanation = f"on problem {entry.name} it {reason}"
             return Report(Outcome.INVALID, explanation, "sampled", target, f"one failing input is enough; seed {seed}")
-        findings.append(_finding(entry, goals[index], result, scales[index], references[index]))
+        findings.append(_finding(entry, goal, result))
         outcome = OUTCOMES[result.outcome]
         if result.note:
             notes.append(f"{entry.name}: {result.note}")
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, _Unusable, InvalidData):  # BIASED it is, then
-                worst, explanation = name_samples(draws, suite, goals, scales, each, index)
+                worst, explanation = name_samples(draws, suite, goals, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
             worst = outcome
             settle = result.samples_to_settle
             notes.append(
-                f"{entry.name}: a relative bias of {result.hidden_bias / scales[index]:.3g} could still hide; "
+                f"{entry.name}: a relative bias of {result.hidden_bias:.3g} could still hide; "
                 f"{'no number of' if settle is None else f'{settle:,}'} estimates would settle it"
             )
     if not findings and worst is Outcome.CONSISTENT:
@@ -159,25 +164,6 @@ def check_sampler(
         warnings=tuple(notes),
         next_step=NEXT.get(worst, ""),
     )
-
-
-def _goals(target: str, suite: Sequence[SuiteProblem]) -> tuple[list[Float[Array, "d"]], list[float], list[float]]:
-    """Return the target, what the tolerance is relative to, and tr Cov of reward-to-go, by problem."""
-    goals, scales, references = [], [], []
-    for entry in suite:
-        goal = target_vector(target, entry.problem)
-        if goal is None:
-            raise InvalidInput(f"target is {target!r}, which has no value on problem {entry.name}")
-        reference = float(moments(RewardToGo(), entry.problem, "trace").trace)
-        if not np.isfinite([*goal, reference]).all():
-            raise InvalidInput(
-                f"problem {entry.name} has rewards too large for the variance of estimates to be a number"
-            )
-        norm = float(np.linalg.norm(goal))
-        goals.append(goal)
-        scales.append(norm if norm > 1e-12 * np.sqrt(reference) else float(np.sqrt(reference)))
-        references.append(reference)
-    return goals, scales, references
 
 
 def guarded_sampler(
@@ -228,7 +214,7 @@ def check_random(
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed, suspected=False)
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH)
     explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
     return replace(report, explanation=explanation, warnings=(*report.warnings, *call.notes.values()))
 
@@ -276,18 +262,13 @@ def _draw(sampler: Sampler, entry: SuiteProblem, seed: int, index: int, purpose:
     return draw
 
 
-def _finding(
-    entry: SuiteProblem, goal: Float[Array, "d"], result: SequentialResult, scale: float, reference: float
-) -> Finding:
-    trace = float(np.trace(result.tails.covariance)) if hasattr(result.tails, "covariance") else None
+def _finding(entry: SuiteProblem, goal: Goal, result: SequentialResult) -> Finding:
     return Finding(
         "expectation",
         entry.name,
         1,
-        tuple(map(float, goal)),
-        tuple(map(float, goal + result.bias)),
-        float(np.linalg.norm(result.bias)) / scale if scale > 0 else float(np.any(result.bias)),
+        tuple(map(float, goal.vector)),
+        tuple(map(float, goal.vector + goal.scale * result.bias)),
+        length(result.bias),
         result.outcome is not SequentialOutcome.BIASED,
-        trace,
-        trace / reference if trace is not None and reference > 0 else None,
     )

@@ -6,20 +6,13 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import numpy as np
-from jaxtyping import Float
 
 from pgverify.checking.listing import directions
 from pgverify.checking.outcome import Outcome
+from pgverify.checking.sampled_goal import PILOT, Draw, Goal
 from pgverify.checking.suite import SuiteProblem
-from pgverify.checking.targets import CLOSED_FORMS, target_vector
+from pgverify.checking.targets import CLOSED_FORMS
 from pgverify.stats import SequentialOutcome, SequentialTest
-from pgverify.validation import Array
-
-Draw = Callable[[int, int], Float[Array, "k d"]]
-Vectors = Sequence[Float[Array, "d"]]
-
-PILOT = 1_000
-"""First estimates for the factor, then twice as many until it is known well; and estimates that must all be zero."""
 
 WELL, ENOUGH = 0.05, 0.2
 """Standard error of the factor, in tolerances: where the pilot stops, and what is accepted at the end of the budget."""
@@ -28,8 +21,7 @@ WELL, ENOUGH = 0.05, 0.2
 def name_samples(
     draws: Callable[[int, int], Draw],
     suite: Sequence[SuiteProblem],
-    goals: Vectors,
-    scales: Sequence[float],
+    goals: Sequence[Goal],
     test: SequentialTest,
     missed: int,
 ) -> tuple[Outcome, str]:
@@ -42,8 +34,7 @@ def name_samples(
     ----------
     draws : (problem index, purpose) -> draw
         New samples for every purpose above 0.
-    suite, goals, scales : by problem
-        The target, and what the tolerance is relative to.
+    suite, goals : by problem
     test : SequentialTest
         For one problem.
     missed : int
@@ -52,52 +43,62 @@ def name_samples(
     order = sorted(range(len(suite)), key=lambda index: index != missed)
     purposes = count(1)
 
-    def everywhere(vectors: Vectors, sizes: Sequence[float]) -> bool:
+    def everywhere(claimed: Sequence[Goal]) -> bool:
         purpose = next(purposes)
 
         def equal(index: int) -> bool:
-            draw = draws(index, purpose)
-            if sizes[index] == 0.0:  # nothing to measure a gap against: only zeros are zero
-                return not draw(PILOT, 0).any()
-            return test.run(draw, vectors[index], sizes[index]).outcome is SequentialOutcome.CONSISTENT
+            goal, draw = claimed[index].measured(draws(index, purpose))
+            # Without a unit after all there is nothing to measure a gap against, and all estimates are zero.
+            return goal.scale == 0.0 or goal.test(test, draw).outcome is SequentialOutcome.CONSISTENT
 
         return all(equal(index) for index in order)
 
-    if everywhere([np.zeros_like(goal) for goal in goals], scales):
+    if everywhere([goal.silent() for goal in goals]):
         return Outcome.NO_SIGNAL, f"its estimates have mean zero on every problem, within {test.tolerance:.3g} of it"
     # In one direction everything is a multiple.
-    several = sum(scale > 0.0 for scale in scales) > 1 or directions(suite[missed].problem) > 1
+    several = _different(goals) > 1 or directions(suite[missed].problem) > 1
     factor = _factor(draws(missed, next(purposes)), goals[missed], test) if several else None
     apart = factor is not None and abs(factor - 1.0) > 2.0 * test.tolerance  # else it is the target, if anything
-    if factor is not None and apart and everywhere([factor * g for g in goals], [abs(factor) * s for s in scales]):
+    if factor is not None and apart and everywhere([goal.times(factor) for goal in goals]):
         times = f"{factor:.4g} times the target on every problem, within {test.tolerance:.3g} of it"
         if factor > 0:
             return Outcome.SCALED, f"the mean of its estimates is {times}"
         return Outcome.BIASED, f"the sign is reversed: the mean of its estimates is {times}"
-    for name in CLOSED_FORMS:
-        others = [target_vector(name, entry.problem) for entry in suite]
-        known = [np.zeros(0) if other is None else other for other in others]
-        sizes = [float(np.linalg.norm(vector)) or scale for vector, scale in zip(known, scales, strict=True)]
-        gaps = [np.linalg.norm(vector - goal) for vector, goal in zip(known, goals, strict=True)]
-        if all(gap <= 2.0 * test.tolerance * size for gap, size in zip(gaps, sizes, strict=True)):
+    for name, formula in CLOSED_FORMS.items():
+        others = [goal.towards(formula(entry.problem)) for goal, entry in zip(goals, suite, strict=True)]
+        if all(_near(other, goal, 2.0 * test.tolerance) for other, goal in zip(others, goals, strict=True)):
             continue  # the target itself, or too close to it to be told apart
-        if everywhere(known, sizes):
+        if everywhere(others):
             return Outcome.OTHER_TARGET, f"the mean of its estimates is {name} on every problem, within the tolerance"
     return Outcome.BIASED, ""
 
 
-def _factor(draw: Draw, goal: Float[Array, "d"], test: SequentialTest) -> float | None:
+def _near(one: Goal, other: Goal, tolerance: float) -> bool:
+    return one.scale == 0.0 or float(np.linalg.norm((one.vector - other.vector) / one.scale)) <= tolerance
+
+
+def _different(goals: Sequence[Goal]) -> int:
+    """Return how many targets there are besides zero: a problem given twice tells no more than once."""
+    found: list[Goal] = []
+    for goal in goals:
+        same = (other for other in found if other.vector.shape == goal.vector.shape)
+        if goal.vector.any() and not any(_near(goal, other, 1e-9) for other in same):
+            found.append(goal)
+    return len(found)
+
+
+def _factor(draw: Draw, goal: Goal, test: SequentialTest) -> float | None:
     """Return the mean's component along the target, relative to it; None where it cannot be told from zero."""
-    square = float(goal @ goal)
-    if square == 0.0:
+    if not goal.vector.any():
         return None
+    along_target = goal.vector / goal.scale
     total, squares, size, call = 0.0, 0.0, 0, 0
     factor, error = 0.0, np.inf
     while size < test.budget and error > WELL * test.tolerance * abs(factor):
         wanted = min(max(PILOT, size), test.budget - size, test.batch)
-        along = draw(wanted, call) @ goal / square
+        along = draw(wanted, call) / goal.scale @ along_target
         total, squares = total + float(along.sum()), squares + float(along @ along)
         size, call = size + len(along), call + 1
         factor = total / size
         error = float(np.sqrt(max(squares / size - factor**2, 0.0) / size))
-    return factor if error <= ENOUGH * test.tolerance * abs(factor) else None
+    return factor if factor != 0.0 and error <= ENOUGH * test.tolerance * abs(factor) else None

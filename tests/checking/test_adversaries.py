@@ -179,12 +179,12 @@ def test_no_name_for_the_target_itself(factor: float) -> None:
 
     With tolerance 10 %, neither 1 nor 1.05 is told from 1; a factor of 2 is (negative control).
     """
+    from pgverify.checking.sampled_goal import Goal
     from pgverify.checking.sampled_naming import name_samples
     from pgverify.stats import SequentialTest
 
-    problem = named("bandit")[0]
-    goal = pgv.exact.gradient(problem)
-    suite = [pgv.checking.SuiteProblem("bandit", "", problem)]
+    suite = [pgv.checking.SuiteProblem("bandit", "", problem := named("bandit")[0])]
+    goal = Goal.of("policy_gradient", suite[0], 1e-3)
     test = SequentialTest(tolerance=0.1, budget=400_000)
 
     def named_as(times: float) -> pgv.Outcome:
@@ -194,7 +194,7 @@ def test_no_name_for_the_target_itself(factor: float) -> None:
 
             return draw
 
-        return name_samples(draws, suite, [goal], [float(np.linalg.norm(goal))], test, 0)[0]
+        return name_samples(draws, suite, [goal], test, 0)[0]
 
     assert named_as(factor) is pgv.Outcome.BIASED
     assert named_as(2.0) is pgv.Outcome.SCALED

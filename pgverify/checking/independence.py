@@ -65,7 +65,7 @@ def _repeats(rows: Float[Array, "m d"], rng: np.random.Generator) -> str:
 def _largest_autocorrelation(series: Float[Array, "m"]) -> tuple[int, float]:
     centred = series - series.mean()
     power = np.abs(np.fft.rfft(centred, 2 * len(series))) ** 2
-    products = np.fft.irfft(power)[: len(series) // 2]
+    products = np.fft.irfft(power)[: len(series) // 2 + 1]  # up to one half after the other
     if products[0] <= 0.0:
         return 0, 0.0
     lag = 1 + int(products[1:].argmax())

@@ -14,13 +14,14 @@ from pgverify.validation import Array
 FEW = 64
 """Ordered batches of one size that are listed in any case: all pairs and triples of the smallest problems."""
 
-MOST_ORDERED, MOST_VARIED = 100, 1_024
-"""The same where the order matters; the second where episodes differ in length, as what packs or sorts them needs."""
+MOST_ORDERED, MOST_VARIED, MOST_OF_TWO = 100, 1_024, 512
+"""The same where the order matters; more where episodes differ in length, as what packs or sorts them needs, and where
+there are but two trajectories, of which batches of nine show a remainder of eight."""
 
 MOST_UNORDERED = 171
 """Unordered batches of any size, which stand for all their orders where the order has no effect."""
 
-BATCH_SIZES = (2, 3, 4, 5, 8, 17, 65)
+BATCH_SIZES = (2, 3, 4, 5, 6, 9, 17, 65)
 """Batch sizes that are tried: one by one while that is cheap, then one beyond the usual sizes of minibatches, so that a
 remainder shows."""
 
@@ -39,7 +40,8 @@ def ordered_batches(probability: Float[Array, "n"], size: int, varied: bool = Tr
     varied : bool
         Whether the trajectories differ in length.
     """
-    if len(probability) ** size > (MOST_VARIED if varied else MOST_ORDERED):
+    most = MOST_VARIED if varied else MOST_OF_TWO if len(probability) == 2 else MOST_ORDERED
+    if len(probability) ** size > most:
         return None
     chances = [float(p) for p in probability]
     return [(list(rows), prod(chances[i] for i in rows)) for rows in product(range(len(chances)), repeat=size)]

@@ -10,12 +10,12 @@ from pgverify.checking.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive import THOROUGH, Effort, Listing, list_expectation
 from pgverify.checking.suite import SuiteProblem
 
-MANY = 6
+MANY = 5
 """Problems, the smallest, on which coupling is looked for in batches of every size. What shows in none but large ones
 does so whatever the problem."""
 
-BRIEF = Effort(tried=(2, 3, max(TRIED_SIZES)))
-"""For the others."""
+BRIEF = Effort(tried=(2, 3, max(TRIED_SIZES)), sizes=(2,))
+"""For the others: in pairs, what depends on the problem shows as well as in larger batches."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,10 +42,10 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
             _early_stop(),
         ),
         SuiteProblem(
-            "two-starts",
-            "two start states of unequal difficulty, rewards 0 and 1, γ = 1: groups, baselines that mix them, and what "
-            "treats failures apart",
-            _two_starts(),
+            "three-starts",
+            "three start states of unequal difficulty, rewards 0 and 1, γ = 1: groups, baselines that mix them, and "
+            "what treats failures apart",
+            _three_starts(),
         ),
         SuiteProblem(
             "delayed-reward",
@@ -55,7 +55,7 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
         ),
         SuiteProblem(
             "coin-door",
-            "an end by chance, features shared by the states, γ = 0.7: few enough trajectories for batches of three",
+            "an end by chance, features shared by the states, γ = 1: few enough trajectories for batches of three",
             _coin_door(),
         ),
         SuiteProblem(
@@ -143,12 +143,12 @@ def _delayed_reward() -> Problem:
     return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.5)
 
 
-def _two_starts() -> Problem:
-    transition = np.zeros((3, 2, 3))
-    transition[:, :, 2] = 1.0
-    reward = [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
-    policy = SoftmaxPolicy([[0.4, -0.1], [0.3, -0.6], [0.0, 0.0]])
-    return _problem([0.4, 0.6, 0.0], transition, reward, policy, 1, 1.0, [False, False, True])
+def _three_starts() -> Problem:
+    transition = np.zeros((4, 2, 4))
+    transition[:, :, 3] = 1.0
+    reward = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[0.4, -0.1], [0.3, -0.6], [-0.2, 0.5], [0.0, 0.0]])
+    return _problem([0.3, 0.5, 0.2, 0.0], transition, reward, policy, 1, 1.0, [False, False, False, True])
 
 
 def _constant_reward() -> Problem:
@@ -167,8 +167,8 @@ def _stochastic_chain() -> Problem:
 def _random_end() -> Problem:
     transition = [
         [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]],
-        [[0.3, 0.5, 0.2], [0.1, 0.1, 0.8]],
-        [[0.4, 0.3, 0.3], [0.6, 0.0, 0.4]],
+        [[0.3, 0.0, 0.7], [1.0, 0.0, 0.0]],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
     ]
     reward = [[0.0, 0.0], [-100.0, -20.0], [-5.0, -60.0]]
     policy = SoftmaxPolicy([[0.0, 0.0], [0.2, 0.7], [-0.3, 0.1]])
@@ -204,7 +204,7 @@ def _coin_door() -> Problem:
     reward[0, 1, 1], reward[1, 0, 0], reward[1, 1, 2] = 0.3, 0.5, -1.4
     features = [[[1.0, 0.2], [-0.5, 0.7]], [[0.3, -1.0], [0.8, 0.4]], [[0.1, 0.5], [-0.9, 1.0]]]
     policy = LinearSoftmaxPolicy(features, [0.6, -0.4])
-    return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 0.7, [False, False, True])
+    return _problem([1.0, 0.0, 0.0], transition, reward, policy, 3, 1.0, [False, False, True])
 
 
 def _many_states() -> Problem:

@@ -151,8 +151,9 @@ def _is_target(evidence: Sequence[Evidence], targets: Sequence[Float[Array, "d"]
 
 
 def vanishes(found: Expectation, precision: Precision) -> bool:
-    """Return whether an expectation is zero, by the standard by which it would equal a target of zero."""
-    return deviation(found, np.zeros_like(found.mean), precision) <= precision.relative
+    """Return whether an expectation is zero, beside the estimates themselves and beside those of a gradient."""
+    limit = precision.relative * min(found.natural, found.scale) + precision.operations * found.scale
+    return _size(found.mean) <= limit
 
 
 def common_factor(

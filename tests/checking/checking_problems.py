@@ -5,7 +5,7 @@ from __future__ import annotations
 from pgverify import Problem
 from pgverify.checking import standard_suite
 
-FEW = ("coin", "bandit", "early-stop", "two-starts")
+FEW = ("coin", "bandit", "early-stop", "three-starts")
 SOME = (*FEW, "delayed-reward", "coin-door", "near-deterministic")
 
 

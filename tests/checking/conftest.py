@@ -16,6 +16,7 @@ def fewer_batches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "MOST_ORDERED", 85)
         patch.setattr(batches, "MOST_VARIED", 85)
+        patch.setattr(batches, "MOST_OF_TWO", 85)
         patch.setattr(batches, "MOST_UNORDERED", 10)
         patch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
         listing.exact_mean.cache_clear()

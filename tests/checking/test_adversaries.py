@@ -280,7 +280,7 @@ def mean_over_steps_that_contribute(batch: pgv.Trajectories) -> np.ndarray:
 @pytest.mark.parametrize("faulty", [mean_of_those_that_contribute, mean_over_steps_that_contribute])
 def test_leaving_out_failures_is_seen(faulty: Callable[[pgv.Trajectories], np.ndarray]) -> None:
     """The mean of those with P(ĝ ≠ 0) = p is (1 − (1 − p)^n)/p times ∇J: another factor on every problem."""
-    report = pgv.check(faulty, problems=named("two-starts", "delayed-reward"))
+    report = pgv.check(faulty, problems=named("three-starts", "delayed-reward"))
     assert report.outcome is pgv.Outcome.BIASED
     assert {f.problem for f in report.findings if f.check == "expectation" and not f.holds} == {
         "problems[0]",

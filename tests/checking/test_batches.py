@@ -27,6 +27,7 @@ def as_many_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
     monkeypatch.setattr(batches, "MOST_ORDERED", 100)
     monkeypatch.setattr(batches, "MOST_VARIED", 1_024)
+    monkeypatch.setattr(batches, "MOST_OF_TWO", 512)
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
@@ -104,7 +105,7 @@ def test_functions_to_which_the_order_matters(function: Function, outcome: pgv.O
     """Multisets in ascending order alone would accuse the first three, for their rows come in the order of the list."""
     report = pgv.check(function, problems=named("coin", "bandit", "early-stop"))
     assert report.outcome is outcome
-    assert max(finding.batch_size for finding in report.findings if finding.check == "expectation") == 5
+    assert max(finding.batch_size for finding in report.findings if finding.check == "expectation") == 9
 
 
 def returns_of(batch: pgv.Trajectories) -> np.ndarray:
@@ -169,7 +170,7 @@ def test_buckets_show_in_a_batch_larger_than_one() -> None:
 
 
 def fails_on_some_order(batch: pgv.Trajectories) -> np.ndarray:
-    if len(batch) == 8 and (np.diff(batch.actions[:, 0]) < 0).any():
+    if len(batch) == 9 and (np.diff(batch.actions[:, 0]) < 0).any():
         raise ValueError("not sorted")
     return leave_one_out(batch)
 
@@ -205,7 +206,7 @@ def test_what_was_listed_once_before_is_listed_again() -> None:
         {f.batch_size for f in report.findings if (f.check, f.problem) == ("expectation", "problems[0]")}
         for report in (alone, after)
     ]
-    assert sizes == [{2, 3, 4, 5, 8, 17}, {2, 3, 4}]
+    assert sizes == [{2, 3, 4, 5, 6, 9, 17}, {2, 3, 4}]
     assert "4 (on 2)" in after.error_rate
 
 
@@ -216,10 +217,10 @@ def first_of_two_twice(batch: pgv.Trajectories) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("function", "largest"), [(first_of_two_twice, 5), (TotalReturn(AverageReturn(leave_one_out=True)), 65)]
+    ("function", "largest"), [(first_of_two_twice, 9), (TotalReturn(AverageReturn(leave_one_out=True)), 65)]
 )
 def test_long_batches_are_listed_where_the_order_was_never_seen_to_matter(function: Function, largest: int) -> None:
-    """32 ordered batches of 5 are few, 256 of 8 are not; 66 multisets of 65 are."""
+    """512 ordered batches of 9 are few enough, those of 17 are not; 66 multisets of 65 are."""
     report = pgv.check(function, problems=named("coin"))
     assert report.outcome is pgv.Outcome.CORRECT
     assert max(finding.batch_size for finding in report.findings if finding.check == "expectation") == largest
@@ -236,26 +237,26 @@ def test_an_order_in_which_it_fails_is_met() -> None:
     assert pgv.check(ascending, problems=named("bandit")).outcome is pgv.Outcome.INVALID
 
 
-def first_twice_in_eight(batch: pgv.Trajectories) -> np.ndarray:
-    """The others are the baseline, whatever their order; from eight on the first counts twice: unbiased."""
-    if len(batch) < 8:
+def first_twice_in_ten(batch: pgv.Trajectories) -> np.ndarray:
+    """The others are the baseline, whatever their order; from ten on the first counts twice: unbiased."""
+    if len(batch) < 10:
         return TotalReturn(AverageReturn(leave_one_out=True))(batch)
     rows = RewardToGo()(batch)
     return (rows.sum(axis=0) + rows[0]) / (len(batch) + 1)
 
 
 def test_an_order_that_matters_in_long_batches_alone_is_seen() -> None:
-    """Ascending multisets of eight would accuse it; the 256 ordered ones are too many, so that nothing is claimed."""
-    report = pgv.check(first_twice_in_eight, problems=named("coin"))
+    """Ascending multisets of 17 would accuse it; the ordered ones are too many, so that nothing is claimed."""
+    report = pgv.check(first_twice_in_ten, problems=named("coin"))
     assert report.outcome is pgv.Outcome.INCONCLUSIVE
-    assert "count by their order in a batch of 8, too large" in report.explanation
-    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5]
+    assert "count by their order in a batch of 17, too large" in report.explanation
+    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5, 6, 9]
 
 
 def test_every_size_is_judged_once() -> None:
     """Where both lists are there (four of three trajectories), the first that counts is enough."""
     report = pgv.check(TotalReturn(AverageReturn(leave_one_out=True)), problems=named("bandit"))
-    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5, 8, 17]
+    assert [f.batch_size for f in report.findings if f.check == "expectation"] == [2, 3, 4, 5, 6, 9, 17]
 
 
 def test_the_catalogue_is_listed_in_every_order_where_its_entry_says_so() -> None:

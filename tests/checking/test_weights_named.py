@@ -107,7 +107,7 @@ def test_another_decay_in_other_batches_has_no_name(beyond: int) -> None:
     def changing(batch: pgv.Trajectories) -> np.ndarray:
         return GeneralizedAdvantage(0.9 if len(batch) > beyond else 0.5).weights(batch)
 
-    assert names(changing, *named("early-stop", "two-starts")) == ()
+    assert names(changing, *named("early-stop", "three-starts")) == ()
 
 
 def test_the_factor_of_a_single_trajectory_is_not_overlooked() -> None:

@@ -15,8 +15,9 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.baselines import StateValue
-from pgverify.checking import sampled_goal
+from pgverify.checking import SuiteProblem, sampled_goal, sampled_naming
 from pgverify.estimators import RewardToGo, TotalReturn
+from pgverify.stats import SequentialTest
 
 pytestmark = [pytest.mark.usefixtures("unchecked_shapes"), pytest.mark.statistical]
 OPTIONS = {"kind": "sampler", "tolerance": 0.1}
@@ -24,6 +25,7 @@ FEW = 25_000
 """A budget of a look or two: the first is at some 23,000."""
 ACCUSED = ("BIASED", "NO_SIGNAL", "SCALED", "OTHER_TARGET", "INVALID")
 RIGHT = RewardToGo()
+TEST = SequentialTest(tolerance=0.1)
 Rows = Callable[[pgv.Trajectories], np.ndarray]
 
 
@@ -186,4 +188,14 @@ def test_a_target_of_rounding_size_is_zero() -> None:
     """Where every reward is 1, the target without γ^t is 8e-17: nothing to measure a gap against."""
     problems = named("delayed-reward", "constant-reward")
     dropped = RewardToGo(discount_weighting=False)
-    assert judged(dropped, problems).outcome is pgv.Outcome.OTHER_TARGET
+    report = judged(dropped, problems)
+    assert report.outcome is pgv.Outcome.OTHER_TARGET
+    assert "is discount_dropped on every problem" in report.explanation
+
+
+def test_no_factor_is_zero() -> None:
+    """Estimates that are all zero have no error, and no factor either; 3 times the target has one."""
+    suite = [SuiteProblem("arms", "", arms((1.0, 0.2)))]
+    goal = sampled_goal.Goal.of("policy_gradient", suite[0], 1e-3)
+    for times, expected in ((0.0, None), (3.0, pytest.approx(3.0, rel=1e-12))):
+        assert sampled_naming._factor(lambda n, _, k=times: k * np.tile(goal.vector, (n, 1)), goal, TEST) == expected

@@ -30,6 +30,9 @@ PILOT = 1_000
 TINY = 1e-290
 """Smaller numbers than this count as zero: what they divide overflows."""
 
+MOST_PARAMETERS = 500
+"""Exact covariances of more are not worth their minutes: what is rare is bounded by its size alone."""
+
 NOTHING = 1e-12
 """A target this small, relative to the noise of reward-to-go, is rounding."""
 
@@ -115,8 +118,12 @@ def rare_events(problem: Problem, rarest: float) -> tuple[RareEvents, ...]:
     Trajectories that can be listed are judged one by one, by bounds for all usual estimators. Of more than that all
     count, for one that is made of common steps may be rare, too: what they add is at most the exact covariance of the
     total return, of reward-to-go, or of that with V as its baseline, whichever is the estimator.
+    Beyond `MOST_PARAMETERS` their size alone bounds them.
     """
     bounds = estimate_bounds(problem)
+    if count_trajectories(problem) > MOST_TRAJECTORIES and bounds.largest.size > MOST_PARAMETERS:
+        jump = 2.0 * bounds.largest
+        return (RareEvents(jump, np.diag(np.sqrt(jump.size) * jump)),)
     if count_trajectories(problem) > MOST_TRAJECTORIES:
         usual = (RewardToGo(), RewardToGo(StateValue()), TotalReturn())
         covariances = [moments(estimator, problem).covariance for estimator in usual]

@@ -65,6 +65,14 @@ def test_a_lock_that_no_sample_opens_accuses_nobody(steps: int) -> None:
     assert judged(RIGHT, [lock(steps)], FEW).outcome is pgv.Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("parameters", [10, 10_000])
+def test_nor_where_it_cannot_be_listed(monkeypatch: pytest.MonkeyPatch, parameters: int) -> None:
+    """By exact covariances, and by the size of estimates alone where those would take too long."""
+    monkeypatch.setattr(sampled_goal, "MOST_TRAJECTORIES", 10)
+    monkeypatch.setattr(sampled_goal, "MOST_PARAMETERS", parameters)
+    assert judged(RIGHT, [lock(20)], FEW).outcome is pgv.Outcome.INCONCLUSIVE
+
+
 def test_without_the_bounds_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: what the test does without knowing the problem."""
     monkeypatch.setattr(sampled_goal, "rare_events", lambda *_: ())

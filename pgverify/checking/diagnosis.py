@@ -104,15 +104,11 @@ def _match(
         # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
         # One of batches is the same as one of single trajectories on some problems: of equal length, say.
         sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size,)
-        means = [mean_of(bug, "implementation", entry.problem, number) for number in sizes]
-        known = [mean for mean in means if mean is not None]
-        if not known:
+        means = (mean_of(bug, "implementation", entry.problem, number) for number in sizes)
+        known = (mean for mean in means if mean is not None)
+        mean = next(known, None)
+        if mean is None:
             continue
-        mean = known[0]
-        if any(
-            deviation(expectation, other - mean + expectation.mean, precision) > precision.relative for other in known
-        ):
-            return None  # it depends on the size of the batch, and the implementation does not
         factor = 1.0
         if multiples:
             common = common_factor([expectation], [mean], precision)
@@ -125,6 +121,8 @@ def _match(
         gap = deviation(expectation, factor * mean, precision, factor)
         if gap > precision.relative:
             return None
+        if any(deviation(expectation, factor * other, precision, factor) > precision.relative for other in known):
+            return None  # it depends on the size of the batch, and the implementation does not
         worst, seen = max(worst, gap), seen + 1
     # On one or two problems some fault or other is a multiple of anything.
     if seen == 0 or (multiples and len(factors) < 3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -110,6 +110,11 @@ class Effort:
 THOROUGH = Effort()
 
 
+def unusual(sizes: Iterable[int]) -> set[int]:
+    """Return the sizes that are not listed on the smallest problems in any case."""
+    return set(sizes) - {0, *BATCH_SIZES}
+
+
 def list_expectation(call: Caller, problem: Problem, coupled: bool = False, effort: Effort = THOROUGH) -> Listing:
     """Return the exact expectation of an implementation on a problem small enough to list.
 
@@ -177,7 +182,7 @@ def _list(
         if not coupled and size == 0:
             telling = any(answer.telling for answer in singles)
             return Listing((alone,), single=single, telling=telling, notes=call.notes)
-    sizes = sorted({*effort.sizes, size} - {0})
+    sizes = sorted({*effort.sizes, *unusual([size])})
     return replace(_listed_batches(call, batch, probability, together, natural, sizes), coupled=size, alone=alone)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pgverify.checking.caller import Caller, OutOfTime
 from pgverify.checking.coupling import TRIED_SIZES
-from pgverify.checking.exhaustive import THOROUGH, Effort, Listing, list_expectation
+from pgverify.checking.exhaustive import THOROUGH, Effort, Listing, list_expectation, unusual
 from pgverify.checking.suite import SuiteProblem
 
 MANY = 5
@@ -46,7 +46,7 @@ class Progress:
     def effort(self, index: int) -> Effort:
         """Return which batches are tried on a problem: of all sizes in which coupling was first seen somewhere, too."""
         plain = THOROUGH if index < MANY else BRIEF
-        seen = {listing.coupled for listing in self.listings.values()} - {0}
+        seen = unusual(listing.coupled for listing in self.listings.values())
         return replace(plain, sizes=tuple(sorted({*plain.sizes, *seen})))
 
     def known(self, suite: Sequence[SuiteProblem]) -> list[tuple[SuiteProblem, Listing]]:

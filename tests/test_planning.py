@@ -102,6 +102,7 @@ def test_half_the_trajectories_do_not_suffice() -> None:
     assert inside < binom.ppf(FALSE_FAIL / 2, batches, 0.88)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_the_expected_cosine() -> None:
     """Mean cosine of 2,000 batches against 1/√(1 + tr Σ_⊥/(N|∇J|²)): the formula's own 1 % and 5.7 standard errors.

@@ -44,7 +44,14 @@ def by_number(rows: Function, wrong: set[int]) -> Function:
 
 @pytest.mark.parametrize("rows", [RewardToGo(), LEAVE_ONE_OUT])
 @pytest.mark.parametrize(
-    "size", [4, 8, pytest.param(16, marks=pytest.mark.slow), 32, pytest.param(64, marks=pytest.mark.slow)]
+    "size",
+    [
+        pytest.param(4, marks=pytest.mark.slow),
+        8,
+        pytest.param(16, marks=pytest.mark.slow),
+        32,
+        pytest.param(64, marks=pytest.mark.slow),
+    ],
 )
 def test_a_dropped_minibatch_is_never_correct(rows: Function, size: int) -> None:
     """A remainder shows in n = 5, 9, 17 or 65; above nine, where the order matters, batches are too many to list."""

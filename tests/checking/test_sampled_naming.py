@@ -126,16 +126,16 @@ def shared_between_calls(count: int, call: int) -> np.ndarray:
 
 
 def test_independent_estimates_are_not_refused() -> None:
-    """10 samplers with infinite variance: none is refused at 1e-6; one round refuses 3 in 200, here at most 4.
+    """5 samplers with infinite variance: none is refused at 1e-6; one round refuses 3 in 200, here at most 3.
 
-    P(5 or more of 10) < 2e-7, were the seeds drawn anew: they are fixed.
+    P(4 or more of 5) < 3e-7, were the seeds drawn anew: they are fixed.
     """
     refused = 0
-    for seed in range(10):
+    for seed in range(5):
         rng = np.random.default_rng([7, seed])
         assert dependence(lambda count, _, rng=rng: heavy(rng, count), 1e-6) == ""
         refused += dependence(lambda count, _, rng=rng: heavy(rng, count), 0.02) != ""
-    assert refused <= 4
+    assert refused <= 3
 
 
 @pytest.mark.parametrize("draw", [shared_in_a_call, shared_between_calls])

@@ -79,7 +79,7 @@ def test_without_the_bounds_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
     assert judged(RIGHT, [lock(20)], FEW).outcome.value in ACCUSED
 
 
-@pytest.mark.parametrize("estimator", [RIGHT, RewardToGo(StateValue()), TotalReturn()])
+@pytest.mark.parametrize("estimator", [RIGHT, RewardToGo(StateValue()), SLOW(TotalReturn())])
 @pytest.mark.parametrize("logit", [SLOW(10.0), 15.0])
 def test_a_policy_that_hardly_ever_errs_accuses_nobody(estimator: Rows, logit: float) -> None:
     assert judged(estimator, [arms((1.0, -1.0, 0.3), (logit, 0.0, 0.0), 2)], FEW).outcome.value not in ACCUSED

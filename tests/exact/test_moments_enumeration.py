@@ -25,7 +25,7 @@ BLOCK = 10
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("block", some_slow(PROBLEMS // BLOCK, 3))
+@pytest.mark.parametrize("block", some_slow(PROBLEMS // BLOCK, 2))
 def test_finite_horizons(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         problem = small_problem(seed)

@@ -284,6 +284,7 @@ def test_cut_rollouts(objective: Discounted | AverageReward, seed: int) -> None:
             assert reached == pytest.approx(found.trace[name], rel=1e-10, abs=1e-12 * found.trace["none"])
 
 
+@pytest.mark.slow
 def test_a_random_horizon_has_a_best_baseline_by_state() -> None:
     """The future does not depend on t, so b* of one state and time stands still once the past is forgotten."""
     problem = small_problem(2, "average", logit_scales=(1.0,))

@@ -16,7 +16,7 @@ from pgverify.studies import study_cells
 FOLDER = Path(__file__).resolve().parents[2] / "studies"
 SAMPLING = ("unbiasedness", "discounting", "causality")
 NAMES = ("zero-mean-score", *SAMPLING, "baselines", "committal")
-SLOW = ("discounting", "causality", "committal")  # to draw: with make test-all
+SLOW = ("discounting", "causality", "committal", "unbiasedness")  # to draw: with make test-all
 pytestmark = pytest.mark.statistical
 
 

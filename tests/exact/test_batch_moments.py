@@ -129,6 +129,7 @@ def test_other_rollouts(kind: str, seed: int) -> None:
         assert np.abs(found.covariance - covariance).max() <= TOLERANCE * scale
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_a_random_horizon_has_the_moments_of_pairs() -> None:
     """γ = 1e-5: two steps leave 1e-10 of the probability."""
     problem = few(2, objective="discounted")

@@ -61,6 +61,7 @@ def without_discount_weighting(problem: Problem) -> np.ndarray:
     return problem.policy.score_vjp(weights * problem.policy.probabilities())
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_a_wrong_gradient_disagrees() -> None:
     """Negative control: with 0 < γ < 1, T > 1 and something to learn, a dropped γ^t is seen every time."""
     seen = 0

@@ -40,6 +40,7 @@ def test_finite_horizons(block: int) -> None:
                 assert (found.variance is None) == (form == "trace")
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_the_problems_vary_what_a_formula_could_forget() -> None:
     """Negative control of the test above: early ends, γ = 0 and 1, shared parameters, steps where it matters."""
     problems = [small_problem(seed) for seed in range(PROBLEMS)]

@@ -85,6 +85,7 @@ def leave_one_out(problem: Problem, n: int) -> np.ndarray:
     return (A - 2 * m * B + spread + np.outer(g, g) * (1 / (n - 1) - 1)) / n
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("n", [2, 3, 7, 100])
 def test_leave_one_out_of_the_bandit_and_of_longer_problems(n: int) -> None:
     """(1/n) [A − 2mB + C (m² + (v−m²)/(n−1)) + ggᵀ (1/(n−1) − 1)]."""
@@ -96,6 +97,7 @@ def test_leave_one_out_of_the_bandit_and_of_longer_problems(n: int) -> None:
         assert np.abs(found.mean - exact.gradient(case)).max() <= 1e-12 * np.sqrt(n * scale)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("n", [1, 2, 3, 50])
 def test_the_mean_of_the_whole_group_shrinks_the_expectation(n: int) -> None:
     """E[Ψ_i R̄] = E[Ψ_i R_i]/n, the other returns being independent of Ψ_i: E ĝ = (n−1)/n ∇J."""

@@ -56,6 +56,7 @@ def test_truncated_rollouts(seed: int) -> None:
         assert_forms(estimator, problem, listed_moments(estimator, batch, probabilities), max_steps=3)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_average_reward(seed: int) -> None:
     """Stationary start, rewards relative to the gain, contributions divided by T."""
@@ -206,6 +207,7 @@ def test_random_horizons_against_the_listing(seed: int) -> None:
         assert_forms(estimator, problem, expected)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("seed", some_slow(18, 3))
 def test_random_horizons_against_an_explicit_end(seed: int) -> None:
     """Any γ: the same moments as those of the finite-horizon problem in which the end is a state; γ^H = 1e-18."""
@@ -257,6 +259,7 @@ def test_a_random_horizon_is_not_a_discount_on_the_rewards() -> None:
     assert abs(ends.trace - cut.trace) > 0.05 * cut.trace
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("objective", [Discounted(0.9), AverageReward()])
 def test_the_mean_is_the_gradient_where_the_estimator_is_unbiased(objective: Discounted | AverageReward) -> None:
     """A third route: random-horizon reward-to-go, and actor-critics with the true critic, estimate ∇J itself."""

@@ -156,6 +156,7 @@ def test_no_perturbation_of_one_entry_is_better(case: str, seed: int) -> None:
                 assert abs(gap - step**2 * curvature[t, s]) <= size
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 def test_a_wrong_baseline_is_not_a_minimum() -> None:
     """Negative control: at the textbook formula some perturbation does help."""
     problem = lively()

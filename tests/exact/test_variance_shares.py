@@ -225,6 +225,7 @@ def test_shares_of_a_random_horizon() -> None:
 # -------------------------------------------------------------------------------------- what a baseline can do
 
 
+@pytest.mark.usefixtures("unchecked_shapes")  # a long loop
 @pytest.mark.parametrize("seed", range(10))
 def test_a_baseline_touches_the_action_shares_alone(seed: int) -> None:
     """E[ψ b | s] = 0: a function of state and time is seen only by the mean given the present action."""

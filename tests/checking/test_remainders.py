@@ -42,7 +42,7 @@ def by_number(rows: Function, wrong: set[int]) -> Function:
     return lambda batch: rows(batch).mean(axis=0) * (len(batch) not in wrong)
 
 
-@pytest.mark.parametrize("rows", [RewardToGo(), LEAVE_ONE_OUT])
+@pytest.mark.parametrize("rows", [pytest.param(RewardToGo(), marks=pytest.mark.slow), LEAVE_ONE_OUT])
 @pytest.mark.parametrize(
     "size",
     [

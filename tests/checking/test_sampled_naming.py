@@ -83,7 +83,7 @@ def drifting(batch: pgv.Trajectories) -> np.ndarray:
     ("function", "outcome"),
     [
         (lambda batch: 0.5 * RewardToGo()(batch), "SCALED"),
-        (lambda batch: 0.0 * RewardToGo()(batch), "NO_SIGNAL"),
+        pytest.param(lambda batch: 0.0 * RewardToGo()(batch), "NO_SIGNAL", marks=pytest.mark.slow),
         (drifting, "BIASED"),
     ],
 )

@@ -145,11 +145,11 @@ def baseline(batch: pgv.Trajectories) -> np.ndarray:
     ("function", "outcome", "says"),
     [
         (lambda batch: RIGHT(batch) / (0.0 if unpaid(batch) else 1.0), "INVALID", "is nan"),
-        (raising, "INVALID", "ZeroDivisionError"),
+        SLOW(raising, "INVALID", "ZeroDivisionError"),
         (lambda batch: RIGHT(batch) + unpaid(batch), "BIASED", "off the target"),
         (lambda batch: RIGHT(batch) + 0.3 * unpaid(batch) * (batch.actions == 1), "BIASED", "off the target"),
         (baseline, "CONSISTENT", ""),
-        (RIGHT, "CONSISTENT", ""),
+        SLOW(RIGHT, "CONSISTENT", ""),
     ],
 )
 def test_a_problem_on_which_nothing_is_paid_is_judged(function: Rows, outcome: str, says: str) -> None:

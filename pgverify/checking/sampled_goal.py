@@ -121,13 +121,13 @@ def rare_events(problem: Problem, rarest: float) -> tuple[RareEvents, ...]:
     Beyond `MOST_PARAMETERS` their size alone bounds them.
     """
     bounds = estimate_bounds(problem)
-    if count_trajectories(problem) > MOST_TRAJECTORIES and bounds.largest.size > MOST_PARAMETERS:
-        jump = 2.0 * bounds.largest
-        return (RareEvents(jump, np.diag(np.sqrt(jump.size) * jump)),)
     if count_trajectories(problem) > MOST_TRAJECTORIES:
+        jump = 2.0 * bounds.largest
+        if jump.size > MOST_PARAMETERS:
+            return (RareEvents(jump, np.diag(np.sqrt(jump.size) * jump)),)
         usual = (RewardToGo(), RewardToGo(StateValue()), TotalReturn())
         covariances = [moments(estimator, problem).covariance for estimator in usual]
-        return tuple(RareEvents(2.0 * bounds.largest, _root(c)) for c in covariances if c is not None)
+        return tuple(RareEvents(jump, _root(c)) for c in covariances if c is not None)
     batch, probability = every_trajectory(problem)
     size = trajectory_bounds(batch, bounds.weight)
     rare = probability < rarest

@@ -9,6 +9,19 @@ import pytest
 from pgverify.checking import batches, listing, progress
 from pgverify.checking.exhaustive import Effort
 
+LIMITS = {name: getattr(batches, name) for name in ("MOST_ORDERED", "MOST_VARIED", "MOST_OF_TWO", "MOST_UNORDERED")}
+
+
+@pytest.fixture
+def as_many_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, limit in LIMITS.items():
+        monkeypatch.setattr(batches, name, limit)
+
+
+@pytest.fixture
+def thorough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "THOROUGH", Effort())
+
 
 # Scope "package" would last for the whole session in a folder without __init__.py, and reach other tests.
 @pytest.fixture(scope="module", autouse=True)

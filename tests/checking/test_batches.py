@@ -17,17 +17,9 @@ from pgverify.checking import batches
 from pgverify.checking.targets import mean_of
 from pgverify.estimators import RewardToGo, TotalReturn
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "as_many_as_for_users")
 Function = Callable[[pgv.Trajectories], np.ndarray]
 PROBABILITY, LENGTHS = np.array([0.5, 0.3, 0.2]), np.array([2, 2, 2])
-
-
-@pytest.fixture(autouse=True)
-def as_many_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
-    monkeypatch.setattr(batches, "MOST_ORDERED", 100)
-    monkeypatch.setattr(batches, "MOST_VARIED", 1_024)
-    monkeypatch.setattr(batches, "MOST_OF_TWO", 512)
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])

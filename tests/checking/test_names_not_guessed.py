@@ -10,7 +10,7 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.bugs import get
-from pgverify.checking import SuiteProblem, batches
+from pgverify.checking import SuiteProblem
 from pgverify.estimators import RewardToGo
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -55,12 +55,10 @@ def test_a_plain_factor_has_no_other_name() -> None:
     assert (halved.outcome, halved.diagnosis) == (pgv.Outcome.SCALED, "group-mean-self")
 
 
+@pytest.mark.usefixtures("as_many_as_for_users")
 @pytest.mark.parametrize("problem", ["delayed-reward", "near-deterministic"])
-def test_the_mean_over_a_batch_of_equal_lengths_is_the_mean_over_each(
-    problem: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_mean_over_a_batch_of_equal_lengths_is_the_mean_over_each(problem: str) -> None:
     """1/ΣL = 1/(nT): no trajectory affects another, and three entries of the catalogue are the same factor."""
-    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
     report = pgv.check(get("length-per-batch").implementation, problems=named(problem))
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.SCALED, None)
     assert {"length-per-batch", "length-per-trajectory"} <= {match.slug for match in report.matches}
@@ -68,9 +66,9 @@ def test_the_mean_over_a_batch_of_equal_lengths_is_the_mean_over_each(
     assert "group-mean-self" not in {match.slug for match in halved.matches}  # a half in pairs, two thirds in triples
 
 
-def test_a_fault_of_ordered_batches_is_compared_on_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("as_many_as_for_users")
+def test_a_fault_of_ordered_batches_is_compared_on_pairs() -> None:
     """256 ordered pairs are not listed; 136 unordered ones are, and both orders of a pair are as probable."""
-    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
     report = pgv.check(get("vtrace-next-trajectory").implementation, problems=named("near-deterministic"))
     assert report.diagnosis is None
     assert {"truncation-as-termination", "vtrace-next-trajectory"} <= {match.slug for match in report.matches}

@@ -10,22 +10,13 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.baselines import AverageReturn
-from pgverify.checking import batches, progress
+from pgverify.checking import progress
 from pgverify.checking.exhaustive import Effort, Listing
 from pgverify.estimators import RewardToGo, TotalReturn
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "as_many_as_for_users", "thorough")
 Function = Callable[[pgv.Trajectories], np.ndarray]
 LEAVE_ONE_OUT = TotalReturn(AverageReturn(leave_one_out=True))
-
-
-@pytest.fixture(autouse=True)
-def as_many_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_UNORDERED", 171)
-    monkeypatch.setattr(batches, "MOST_ORDERED", 100)
-    monkeypatch.setattr(batches, "MOST_VARIED", 1_024)
-    monkeypatch.setattr(batches, "MOST_OF_TWO", 512)
-    monkeypatch.setattr(progress, "THOROUGH", Effort())
 
 
 def dropped(rows: Function, size: int) -> Function:

@@ -48,6 +48,11 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
             _three_starts(),
         ),
         SuiteProblem(
+            "random-end",
+            "episodes that end at random, in state 0, large negative rewards, γ = 0.9: length correlates with return",
+            _random_end(),
+        ),
+        SuiteProblem(
             "delayed-reward",
             "rewards that only the last two of three steps pay, or none does, γ = 0.5: powers of γ, shifts by one "
             "step, and what leaves out failures",
@@ -67,11 +72,6 @@ def standard_suite() -> tuple[SuiteProblem, ...]:
             "constant-reward",
             "reward 1 on each of two steps: ∇J is zero, so any drift is a fault of the score or of the sampling",
             _constant_reward(),
-        ),
-        SuiteProblem(
-            "random-end",
-            "episodes that end at random, in state 0, large negative rewards, γ = 0.9: length correlates with return",
-            _random_end(),
         ),
         SuiteProblem(
             "many-states",

@@ -129,6 +129,24 @@ def test_the_same_without_the_mistake_is_not_accused(name: str) -> None:
     assert pgv.check(estimate(RIGHT[name]), problems=problems).outcome is pgv.Outcome.CORRECT
 
 
+def test_a_group_that_holds_its_own_mean_shows_in_triples_of_two_starts() -> None:
+    """Leave-one-out, but the plain mean where two of three start alike: a factor on those, over several steps only."""
+
+    def grouped(batch: pgv.Trajectories) -> np.ndarray:
+        returns = paid(batch) @ batch.discount_powers
+        others = (returns.sum() - returns) / max(len(batch) - 1, 1) if len(batch) > 1 else 0.0 * returns
+        for start in np.unique(batch.states[:, 0]) if batch.num_steps > 1 else ():
+            same = batch.states[:, 0] == start
+            if 1 < same.sum() < len(batch):
+                others[same] = returns[same].mean()
+        return batch.score_weighted(batch.mask * (returns - others)[:, None])
+
+    report = pgv.check(grouped)
+    assert report.outcome is pgv.Outcome.BIASED
+    wrong = {(f.problem, f.batch_size) for f in report.findings if f.check == "expectation" and not f.holds}
+    assert wrong == {("random-end", 3)}
+
+
 def test_the_suite_holds_what_they_stumble_over() -> None:
     batches = {name: enumerate_trajectories(problem)[0] for name, problem in SUITE.items()}
     undiscounted = [batches[name] for name, problem in SUITE.items() if problem.objective.discount == 1.0]

@@ -20,7 +20,7 @@ import numpy as np
 from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import StateValue
 from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
-from pgverify.mdps.garnet import garnet
+from pgverify.mdps.random_mdps import garnet
 
 ESTIMATORS: dict[str, Estimator] = {
     "total return": TotalReturn(),

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidSampling
-from pgverify.exact.gradient import gradient
-from pgverify.exact.moments import moments, recursion_moments, row_recursion
+from pgverify.exact.estimator_moments import moments, recursion_moments, row_recursion
+from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.score_blocks import ScoreBlocks
 from pgverify.exact.step_law import StepLaw, step_law

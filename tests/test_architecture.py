@@ -135,8 +135,8 @@ def test_the_table_of_rooms_has_no_cycle() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "expected"),
     [
-        ("pgverify.exact.moments", "from pgverify.estimators import RewardToGo", "may import"),
-        ("pgverify.exact.moments", "def f():\n    import pgverify.sampling", "may import"),
+        ("pgverify.exact.estimator_moments", "from pgverify.estimators import RewardToGo", "may import"),
+        ("pgverify.exact.estimator_moments", "def f():\n    import pgverify.sampling", "may import"),
         (
             "pgverify.stats.regions",
             "if TYPE_CHECKING:\n    from pgverify.mdp import TabularMDP",
@@ -204,7 +204,7 @@ def test_importing_pgverify_loads_nothing_heavy() -> None:
     """Nor does using any of its names: what is heavy is loaded by the few functions that need it."""
     code = "import sys, pgverify; [getattr(pgverify, name) for name in pgverify.__all__]; print(*sys.modules)"
     loaded = set(run_python("-c", code).stdout.split())
-    assert "pgverify.exact.gradient" in loaded
+    assert "pgverify.exact.gradient_theorem" in loaded
     assert [name for name in HEAVY if name in loaded] == []
 
 

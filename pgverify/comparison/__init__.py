@@ -1,10 +1,10 @@
 """Exact beside sampled: tidy rows whose intervals hold all at once, and the claims that are made of them."""
 
 from pgverify.comparison.calibration import calibration_claim, z_scores
-from pgverify.comparison.claims import ROUNDING, agreement, claims, relative_error
 from pgverify.comparison.contributions import Implementation, exact_trace, listed_moments, sampled_moments
 from pgverify.comparison.intervals import Simultaneous
-from pgverify.comparison.variance_report import SOURCES, variance_report
+from pgverify.comparison.trace_ratios import SOURCES, variance_report
+from pgverify.comparison.unbiasedness import ROUNDING, agreement, claims, relative_error
 
 __all__ = [
     "ROUNDING",

@@ -1,21 +1,21 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
-from pgverify.exact.batch_moments import batch_moments
+from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
+from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
-from pgverify.exact.enumerated_moments import enumerated_moments
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
-from pgverify.exact.gradient import expected_return, gradient, probability_gradient
-from pgverify.exact.moments import EstimatorMoments, moments
-from pgverify.exact.occupancy import occupancy
-from pgverify.exact.optimal_baseline import OptimalBaseline, optimal_baseline
+from pgverify.exact.estimator_moments import EstimatorMoments, moments
+from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
+from pgverify.exact.listed_moments import enumerated_moments
+from pgverify.exact.martingale_shares import variance_shares
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,
     gradient_by_enumeration,
     gradient_by_value_derivative,
 )
-from pgverify.exact.values import Values, values
-from pgverify.exact.variance_shares import variance_shares
+from pgverify.exact.state_visits import occupancy
+from pgverify.exact.value_functions import Values, values
 
 __all__ = [
     "EstimatorMoments",

@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from pgverify.errors import TooLarge
 from pgverify.exact.chain import induced_chain
-from pgverify.exact.gradient import gradient
-from pgverify.exact.occupancy import occupancy
+from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.routes import complex_step
+from pgverify.exact.state_visits import occupancy
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidObjective, TooLarge
-from pgverify.exact.values import values
+from pgverify.exact.value_functions import values
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, require_integer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pgverify.errors import InvalidSampling
-from pgverify.exact.gradient import expected_return
-from pgverify.exact.occupancy import occupancy
-from pgverify.exact.values import values
+from pgverify.exact.gradient_theorem import expected_return
+from pgverify.exact.state_visits import occupancy
+from pgverify.exact.value_functions import values
 from pgverify.problem import Discounted, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import require_integer

@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float, Inexact
 
 from pgverify.exact.chain import Chain, induced_chain
 from pgverify.exact.enumeration import DEFAULT_LIMIT, enumerate_trajectories
-from pgverify.exact.gradient import analytic_expected_return
+from pgverify.exact.gradient_theorem import analytic_expected_return
 from pgverify.exact.stationary import deviation_matrix, stationary_distribution
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import Discounted, FiniteHorizon, Problem

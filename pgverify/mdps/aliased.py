@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import CERTAIN, LONG, Answer, Entry, discounted, finite_horizon
+from pgverify.mdps.named_mdp import CERTAIN, LONG, Answer, Entry, discounted, finite_horizon
 from pgverify.mdps.rows import Row, from_rows, point_mass
 
 NOTA_BONUS = 20.0

@@ -13,9 +13,9 @@ from pgverify.mdps.chains import (
     RIVER_SWIM,
     TWO_STATE_CHAIN,
 )
-from pgverify.mdps.entry import Entry
-from pgverify.mdps.garnet import GARNET_MEDIUM, GARNET_SMALL
 from pgverify.mdps.grids import CLIFF_WALKING, FROZEN_LAKE_4X4, FROZEN_LAKE_8X8, GRIDWORLD_4X3
+from pgverify.mdps.named_mdp import Entry
+from pgverify.mdps.random_mdps import GARNET_MEDIUM, GARNET_SMALL
 from pgverify.mdps.stress import HEAVY_REWARD, NEAR_DETERMINISTIC, VARIABLE_LENGTH
 from pgverify.mdps.taxi import TAXI
 

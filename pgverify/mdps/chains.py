@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import (
+from pgverify.mdps.named_mdp import (
     LONG,
     Answer,
     Entry,

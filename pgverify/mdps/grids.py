@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import LONG, Answer, Entry, choose, finite_horizon
+from pgverify.mdps.named_mdp import LONG, Answer, Entry, choose, finite_horizon
 from pgverify.mdps.rows import Row, from_rows, point_mass
 
 Cell = tuple[int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import Answer, Entry, discounted, finite_horizon
+from pgverify.mdps.named_mdp import Answer, Entry, discounted, finite_horizon
 from pgverify.mdps.rows import Row, from_rows, point_mass
 
 SLIP = 1e-6

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import Answer, Entry, finite_horizon
+from pgverify.mdps.named_mdp import Answer, Entry, finite_horizon
 from pgverify.mdps.rows import Row, from_rows
 
 STANDS = ((0, 0), (0, 4), (4, 0), (4, 3))

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.curvature import require_matrix_fits
-from pgverify.exact.moments import row_recursion
+from pgverify.exact.estimator_moments import row_recursion
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law

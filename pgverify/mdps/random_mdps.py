@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pgverify.errors import InvalidInput
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.entry import Entry
+from pgverify.mdps.named_mdp import Entry
 from pgverify.validation import Array, require_integer, require_number
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidSampling
-from pgverify.exact.moments import (
+from pgverify.exact.estimator_moments import (
     EstimatorMoments,
     Form,
     SecondMoment,

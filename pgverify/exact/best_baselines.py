@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pgverify.exact.moments import declared_recursion, recursion_moments
+from pgverify.exact.estimator_moments import declared_recursion, recursion_moments
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollouts import rollout
 from pgverify.exact.step_law import StepLaw, step_law

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Inexact
 
 from pgverify.exact.chain import induced_chain
-from pgverify.exact.occupancy import occupancy
-from pgverify.exact.values import values
+from pgverify.exact.state_visits import occupancy
+from pgverify.exact.value_functions import values
 from pgverify.problem import AverageReward, FiniteHorizon, Problem
 from pgverify.validation import Array
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator, InvalidSampling, TooLarge
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
-from pgverify.exact.moments import EstimatorMoments
+from pgverify.exact.estimator_moments import EstimatorMoments
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, refuse_non_finite, require_integer

@@ -1,22 +1,17 @@
-"""A finite Markov decision process: five validated, read-only arrays."""
+"""A finite Markov decision process: five validated, read-only tables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
+from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidMDP
-from pgverify.validation import (
-    Array,
-    bracket,
-    first_index,
-    real_array,
-    require_probability_rows,
-    require_shape,
-)
+from pgverify.mdp_tables import SparseTable, dense_tables, is_sparse, sparse_tables
+from pgverify.validation import Array, first_index, real_array, require_probability_rows, require_shape
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -27,20 +22,30 @@ class TabularMDP:
     nothing: an episode ends on entry. An episode that starts in a terminal state has length zero.
 
     Guaranteed after construction: shapes agree, every entry is finite, rows sum to one within 1e-12, terminal
-    states do not leak, the arrays are read-only copies.
+    states do not leak, the arrays are read-only copies. Whatever the tables were given as, everything is computed
+    from lists of the transitions that can happen: `successors`, with K entries for every (s, a).
 
     Parameters
     ----------
     start : [S]
         Initial distribution.
-    transition : [S, A, S]
-        Probability of the next state.
-    reward : [S, A, S] or [S, A]
+    transition : [S, A, S], or sparse [S·A, S]
+        Probability of the next state; sparse in any format of scipy.sparse, row s·A + a.
+    reward : [S, A, S] or [S, A], or sparse [S·A, S]
         Mean reward of the step; [S, A] when it does not depend on the next state.
     terminal : [S] of bool, optional
         Default: none is terminal.
-    reward_noise : number, [S, A] or [S, A, S], optional
+    reward_noise : number, [S, A] or [S, A, S], or sparse [S·A, S], optional
         Standard deviation of independent normal noise on each reward, in units of reward. Default: 0.
+
+    Attributes
+    ----------
+    transition, reward, reward_noise : [S, A, S]
+        Where `transition` was given sparse: it as a CSR array [S·A, S], and the others as [S, A] or such an array.
+    successors : SuccessorLists
+        s'_k(s,a) and P(s'_k|s,a) [S, A, K].
+    paid, noise : [S, A, K]
+        r(s,a,s'_k) and the standard deviation of its noise; 0 on padding.
 
     Raises
     ------
@@ -49,79 +54,70 @@ class TabularMDP:
     """
 
     start: Float[Array, "S"]
-    transition: Float[Array, "S A S"]
-    reward: Float[Array, "S A S"]
+    transition: Float[Array, "S A S"] | SparseTable
+    reward: Float[Array, "S A S"] | Float[Array, "S A"] | SparseTable
     terminal: Bool[Array, "S"]
-    reward_noise: Float[Array, "S A S"]
+    reward_noise: Float[Array, "S A S"] | Float[Array, "S A"] | SparseTable
+
+    successors: SuccessorLists = field(init=False)
+    paid: Float[Array, "S A K"] = field(init=False)
+    noise: Float[Array, "S A K"] = field(init=False)
 
     def __init__(
         self,
         start: ArrayLike,
-        transition: ArrayLike,
-        reward: ArrayLike,
+        transition: ArrayLike | SparseTable,
+        reward: ArrayLike | SparseTable,
         terminal: ArrayLike | None = None,
-        reward_noise: ArrayLike | None = None,
+        reward_noise: ArrayLike | SparseTable | None = None,
     ) -> None:
-        transition_ = real_array("transition", transition, InvalidMDP)
-        if transition_.ndim != 3 or transition_.shape[0] != transition_.shape[2] or 0 in transition_.shape:
-            raise InvalidMDP(f"transition has shape {transition_.shape}, must be [S, A, S] with S and A at least 1")
-        states, actions, _ = transition_.shape
+        noise = 0.0 if reward_noise is None else reward_noise
+        if is_sparse(transition):
+            tables = sparse_tables(transition, reward, noise)
+        else:
+            tables = dense_tables(transition, reward, noise)
+        lists, paid, noise_ = tables.successors, tables.paid, tables.noise
+        states = lists.num_states
         start_ = real_array("start", start, InvalidMDP)
         require_shape("start", start_, (states,), "[S]", InvalidMDP)
         require_probability_rows("start", start_, InvalidMDP)
-        require_probability_rows("transition", transition_, InvalidMDP)
-        reward_ = _per_transition("reward", reward, (states, actions))
         terminal_ = _terminal(terminal, states)
-        _refuse_leaks(transition_, reward_, terminal_)
-        noise = _per_transition("reward_noise", 0.0 if reward_noise is None else reward_noise, (states, actions))
-        if (noise < 0).any():
-            index = first_index(noise < 0)
-            raise InvalidMDP(
-                f"reward_noise{bracket(index)} is {noise[index]:.6g}, a standard deviation must be at least 0"
-            )
-        noise = np.where(terminal_[:, None, None], 0.0, noise)
-        noise.setflags(write=False)
+        _refuse_leaks(lists, paid, terminal_)
+        noise_ = np.where(terminal_[:, None, None], 0.0, noise_)
+        for array in (lists.successor, lists.weight, paid, noise_):
+            array.setflags(write=False)
         for name, value in (
             ("start", start_),
-            ("transition", transition_),
-            ("reward", reward_),
+            ("transition", tables.transition),
+            ("reward", tables.reward),
             ("terminal", terminal_),
-            ("reward_noise", noise),
+            ("reward_noise", tables.quiet(terminal_)),
+            ("successors", lists),
+            ("paid", paid),
+            ("noise", noise_),
         ):
             object.__setattr__(self, name, value)
 
     @property
     def num_states(self) -> int:
         """S, the number of states."""
-        return self.transition.shape[0]
+        return self.successors.num_states
 
     @property
     def num_actions(self) -> int:
         """A, the number of actions."""
-        return self.transition.shape[1]
+        return self.successors.num_actions
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the tables were given in sparse form, and are kept so."""
+        return is_sparse(self.transition)
 
     def __repr__(self) -> str:
         return (
             f"TabularMDP(states={self.num_states}, actions={self.num_actions}, "
-            f"terminal={int(self.terminal.sum())}, noisy={bool(self.reward_noise.any())})"
+            f"terminal={int(self.terminal.sum())}, noisy={bool(self.noise.any())})"
         )
-
-
-def _per_transition(name: str, value: ArrayLike, size: tuple[int, int]) -> Float[Array, "S A S"]:
-    """Spread a table given as a number, [S, A] or [S, A, S] over all transitions."""
-    states, actions = size
-    array = real_array(name, value, InvalidMDP)
-    if array.ndim == 0:
-        array = np.full((states, actions, states), float(array))
-    elif array.shape == (states, actions):
-        array = np.repeat(array[:, :, None], states, axis=2)
-    elif array.shape != (states, actions, states):
-        raise InvalidMDP(
-            f"{name} has shape {array.shape}, must be [S, A, S] = {(states, actions, states)} "
-            f"or [S, A] = {(states, actions)}"
-        )
-    array.setflags(write=False)
-    return array
 
 
 def _terminal(terminal: ArrayLike | None, states: int) -> Bool[Array, "S"]:
@@ -133,19 +129,20 @@ def _terminal(terminal: ArrayLike | None, states: int) -> Bool[Array, "S"]:
     return array
 
 
-def _refuse_leaks(transition: Float[Array, "S A S"], reward: Float[Array, "S A S"], terminal: Bool[Array, "S"]) -> None:
-    for state in np.flatnonzero(terminal):
-        stays = transition[state, :, state]
-        if (stays != 1.0).any():
-            action = int(np.argmax(stays != 1.0))
-            raise InvalidMDP(
-                f"transition[{state}, {action}, {state}] is {stays[action]:.6g} in terminal state {state}, "
-                "must be 1: a terminal state leads only to itself"
-            )
-        paid = reward[state][:, state]
-        if (paid != 0.0).any():
-            action = int(np.argmax(paid != 0.0))
-            raise InvalidMDP(
-                f"reward[{state}, {action}, {state}] is {paid[action]:.6g} in terminal state {state}, "
-                "must be 0: nothing is paid after entry"
-            )
+def _refuse_leaks(lists: SuccessorLists, paid: Float[Array, "S A K"], terminal: Bool[Array, "S"]) -> None:
+    ends = np.flatnonzero(terminal)
+    stays = np.where(lists.successor[ends] == ends[:, None, None], lists.weight[ends], 0.0).sum(axis=2)
+    if (stays != 1.0).any():
+        row, action = first_index(stays != 1.0)
+        state = int(ends[row])
+        raise InvalidMDP(
+            f"transition[{state}, {action}, {state}] is {stays[row, action]:.6g} in terminal state {state}, "
+            "must be 1: a terminal state leads only to itself"
+        )
+    if (paid[ends] != 0.0).any():
+        row, action, _ = first_index(paid[ends] != 0.0)
+        state, found = int(ends[row]), paid[ends][row, action]
+        raise InvalidMDP(
+            f"reward[{state}, {action}, {state}] is {found[np.abs(found).argmax()]:.6g} in terminal state {state}, "
+            "must be 0: nothing is paid after entry"
+        )

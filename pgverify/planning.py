@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pgverify.errors import InvalidSampling
 from pgverify.exact.estimator_moments import moments, recursion_moments, row_recursion
 from pgverify.exact.gradient_theorem import gradient
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
 from pgverify.exact.score_blocks import ScoreBlocks
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.problem import Problem

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pgverify.bonus import KL, Bonus, Entropy
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy
@@ -24,12 +25,16 @@ class FiniteHorizon:
         T ≥ 1, in steps.
     discount : float
         γ in [0, 1].
+    bonus : Entropy or KL, optional
+        What the policy itself earns or costs at every step; it enters J as a reward.
     """
 
     horizon: int
     discount: float = 1.0
+    bonus: Bonus | None = None
 
     def __post_init__(self) -> None:
+        _require_bonus(self.bonus)
         require_integer("horizon", self.horizon, 1, InvalidObjective, " step")
         require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
 
@@ -42,11 +47,15 @@ class Discounted:
     ----------
     discount : float
         γ in [0, 1). For γ = 1 a horizon is needed: use `FiniteHorizon`.
+    bonus : Entropy or KL, optional
+        What the policy itself earns or costs at every step; it enters J as a reward.
     """
 
     discount: float
+    bonus: Bonus | None = None
 
     def __post_init__(self) -> None:
+        _require_bonus(self.bonus)
         require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
         if self.discount == 1.0:
             raise InvalidObjective(
@@ -56,7 +65,18 @@ class Discounted:
 
 @dataclass(frozen=True)
 class AverageReward:
-    """J = lim_{T→∞} (1/T) E Σ_{t<T} r_t, for a continuing problem whose chain is unichain and aperiodic."""
+    """J = lim_{T→∞} (1/T) E Σ_{t<T} r_t, for a continuing problem whose chain is unichain and aperiodic.
+
+    Parameters
+    ----------
+    bonus : Entropy or KL, optional
+        What the policy itself earns or costs at every step; it enters J as a reward.
+    """
+
+    bonus: Bonus | None = None
+
+    def __post_init__(self) -> None:
+        _require_bonus(self.bonus)
 
 
 Objective: TypeAlias = FiniteHorizon | Discounted | AverageReward
@@ -78,7 +98,8 @@ class Problem:
     InvalidPolicy
         When the policy's probabilities are not [S, A] of the MDP, or not probabilities.
     InvalidObjective
-        When the objective is none of the three, or is the average reward of an episodic problem.
+        When the objective is none of the three, is the average reward of an episodic problem, or has a bonus whose
+        reference policy does not fit.
     """
 
     mdp: TabularMDP
@@ -104,10 +125,17 @@ class Problem:
                 f"terminal[{state}] is True, under AverageReward() no state may be terminal: an episode that ends "
                 "has average reward 0; use FiniteHorizon or Discounted"
             )
+        if self.objective.bonus is not None:
+            self.objective.bonus.require_fit(self.policy.probabilities(), ~self.mdp.terminal)
 
     def with_parameters(self, theta: ArrayLike) -> Problem:
         """Return the same problem at another θ [d]."""
         return replace(self, policy=self.policy.with_parameters(theta))
+
+
+def _require_bonus(bonus: object) -> None:
+    if bonus is not None and not isinstance(bonus, Entropy | KL):
+        raise InvalidObjective(f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient) or None")
 
 
 def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:

@@ -1,20 +1,29 @@
-"""The law of a rollout: where it starts, when it stops, and which discount its estimators must use."""
+"""The law of a rollout: where it starts, who acts, when it stops, and which discount its estimators must use."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
 
+from pgverify.policies.protocol import Policy
+from pgverify.problem import Problem
 from pgverify.validation import Array
 
 
 @dataclass(frozen=True, eq=False)
 class Rollout:
-    """How trajectories of a problem come about, read by the sampler and by the exact moments alike.
+    """How trajectories of a problem come about, read by the sampler, by listings and by the exact moments alike.
 
     Attributes
     ----------
+    problem : Problem
+        Whose policy π_θ is differentiated.
+    acting : Policy
+        μ, which chooses the actions; π_θ itself unless the data are off-policy.
+    value_table : function () -> [T+1, S] or [S]
+        Where the state values come from: they are computed when they are first read.
     start : [S]
         Distribution of the first state.
     horizon : int or None
@@ -29,15 +38,25 @@ class Rollout:
         Factor on every step's contribution: 1, or 1/T for the average reward, which is a mean over steps.
     gain : float
         Average reward ρ that is taken off every reward in the differential return; 0 for the other objectives.
-    values : [T+1, S] or [S]
-        State values V(s) (differential values for the average reward), by time where they depend on it.
     """
 
+    problem: Problem
+    acting: Policy
+    value_table: Callable[[], Float[Array, "*time S"]]
     start: Float[Array, "S"]
     horizon: int | None
     horizon_terminates: bool
     discount: float
-    survival: float
-    step_scale: float
-    gain: float
-    values: Float[Array, "*time S"]
+    survival: float = 1.0
+    step_scale: float = 1.0
+    gain: float = 0.0
+
+    @property
+    def on_policy(self) -> bool:
+        """True where the policy that is differentiated acts itself."""
+        return self.acting is self.problem.policy
+
+    @property
+    def values(self) -> Float[Array, "*time S"]:
+        """State values V(s), [T+1, S] or [S] (differential values for the average reward); a perfect critic's."""
+        return self.value_table()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from pgverify.errors import InvalidSampling
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
+from pgverify.exact.solution import solve
+from pgverify.policies.protocol import Policy
+from pgverify.policies.steps import log_prob
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories, concatenate
@@ -28,6 +31,7 @@ def sample(
     seed: int = 0,
     max_steps: int | None = None,
     chunk_size: int | None = None,
+    acting: Policy | None = None,
 ) -> Trajectories:
     """Return independent trajectories of the problem.
 
@@ -52,7 +56,7 @@ def sample(
     InvalidSampling
         On a count, a seed or a number of steps that cannot be used.
     """
-    return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size)))
+    return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting)))
 
 
 def sample_chunks(
@@ -61,6 +65,7 @@ def sample_chunks(
     seed: int = 0,
     max_steps: int | None = None,
     chunk_size: int | None = None,
+    acting: Policy | None = None,
 ) -> Iterator[Trajectories]:
     """Yield the same trajectories as `sample`, in order, in chunks: memory is bounded whatever n is.
 
@@ -68,7 +73,7 @@ def sample_chunks(
     """
     require_integer("num_trajectories", num_trajectories, 1, InvalidSampling)
     require_integer("seed", seed, 0, InvalidSampling)
-    law = rollout(problem, max_steps)
+    law = rollout(problem, max_steps, acting)
     if chunk_size is None:
         expected_steps = law.horizon or int(np.ceil(12.0 / max(1.0 - law.survival, 1e-9)))
         chunk_size = max(1, CHUNK_CELLS // max(expected_steps, problem.policy.parameters.size))
@@ -91,16 +96,12 @@ class _Tables:
 
 
 def _tables(problem: Problem, law: Rollout) -> _Tables:
-    transition = problem.mdp.transition
-    most = int((transition > 0).sum(axis=2).max())
-    # A stable sort by "impossible" puts the possible successors first, in their own order.
-    successor = np.argsort(transition <= 0, axis=2, kind="stable")[:, :, :most]
-    probability = np.take_along_axis(transition, successor, axis=2)
-    noisy = bool(problem.mdp.reward_noise.any())
+    lists = problem.mdp.successors
+    noisy = bool(problem.mdp.noise.any())
     # Uniform numbers a step: the action, the next state, survival where it is in doubt, noise where there is any.
     channels = 2 + int(law.survival < 1.0) + int(noisy)
-    action = _cumulative(problem.policy.probabilities())
-    return _Tables(channels, noisy, action, successor, _cumulative(probability))
+    action = _cumulative(law.acting.probabilities())
+    return _Tables(channels, noisy, action, lists.successor, _cumulative(lists.weight))
 
 
 def _cumulative(probabilities: Float[Array, "*rows K"]) -> Float[Array, "*rows K"]:
@@ -149,22 +150,16 @@ def _draw(problem: Problem, law: Rollout, tables: _Tables, seed: int, first: int
         state = step.following
         states.append(state)
     terminated = ~alive | law.horizon_terminates
-    visited = np.stack(states, axis=1)
-    times = np.arange(len(steps) + 1)
-    values = law.values[visited] if law.values.ndim == 1 else law.values[times, visited]
-    ended = terminated[:, None] & (times >= lengths[:, None])
-    return Trajectories(
-        problem=problem,
-        states=visited,
+    batch = Trajectories(
+        rollout=law,
+        states=np.stack(states, axis=1),
         actions=_columns([step.action for step in steps], rows, np.int64),
         rewards=_columns([step.reward for step in steps], rows, np.float64),
         lengths=lengths,
         terminated=terminated,
-        values=np.where(ended, 0.0, values),
-        discount=law.discount,
-        step_scale=law.step_scale,
-        gain=law.gain,
+        log_probs=np.zeros((rows, len(steps))),
     )
+    return replace(batch, log_probs=log_prob(law.acting, batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +185,9 @@ def _step(
     chosen = _choose(tables.action[source], uniforms[:, 0])
     branch = _choose(tables.cumulative[source, chosen], uniforms[:, 1])
     target = tables.successor[source, chosen, branch]
-    paid = mdp.reward[source, chosen, target]
+    paid = solve(problem).chain.reward[source, chosen, branch]
     if tables.noisy:
-        paid = paid + mdp.reward_noise[source, chosen, target] * _normal(uniforms[:, -1])
+        paid = paid + mdp.noise[source, chosen, branch] * _normal(uniforms[:, -1])
     action, reward, following = np.zeros(len(state), dtype=np.int64), np.zeros(len(state)), state.copy()
     action[here], reward[here], following[here] = chosen, paid, target
     goes_on = ~mdp.terminal[target]

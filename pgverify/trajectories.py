@@ -12,24 +12,29 @@ from jaxtyping import Bool, Float, Inexact, Integer
 
 from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.policies.protocol import Policy
+from pgverify.policies.steps import log_prob, score_sum
 from pgverify.problem import Problem
+from pgverify.rollout import Rollout
 from pgverify.validation import Array, require_shape
 
-ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "values")
-"""The fields that hold one row a trajectory."""
+ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
+"""The fields that hold one row a trajectory, always."""
+
+OPTIONAL_ARRAYS = ("group", "critic")
+"""Those that may be None."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trajectories:
-    """n trajectories of a problem, padded to a common number of steps T.
+    """n trajectories of a problem, padded to a common number of steps T, and the law they come from.
 
-    Time runs t = 0..T-1; `rewards[:, t]` is the reward that follows (s_t, a_t). After an episode has ended the
-    state stays where it is, actions and rewards are 0, and `mask` is False.
+    Time runs t = 0..T-1; `rewards[:, t]` is the reward that follows (s_t, a_t), a bonus of the objective included. After
+    an episode has ended the state stays where it is, actions and rewards are 0, and `mask` is False.
 
     Attributes
     ----------
-    problem : Problem
-        The problem they were drawn from.
+    rollout : Rollout
+        How they came about: the problem, who acted, when they ended.
     states : [n, T+1]
         s_0..s_T.
     actions : [n, T]
@@ -38,26 +43,23 @@ class Trajectories:
         Number of steps taken in each episode, 0..T.
     terminated : [n] of bool
         True where the episode ended (a terminal state, a horizon, a random horizon); False where it was cut.
-    values : [n, T+1]
-        State values V(s_t) of the problem itself, 0 once the episode has terminated; what a perfect critic says.
-    discount : float
-        γ as the estimators must use it (1 for the random-horizon form of the discounted objective).
-    step_scale : float
-        Factor on every step: 1, or 1/T for the average reward.
-    gain : float
-        Average reward ρ, taken off every reward in the differential return; 0 for the other objectives.
+    log_probs : [n, T]
+        log μ(a_t|s_t) of the policy that acted, 0 on padding.
+    group : [n] of int, optional
+        Which trajectories belong together, by start state; None where all are independent.
+    critic : [n, T+1], optional
+        Values of somebody's critic, in place of the exact ones.
     """
 
-    problem: Problem
+    rollout: Rollout
     states: Integer[Array, "n T_plus_1"]
     actions: Integer[Array, "n T"]
     rewards: Float[Array, "n T"]
     lengths: Integer[Array, "n"]
     terminated: Bool[Array, "n"]
-    values: Float[Array, "n T_plus_1"]
-    discount: float
-    step_scale: float = 1.0
-    gain: float = 0.0
+    log_probs: Float[Array, "n T"]
+    group: Integer[Array, "n"] | None = None
+    critic: Float[Array, "n T_plus_1"] | None = None
 
     def __post_init__(self) -> None:
         count, steps = self.actions.shape
@@ -66,14 +68,59 @@ class Trajectories:
             ("rewards", (count, steps), "[n, T]"),
             ("lengths", (count,), "[n]"),
             ("terminated", (count,), "[n]"),
-            ("values", (count, steps + 1), "[n, T+1]"),
+            ("log_probs", (count, steps), "[n, T]"),
+            ("group", (count,), "[n]"),
+            ("critic", (count, steps + 1), "[n, T+1]"),
         ):
-            require_shape(name, getattr(self, name), shape, meaning, InvalidSampling)
+            array = getattr(self, name)
+            if array is not None or name in ARRAYS:
+                require_shape(name, array, shape, meaning, InvalidSampling)
+
+    @property
+    def problem(self) -> Problem:
+        """The problem they were drawn from."""
+        return self.rollout.problem
 
     @property
     def policy(self) -> Policy:
-        """The policy that acted."""
-        return self.problem.policy
+        """π_θ, whose parameters the gradient is taken of."""
+        return self.rollout.problem.policy
+
+    @property
+    def acting(self) -> Policy:
+        """μ, the policy that acted: π_θ itself unless the data are off-policy."""
+        return self.rollout.acting
+
+    @property
+    def discount(self) -> float:
+        """γ as the estimators must use it (1 for the random-horizon form of the discounted objective)."""
+        return self.rollout.discount
+
+    @property
+    def step_scale(self) -> float:
+        """Factor on every step: 1, or 1/T for the average reward."""
+        return self.rollout.step_scale
+
+    @property
+    def gain(self) -> float:
+        """Average reward ρ, taken off every reward in the differential return; 0 for the other objectives."""
+        return self.rollout.gain
+
+    @property
+    def values(self) -> Float[Array, "n T_plus_1"]:
+        """V(s_t) of π_θ, 0 once the episode has terminated, as a perfect critic says; or those of `critic`."""
+        if self.critic is not None:
+            return self.critic
+        table = self.rollout.values
+        visited = table[self.states] if table.ndim == 1 else table[np.arange(self.num_steps + 1), self.states]
+        return np.where(self.ongoing, visited, 0.0)
+
+    @property
+    def importance(self) -> Float[Array, "n T"]:
+        """Return ρ_t = π_θ(a_t|s_t)/μ(a_t|s_t), 1 on padding: exactly 1 where the policy itself acted."""
+        if self.rollout.on_policy:
+            return np.ones(self.actions.shape)
+        return np.exp(log_prob(self.policy, self) - self.log_probs)
 
     @property
     def mask(self) -> Bool[Array, "n T"]:
@@ -84,12 +131,6 @@ class Trajectories:
     def truncated(self) -> Bool[Array, "n"]:
         """True where the episode was cut before it ended."""
         return ~self.terminated
-
-    @property
-    def log_probs(self) -> Float[Array, "n T"]:
-        """Return log π(a_t|s_t), and 0 on padding."""
-        chosen = self.policy.probabilities()[self.states[:, :-1], self.actions]
-        return np.log(np.where(self.mask, chosen, 1.0))
 
     @property
     def relative_rewards(self) -> Float[Array, "n T"]:
@@ -122,11 +163,18 @@ class Trajectories:
         if not isinstance(rows, slice):
             index = np.atleast_1d(rows)
             index = index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy
-        return self._with({name: getattr(self, name)[index] for name in ARRAYS})
+        return self._with({name: array[index] for name, array in self._arrays()})
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""
-        return self._with({name: getattr(self, name).copy() for name in ARRAYS})
+        return self._with({name: array.copy() for name, array in self._arrays()})
+
+    def _arrays(self) -> list[tuple[str, Array]]:
+        """Return all that has one row a trajectory."""
+        found = [(name, getattr(self, name)) for name in ARRAYS]
+        if self.group is not None or self.critic is not None:
+            found += [(name, getattr(self, name)) for name in OPTIONAL_ARRAYS if getattr(self, name) is not None]
+        return found
 
     def _with(self, arrays: dict[str, Array]) -> Trajectories:
         # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
@@ -148,15 +196,7 @@ class Trajectories:
             When the weights are not [n, T].
         """
         require_shape("weights", weights, self.actions.shape, "[n, T]", InvalidEstimator)
-        count, _ = self.actions.shape
-        mdp = self.problem.mdp
-        kept = np.where(self.mask, weights, 0.0)
-        cells = self.states[:, :-1] * mdp.num_actions + self.actions
-        size = mdp.num_states * mdp.num_actions
-        # One histogram over (trajectory, state, action): visits to the same pair add up.
-        flat = (np.arange(count)[:, None] * size + cells).ravel()
-        visited = np.bincount(flat, weights=kept.ravel(), minlength=count * size).astype(np.float64)
-        return self.policy.score_vjp(visited.reshape(count, mdp.num_states, mdp.num_actions))
+        return score_sum(self.policy, self, weights)
 
     def __repr__(self) -> str:
         return (
@@ -171,9 +211,10 @@ def concatenate(batches: Sequence[Trajectories]) -> Trajectories:
         raise InvalidSampling("batches is empty, must hold at least one batch")
     steps = max(batch.num_steps for batch in batches)
     padded = [_pad(batch, steps) for batch in batches]
-    first = padded[0]
-    joined: dict[str, Any] = {name: np.concatenate([getattr(batch, name) for batch in padded]) for name in ARRAYS}
-    return replace(first, **joined)
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(batch, name) for batch in padded]) for name, _ in padded[0]._arrays()
+    }
+    return replace(padded[0], **joined)
 
 
 def _pad(batch: Trajectories, steps: int) -> Trajectories:
@@ -186,5 +227,6 @@ def _pad(batch: Trajectories, steps: int) -> Trajectories:
         states=np.pad(batch.states, wide, mode="edge"),
         actions=np.pad(batch.actions, wide),
         rewards=np.pad(batch.rewards, wide),
-        values=np.pad(batch.values, wide, mode="edge"),
+        log_probs=np.pad(batch.log_probs, wide),
+        critic=None if batch.critic is None else np.pad(batch.critic, wide, mode="edge"),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput, InvalidPolicy
-from pgverify.policies import LinearSoftmaxPolicy, SoftmaxPolicy
+from pgverify.policies.steps import logits_of
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -66,27 +66,21 @@ def visited_logits(batch: Trajectories) -> Float[Array, "n T A"]:
     InvalidPolicy
         When the policy has no logits.
     """
-    policy = batch.policy
-    if isinstance(policy, SoftmaxPolicy):
-        table = policy.logits
-    elif isinstance(policy, LinearSoftmaxPolicy):
-        table = policy.features @ policy.weights
-    else:
+    table = logits_of(batch.policy)
+    if table is None:
         raise InvalidPolicy(
-            f"policy is {type(policy).__name__}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy, whose logits a loss "
-            "can be differentiated through"
+            f"policy is {type(batch.policy).__name__}, must have logits that a loss can be differentiated through, as "
+            "SoftmaxPolicy and LinearSoftmaxPolicy do"
         )
     return table[batch.states[:, :-1]]
 
 
 def parameter_gradient(batch: Trajectories, by_logit: Float[Array, "n T A"]) -> Float[Array, "d"]:
     """Return the gradient by θ from the one by the logits, in its precision: Σ_{i,t,a} g_{ita} ∂z(s_it, a)/∂θ."""
-    policy = batch.policy
+    policy: Any = batch.policy
     table = np.zeros((batch.problem.mdp.num_states, batch.problem.mdp.num_actions))
     np.add.at(table, batch.states[:, :-1], by_logit)
-    if isinstance(policy, LinearSoftmaxPolicy):
-        return np.einsum("sad,sa->d", policy.features, table).astype(by_logit.dtype)
-    return table.reshape(-1).astype(by_logit.dtype)
+    return np.asarray(policy.logit_vjp(table)).astype(by_logit.dtype)
 
 
 def require_precision(dtype: Any) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from pgverify.adapters.program import MalformedAnswer, ReportedError
 from pgverify.errors import InvalidInput, InvalidObjective, TooLarge
-from pgverify.policies import LinearSoftmaxPolicy, Policy, SoftmaxPolicy
+from pgverify.policies import Policy
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
@@ -162,10 +162,9 @@ def _policy_fields(policy: Policy) -> dict[str, Any]:
         "probabilities": probabilities,
         "score": dense_score(policy),
     }
-    if isinstance(policy, LinearSoftmaxPolicy):
-        fields["features"] = policy.features
-    elif isinstance(policy, SoftmaxPolicy):  # the linear softmax whose parameters are its logits
-        fields["features"] = np.eye(size, dtype=int).reshape(states, actions, size)
+    features = getattr(policy, "features", None)  # of a linear softmax; the tabular one has one for every logit
+    if features is not None:
+        fields["features"] = features
     return fields
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.policies.steps import log_prob
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -25,12 +26,12 @@ def shifted_problem(problem: Problem) -> Problem:
 
 def seen_from_target(batch: Trajectories) -> Trajectories:
     """Return the same trajectories with the policy at θ': its scores, not the law they were drawn from."""
-    return replace(batch, problem=shifted_problem(batch.problem))
+    return replace(batch, rollout=replace(batch.rollout, problem=shifted_problem(batch.problem)))
 
 
 def log_ratio(batch: Trajectories) -> Float[Array, "n T"]:
     """Return log π_θ'(a_t|s_t) − log π_θ(a_t|s_t), and 0 on padding [n, T]."""
-    return seen_from_target(batch).log_probs - batch.log_probs
+    return log_prob(shifted_problem(batch.problem).policy, batch) - batch.log_probs
 
 
 def ratio(batch: Trajectories) -> Float[Array, "n T"]:

@@ -26,7 +26,7 @@ from pgverify.exact import (
     occupancy,
     values,
 )
-from pgverify.policies import LinearSoftmaxPolicy, SoftmaxPolicy, dense_score
+from pgverify.policies import dense_score
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.sampling import sample
 from pgverify.trajectories import Trajectories
@@ -94,14 +94,12 @@ def _problem(case: Case, seed: int) -> dict[str, Any]:
 
 def _policy(problem: Problem) -> dict[str, Any]:
     policy = problem.policy
-    body: dict[str, Any]
-    match policy:
-        case SoftmaxPolicy(logits=logits):
-            body = {"kind": "softmax", "logits": logits.tolist()}
-        case LinearSoftmaxPolicy(features=features, weights=weights):
-            body = {"kind": "linear_softmax", "features": features.tolist(), "weights": weights.tolist()}
-        case _:
-            raise InvalidPolicy(f"policy is {policy!r}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy to be written")
+    describe = getattr(policy, "description", None)
+    if describe is None:
+        raise InvalidPolicy(
+            f"policy is {policy!r}, must have a description() to be written, as the softmax policies do"
+        )
+    body = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in describe().items()}
     return {**body, "probabilities": policy.probabilities().tolist(), "score": dense_score(policy).tolist()}
 
 
@@ -141,21 +139,10 @@ def _trajectories(batch: Trajectories) -> dict[str, Any]:
 
 
 def _listing(case: Case) -> dict[str, Any] | None:
-    problem = _at_horizon(case)
-    if count_trajectories(problem) > MOST_LISTED:
+    if count_trajectories(case.problem, max_steps=case.max_steps) > MOST_LISTED:
         return None
-    batch, probabilities = enumerate_trajectories(problem, MOST_LISTED)
-    if case.max_steps is not None:
-        batch = _cut(batch, case)
+    batch, probabilities = enumerate_trajectories(case.problem, MOST_LISTED, max_steps=case.max_steps)
     return {**_trajectories(batch), "probabilities": probabilities.tolist()}
-
-
-def _cut(batch: Trajectories, case: Case) -> Trajectories:
-    """Return trajectories that are cut at the last step, unless they have reached a terminal state by then."""
-    terminated = case.problem.mdp.terminal[batch.states[:, -1]]
-    ended = terminated[:, None] & (np.arange(batch.num_steps + 1) >= batch.lengths[:, None])
-    table = np.where(ended, 0.0, case.state_values[np.arange(batch.num_steps + 1), batch.states])
-    return replace(batch, problem=case.problem, terminated=terminated, values=table)
 
 
 def _estimator(reference: Reference, case: Case, batch: Trajectories) -> dict[str, Any]:

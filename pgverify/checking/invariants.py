@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -119,7 +119,7 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
             rewards=np.where(padded, 7.0, batch.rewards),
             actions=np.where(padded, mdp.num_actions - 1, batch.actions),
             states=np.where(after, 0, batch.states),
-            values=np.where(after, -3.0, batch.values),
+            critic=np.where(after, -3.0, batch.values),
         )
         yield _Variant("padding values", (other,))
     yield _Variant("padded steps", (_longer(batch),))
@@ -129,27 +129,19 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
     if len(batch) % 2 == 0:
         half = len(batch) // 2
         yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
-    yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, values=2.0 * batch.values),), 2.0)
+    yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, critic=2.0 * batch.values),), 2.0)
     paid = np.where(mdp.terminal[:, None, None], 0.0, 1.5 - 3.0 * mdp.reward)
     unlike = TabularMDP(mdp.start, mdp.transition, paid, mdp.terminal)
-    yield _Variant("model", (replace(batch, problem=replace(batch.problem, mdp=unlike)),))
+    yield _Variant(
+        "model", (replace(batch, rollout=replace(batch.rollout, problem=replace(batch.problem, mdp=unlike))),)
+    )
 
 
 def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, call: Caller) -> _Tried:
     """Return whether behaviour probabilities e^−δ times as large do nothing, or multiply every step by e^δ."""
-    names = {field.name: getattr(batch, field.name) for field in fields(Trajectories)}
-    unlikely = (_LessLikely(**names),)
+    unlikely = (replace(batch, log_probs=batch.log_probs - SHIFT * batch.mask),)
     by = [_compared(problem, plain, _Variant("θ_old ratio", unlikely, factor), call) for factor in (1.0, np.exp(SHIFT))]
     return min(by, key=lambda tried: tried.finding.deviation)
-
-
-class _LessLikely(Trajectories):
-    """The same trajectories, said to come from a policy under which each action was e^−δ times as probable."""
-
-    @property
-    def log_probs(self) -> Float[Array, "n T"]:
-        """Return log π(a_t|s_t) − δ, and 0 on padding."""
-        return super().log_probs - SHIFT * self.mask
 
 
 def _levels(call: Caller, known: Sequence[tuple[SuiteProblem, Listing]]) -> list[_Tried]:
@@ -201,7 +193,7 @@ def _longer(batch: Trajectories) -> Trajectories:
         states=np.repeat(batch.states[:1, :1], steps + 1, axis=1),
         actions=np.zeros((1, steps), dtype=batch.actions.dtype),
         rewards=np.zeros((1, steps)),
-        values=np.zeros((1, steps + 1)),
+        log_probs=np.zeros((1, steps)),
     )
     return concatenate([batch, empty]).select(slice(len(batch)))
 

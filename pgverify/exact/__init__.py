@@ -8,7 +8,7 @@ from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
 from pgverify.exact.listed_moments import enumerated_moments
 from pgverify.exact.martingale_shares import variance_shares
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,
     gradient_by_enumeration,

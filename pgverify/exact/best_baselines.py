@@ -16,7 +16,7 @@ from jaxtyping import Float, Integer
 
 from pgverify.exact.estimator_moments import declared_recursion, recursion_moments
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_values
 from pgverify.problem import Problem

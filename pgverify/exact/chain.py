@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Inexact
 
+from pgverify.dynamics import SuccessorLists
+from pgverify.errors import TooLarge
 from pgverify.problem import Problem
 from pgverify.validation import Array
+
+LARGEST_DENSE = 5_000
+"""States for which a matrix [S, S] is built: 200 MB of float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,37 +27,64 @@ class Chain:
     start : [S]
     probabilities : [S, A]
         π(a|s).
-    transition : [S, A, S]
-    step_reward : [S, A]
-        r(s,a) = Σ_{s'} P(s'|s,a) r(s,a,s'), in units of reward.
-    state_transition : [S, S]
-        P_π(s'|s) = Σ_a π(a|s) P(s'|s,a).
-    state_reward : [S]
-        r_π(s) = Σ_a π(a|s) r(s,a).
+    successors : SuccessorLists
+        P(s'|s,a).
+    reward : [S, A, K]
+        r(s,a,s') along the successors, with the objective's bonus c(s,a); 0 in terminal states.
+    noise : [S, A, K]
+        Standard deviation of the reward.
     running : [S] of bool
         True where actions are still taken, that is outside terminal states.
     """
 
     start: Float[Array, "S"]
     probabilities: Inexact[Array, "S A"]
-    transition: Float[Array, "S A S"]
-    step_reward: Float[Array, "S A"]
-    state_transition: Inexact[Array, "S S"]
-    state_reward: Inexact[Array, "S"]
+    successors: SuccessorLists
+    reward: Inexact[Array, "S A K"]
+    noise: Float[Array, "S A K"]
     running: Bool[Array, "S"]
+
+    @cached_property
+    def step_reward(self) -> Inexact[Array, "S A"]:
+        """r(s,a) = Σ_{s'} P(s'|s,a) r(s,a,s'), in units of reward."""
+        return self.successors.total(self.reward)
+
+    @cached_property
+    def state_reward(self) -> Inexact[Array, "S"]:
+        """r_π(s) = Σ_a π(a|s) r(s,a)."""
+        return (self.probabilities * self.step_reward).sum(axis=1)
+
+    @cached_property
+    def state_transition(self) -> Any:
+        """P_π(s'|s) = Σ_a π(a|s) P(s'|s,a) [S, S]: an array, or a sparse one where that is faster."""
+        return self.successors.under(self.probabilities)
+
+    def dense_transition(self) -> Inexact[Array, "S S"]:
+        """Return P_π as an array, refusing one that would not fit in memory."""
+        matrix = self.state_transition
+        if isinstance(matrix, np.ndarray):
+            return matrix
+        states = len(self.start)
+        if states > LARGEST_DENSE:
+            raise TooLarge(
+                f"problem has {states:,} states, at most {LARGEST_DENSE:,} where the matrix [S, S] of the chain is "
+                "needed; use FiniteHorizon or Discounted"
+            )
+        return np.asarray(matrix.toarray())
 
 
 def induced_chain(problem: Problem) -> Chain:
-    """Return the chain of the problem's policy on its MDP."""
-    mdp = problem.mdp
+    """Return the chain of the problem's policy on its MDP; a bonus of the objective is among the rewards."""
+    mdp, bonus = problem.mdp, problem.objective.bonus
     probabilities = problem.policy.probabilities()
-    step_reward = np.einsum("ijk,ijk->ij", mdp.transition, mdp.reward)
+    reward = mdp.paid
+    if bonus is not None:
+        reward = reward + bonus.reward(probabilities)[:, :, None]
     return Chain(
         start=mdp.start,
         probabilities=probabilities,
-        transition=mdp.transition,
-        step_reward=np.where(mdp.terminal[:, None], 0.0, step_reward),
-        state_transition=(probabilities[:, None, :] @ mdp.transition)[:, 0, :],
-        state_reward=np.where(mdp.terminal, 0.0, (probabilities * step_reward).sum(axis=1)),
+        successors=mdp.successors,
+        reward=np.where(mdp.terminal[:, None, None], 0.0, reward),
+        noise=mdp.noise,
         running=~mdp.terminal,
     )

@@ -33,8 +33,8 @@ from pgverify.exact.estimator_moments import (
     require_form,
 )
 from pgverify.exact.past import Past, eligibility, pasts
-from pgverify.exact.rollouts import rollout
-from pgverify.exact.step_law import StepLaw, compact, increment, step_law
+from pgverify.exact.rollout_law import rollout
+from pgverify.exact.step_law import StepLaw, increment, step_law
 from pgverify.exact.step_moments import backward_sweep
 from pgverify.problem import Problem
 from pgverify.recursion import BatchRecursion, StepRecursion, TotalRecursion
@@ -163,9 +163,8 @@ def _joint_moments(law: StepLaw, base: StepRecursion | TotalRecursion, form: For
             _times(valued, product + unfinished) + _times(probabilities * past.power * square / 2.0, score + trace),
         )
         if t == 0:
-            start = np.where(law.chain.running, law.rollout.start, 0.0)
-            m = float(start @ law.mean_action(mean))
-            v = float(start @ law.mean_action(square))
+            m = float(law.running_start @ law.mean_action(mean))
+            v = float(law.running_start @ law.mean_action(square))
     B, C, D1, D2 = (sums[name].value() for name in names)
     if isinstance(base, TotalRecursion):
         D1, D2 = B, A
@@ -181,8 +180,8 @@ def _step_sums(law: StepLaw, to_go: StepRecursion, before: list[Past]) -> list[F
 
     Carried forward with the eligibility trace Z: Z'ρ' = κ (Z + c ψ)(ρ + κ^t u) and H' = H + (Z + c ψ) u.
     """
-    moved = law.going_on * increment(law, None, 0).onward
-    back, moved_back = (compact(law.under_policy(weights).T) for weights in (law.going_on, moved))
+    moved = law.going_on.times(increment(law, None, 0).onward)
+    back, moved_back = law.backward(), law.backward(moved)
     visits = law.visits()
     probabilities = law.chain.probabilities[:, :, None]
     product = np.zeros((len(law.chain.start), law.blocks.size))
@@ -192,8 +191,8 @@ def _step_sums(law: StepLaw, to_go: StepRecursion, before: list[Past]) -> list[F
         past = before[t]
         sums.append(product + past.power * unfinished)
         drawn = to_go.weighting**t * probabilities
-        added = moved_back @ trace[0] + law.blocks.arrive(drawn * visits[t][:, None, None] * moved)
-        kept = back @ product + law.blocks.arrive(drawn * past.mean[:, None, None] * law.going_on)
+        added = moved_back @ trace[0] + law.blocks.arrive(moved.times(drawn * visits[t][:, None, None]))
+        kept = back @ product + law.blocks.arrive(law.going_on.times(drawn * past.mean[:, None, None]))
         product = to_go.decay * (kept + past.power * added)
         unfinished = back @ unfinished + added
     return sums

@@ -6,12 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import TooLarge
-from pgverify.exact.chain import induced_chain
 from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.routes import complex_step
-from pgverify.exact.state_visits import occupancy
+from pgverify.exact.solution import solve
 from pgverify.policies.protocol import dense_score
-from pgverify.problem import FiniteHorizon, Problem
+from pgverify.problem import Problem
 from pgverify.validation import Array
 
 LARGEST_MATRIX = 5_000
@@ -59,11 +58,10 @@ def fisher(problem: Problem) -> Float[Array, "d d"]:
     Kakade, A natural policy gradient, 2001; Peters & Schaal, 2008.
     """
     require_matrix_fits(problem)
-    chain = induced_chain(problem)
-    visits = occupancy(problem)
-    if isinstance(problem.objective, FiniteHorizon):
-        visits = np.power(problem.objective.discount, np.arange(len(visits))) @ visits
-    weights = np.where(chain.running, visits, 0.0)[:, None] * chain.probabilities
+    solution = solve(problem)
+    visits = solution.weighted_visits
+    visits = visits.sum(axis=0) if visits.ndim == 2 else visits
+    weights = visits[:, None] * solution.chain.probabilities
     score = dense_score(problem.policy)
     rows = score.reshape(-1, score.shape[-1])
     return (rows * weights.reshape(-1, 1)).T @ rows

@@ -1,13 +1,19 @@
-"""Every trajectory of a small finite-horizon problem, with its probability."""
+"""Every trajectory of a small problem, with its probability."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Integer
 
 from pgverify.errors import InvalidObjective, TooLarge
-from pgverify.exact.value_functions import values
+from pgverify.exact.rollout_law import rollout
+from pgverify.exact.solution import solve
+from pgverify.policies.protocol import Policy
+from pgverify.policies.steps import log_prob, next_probabilities, remembers
 from pgverify.problem import FiniteHorizon, Problem
+from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, require_integer
 
@@ -15,92 +21,133 @@ DEFAULT_LIMIT = 200_000
 """Trajectories: a batch of this size is a few hundred megabytes at most and a few seconds of work."""
 
 
-def count_trajectories(problem: Problem) -> int:
-    """Return how many trajectories of positive probability a finite-horizon problem has, without listing them.
+def count_trajectories(problem: Problem, acting: Policy | None = None, max_steps: int | None = None) -> int:
+    """Return how many trajectories of positive probability a problem has, without listing them.
 
-    Counted backwards: N_T(s) = 1, N_t(s) = Σ_{a,s'} 1{π(a|s) P(s'|s,a) > 0} N_{t+1}(s'), and N(s) = 1 in a
+    Counted backwards: N_T(s) = 1, N_t(s) = Σ_{a,s'} 1{μ(a|s) P(s'|s,a) > 0} N_{t+1}(s'), and N(s) = 1 in a
     terminal state. Python integers, so that no count overflows.
-    """
-    horizon = _finite_horizon(problem).horizon
-    mdp = problem.mdp
-    possible = ((problem.policy.probabilities()[:, :, None] > 0) & (mdp.transition > 0)).sum(axis=1)
-    branches = possible.astype(object)
-    ahead = np.ones(mdp.num_states, dtype=object)
-    for _ in range(horizon):
-        ahead = np.where(mdp.terminal, 1, branches @ ahead)
-    return int(ahead[mdp.start > 0].sum())
-
-
-def enumerate_trajectories(problem: Problem, limit: int = DEFAULT_LIMIT) -> tuple[Trajectories, Float[Array, "n"]]:
-    """Return every trajectory of positive probability, and the probabilities.
-
-    P(τ) = p(s_0) Π_t π(a_t|s_t) P(s_{t+1}|s_t,a_t). The probabilities sum to one (to rounding). Rewards are the
-    means r(s,a,s'): with reward noise, expectations of estimators are still exact, variances leave the noise out.
 
     Parameters
     ----------
     problem : Problem
-        With a `FiniteHorizon` objective.
+    acting : Policy, optional
+        μ, the problem's own policy by default.
+    max_steps : int, optional
+        Steps after which episodes are cut; needed where the objective has no horizon.
+
+    Raises
+    ------
+    InvalidObjective
+        When there is neither a horizon nor `max_steps`.
+    """
+    return _count(_bounded(problem, acting, max_steps))
+
+
+def enumerate_trajectories(
+    problem: Problem, limit: int = DEFAULT_LIMIT, acting: Policy | None = None, max_steps: int | None = None
+) -> tuple[Trajectories, Float[Array, "n"]]:
+    """Return every trajectory of positive probability, and the probabilities.
+
+    P(τ) = p(s_0) Π_t μ(a_t|s_t) P(s_{t+1}|s_t,a_t). The probabilities sum to one (to rounding). Rewards are the
+    means r(s,a,s'), with a bonus of the objective: with reward noise, expectations of estimators are still exact,
+    variances leave the noise out.
+
+    Parameters
+    ----------
+    problem : Problem
     limit : int
         Largest number of trajectories that will be listed.
+    acting : Policy, optional
+        μ; by default the problem's own policy.
+    max_steps : int, optional
+        Steps after which episodes are cut; needed where the objective has no horizon. Under the average reward
+        trajectories start from the stationary distribution.
 
     Raises
     ------
     TooLarge
         Naming the count, before anything is listed.
     InvalidObjective
-        When the objective has no horizon.
+        When there is neither a horizon nor `max_steps`.
+    InvalidSampling, InvalidPolicy
+        As for `exact.rollout`.
     """
-    objective = _finite_horizon(problem)
+    law = _bounded(problem, acting, max_steps)
     require_integer("limit", limit, 1, TooLarge)
-    count = count_trajectories(problem)
+    count = _count(law)
     if count > limit:
         raise TooLarge(
             f"problem has {count:,} trajectories, at most limit={limit:,} are listed; shorten the horizon, raise "
             "the limit, or use exact.moments or sampling"
         )
-    mdp = problem.mdp
-    policy = problem.policy.probabilities()
-    states = np.flatnonzero(mdp.start > 0)[:, None]
-    actions = np.zeros((len(states), 0), dtype=np.int64)
+    return _list(law)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prefix:
+    """What has happened so far in every trajectory."""
+
+    states: Integer[Array, "n t_plus_1"]
+    actions: Integer[Array, "n t"]
+    mask: Bool[Array, "n t"]
+
+
+def _list(law: Rollout) -> tuple[Trajectories, Float[Array, "n"]]:
+    mdp = law.problem.mdp
+    reward = solve(law.problem).chain.reward
+    lists = mdp.successors
+    states = np.flatnonzero(law.start > 0)[:, None]
+    actions, taken = np.zeros((2, len(states), 0), dtype=np.int64)
     rewards = np.zeros((len(states), 0))
-    probabilities = mdp.start[states[:, 0]]
-    lengths = np.zeros(len(states), dtype=np.int64)
-    for _ in range(objective.horizon):
+    probabilities = law.start[states[:, 0]]
+    for _ in range(law.horizon or 0):
         here = states[:, -1]
-        # A finished episode has one continuation: it stays, with action 0 and reward 0.
-        weight = policy[here][:, :, None] * mdp.transition[here]
-        allowed = (policy[here][:, :, None] > 0) & (mdp.transition[here] > 0)
         ended = mdp.terminal[here]
+        chosen = next_probabilities(law.acting, _Prefix(states, actions, taken > 0))
+        weight = chosen[:, :, None] * lists.weight[here]
+        allowed = (chosen[:, :, None] > 0) & (lists.weight[here] > 0)
+        # A finished episode has one continuation: it stays, with action 0 and reward 0.
         allowed[ended] = False
-        allowed[ended, 0, here[ended]] = True
+        allowed[ended, 0, 0] = True
         weight[ended] = 1.0
-        row, action, following = np.nonzero(allowed)
+        row, action, branch = np.nonzero(allowed)
+        following = np.where(ended[row], here[row], lists.successor[here[row], action, branch])
         states = np.concatenate([states[row], following[:, None]], axis=1)
         actions = np.concatenate([actions[row], action[:, None]], axis=1)
-        paid = np.where(ended[row], 0.0, mdp.reward[here[row], action, following])
+        paid = np.where(ended[row], 0.0, reward[here[row], action, branch])
         rewards = np.concatenate([rewards[row], paid[:, None]], axis=1)
-        probabilities = probabilities[row] * weight[row, action, following]
-        lengths = lengths[row] + ~ended[row]
-    table = values(problem).state
-    times = np.arange(objective.horizon + 1)
+        probabilities = probabilities[row] * weight[row, action, branch]
+        taken = np.concatenate([taken[row], ~ended[row, None]], axis=1)
+    terminated = mdp.terminal[states[:, -1]] | law.horizon_terminates
     batch = Trajectories(
-        problem=problem,
+        rollout=law,
         states=states.astype(np.int64),
         actions=actions.astype(np.int64),
         rewards=rewards,
-        lengths=lengths,
-        terminated=np.ones(len(states), dtype=bool),
-        values=table[times, states],
-        discount=objective.discount,
+        lengths=taken.sum(axis=1),
+        terminated=terminated,
+        log_probs=log_prob(law.acting, _Prefix(states, actions, taken > 0)),
     )
     return batch, probabilities
 
 
-def _finite_horizon(problem: Problem) -> FiniteHorizon:
-    if not isinstance(problem.objective, FiniteHorizon):
+def _count(law: Rollout) -> int:
+    mdp = law.problem.mdp
+    lists = mdp.successors
+    # A policy that remembers may take any action after some history.
+    chosen = np.ones(lists.weight.shape[:2], bool) if remembers(law.acting) else law.acting.probabilities() > 0
+    possible = chosen[:, :, None] & (lists.weight > 0)
+    ahead = np.ones(mdp.num_states, dtype=object)
+    for _ in range(law.horizon or 0):
+        ahead = np.where(mdp.terminal, 1, np.where(possible, ahead[lists.successor], 0).sum(axis=(1, 2)))
+    return int(ahead[law.start > 0].sum())
+
+
+def _bounded(problem: Problem, acting: Policy | None, max_steps: int | None) -> Rollout:
+    """Return the law of trajectories, refusing one of unbounded length."""
+    if max_steps is None and not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(
-            f"objective is {problem.objective!r}, must be FiniteHorizon(...) for trajectories to be listed; "
-            "without a horizon there are infinitely many"
+            f"objective is {problem.objective!r}, must be FiniteHorizon(...), or max_steps be given, for trajectories to "
+            "be listed; without a horizon there are infinitely many"
         )
-    return problem.objective
+    return rollout(problem, max_steps, acting)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidObjective
 from pgverify.exact.score_blocks import score_blocks
+from pgverify.exact.solution import solve
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -53,9 +55,10 @@ def estimate_bounds(problem: Problem) -> EstimateBounds:
     if not isinstance(objective, FiniteHorizon):
         raise InvalidObjective(f"objective is {objective!r}, must be FiniteHorizon(...) for estimates to be bounded")
     probabilities = problem.policy.probabilities()
-    possible = (probabilities[:, :, None] > 0) & (mdp.transition > 0) & ~mdp.terminal[:, None, None]
-    reached, high = _reach(possible, mdp.reward, mdp.start > 0, objective)
-    _, low = _reach(possible, -mdp.reward, mdp.start > 0, objective)
+    lists, paid = mdp.successors, solve(problem).chain.reward
+    possible = (probabilities[:, :, None] > 0) & (lists.weight > 0) & ~mdp.terminal[:, None, None]
+    reached, high = _reach(lists, possible, paid, mdp.start > 0, objective)
+    _, low = _reach(lists, possible, -paid, mdp.start > 0, objective)
     weight = np.where(reached & ~mdp.terminal, high + low, 0.0)
     blocks = score_blocks(problem.policy)
     score = np.where(probabilities[:, :, None] > 0, np.abs(blocks.score), 0.0).max(axis=1)  # [S, k]
@@ -87,18 +90,27 @@ def trajectory_bounds(batch: Trajectories, weight: Float[Array, "T S"]) -> Float
 
 
 def _reach(
-    possible: Bool[Array, "S A S"], reward: Float[Array, "S A S"], start: Bool[Array, "S"], objective: FiniteHorizon
+    lists: SuccessorLists,
+    possible: Bool[Array, "S A K"],
+    reward: Float[Array, "S A K"],
+    start: Bool[Array, "S"],
+    objective: FiniteHorizon,
 ) -> tuple[Bool[Array, "T S"], Float[Array, "T S"]]:
     """Return which states can be reached at which time, and past⁺ + γ^t G⁺ there."""
-    best = np.where(possible, reward, -np.inf).max(axis=1)  # [S, S]: what the best action pays between two states
+    best = np.where(possible, reward, -np.inf)
     ahead = [np.zeros(len(start))]
     for _ in range(objective.horizon):
-        ahead.append(np.maximum(0.0, (best + objective.discount * ahead[-1]).max(axis=1)))
+        following = best + objective.discount * lists.at_successors(ahead[-1])
+        ahead.append(np.maximum(0.0, following.max(axis=(1, 2))))
     reached, behind = [start.copy()], [np.zeros(len(start))]
     for time in range(objective.horizon - 1):
-        onward = reached[-1][:, None] & (best > -np.inf)
-        reached.append(np.asarray(onward.any(axis=0)))
-        paid = np.where(onward, objective.discount**time * np.where(onward, best, 0.0), -np.inf)
-        behind.append(np.maximum(0.0, (behind[-1][:, None] + paid).max(axis=0)))
+        onward = reached[-1][:, None, None] & possible
+        following = lists.successor[onward]
+        arrived, paid = np.zeros(len(start), dtype=bool), np.zeros(len(start))
+        arrived[following] = True
+        sums = behind[-1][:, None, None] + objective.discount**time * np.where(onward, best, 0.0)
+        np.maximum.at(paid, following, sums[onward])
+        reached.append(arrived)
+        behind.append(paid)
     powers = objective.discount ** np.arange(objective.horizon)
     return np.stack(reached), np.stack(behind) + powers[:, None] * np.stack(ahead[:0:-1])

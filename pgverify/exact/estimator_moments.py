@@ -11,9 +11,10 @@ from jaxtyping import Float
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
+from pgverify.policies.protocol import Policy
 from pgverify.problem import Problem
 from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
@@ -44,7 +45,13 @@ class EstimatorMoments:
     covariance: Float[Array, "d d"] | None = None
 
 
-def moments(estimator: object, problem: Problem, form: Form = "full", max_steps: int | None = None) -> EstimatorMoments:
+def moments(
+    estimator: object,
+    problem: Problem,
+    form: Form = "full",
+    max_steps: int | None = None,
+    acting: Policy | None = None,
+) -> EstimatorMoments:
     """Return the exact mean and covariance of an estimator, by dynamic programming over time.
 
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
@@ -62,11 +69,15 @@ def moments(estimator: object, problem: Problem, form: Form = "full", max_steps:
         How much of the covariance to compute.
     max_steps : int, optional
         As for `pgverify.sample`: the moments are those of exactly the trajectories that it draws.
+    acting : Policy, optional
+        μ, which chooses the actions: the moments of the estimator with per-decision importance weights, as it applies
+        them itself to a batch of somebody else's actions. For step-weighted estimators, not for the total return.
 
     Raises
     ------
     InvalidEstimator
-        When the estimator declares no recursion, or a baseline or critic does not fit.
+        When the estimator declares no recursion, a baseline or critic does not fit, or another policy acts and the
+        weights of the estimator are those of whole trajectories.
     TooLarge
         When d is too large for a [d, d] matrix.
 
@@ -75,8 +86,14 @@ def moments(estimator: object, problem: Problem, form: Form = "full", max_steps:
     The recursion is checked against enumeration in the tests.
     """
     require_form(form, problem)
-    law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
-    return recursion_moments(law, row_recursion(estimator, law.rollout), form)
+    law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
+    declared = row_recursion(estimator, law.rollout)
+    if not law.rollout.on_policy and not isinstance(declared, StepRecursion):
+        raise InvalidEstimator(
+            f"estimator is {estimator!r}, must be a sum over steps such as RewardToGo where another policy acts: its "
+            "importance weights are those of whole trajectories; list it (exact.enumerate_trajectories) or sample it"
+        )
+    return recursion_moments(law, declared, form)
 
 
 def require_form(form: str, problem: Problem) -> None:
@@ -173,13 +190,12 @@ class SecondMoment:
 
 def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
     """Add E[g g^T] of a step-weighted estimator; return E[g]."""
-    visits = law.visits()
-    start = np.where(law.chain.running, law.rollout.start, 0.0)
+    visits = law.square_visits()
     mean = np.zeros(law.blocks.size)
     for step in backward_sweep(law, declared):
         weights, partner = second_moment_blocks(law, step, visits[step.time])
         second.add(step.coefficient * law.blocks.score, weights, partner)
-        mean = start @ step.mean
+        mean = law.running_start @ step.mean
     return mean
 
 

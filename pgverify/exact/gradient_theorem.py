@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from jaxtyping import Inexact
 
-from pgverify.exact.chain import induced_chain
-from pgverify.exact.state_visits import occupancy
-from pgverify.exact.value_functions import values
-from pgverify.problem import AverageReward, FiniteHorizon, Problem
+from pgverify.exact.solution import solve
+from pgverify.problem import AverageReward, Problem
 from pgverify.validation import Array
 
 
@@ -31,13 +28,10 @@ def expected_return(problem: Problem) -> float:
 
 def analytic_expected_return(problem: Problem) -> complex:
     """Return J(θ) as an analytic function of θ: complex parameters give a complex value."""
+    solution = solve(problem)
     if isinstance(problem.objective, AverageReward):
-        reward = induced_chain(problem).state_reward
-        # The stationary probabilities sum to one, so a reward common to all states is taken out before the sum:
-        # otherwise its derivative, which is 0, would be the small difference of large numbers.
-        common = reward.real.mean()
-        return complex(common + occupancy(problem) @ (reward - common))
-    state = values(problem).state
+        return solution.gain
+    state = solution.state_values
     return complex(problem.mdp.start @ (state[0] if state.ndim == 2 else state))
 
 
@@ -64,10 +58,8 @@ def gradient(problem: Problem) -> Inexact[Array, "d"]:
     ----------
     Sutton et al., Policy gradient methods for reinforcement learning with function approximation, 1999, theorem 1.
     """
-    chain = induced_chain(problem)
-    advantage = values(problem).advantage
-    weights = _summed(problem, occupancy(problem), advantage) * chain.probabilities
-    return problem.policy.score_vjp(np.where(chain.running[:, None], weights, 0.0))
+    solution = solve(problem)
+    return problem.policy.score_vjp(solution.weighted_sum(centred=True) * solution.chain.probabilities)
 
 
 def probability_gradient(problem: Problem) -> Inexact[Array, "S A"]:
@@ -75,7 +67,8 @@ def probability_gradient(problem: Problem) -> Inexact[Array, "S A"]:
 
     ∂J/∂π(a|s) = Σ_t γ^t d_t(s) Q_t(s,a). With it any framework gets ∇J of any differentiable policy by one
     backward pass over the states: differentiate Σ_{s,a} ∂J/∂π(a|s) π_θ(a|s) with the first factor held constant.
-    For the average reward it is d(s) Q(s,a) with differential Q, defined up to a constant in each state.
+    For the average reward it is d(s) Q(s,a) with differential Q, defined up to a constant in each state. A bonus of the
+    objective depends on π itself: its own derivative, −β for every visit, is included.
 
     Parameters
     ----------
@@ -90,18 +83,12 @@ def probability_gradient(problem: Problem) -> Inexact[Array, "S A"]:
     NotUnichain
         Under the average reward, when the chain is periodic or multichain.
     """
-    running = induced_chain(problem).running
-    weights = _summed(problem, occupancy(problem), values(problem).action)
-    return np.where(running[:, None], weights, 0.0)
-
-
-def _summed(
-    problem: Problem, visits: Inexact[Array, "*time S"], table: Inexact[Array, "*time S A"]
-) -> Inexact[Array, "S A"]:
-    """Return Σ_t γ^t d_t(s) table_t(s,a)."""
-    match problem.objective:
-        case FiniteHorizon(horizon, discount):
-            powers = np.power(discount, np.arange(horizon))
-            return np.einsum("t,ts,tsa->sa", powers, visits, table)
-        case _:
-            return visits[:, None] * table
+    solution = solve(problem)
+    weights = solution.weighted_sum(centred=False)
+    bonus = problem.objective.bonus
+    if bonus is None:
+        return weights
+    # ∂/∂π of π c(π) = −β π log π is c − β: beside Q, which holds c, there is −β for every visit.
+    visits = solution.weighted_visits
+    visits = visits.sum(axis=0) if visits.ndim == 2 else visits
+    return weights - bonus.coefficient * visits[:, None]

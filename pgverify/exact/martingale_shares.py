@@ -24,7 +24,7 @@ from jaxtyping import Float
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.estimator_moments import row_recursion
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
-from pgverify.exact.rollouts import rollout
+from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead, return_values
 from pgverify.problem import Problem
@@ -104,7 +104,7 @@ def _shares(
     law: StepLaw, recursion: StepRecursion, past: Iterator[Past | None], full: bool
 ) -> Iterator[tuple[str, int, Float[Array, "*form"]]]:
     steps = list(backward_sweep(law, recursion))[::-1]
-    running_start = np.where(law.chain.running, law.rollout.start, 0.0)
+    running_start = law.running_start
     first = steps[0].mean
     mean = running_start @ first
     yield "start", 0, np.tensordot(running_start, _pair(first, first, full), 1) - _pair(mean, mean, full)
@@ -118,7 +118,7 @@ def _shares(
     for step, trace, before in zip(steps, eligibility(law, recursion), past, strict=True):
         here = visits[step.time]
         p = step.coefficient * score
-        ahead = np.einsum("iaj,jd->iad", law.going_on, step.following)
+        ahead = law.blocks.pick(law.going_on, step.following)
         yield "action", step.time, _action_share(law, step, here, trace, second, ahead, before, full)
 
         # E[Z̃^(i) Z̃^(j)^T ;s,a] with Z̃ = Z + p entering at the full lookahead; and E[Z̃^(j) ;s,a].
@@ -138,10 +138,10 @@ def _shares(
             step.time,
             _transition_share(law, step, here, traced, squares, ahead, recursion, full),
         )
-        noise = ((law.going_on + law.ending) * law.noise).sum(axis=2)
+        noise = law.going_on.total(law.noise) + law.ending.total(law.noise)
         yield "reward", step.time, np.einsum("sa,mnsa...->...", noise, squares)
 
-        moved = np.einsum("mnsa...,sab->mnb...", squares, law.going_on)
+        moved = np.moveaxis(law.going_on.back(np.moveaxis(squares, (2, 3), (-2, -1))), -1, 2)
         second = np.zeros_like(second)
         kept = np.flatnonzero(previous < memory)
         for source, other in product(kept, kept):
@@ -191,16 +191,16 @@ def _transition_share(
     recursion: StepRecursion,
     full: bool,
 ) -> Float[Array, "*form"]:
-    value = recursion.decay * step.following_return[:, None, None, :]
+    value = recursion.decay * law.going_on.at_successors(step.following_return)
     onward = step.added.onward + value - step.return_mean[..., None]  # surprise where the episode goes on
     last = step.added.last - step.return_mean[..., None]  # … and where it ends
-    spread = np.einsum("saj,msaj,nsaj->mnsa", law.going_on, onward, onward)
-    spread = spread + np.einsum("saj,msaj,nsaj->mnsa", law.ending, last, last)
+    spread = np.einsum("saj,msaj,nsaj->mnsa", law.going_on.weight, onward, onward)
+    spread = spread + np.einsum("saj,msaj,nsaj->mnsa", law.ending.weight, last, last)
     share = np.einsum("mnsa,mnsa...->...", spread, squares)
-    along = np.einsum("saj,msaj,jd->msad", law.going_on, onward, step.following)
+    along = np.stack([law.blocks.pick(law.going_on.times(surprise), step.following) for surprise in onward])
     # E[surprise · (x' − E x')] = E[surprise · x'], the surprise having mean zero.
     share = share + 2.0 * _pair(traced, along, full).sum(axis=(0, 1, 2))
     weight = here[:, None] * law.chain.probabilities
-    arriving = np.einsum("sa,saj->j", weight, law.going_on)
+    arriving = law.going_on.back(weight)
     share = share + np.tensordot(arriving, _pair(step.following, step.following, full), 1)
     return np.asarray(share - np.tensordot(weight, _pair(ahead, ahead, full), 2))

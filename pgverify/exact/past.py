@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.exact.step_law import StepLaw, at_time, compact, increment
+from pgverify.exact.step_law import StepLaw, at_time, increment
 from pgverify.exact.step_moments import lookahead
 from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.validation import Array
@@ -31,13 +31,13 @@ def eligibility(law: StepLaw, recursion: StepRecursion) -> Iterator[Float[Array,
     terms to come. A step moves it to j − 1, and the present score enters at j = n.
     """
     memory, previous = lookahead(law, recursion)
-    back = compact(law.under_policy(law.going_on).T)
+    back = law.backward()
     visits = law.visits()
-    weights = law.chain.probabilities[:, :, None] * law.going_on
+    weights = law.chain.probabilities[:, :, None]
     trace = np.zeros((memory, len(law.chain.start), law.blocks.size))
     for time in range(law.steps):
         yield trace
-        fresh = law.blocks.arrive(recursion.weighting**time * visits[time][:, None, None] * weights)
+        fresh = law.blocks.arrive(law.going_on.times(recursion.weighting**time * visits[time][:, None, None] * weights))
         following = np.zeros_like(trace)
         for j in np.flatnonzero(previous < memory):
             following[previous[j]] += recursion.decay * (back @ trace[j])
@@ -81,9 +81,9 @@ class Past:
 def pasts(law: StepLaw, recursion: TotalRecursion, values: Float[Array, "T S"] | None = None) -> Iterator[Past]:
     """Yield the past of the total return for t = 0 .. T−1."""
     probabilities = law.chain.probabilities[:, :, None]
-    back = compact(law.under_policy(law.going_on).T)
+    back = law.backward()
     states = len(law.chain.start)
-    here = np.where(law.chain.running, law.rollout.start, 0.0)
+    here = law.running_start
     centre = 0.0 if values is None or not here.any() else float(here @ values[0] / here.sum())
     expected = np.zeros(states) if values is None else values[0] - centre
     paid, paid_square = here * expected, here * expected**2
@@ -93,21 +93,21 @@ def pasts(law: StepLaw, recursion: TotalRecursion, values: Float[Array, "T S"] |
         baseline = np.where(law.chain.running, at_time(recursion.baseline, time) - centre, 0.0)
         if time == 0 or values is not None:
             onward = increment(law, None, time, values, recursion.decay).onward
-            moved, squared = law.going_on * onward, law.going_on * (onward**2 + law.noise)
-            moved_back, squared_back = (compact(law.under_policy(weights).T) for weights in (moved, squared))
+            moved, squared = law.going_on.times(onward), law.going_on.times(onward**2 + law.noise)
+            moved_back, squared_back = law.backward(moved), law.backward(squared)
         mean = paid - baseline * here
         square = paid_square - 2.0 * baseline * paid + baseline**2 * here
         coefficient, power = float(recursion.weighting**time), float(recursion.decay**time)
         yield Past(coefficient, power, baseline, mean, square, product - baseline[:, None] * scores, offset, scores)
         drawn = coefficient * probabilities
         # Φ' ρ' = (Φ + c ψ)(ρ + κ^t u), with every product taken on the way from s to s'.
-        fresh = drawn * (paid[:, None, None] * law.going_on + power * here[:, None, None] * moved)
+        fresh = law.going_on.times(drawn * (paid[:, None, None] + power * here[:, None, None] * onward))
         product = back @ product + power * (moved_back @ scores) + law.blocks.arrive(fresh)
-        scores = back @ scores + law.blocks.arrive(drawn * here[:, None, None] * law.going_on)
+        scores = back @ scores + law.blocks.arrive(law.going_on.times(drawn * here[:, None, None]))
         if np.ptp(recursion.baseline) == 0.0:
             offset = float(recursion.baseline.flat[0] - centre) * scores
         else:
-            offset = back @ offset + law.blocks.arrive(drawn * (baseline * here)[:, None, None] * law.going_on)
+            offset = back @ offset + law.blocks.arrive(law.going_on.times(drawn * (baseline * here)[:, None, None]))
         paid_square = back @ paid_square + 2.0 * power * (moved_back @ paid) + power**2 * (squared_back @ here)
         paid = back @ paid + power * (moved_back @ here)
         here = back @ here

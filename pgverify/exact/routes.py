@@ -10,9 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Complex, Float, Inexact
 
-from pgverify.exact.chain import Chain, induced_chain
+from pgverify.exact.chain import Chain
 from pgverify.exact.enumeration import DEFAULT_LIMIT, enumerate_trajectories
 from pgverify.exact.gradient_theorem import analytic_expected_return
+from pgverify.exact.solution import solve
 from pgverify.exact.stationary import deviation_matrix, stationary_distribution
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import Discounted, FiniteHorizon, Problem
@@ -74,7 +75,7 @@ def gradient_by_value_derivative(problem: Problem) -> Float[Array, "d"]:
 
     Needs a policy whose `with_parameters` accepts complex θ: ∇π is taken by complex step of π alone.
     """
-    chain = induced_chain(problem)
+    chain = solve(problem).chain
     policy = problem.policy
     jacobian = complex_step(
         lambda theta: policy.with_parameters(theta).probabilities(), policy.parameters
@@ -94,7 +95,7 @@ def gradient_by_value_derivative(problem: Problem) -> Float[Array, "d"]:
 
 def _forcing(chain: Chain, jacobian: Float[Array, "S A d"], following: Float[Array, "S"]) -> Float[Array, "S d"]:
     """Return Σ_a ∇π(a|s) (r(s,a) + Σ_{s'} P(s'|s,a) v(s'))."""
-    worth = chain.step_reward + chain.transition @ following
+    worth = chain.step_reward + chain.successors.ahead(following)
     worth = worth - worth.mean(axis=1, keepdims=True)  # Σ_a ∇π(a|s) = 0: what is common to the actions cancels
     return np.einsum("sad,sa->sd", jacobian, worth)
 
@@ -102,7 +103,7 @@ def _forcing(chain: Chain, jacobian: Float[Array, "S A d"], following: Float[Arr
 def _discounted(chain: Chain, jacobian: Float[Array, "S A d"], discount: float) -> Float[Array, "d"]:
     # Solved among running states alone: in a terminal state the value and its derivative are exactly 0.
     running = chain.running
-    system = np.eye(int(running.sum())) - discount * chain.state_transition[np.ix_(running, running)]
+    system = np.eye(int(running.sum())) - discount * chain.dense_transition()[np.ix_(running, running)]
     value = np.zeros(len(running))
     # Where no episode ends, a constant in the value has no derivative: left out, it costs no digits.
     common = chain.state_reward.mean() if running.all() else 0.0

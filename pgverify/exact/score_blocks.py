@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.dynamics import SuccessorLists
 from pgverify.policies.protocol import Policy
 from pgverify.validation import Array
 
@@ -54,14 +55,18 @@ class ScoreBlocks:
         """Return Σ_a w(s,a) ψ(s,a) for every state."""
         return self.scatter((weights[:, None, :] @ self.score)[:, 0, :])
 
-    def arrive(self, weights: Float[Array, "S A S"]) -> Float[Array, "S d"]:
+    def arrive(self, lists: SuccessorLists) -> Float[Array, "S d"]:
         """Return Σ_{s,a} w(s,a,s') ψ(s,a), for every s'."""
-        states, actions, _ = weights.shape
+        states, actions, _ = self.score.shape
         if self.whole:
-            return weights.reshape(-1, states).T @ self.score.reshape(states * actions, self.size)
-        # [s, s', k]: each state s contributes to every s' at its own parameters.
-        parts = weights.transpose(0, 2, 1) @ self.score
+            return np.asarray(lists.matrix.T @ self.score.reshape(states * actions, self.size))
         rows = np.zeros((states, self.size))
+        if lists.sparse:
+            parts = lists.weight[:, :, :, None] * self.score[:, :, None, :]
+            np.add.at(rows, (lists.successor[:, :, :, None], self.parameter[:, None, None, :]), parts)
+            return rows
+        # [s, s', k]: each state s contributes to every s' at its own parameters.
+        parts = lists.dense().transpose(0, 2, 1) @ self.score
         if np.unique(self.parameter).size == self.parameter.size:  # no parameter is shared: plain assignment
             rows[:, self.parameter] = parts.transpose(1, 0, 2)
             return rows
@@ -70,12 +75,15 @@ class ScoreBlocks:
                 rows[:, self.parameter[source, column]] += parts[source, :, column]
         return rows
 
-    def pick(self, weights: Float[Array, "S A S"], rows: Float[Array, "S d"]) -> Float[Array, "S A k"]:
+    def pick(self, lists: SuccessorLists, rows: Float[Array, "S d"]) -> Float[Array, "S A k"]:
         """Return Σ_{s'} w(s,a,s') x(s') at the parameters that s touches."""
-        states, actions, _ = weights.shape
+        states, actions, _ = self.score.shape
         if self.whole:
-            return (weights.reshape(states * actions, states) @ rows).reshape(states, actions, self.size)
-        return weights @ rows[:, self.parameter].transpose(1, 0, 2)
+            return np.asarray(lists.matrix @ rows).reshape(states, actions, self.size)
+        if lists.sparse:
+            reached = rows[lists.successor[:, :, :, None], self.parameter[:, None, None, :]]
+            return np.einsum("saj,sajk->sak", lists.weight, reached)
+        return lists.dense() @ rows[:, self.parameter].transpose(1, 0, 2)
 
     def own(self, rows: Float[Array, "S d"]) -> Float[Array, "S k"]:
         """Return each state's row at the parameters that the state touches."""

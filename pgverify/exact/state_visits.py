@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from jaxtyping import Inexact
 
-from pgverify.exact.chain import Chain, induced_chain
-from pgverify.exact.stationary import stationary_distribution
-from pgverify.problem import Discounted, FiniteHorizon, Problem
+from pgverify.exact.solution import solve
+from pgverify.problem import Problem
 from pgverify.validation import Array
 
 
@@ -22,6 +20,10 @@ def occupancy(problem: Problem) -> Inexact[Array, "*time S"]:
     ----------
     problem : Problem
 
+    Returns
+    -------
+    Read-only.
+
     Raises
     ------
     NotUnichain
@@ -31,19 +33,4 @@ def occupancy(problem: Problem) -> Inexact[Array, "*time S"]:
     ----------
     Sutton et al., Policy gradient methods for reinforcement learning with function approximation, 1999.
     """
-    chain = induced_chain(problem)
-    match problem.objective:
-        case FiniteHorizon(horizon, _):
-            return _by_time(chain, horizon)
-        case Discounted(discount):
-            system = np.eye(len(chain.start)) - discount * chain.state_transition
-            return np.linalg.solve(system.T, chain.start)
-        case _:
-            return stationary_distribution(chain)
-
-
-def _by_time(chain: Chain, horizon: int) -> Inexact[Array, "T S"]:
-    rows = [chain.start.astype(chain.state_transition.dtype)]
-    for _ in range(horizon - 1):
-        rows.append(rows[-1] @ chain.state_transition)
-    return np.stack(rows)
+    return solve(problem).visits

@@ -28,11 +28,12 @@ def stationary_distribution(chain: Chain) -> Inexact[Array, "S"]:
     ----------
     Grassmann, Taksar & Heyman, Regenerative analysis and steady state distributions for Markov chains, 1985.
     """
-    anchor = _require_unichain(chain.state_transition.real)
+    transition = chain.dense_transition()
+    anchor = _require_unichain(transition.real)
     size = len(chain.start)
     # A recurrent state comes first and is never censored: every other state leads to it.
     order = np.roll(np.arange(size), -anchor)
-    flow = np.array(chain.state_transition[np.ix_(order, order)])
+    flow = np.array(transition[np.ix_(order, order)])
     for last in range(size - 1, 0, -1):
         flow[:last, last] /= flow[last, :last].sum()
         flow[:last, :last] += np.outer(flow[:last, last], flow[last, :last])
@@ -51,7 +52,7 @@ def deviation_matrix(chain: Chain) -> Inexact[Array, "S S"]:
     the Poisson equation h = r − ρ + P h.
     """
     size = len(chain.start)
-    matrix = np.eye(size) - chain.state_transition + 1.0
+    matrix = np.eye(size) - chain.dense_transition() + 1.0
     condition = np.linalg.cond(matrix.real)
     if not condition < LARGEST_CONDITION:
         raise NotUnichain(

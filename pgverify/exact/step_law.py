@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidEstimator
-from pgverify.exact.chain import Chain, induced_chain
+from pgverify.exact.chain import Chain
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
+from pgverify.exact.solution import solve
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
@@ -18,11 +20,6 @@ from pgverify.validation import Array
 NEGLIGIBLE_SURVIVAL = 1e-22
 """A random horizon is followed until the chance of being still under way is below this: moments grow like T^4 at
 most, so what is left out is far below rounding."""
-
-
-SMALLEST_SPARSE = 64 * 64
-LARGEST_DENSITY = 0.1
-"""Measured: below this size, or above this share of non-zero entries, dense products are faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,40 +33,60 @@ class StepLaw:
     blocks : ScoreBlocks
     steps : int
         Number of steps followed: the horizon, or enough of them for the rest not to matter.
-    going_on : [S, A, S]
-        P(s', episode goes on | s, a): next states that are terminal, or not survived to, are left out; 0 in
+    going_on : SuccessorLists
+        P(s', episode goes on | s, a): next states that are terminal, or not survived to, have weight 0; so have all in
         terminal states.
-    ending : [S, A, S]
+    ending : SuccessorLists
         P(s', episode has ended | s, a); 0 in terminal states.
-    reward : [S, A, S]
-        Mean rewards relative to the gain.
-    noise : [S, A, S]
+    reward : [S, A, K]
+        Mean rewards along the successors, relative to the gain.
+    noise : [S, A, K]
         Variance of the reward of each transition.
+    squares : [S, A]
+        π²/μ: what second moments under the acting policy μ are weighted by, with the importance ratios ρ = π/μ
+        multiplied in. π itself where it acts.
     """
 
     rollout: Rollout
     chain: Chain
     blocks: ScoreBlocks
     steps: int
-    going_on: Float[Array, "S A S"]
-    ending: Float[Array, "S A S"]
-    reward: Float[Array, "S A S"]
-    noise: Float[Array, "S A S"]
-
-    def under_policy(self, weights: Float[Array, "S A S"]) -> Float[Array, "S S"]:
-        """Return Σ_a π(a|s) w(s,a,s')."""
-        return (self.chain.probabilities[:, None, :] @ weights)[:, 0, :]
+    going_on: SuccessorLists
+    ending: SuccessorLists
+    reward: Float[Array, "S A K"]
+    noise: Float[Array, "S A K"]
+    squares: Float[Array, "S A"]
 
     def mean_action(self, table: Float[Array, "S A"]) -> Float[Array, "S"]:
         """Return Σ_a π(a|s) x(s,a)."""
         return (self.chain.probabilities * table).sum(axis=1)
 
+    def onward(self, lists: SuccessorLists | None = None) -> Any:
+        """Return Σ_a π(a|s) w(s,a,s') [S, S], of the steps after which the episode goes on by default."""
+        return (lists or self.going_on).under(self.chain.probabilities)
+
+    def backward(self, lists: SuccessorLists | None = None) -> Any:
+        """Return the transpose of `onward`: what comes back from s' to s."""
+        return transposed(self.onward(lists))
+
+    @property
+    def running_start(self) -> Float[Array, "S"]:
+        """Probability of starting in s with a step to come."""
+        return np.where(self.chain.running, self.rollout.start, 0.0)
+
     def visits(self) -> Float[Array, "T S"]:
-        """Return the probability of being under way in s at time t, for every step followed."""
-        onward = self.under_policy(self.going_on)
-        rows = [np.where(self.chain.running, self.rollout.start, 0.0)]
+        """Return the probability of being under way in s at time t under π, for every step followed."""
+        return self._followed(self.chain.probabilities)
+
+    def square_visits(self) -> Float[Array, "T S"]:
+        """Return E_μ[Π_{k<t} ρ_k² ; s_t = s, under way], for every step followed: the visits where π acts itself."""
+        return self._followed(self.squares)
+
+    def _followed(self, law: Float[Array, "S A"]) -> Float[Array, "T S"]:
+        onward = self.going_on.under(law)
+        rows = [self.running_start]
         for _ in range(self.steps - 1):
-            rows.append(rows[-1] @ onward)
+            rows.append(np.asarray(rows[-1] @ onward))
         return np.stack(rows)
 
 
@@ -78,10 +95,10 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
 
     With `whole`, every state's block spans all d parameters, as full matrices need it.
     """
-    chain = induced_chain(problem)
-    mdp = problem.mdp
+    chain = solve(problem).chain
     running = chain.running[:, None, None]
-    goes_on = rollout.survival * chain.running
+    lists = problem.mdp.successors
+    goes_on = np.where(running, rollout.survival * chain.running[lists.successor], 0.0)
     steps = rollout.horizon
     if steps is None:
         survival = rollout.survival
@@ -91,11 +108,19 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
         chain=chain,
         blocks=score_blocks(problem.policy, whole),
         steps=steps,
-        going_on=np.where(running, mdp.transition * goes_on, 0.0),
-        ending=np.where(running, mdp.transition * (1.0 - goes_on), 0.0),
-        reward=np.where(running, mdp.reward - rollout.gain, 0.0),
-        noise=mdp.reward_noise**2,
+        going_on=lists.times(goes_on),
+        ending=lists.times(np.where(running, 1.0 - goes_on, 0.0)),
+        reward=np.where(running, chain.reward - rollout.gain, 0.0),
+        noise=chain.noise**2,
+        squares=_squares(chain, rollout),
     )
+
+
+def _squares(chain: Chain, rollout: Rollout) -> Float[Array, "S A"]:
+    if rollout.on_policy:
+        return chain.probabilities
+    acting = rollout.acting.probabilities()
+    return np.where(acting > 0, chain.probabilities**2 / np.where(acting > 0, acting, 1.0), 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +129,14 @@ class Increment:
 
     Attributes
     ----------
-    onward, last : [S, A, S]
+    onward, last : [S, A, K]
         u where the episode goes on, and where it does not.
     mean, square : [S, A]
         E[u | s,a] and E[u² | s,a], reward noise included.
     """
 
-    onward: Float[Array, "S A S"]
-    last: Float[Array, "S A S"]
+    onward: Float[Array, "S A K"]
+    last: Float[Array, "S A K"]
     mean: Float[Array, "S A"]
     square: Float[Array, "S A"]
 
@@ -129,26 +154,23 @@ def increment(
     Y_t with these. A shift close to E[Y_t | s] leaves small numbers whose squares do not have to cancel.
     """
     onward = last = law.reward
+    reached = law.going_on.at_successors
     if critic is not None:
         here = np.where(law.chain.running, at_time(critic, time), 0.0)[:, None, None]
-        following = law.rollout.discount * _bootstrapped(law, critic, time + 1)
+        following = law.rollout.discount * reached(_bootstrapped(law, critic, time + 1))
         onward, last = law.reward + following - here, law.reward - here
     if shift is not None:
         here = np.where(law.chain.running, at_time(shift, time), 0.0)[:, None, None]
         last = last - here
-        onward = onward - here if time + 1 == law.steps else onward + decay * at_time(shift, time + 1) - here
-    mean = (law.going_on * onward + law.ending * last).sum(axis=2)
-    square = (law.going_on * (onward**2 + law.noise) + law.ending * (last**2 + law.noise)).sum(axis=2)
+        onward = onward - here if time + 1 == law.steps else onward + decay * reached(at_time(shift, time + 1)) - here
+    mean = law.going_on.total(onward) + law.ending.total(last)
+    square = law.going_on.total(onward**2 + law.noise) + law.ending.total(last**2 + law.noise)
     return Increment(onward, last, mean, square)
 
 
-def compact(matrix: Float[Array, "S S"]) -> Any:
-    """Return the matrix in sparse form where that is faster; only products from the left are ever taken."""
-    if matrix.size < SMALLEST_SPARSE or np.count_nonzero(matrix) > LARGEST_DENSITY * matrix.size:
-        return matrix
-    from scipy.sparse import csr_array  # imported late: it would double the time of `import pgverify`
-
-    return csr_array(matrix)
+def transposed(matrix: Any) -> Any:
+    """Return the transpose, in a form from which products are fast: only products from the left are ever taken."""
+    return matrix.T if isinstance(matrix, np.ndarray) else matrix.T.tocsr()
 
 
 def at_time(table: Float[Array, "*time S"], time: int) -> Float[Array, "S"]:

@@ -7,6 +7,9 @@ g from time t on. The second moment of g needs no table of matrices: unrolled ov
 
 so with d_t known beforehand everything is one backward sweep with O(S·d) numbers at hand.
 
+Off-policy, under an acting policy μ with ρ = π/μ, the per-decision form Ȳ = ρ (u + κ Ȳ'), X = c ψ (Ȳ − ρ b) + ρ X' obeys
+the same recursions: first moments are weighted by μ ρ = π as they stand, second ones by μ ρ² = π²/μ.
+
 With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n). Without one,
 Y − b takes the place of Y and 0 that of b (see `increment`): E[(Y−b)²] is then no difference of large numbers.
 """
@@ -20,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.score_blocks import ScoreBlocks
-from pgverify.exact.step_law import Increment, StepLaw, at_time, compact, increment
+from pgverify.exact.step_law import Increment, StepLaw, at_time, increment
 from pgverify.recursion import StepRecursion
 from pgverify.validation import Array
 
@@ -72,8 +75,8 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     states = len(law.chain.start)
     memory, previous = lookahead(law, recursion)
     decay = recursion.decay
-    probabilities = law.chain.probabilities
-    onward = compact(law.under_policy(law.going_on))
+    probabilities, squares = law.chain.probabilities, law.squares
+    onward, square_onward = law.onward(), law.going_on.under(squares)
     shift = recursion.baseline if recursion.lookahead is None and recursion.baseline.any() else None
     varying = any(table is not None and table.ndim == 2 for table in (recursion.critic, shift))
     # Row `memory` of these tables is Y^(0) = 0, and stays so.
@@ -89,29 +92,30 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             baseline = np.zeros(states)
         if time >= law.steps - 2 or varying:  # before the last step a critic by state alone adds always the same
             added = increment(law, recursion.critic, time, shift, decay)
-            weighted = law.going_on * added.onward
-            weighted_onward = compact(law.under_policy(weighted))
+            weighted = law.going_on.times(added.onward)
+            weighted_onward = weighted.under(squares)
         before_mean, before_square = mean_return[previous], square_return[pairs]
-        y1 = added.mean + decay * _ahead(law.going_on, before_mean)
-        once = _ahead(weighted, before_mean)
-        y2 = added.square + decay * (once[:, None] + once[None, :]) + decay**2 * _ahead(law.going_on, before_square)
+        y1 = added.mean + decay * law.going_on.ahead(before_mean)
+        once = weighted.ahead(before_mean)
+        y2 = added.square + decay * (once[:, None] + once[None, :]) + decay**2 * law.going_on.ahead(before_square)
         last = memory - 1
         source = previous[last]
         z_before = z[source] if source < memory else np.zeros_like(x)
-        relative = weighted - baseline[:, None, None] * law.going_on if baseline.any() else weighted
+        relative = weighted
+        if baseline.any():
+            relative = law.going_on.times(added.onward - baseline[:, None, None])
         cross = law.blocks.pick(relative, x)
         cross += decay * law.blocks.pick(law.going_on, z_before)
-        weight = coefficient * probabilities
-        new_x = law.blocks.expand(weight * (y1[last] - baseline[:, None])) + onward @ x
+        new_x = law.blocks.expand(coefficient * probabilities * (y1[last] - baseline[:, None])) + onward @ x
         carried = weighted_onward @ x
         new_z = np.empty_like(z)
         for j in range(memory):
-            own = law.blocks.expand(weight * (y2[j, last] - baseline[:, None] * y1[j]))
+            own = law.blocks.expand(coefficient * squares * (y2[j, last] - baseline[:, None] * y1[j]))
             new_z[j] = own + carried
             if previous[j] < memory:
-                new_z[j] += decay * (onward @ z[previous[j]])
+                new_z[j] += decay * (square_onward @ z[previous[j]])
         mean_return[:memory] = np.einsum("ia,mia->mi", probabilities, y1)
-        square_return[:memory, :memory] = np.einsum("ia,mnia->mni", probabilities, y2)
+        square_return[:memory, :memory] = np.einsum("ia,mnia->mni", squares, y2)
         yield StepMoments(
             time=time,
             coefficient=coefficient,
@@ -145,15 +149,18 @@ def return_values(law: StepLaw, decay: float) -> Float[Array, "T S"]:
     added = increment(law, None, 0, None, decay).mean
     found = np.zeros((law.steps + 1, len(law.chain.start)))
     for time in reversed(range(law.steps)):
-        found[time] = law.mean_action(added + decay * (law.going_on @ found[time + 1]))
+        found[time] = law.mean_action(added + decay * law.going_on.ahead(found[time + 1]))
     return found[:-1]
 
 
 def second_moment_blocks(
     law: StepLaw, step: StepMoments, visits: Float[Array, "S"]
 ) -> tuple[Float[Array, "S A"], Float[Array, "S A k"]]:
-    """Return the weights of p p^T and the partners of p in E[g g^T], both with d_t(s) π(a|s) multiplied in."""
-    weight = visits[:, None] * law.chain.probabilities
+    """Return the weights of p p^T and the partners of p in E[g g^T], both with d_t(s) π(a|s) multiplied in.
+
+    Off-policy d_t is that of `StepLaw.square_visits`, and π²/μ stands for π.
+    """
+    weight = visits[:, None] * law.squares
     baseline = step.baseline[:, None]
     spread = step.return_square - 2.0 * baseline * step.return_mean[-1] + baseline**2
     return weight * spread, weight[:, :, None] * step.cross
@@ -165,10 +172,3 @@ def lookahead(law: StepLaw, recursion: StepRecursion) -> tuple[int, np.ndarray]:
         return 1, np.array([0])
     memory = recursion.lookahead
     return memory, np.concatenate([[memory], np.arange(memory - 1)])
-
-
-def _ahead(weights: Float[Array, "S A S"], tables: Float[Array, "*m S"]) -> Float[Array, "*m S A"]:
-    """Return Σ_{s'} w(s,a,s') x(s') for every table x."""
-    states, actions, _ = weights.shape
-    ahead = (weights.reshape(-1, states) @ tables.reshape(-1, states).T).T  # in this order three times as fast
-    return ahead.reshape(*tables.shape[:-1], states, actions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Inexact
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidPolicy
 from pgverify.policies.protocol import dense_score
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
+from pgverify.policies.steps import Steps, histogram
+from pgverify.policies.tabular_softmax import SMALL_TABLE
 from pgverify.validation import Array, parameter_array, real_array, require_shape
 
 
@@ -65,10 +68,46 @@ class LinearSoftmaxPolicy:
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
-        by_logit = logit_vjp(*self._softmax, weights)
+        return self.logit_vjp(logit_vjp(*self._softmax, weights))
+
+    def score_sum(self, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
+        """Return Σ_t w_t ∇ log π(a_t|s_t), step by step where states are many.
+
+        Parameters
+        ----------
+        steps : Steps
+            n trajectories.
+        weights : [n, T]
+            w_t, 0 on padding.
+        """
         states, actions, size = self.features.shape
-        flat = by_logit.reshape(*weights.shape[:-2], states * actions)
+        if states * actions <= SMALL_TABLE:
+            counted = histogram(steps.states[:, :-1] * actions + steps.actions, weights, states * actions)
+            return self.score_vjp(counted.reshape(-1, states, actions))
+        sums = np.zeros((len(weights), size), dtype=self.weights.dtype)
+        for t in range(weights.shape[1]):
+            here = steps.states[:, t]
+            # ψ(s,a) = Σ_b φ(s,b) (1{a=b} − π_b), as a product over the actions of the states visited alone.
+            one = np.zeros((len(weights), actions))
+            one[np.arange(len(weights)), steps.actions[:, t]] = weights[:, t]
+            probabilities, complement = (table[here] for table in self._softmax)
+            sums += np.einsum("na,nad->nd", logit_vjp(probabilities, complement, one), self.features[here])
+        return sums
+
+    @property
+    def logits(self) -> Inexact[Array, "S A"]:
+        """z(s,a) = φ(s,a)·θ [S, A]."""
+        return self._logits.copy()
+
+    def logit_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
+        """Return Σ w(s,a) ∂z(s,a)/∂θ = Σ w(s,a) φ(s,a) for weights [..., S, A]."""
+        states, actions, size = self.features.shape
+        flat = weights.reshape(*weights.shape[:-2], states * actions)
         return flat @ self.features.reshape(states * actions, size)
+
+    def description(self) -> dict[str, Any]:
+        """Return what a file says of this policy: its kind, and the arrays that define it."""
+        return {"kind": "linear_softmax", "features": self.features, "weights": self.weights}
 
     def score(self) -> Inexact[Array, "S A d"]:
         """ψ(s,a) = ∇ log π(a|s) [S, A, d]."""
@@ -76,7 +115,11 @@ class LinearSoftmaxPolicy:
 
     @cached_property
     def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
-        return softmax(np.asarray(self.features @ self.weights))
+        return softmax(self._logits)
+
+    @cached_property
+    def _logits(self) -> Inexact[Array, "S A"]:
+        return np.asarray(self.features @ self.weights)
 
     def __repr__(self) -> str:
         states, actions, size = self.features.shape

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from jaxtyping import Inexact
+from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidPolicy
 from pgverify.policies.protocol import dense_score
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
+from pgverify.policies.steps import Steps, histogram
 from pgverify.validation import Array, parameter_array, require_shape
+
+SMALL_TABLE = 256
+"""Logits up to which one product over all states is faster than picking those visited; measured."""
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -65,9 +70,50 @@ class SoftmaxPolicy:
         by_logit = logit_vjp(*self._softmax, weights)
         return by_logit.reshape(*weights.shape[:-2], self.logits.size)
 
+    def score_sum(self, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
+        """Return Σ_t w_t ∇ log π(a_t|s_t), touching only the logits of the states visited.
+
+        Parameters
+        ----------
+        steps : Steps
+            n trajectories.
+        weights : [n, T]
+            w_t, 0 on padding.
+        """
+        count, (states, actions) = len(weights), self.logits.shape
+        if states * actions <= SMALL_TABLE:
+            counted = histogram(steps.states[:, :-1] * actions + steps.actions, weights, states * actions)
+            return self.score_vjp(counted.reshape(count, states, actions))
+        sums = np.zeros((count, states, actions), dtype=self.logits.dtype)
+        rows, times = np.nonzero(weights)
+        here, chosen = steps.states[rows, times], steps.actions[rows, times]
+        added = weights[rows, times][:, None] * self._own_score[here, chosen]
+        np.add.at(sums, (rows, here), added)
+        return sums.reshape(count, states * actions)
+
+    def logit_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
+        """Return Σ w(s,a) ∂z(s,a)/∂θ for weights [..., S, A]: the parameters are the logits."""
+        return weights.reshape(*weights.shape[:-2], self.logits.size)
+
+    @property
+    def features(self) -> Float[Array, "S A d"]:
+        """φ(s,a) [S, A, S·A] of the same policy as a linear softmax: one parameter for every logit."""
+        return np.eye(self.logits.size).reshape(*self.logits.shape, self.logits.size)
+
+    def description(self) -> dict[str, Any]:
+        """Return what a file says of this policy: its kind, and the arrays that define it."""
+        return {"kind": "softmax", "logits": self.logits}
+
     def score(self) -> Inexact[Array, "S A d"]:
         """ψ(s,a) = ∇ log π(a|s) [S, A, S·A]."""
         return dense_score(self)
+
+    @cached_property
+    def _own_score(self) -> Inexact[Array, "S A A"]:
+        """ψ(s,a) at the logits of s, the only ones that it touches."""
+        probabilities, complement = self._softmax
+        same = np.eye(self.logits.shape[1])
+        return same * complement[:, None, :] - (1.0 - same) * probabilities[:, None, :]
 
     @cached_property
     def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:

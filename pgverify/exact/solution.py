@@ -1,0 +1,162 @@
+"""Everything that is computed once for a problem: its chain, values, and visits, each when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Inexact
+
+from pgverify.exact.bellman import (
+    advantages,
+    backward_values,
+    differential_values,
+    discounted_values,
+    resolvent,
+    step_values,
+)
+from pgverify.exact.chain import Chain, induced_chain
+from pgverify.exact.stationary import stationary_distribution
+from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
+from pgverify.validation import Array
+
+PLACE = "_solution"
+"""Where a problem keeps its solution: it lives as long as the problem does, and is not copied with it."""
+
+SMALL = 2**18
+"""Cells of a table [T, S, A] up to which it is built and kept whole."""
+
+
+class Solution:
+    """The exact solution of a problem, piece by piece; read-only.
+
+    Obtained from `solve`, so that every function that reads it shares the work.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    @cached_property
+    def chain(self) -> Chain:
+        """P_π and r_π."""
+        return induced_chain(self.problem)
+
+    @cached_property
+    def stationary(self) -> Inexact[Array, "S"]:
+        """D with dᵀP_π = dᵀ, for the average reward."""
+        return _kept(stationary_distribution(self.chain))
+
+    @cached_property
+    def state_values(self) -> Inexact[Array, "*time S"]:
+        """V_t(s) [T+1, S] with V_T = 0; V(s) [S] without a horizon, differential under the average reward."""
+        match self.problem.objective:
+            case FiniteHorizon(horizon, discount):
+                return _kept(backward_values(self.chain, horizon, discount))
+            case Discounted(discount):
+                return _kept(discounted_values(self.chain, discount))
+            case _:
+                return _kept(differential_values(self.chain, self.stationary))
+
+    @cached_property
+    def gain(self) -> complex:
+        """ρ = Σ_s d(s) r_π(s) under the average reward; 0 for the other objectives."""
+        if not isinstance(self.problem.objective, AverageReward):
+            return 0.0
+        # The stationary probabilities sum to one, so a reward common to all states is taken out before the sum:
+        # otherwise its derivative, which is 0, would be the small difference of large numbers.
+        reward = self.chain.state_reward
+        common = reward.real.mean()
+        return complex(common + self.stationary @ (reward - common))
+
+    @property
+    def discount(self) -> float:
+        """γ of the objective; 1 for the average reward."""
+        return float(getattr(self.problem.objective, "discount", 1.0))
+
+    def action_values_after(self, following: Inexact[Array, "*time S"]) -> Inexact[Array, "*time S A"]:
+        """Return Q(s,a) for values V of the following step, without keeping it."""
+        action = step_values(self.chain, following, self.discount)
+        if isinstance(self.problem.objective, AverageReward):
+            return action - self.stationary @ self.chain.state_reward
+        return action
+
+    @cached_property
+    def action_values(self) -> Inexact[Array, "*time S A"]:
+        """Q_t(s,a) [T, S, A], or [S, A] without a horizon."""
+        values = self.state_values
+        return _kept(self.action_values_after(values[1:] if values.ndim == 2 else values))
+
+    @cached_property
+    def advantage(self) -> Inexact[Array, "*time S A"]:
+        """A_t(s,a) = Q_t(s,a) − V_t(s), without cancellation."""
+        return _kept(advantages(self.chain, self.action_values))
+
+    @cached_property
+    def visits(self) -> Inexact[Array, "*time S"]:
+        """d_t(s) [T, S] undiscounted; Σ_t γ^t P(s_t = s) [S] (discounted); the stationary distribution [S]."""
+        chain = self.chain
+        match self.problem.objective:
+            case FiniteHorizon(horizon, _):
+                rows = np.zeros((horizon, len(chain.start)), dtype=chain.probabilities.dtype)
+                rows[0] = chain.start
+                for t in range(1, horizon):
+                    rows[t] = rows[t - 1] @ chain.state_transition
+                return _kept(rows)
+            case Discounted(discount):
+                inside = resolvent(chain, discount, chain.start, forward=True)
+                # A terminal state keeps what arrives for ever: Σ_t γ^t of the inflow, over 1 − γ.
+                inflow = chain.start + discount * (inside @ chain.state_transition)
+                return _kept(np.where(chain.running, inside, inflow / (1.0 - discount)))
+            case _:
+                return self.stationary
+
+    @cached_property
+    def weighted_visits(self) -> Inexact[Array, "*time S"]:
+        """γ^t d_t(s) outside terminal states: the weights of the gradient theorem; [T, S], or [S] without a horizon."""
+        visits = np.where(self.chain.running, self.visits, 0.0)
+        if visits.ndim == 2:
+            visits = np.power(self.discount, np.arange(len(visits)))[:, None] * visits
+        return _kept(visits)
+
+    def weighted_sum(self, centred: bool) -> Inexact[Array, "S A"]:
+        """Return Σ_t γ^t d_t(s) Q_t(s,a), or A_t in place of Q_t, one time after another.
+
+        Parameters
+        ----------
+        centred : bool
+            Whether the advantage takes the place of the action value.
+        """
+        visits = self.weighted_visits
+        if visits.ndim == 1:
+            return visits[:, None] * (self.advantage if centred else self.action_values)
+        if visits.size * self.chain.probabilities.shape[1] <= SMALL:
+            return np.einsum("ts,tsa->sa", visits, self.advantage if centred else self.action_values)
+        total = np.zeros(self.chain.probabilities.shape, dtype=self.chain.step_reward.dtype)
+        for time, here in enumerate(visits):
+            action = self.action_values_after(self.state_values[time + 1])
+            total += here[:, None] * (advantages(self.chain, action) if centred else action)
+        return total
+
+
+def solve(problem: Problem) -> Solution:
+    """Return the exact solution of a problem: chain, V, Q, A and visits, each computed once and when it is asked for.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    The same object for the same problem, as long as the problem lives; its arrays are read-only.
+    """
+    kept: dict[str, Any] = vars(problem)
+    if PLACE not in kept:
+        kept[PLACE] = Solution(problem)
+    found: Solution = kept[PLACE]
+    return found
+
+
+def _kept(array: Array) -> Array:
+    array.setflags(write=False)
+    return array

@@ -96,15 +96,9 @@ def listed(problem: Problem, max_steps: int | None = None) -> tuple[Trajectories
         Problem(started, problem.policy, FiniteHorizon(max_steps, law.discount))
     )
     ends = mdp.terminal[batch.states[:, -1]]
-    cut = replace(
-        batch,
-        problem=problem,
-        terminated=ends,
-        values=np.where(mdp.terminal[batch.states], 0.0, law.values[batch.states]),
-        step_scale=law.step_scale,
-        gain=law.gain,
-    )
-    return cut, probabilities
+    # Values are given, not looked up: those of the law's table, 0 after an end.
+    given = np.where(mdp.terminal[batch.states], 0.0, law.values[batch.states])
+    return replace(batch, rollout=law, terminated=ends, critic=given), probabilities
 
 
 def listed_moments(

@@ -377,10 +377,11 @@ def test_refuses_what_cannot_be_sampled(arguments: dict[str, Any], message: str)
         sample(problem, **{"num_trajectories": 3, **arguments})
 
 
-def test_max_steps_belongs_to_some_objectives_only() -> None:
+def test_max_steps_is_within_the_horizon_and_needed_where_there_is_none() -> None:
     finite, _ = some_problem("finite")
     average, _ = some_problem("average")
-    with pytest.raises(InvalidSampling, match="max_steps is 4, must be left out"):
-        sample(finite, 3, max_steps=4)
+    beyond = finite.objective.horizon + 1
+    with pytest.raises(InvalidSampling, match=f"max_steps is {beyond}, must be at most the horizon"):
+        sample(finite, 3, max_steps=beyond)
     with pytest.raises(InvalidSampling, match="max_steps is None, must be an integer of at least 1 step"):
         sample(average, 3)

@@ -14,7 +14,7 @@ from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularM
 from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.trajectories import concatenate
 
-FIELDS = ("states", "actions", "rewards", "lengths", "terminated", "values")
+FIELDS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs", "group", "critic")
 
 
 def corridor() -> Problem:
@@ -29,15 +29,18 @@ def corridor() -> Problem:
 
 def batch(**changes: Any) -> Trajectories:
     """Return three episodes: one of full length, one that ended at t = 2, one cut at t = 3 in state 1."""
+    law = exact.rollout(corridor())
+    law = replace(law, **{name: changes.pop(name) for name in ("discount", "gain") if name in changes})
     parts: dict[str, Any] = {
-        "problem": corridor(),
+        "rollout": law,
         "states": np.array([[0, 0, 1, 2], [0, 1, 2, 2], [0, 0, 0, 1]]),
         "actions": np.array([[0, 1, 1], [1, 1, 0], [0, 0, 1]]),
         "rewards": np.array([[-1.0, -2.0, 5.0], [-2.0, 5.0, 0.0], [-1.0, -1.0, -2.0]]),
         "lengths": np.array([3, 2, 3]),
         "terminated": np.array([True, True, False]),
-        "values": np.arange(12.0).reshape(3, 4),
-        "discount": 0.5,
+        "log_probs": -np.arange(9.0).reshape(3, 3),
+        "group": np.array([4, 4, 7]),
+        "critic": np.arange(12.0).reshape(3, 4),
     }
     return Trajectories(**{**parts, **changes})
 
@@ -55,6 +58,7 @@ def test_mask_and_ongoing() -> None:
 
 def test_log_probs_are_those_of_the_policy_and_zero_on_padding() -> None:
     b = batch()
+    b = replace(b, log_probs=log_prob(b.policy, b))
     table = np.log(b.policy.probabilities())
     expected = [
         [table[0, 0], table[0, 1], table[1, 1]],
@@ -147,14 +151,15 @@ def test_concatenate_pads_to_the_longest() -> None:
     short = batch()
     wide = np.array([[0, 0, 0, 0, 0, 1]])
     long = Trajectories(
-        problem=short.problem,
+        rollout=short.rollout,
         states=wide,
         actions=np.zeros((1, 5), dtype=np.int64),
         rewards=np.ones((1, 5)),
         lengths=np.array([5]),
         terminated=np.array([False]),
-        values=np.ones((1, 6)),
-        discount=0.5,
+        log_probs=np.zeros((1, 5)),
+        group=np.array([7]),
+        critic=np.ones((1, 6)),
     )
     joined = concatenate([short, long])
     assert joined.num_steps == 5
@@ -176,7 +181,9 @@ def test_concatenate_pads_to_the_longest() -> None:
         ("rewards", np.zeros((3, 4))),
         ("lengths", np.zeros(2, dtype=int)),
         ("terminated", np.zeros((3, 1), dtype=bool)),
-        ("values", np.zeros((3, 3))),
+        ("log_probs", np.zeros((3, 4))),
+        ("group", np.zeros(2, dtype=int)),
+        ("critic", np.zeros((3, 3))),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, value: np.ndarray) -> None:
@@ -189,14 +196,13 @@ def test_a_batch_of_no_steps_is_a_batch() -> None:
     mdp = TabularMDP([1.0], np.ones((1, 2, 1)), np.zeros((1, 2)), [True])
     problem = Problem(mdp, SoftmaxPolicy([[0.0, 1.0]]), Discounted(0.5))
     empty = Trajectories(
-        problem=problem,
+        rollout=exact.rollout(problem),
         states=np.zeros((2, 1), dtype=np.int64),
         actions=np.zeros((2, 0), dtype=np.int64),
         rewards=np.zeros((2, 0)),
         lengths=np.zeros(2, dtype=np.int64),
         terminated=np.ones(2, dtype=bool),
-        values=np.zeros((2, 1)),
-        discount=0.5,
+        log_probs=np.zeros((2, 0)),
     )
     assert empty.score_weighted(np.zeros((2, 0))).tolist() == [[0.0, 0.0]] * 2
     assert empty.mask.shape == empty.log_probs.shape == (2, 0)
@@ -205,5 +211,25 @@ def test_a_batch_of_no_steps_is_a_batch() -> None:
 
 def test_replace_gives_another_batch() -> None:
     b = batch()
-    assert replace(b, discount=1.0).discount_powers.tolist() == [1.0, 1.0, 1.0]
+    assert replace(b, rollout=replace(b.rollout, discount=1.0)).discount_powers.tolist() == [1.0, 1.0, 1.0]
     assert b.discount == 0.5
+
+
+def test_values_are_looked_up_when_they_are_read() -> None:
+    """V_t(s_t) of the problem, 0 after the end; at a cut that of the last state; a critic's where one is given."""
+    b = replace(batch(), critic=None)
+    table = exact.values(b.problem).state
+    ends = [[False] * 3 + [True], [False, False, True, True], [False] * 4]
+    expected = np.where(ends, 0.0, table[np.arange(4), b.states])
+    assert np.array_equal(b.values, expected)
+    assert np.array_equal(b.select([2, 0]).values, expected[[2, 0]])
+    assert np.array_equal(batch().values, np.arange(12.0).reshape(3, 4))
+
+
+def test_importance_is_the_ratio_of_the_policy_to_the_one_that_acted() -> None:
+    b = batch()
+    assert np.array_equal(b.importance, np.ones((3, 3)))  # on policy, whatever is stored
+    other = replace(b, rollout=replace(b.rollout, acting=SoftmaxPolicy(np.zeros((3, 2)))))
+    expected = np.where(b.mask, 2.0 * b.policy.probabilities()[b.states[:, :-1], b.actions], 1.0)
+    uniform = replace(other, log_probs=np.where(b.mask, np.log(0.5), 0.0))
+    assert uniform.importance == pytest.approx(expected, rel=1e-15)

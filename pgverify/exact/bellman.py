@@ -25,7 +25,7 @@ def step_values(chain: Chain, following: Inexact[Array, "*time S"], discount: fl
 
 def backward_values(chain: Chain, horizon: int, discount: float) -> Inexact[Array, "T_plus_1 S"]:
     """Return V_T = 0, V_t = r_π + γ P_π V_{t+1}; terminal states, which pay nothing and stay, keep 0."""
-    state = np.zeros((horizon + 1, len(chain.start)), dtype=chain.step_reward.dtype)
+    state = np.zeros((horizon + 1, len(chain.start)), dtype=chain.state_reward.dtype)
     reward, transition = chain.state_reward, discount * chain.state_transition
     for t in reversed(range(horizon)):
         state[t] = reward + transition @ state[t + 1]

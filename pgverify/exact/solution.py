@@ -132,7 +132,7 @@ class Solution:
             return visits[:, None] * (self.advantage if centred else self.action_values)
         if visits.size * self.chain.probabilities.shape[1] <= SMALL:
             return np.einsum("ts,tsa->sa", visits, self.advantage if centred else self.action_values)
-        total = np.zeros(self.chain.probabilities.shape, dtype=self.chain.step_reward.dtype)
+        total = np.zeros(self.chain.probabilities.shape, dtype=self.chain.state_reward.dtype)
         for time, here in enumerate(visits):
             action = self.action_values_after(self.state_values[time + 1])
             total += here[:, None] * (advantages(self.chain, action) if centred else action)

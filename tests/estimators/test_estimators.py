@@ -182,7 +182,7 @@ def test_standardised_weights_have_mean_zero_and_variance_one(batch: Trajectorie
     assert real.mean() == pytest.approx(0.0, abs=1e-13)
     assert real.std() == pytest.approx(1.0, rel=1e-13)
     assert not weights[~batch.mask].any()
-    tripled = replace(batch, rewards=3.0 * batch.rewards, gain=3.0 * batch.gain)
+    tripled = replace(batch, rewards=3.0 * batch.rewards, rollout=replace(batch.rollout, gain=3.0 * batch.gain))
     found = StandardizedAdvantage(RewardToGo(), 0.0).weights(tripled) / batch.step_scale
     assert found == pytest.approx(weights, rel=1e-11, abs=1e-12)
 

@@ -23,8 +23,12 @@ def test_finite_horizon() -> None:
     assert (law.step_scale, law.gain) == (1.0, 0.0)
     assert np.array_equal(law.start, problem.mdp.start)
     assert np.array_equal(law.values, exact.values(problem).state)
-    with pytest.raises(InvalidSampling, match=r"max_steps is 3, must be left out for FiniteHorizon"):
-        exact.rollout(problem, 3)
+    assert law.on_policy
+    cut = exact.rollout(problem, 3)
+    assert (cut.horizon, cut.horizon_terminates) == (3, False)
+    assert exact.rollout(problem, 5).horizon_terminates
+    with pytest.raises(InvalidSampling, match=r"max_steps is 6, must be at most the horizon 5"):
+        exact.rollout(problem, 6)
 
 
 def test_discounted_and_cut() -> None:

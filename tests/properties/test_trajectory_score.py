@@ -54,7 +54,7 @@ def test_the_score_does_not_change_with_the_dynamics(problem: Problem) -> None:
     uniform = np.full_like(mdp.transition, 1.0 / size)
     uniform[mdp.terminal] = mdp.transition[mdp.terminal]
     other = TabularMDP(np.full(size, 1.0 / size), uniform, np.zeros_like(mdp.reward), mdp.terminal)
-    moved = replace(batch, problem=Problem(other, problem.policy, problem.objective))
+    moved = replace(batch, rollout=replace(batch.rollout, problem=Problem(other, problem.policy, problem.objective)))
     weights = np.arange(batch.actions.size, dtype=float).reshape(batch.actions.shape)
     assert np.array_equal(batch.score_weighted(weights), moved.score_weighted(weights))
 

@@ -1,8 +1,8 @@
 """What a random number and a choice cost: `python benchmarks/random_stream.py`, beside what one would write by hand.
 
 Each line is a pair, run in turns: the best time of either, and the middle of the ratios of neighbours, which a busy
-machine slows alike. Aims: from 1,000 trajectories on a call costs less than the words it draws, conversion included, so a
-ratio below 2; tables of 20 rows of 8 in 1 ms and of 10^5 rows of 40 in 0.5 s.
+machine slows alike. Aims: from 1,000 trajectories on all else in a call costs less than the words it draws, so a ratio
+below 2; tables of 20 rows of 8 in 1 ms and of 10^5 rows of 40 in 0.5 s.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ HARD = {
     "short of one": [0.5 - 9e-13, 0.0, 0.5],
     "beyond one": [0.25, 0.75 + 9e-13, 0.0],
     "beyond one, certain": [0.0, 1.0 + 9e-13],
+    "an average cell passes on what it takes": [3 / 8, 2 / 8, 3 / 8, 0.0],
+    "many average cells in turn": [1.5 / 32, *[1 / 32] * 29, 1.5 / 32, 0.0],
     "largest twice": [0.4, 0.2, 0.4, 0.0],
 }
 hard = pytest.mark.parametrize("row", HARD.values(), ids=HARD.keys())
@@ -77,6 +79,7 @@ def test_every_row_of_eighths_is_exact() -> None:
         for row, threshold, alias in zip(every, made.threshold, made.alias, strict=True):
             off = [abs(p - Fraction(n, 8)) for p, n in zip(implied(threshold, alias), row, strict=True)]
             assert max(off) <= (EPSILON if cells == 3 else 0)
+            assert (threshold.tolist(), alias.tolist()) == table([n / 8 for n in row])
 
 
 def edges(cells: int) -> np.ndarray:

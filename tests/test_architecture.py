@@ -31,6 +31,7 @@ ALLOWED: Mapping[str, set[str]] = {
     for room, rooms in {
         "errors": "",
         "validation": "errors",
+        "randomness": BASE,  # arrays only: compiled code is written from it
         "mdp": BASE,
         "mdps": f"{BASE} mdp",  # the zoo holds dynamics; what is done with them is not its business
         "policies": f"{BASE} mdp",

@@ -1,11 +1,11 @@
 """A bonus on the objective: what the policy itself earns or costs at every step, beside the rewards.
 
-c(s,a) enters as a reward. It depends on θ, but E_π[∇c(s,·)] = 0, so that the policy gradient theorem holds as it stands:
+c(s,a) enters as a reward. It depends on θ, but E_π[∇c(s,·)] = 0, so that the policy gradient theorem holds as it is:
 
     ∇J_β = Σ_t γ^t Σ_s d_t Σ_a π ψ Q^β,    Q^β the action values with c among the rewards.
 
-The *loss term* β Σ_t E_{d_t} ∇H(π(·|s_t)) of many codes holds the states fixed: another vector, `entropy_bonus` among the
-targets of `check`.
+The *loss term* β Σ_t E_{d_t} ∇H(π(·|s_t)) of many codes holds the states fixed: another vector, `entropy_bonus` among
+the targets of `check`.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class KL:
         require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective)
         if not isinstance(self.reference, Policy):
             raise InvalidObjective(
-                f"reference is {type(self.reference).__name__}, must be a policy; a SoftmaxPolicy with logits of zero is "
-                "the uniform one"
+                f"reference is {type(self.reference).__name__}, must be a policy; a SoftmaxPolicy with logits of "
+                "zero is the uniform one"
             )
 
     def reward(self, probabilities: Inexact[Array, "S A"]) -> Inexact[Array, "S A"]:
@@ -99,8 +99,8 @@ class KL:
             state, action = (int(i) for i in np.argwhere(wrong)[0])
             raise InvalidObjective(
                 f"reference of the KL bonus has probability {reference[state, action]:g} at state {state}, action "
-                f"{action}, must be above 0 wherever the policy's is ({probabilities.real[state, action]:.3g}): the KL is "
-                "infinite; mix the reference with the uniform policy"
+                f"{action}, must be above 0 wherever the policy's is ({probabilities.real[state, action]:.3g}): the KL "
+                "is infinite; mix the reference with the uniform policy"
             )
 
 

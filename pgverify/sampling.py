@@ -12,14 +12,12 @@ from pgverify.errors import InvalidSampling
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
 from pgverify.policies.protocol import Policy
-from pgverify.policies.steps import log_prob
+from pgverify.policies.steps import log_prob, next_probabilities, remembers
 from pgverify.problem import Problem
+from pgverify.randomness import STEPS_IN_WINDOW, AliasTable, Channel, Stream, choose_by_inversion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array, require_integer
-
-WINDOW = 32
-"""Steps whose random numbers are drawn at once; a multiple of 4, the numbers in one block of the generator."""
 
 CHUNK_CELLS = 2**20
 """Trajectories × steps in a chunk by default: some tens of megabytes."""
@@ -32,12 +30,14 @@ def sample(
     max_steps: int | None = None,
     chunk_size: int | None = None,
     acting: Policy | None = None,
+    group_size: int | None = None,
 ) -> Trajectories:
     """Return independent trajectories of the problem.
 
     Finite horizon: `horizon` steps. Discounted: cut after `max_steps`, or, without it, ended after every step with
     probability 1 − γ, with rewards that are then not discounted (unbiased for J). Average reward: `max_steps` steps
-    from the stationary distribution. Trajectory i depends on the problem, the seed and i alone.
+    from the stationary distribution. Trajectory i depends on the problem, the seed and i alone (in groups: and on its
+    place among them); the numbers it uses are defined bit for bit in `pgverify.randomness`.
 
     Parameters
     ----------
@@ -47,16 +47,23 @@ def sample(
     seed : int
         At least 0.
     max_steps : int, optional
-        Steps at which an episode is cut; see above.
+        Steps at which an episode is cut; at most the horizon, where there is one.
     chunk_size : int, optional
         Trajectories drawn at once; has no effect on the result.
+    acting : Policy, optional
+        μ, which chooses the actions; by default the problem's own policy π_θ. `batch.log_probs` are those of μ.
+    group_size : int, optional
+        G: trajectories 0..G−1, G..2G−1, … start alike, from one draw of the start distribution a group; `batch.group`
+        says which belong together.
 
     Raises
     ------
     InvalidSampling
         On a count, a seed or a number of steps that cannot be used.
+    InvalidPolicy
+        When the acting policy is of another shape, or never does what the problem's policy does.
     """
-    return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting)))
+    return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting, group_size)))
 
 
 def sample_chunks(
@@ -66,6 +73,7 @@ def sample_chunks(
     max_steps: int | None = None,
     chunk_size: int | None = None,
     acting: Policy | None = None,
+    group_size: int | None = None,
 ) -> Iterator[Trajectories]:
     """Yield the same trajectories as `sample`, in order, in chunks: memory is bounded whatever n is.
 
@@ -74,129 +82,160 @@ def sample_chunks(
     require_integer("num_trajectories", num_trajectories, 1, InvalidSampling)
     require_integer("seed", seed, 0, InvalidSampling)
     law = rollout(problem, max_steps, acting)
+    if group_size is not None:
+        require_integer("group_size", group_size, 1, InvalidSampling)
+        if num_trajectories % group_size:
+            raise InvalidSampling(
+                f"num_trajectories is {num_trajectories}, must be a multiple of group_size = {group_size}: whole groups"
+            )
     if chunk_size is None:
         expected_steps = law.horizon or int(np.ceil(12.0 / max(1.0 - law.survival, 1e-9)))
-        chunk_size = max(1, CHUNK_CELLS // max(expected_steps, problem.policy.parameters.size))
+        chunk_size = max(1, CHUNK_CELLS // max(expected_steps, 1))
     require_integer("chunk_size", chunk_size, 1, InvalidSampling)
-    tables = _tables(problem, law)
+    draw = _Draw.of(law, seed, group_size)
     for first in range(0, num_trajectories, chunk_size):
-        rows = min(chunk_size, num_trajectories - first)
-        yield _draw(problem, law, tables, seed, first, rows)
+        yield draw.trajectories(first, min(chunk_size, num_trajectories - first))
 
 
 @dataclass(frozen=True, eq=False)
-class _Tables:
-    """Cumulative probabilities, with successors of probability zero left out, and the random numbers a step takes."""
+class _Draw:
+    """All that the steps of a rollout are drawn from.
 
-    channels: int
-    noisy: bool
-    action: Float[Array, "S A"]
-    successor: Integer[Array, "S A K"]
-    cumulative: Float[Array, "S A K"]
-
-
-def _tables(problem: Problem, law: Rollout) -> _Tables:
-    lists = problem.mdp.successors
-    noisy = bool(problem.mdp.noise.any())
-    # Uniform numbers a step: the action, the next state, survival where it is in doubt, noise where there is any.
-    channels = 2 + int(law.survival < 1.0) + int(noisy)
-    action = _cumulative(law.acting.probabilities())
-    return _Tables(channels, noisy, action, lists.successor, _cumulative(lists.weight))
-
-
-def _cumulative(probabilities: Float[Array, "*rows K"]) -> Float[Array, "*rows K"]:
-    """Return cumulative sums that are infinite from the last positive entry on, so that rounding excludes nothing."""
-    size = probabilities.shape[-1]
-    last = size - 1 - np.argmax(probabilities[..., ::-1] > 0, axis=-1)
-    sums = np.cumsum(probabilities, axis=-1)
-    return np.where(np.arange(size) >= last[..., None], np.inf, sums)
-
-
-def _choose(cumulative: Float[Array, "n K"], uniform: Float[Array, "n"]) -> Integer[Array, "n"]:
-    """Return the first index whose cumulative probability exceeds the uniform number."""
-    return (cumulative <= uniform[:, None]).sum(axis=1)
-
-
-def _uniforms(seed: int, stream: int, first: int, rows: int, columns: int) -> Float[Array, "n columns"]:
-    """Return rows first..first+rows of an endless table of uniform numbers in [0, 1).
-
-    The generator counts blocks of four numbers, so any row can be jumped to: this is what makes chunks irrelevant.
+    Attributes
+    ----------
+    law : Rollout
+    stream : Stream
+    start : AliasTable
+        One row: the first state.
+    step : AliasTable
+        A row a state: cell a·K + k is action a and its k-th successor, drawn together with one number. Where the policy
+        remembers, a row a pair (s, a): the successors alone, after the action.
+    reward : [S, A, K]
+        Mean rewards, with a bonus of the objective.
+    group_size : int or None
     """
-    # As a spawn key the stream cannot be taken for a digit of a seed above 2^32, as it can be in a list of both.
-    key = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64)
-    generator = np.random.Philox(key=key)
-    generator.advance(first * (columns // 4))
-    return np.random.Generator(generator).random((rows, columns))
+
+    law: Rollout
+    stream: Stream
+    start: AliasTable
+    step: AliasTable
+    reward: Float[Array, "S A K"]
+    group_size: int | None
+
+    @classmethod
+    def of(cls, law: Rollout, seed: int, group_size: int | None) -> _Draw:
+        lists = law.problem.mdp.successors
+        states, actions, most = lists.weight.shape
+        if remembers(law.acting):
+            cells = lists.weight.reshape(states * actions, most)
+        else:
+            cells = (law.acting.probabilities()[:, :, None] * lists.weight).reshape(states, actions * most)
+        reward = solve(law.problem).chain.reward
+        start, step = AliasTable.of(law.start[None]), AliasTable.of(cells)
+        return cls(law, Stream.of(seed), start, step, reward, group_size)
+
+    def trajectories(self, first: int, rows: int) -> Trajectories:
+        """Return trajectories first..first+rows."""
+        law, mdp = self.law, self.law.problem.mdp
+        state, group = self._first_states(first, rows)
+        alive = ~mdp.terminal[state]
+        taken: list[Array] = []
+        actions: list[Array] = []
+        rewards: list[Array] = []
+        states = [state]
+        while len(actions) < law.horizon if law.horizon is not None else alive.any():
+            window, column = divmod(len(actions), STEPS_IN_WINDOW)
+            if column == 0:
+                numbers = {channel: self.stream.window(channel, window, first, rows) for channel in self._channels()}
+            here = np.flatnonzero(alive)
+            uniforms = {channel: block[here, column] for channel, block in numbers.items()}
+            so_far = _Prefix(states, actions, taken, here) if remembers(law.acting) else None
+            action, branch = self._choices(state[here], uniforms, so_far)
+            following, paid, goes_on = self._consequences(state[here], action, branch, uniforms)
+            states.append(_placed(state, here, following))
+            actions.append(_placed(np.zeros(rows, dtype=np.int64), here, action))
+            rewards.append(_placed(np.zeros(rows), here, paid))
+            taken.append(alive.copy())
+            alive[here] = goes_on
+            state = states[-1]
+        batch = Trajectories(
+            rollout=law,
+            states=np.stack(states, axis=1),
+            actions=_columns(actions, rows, np.int64),
+            rewards=_columns(rewards, rows, np.float64),
+            lengths=_columns(taken, rows, np.bool_).sum(axis=1, dtype=np.int64),
+            terminated=~alive | law.horizon_terminates,
+            log_probs=np.zeros((rows, len(actions))),
+            group=group,
+        )
+        return replace(batch, log_probs=log_prob(law.acting, batch))
+
+    def _channels(self) -> list[Channel]:
+        channels = [Channel.STEP]
+        if self.law.survival < 1.0:
+            channels.append(Channel.SURVIVAL)
+        if self.law.problem.mdp.noise.any():
+            channels.append(Channel.NOISE)
+        if remembers(self.law.acting):
+            channels.append(Channel.FOLLOWING)
+        return channels
+
+    def _first_states(self, first: int, rows: int) -> tuple[Integer[Array, "n"], Integer[Array, "n"] | None]:
+        """Return the first state of every trajectory, and which group each belongs to."""
+        size = self.group_size or 1
+        group = np.arange(first, first + rows) // size
+        draws = int(group[-1] - group[0]) + 1
+        uniform = self.stream.window(Channel.START, 0, int(group[0]), draws)[:, 0]
+        state = self.start.choose(np.zeros(draws, dtype=np.int64), uniform)[group - group[0]]
+        return state, None if self.group_size is None else group
+
+    def _choices(
+        self, source: Integer[Array, "m"], uniforms: dict[Channel, Float[Array, "m"]], so_far: _Prefix | None
+    ) -> tuple[Integer[Array, "m"], Integer[Array, "m"]]:
+        """Return the action of every trajectory under way, and which successor it leads to."""
+        _, actions, most = self.reward.shape
+        if so_far is None:
+            cell = self.step.choose(source, uniforms[Channel.STEP])
+            return cell // most, cell % most
+        action = choose_by_inversion(next_probabilities(self.law.acting, so_far), uniforms[Channel.STEP])
+        return action, self.step.choose(source * actions + action, uniforms[Channel.FOLLOWING])
+
+    def _consequences(
+        self,
+        source: Integer[Array, "m"],
+        action: Integer[Array, "m"],
+        branch: Integer[Array, "m"],
+        uniforms: dict[Channel, Float[Array, "m"]],
+    ) -> tuple[Integer[Array, "m"], Float[Array, "m"], Bool[Array, "m"]]:
+        """Return the next states, the rewards, and which trajectories go on."""
+        mdp = self.law.problem.mdp
+        following = mdp.successors.successor[source, action, branch]
+        paid = self.reward[source, action, branch]
+        if Channel.NOISE in uniforms:
+            paid = paid + mdp.noise[source, action, branch] * _normal(uniforms[Channel.NOISE])
+        goes_on = ~mdp.terminal[following]
+        if Channel.SURVIVAL in uniforms:
+            goes_on &= uniforms[Channel.SURVIVAL] < self.law.survival
+        return following, paid, goes_on
 
 
-def _draw(problem: Problem, law: Rollout, tables: _Tables, seed: int, first: int, rows: int) -> Trajectories:
-    """Return trajectories first..first+rows."""
-    mdp = problem.mdp
-    begin = _uniforms(seed, 0, first, rows, 4)[:, 0]
-    state = np.searchsorted(_cumulative(law.start), begin, side="right").astype(np.int64)
-    lengths = np.zeros(rows, dtype=np.int64)
-    alive = ~mdp.terminal[state]
-    steps: list[_Step] = []
-    states = [state]
-    while len(steps) < law.horizon if law.horizon is not None else alive.any():
-        here = np.flatnonzero(alive)
-        if len(steps) % WINDOW == 0:
-            window = _uniforms(seed, 1 + len(steps) // WINDOW, first, rows, WINDOW * tables.channels)
-            window = window.reshape(rows, WINDOW, tables.channels)
-        step, goes_on = _step(problem, law, tables, state, here, window[here, len(steps) % WINDOW])
-        lengths[here] += 1
-        alive[here] = goes_on
-        steps.append(step)
-        state = step.following
-        states.append(state)
-    terminated = ~alive | law.horizon_terminates
-    batch = Trajectories(
-        rollout=law,
-        states=np.stack(states, axis=1),
-        actions=_columns([step.action for step in steps], rows, np.int64),
-        rewards=_columns([step.reward for step in steps], rows, np.float64),
-        lengths=lengths,
-        terminated=terminated,
-        log_probs=np.zeros((rows, len(steps))),
-    )
-    return replace(batch, log_probs=log_prob(law.acting, batch))
+class _Prefix:
+    """What has happened so far in some of the trajectories."""
+
+    def __init__(self, states: list[Array], actions: list[Array], taken: list[Array], rows: Array) -> None:
+        self.states = np.stack(states, axis=1)[rows]
+        self.actions = _columns(actions, len(states[0]), np.int64)[rows]
+        self.mask = _columns(taken, len(states[0]), np.bool_)[rows]
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One step of every trajectory of a chunk; those that have ended stay, with action and reward 0."""
-
-    action: Integer[Array, "n"]
-    reward: Float[Array, "n"]
-    following: Integer[Array, "n"]
+def _placed(everybody: Array, here: Integer[Array, "m"], values: Array) -> Array:
+    """Return a column in which those under way have new values; those that have ended keep theirs."""
+    column = everybody.copy()
+    column[here] = values
+    return column
 
 
-def _step(
-    problem: Problem,
-    law: Rollout,
-    tables: _Tables,
-    state: Integer[Array, "n"],
-    here: Integer[Array, "m"],
-    uniforms: Float[Array, "m channels"],
-) -> tuple[_Step, Bool[Array, "m"]]:
-    """Advance the trajectories `here`; return the step of all, and which of those go on."""
-    mdp = problem.mdp
-    source = state[here]
-    chosen = _choose(tables.action[source], uniforms[:, 0])
-    branch = _choose(tables.cumulative[source, chosen], uniforms[:, 1])
-    target = tables.successor[source, chosen, branch]
-    paid = solve(problem).chain.reward[source, chosen, branch]
-    if tables.noisy:
-        paid = paid + mdp.noise[source, chosen, branch] * _normal(uniforms[:, -1])
-    action, reward, following = np.zeros(len(state), dtype=np.int64), np.zeros(len(state)), state.copy()
-    action[here], reward[here], following[here] = chosen, paid, target
-    goes_on = ~mdp.terminal[target]
-    if law.survival < 1.0:
-        goes_on &= uniforms[:, 2] < law.survival
-    return _Step(action, reward, following), goes_on
-
-
-def _columns(columns: list[np.ndarray], rows: int, dtype: type[np.generic]) -> np.ndarray:
+def _columns(columns: list[Array], rows: int, dtype: type[np.generic]) -> Array:
     return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), dtype=dtype)
 
 

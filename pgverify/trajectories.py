@@ -28,8 +28,8 @@ OPTIONAL_ARRAYS = ("group", "critic")
 class Trajectories:
     """n trajectories of a problem, padded to a common number of steps T, and the law they come from.
 
-    Time runs t = 0..T-1; `rewards[:, t]` is the reward that follows (s_t, a_t), a bonus of the objective included. After
-    an episode has ended the state stays where it is, actions and rewards are 0, and `mask` is False.
+    Time runs t = 0..T-1; `rewards[:, t]` is the reward that follows (s_t, a_t), a bonus of the objective included.
+    After an episode has ended the state stays where it is, actions and rewards are 0, and `mask` is False.
 
     Attributes
     ----------
@@ -112,7 +112,9 @@ class Trajectories:
         if self.critic is not None:
             return self.critic
         table = self.rollout.values
-        visited = table[self.states] if table.ndim == 1 else table[np.arange(self.num_steps + 1), self.states]
+        # Padding may reach beyond the last time of the table: nobody is under way there.
+        times = np.minimum(np.arange(self.num_steps + 1), len(table) - 1)
+        visited = table[self.states] if table.ndim == 1 else table[times, self.states]
         return np.where(self.ongoing, visited, 0.0)
 
     @property

@@ -21,9 +21,10 @@ PACKAGE = Path(pgverify.__file__).parent
 LONGEST_FILE = 400
 
 BASE = "errors validation"
-PROBLEM = f"{BASE} mdp policies problem"
+DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
+PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
-CORE = f"{BATCH} recursion mdps baselines estimators exact sampling stats planning"
+CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
 TOOLS = f"{CORE} bugs checking adapters strategies studies"
 
 ALLOWED: Mapping[str, set[str]] = {
@@ -32,17 +33,20 @@ ALLOWED: Mapping[str, set[str]] = {
         "errors": "",
         "validation": "errors",
         "randomness": BASE,  # arrays only: compiled code is written from it
-        "mdp": BASE,
-        "mdps": f"{BASE} mdp",  # the zoo holds dynamics; what is done with them is not its business
-        "policies": f"{BASE} mdp",
-        "problem": f"{BASE} mdp policies",
+        "dynamics": BASE,
+        "mdp_tables": f"{BASE} dynamics",
+        "mdp": f"{BASE} dynamics mdp_tables",
+        "mdps": DYNAMICS,  # the zoo holds dynamics; what is done with them is not its business
+        "policies": DYNAMICS,
+        "bonus": f"{DYNAMICS} policies",
+        "problem": f"{DYNAMICS} policies bonus",
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
         "recursion": BATCH,
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
         "estimators": f"{BATCH} recursion baselines",
         "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
-        "sampling": f"{BATCH} exact",
+        "sampling": f"{BATCH} exact randomness",
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",

@@ -147,7 +147,7 @@ def _bounded(problem: Problem, acting: Policy | None, max_steps: int | None) -> 
     """Return the law of trajectories, refusing one of unbounded length."""
     if max_steps is None and not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(
-            f"objective is {problem.objective!r}, must be FiniteHorizon(...), or max_steps be given, for trajectories to "
-            "be listed; without a horizon there are infinitely many"
+            f"objective is {problem.objective!r}, must be FiniteHorizon(...), or max_steps be given, for trajectories "
+            "to be listed; without a horizon there are infinitely many"
         )
     return rollout(problem, max_steps, acting)

@@ -33,8 +33,8 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
     Raises
     ------
     InvalidSampling
-        When `max_steps` is beyond the horizon, missing for the average reward, or below 1; when somebody else acts under
-        the average reward.
+        When `max_steps` is beyond the horizon, missing for the average reward, or below 1; when somebody else acts
+        under the average reward.
     InvalidPolicy
         When the acting policy is of another shape, or never does what the problem's policy does.
     """
@@ -90,14 +90,14 @@ def require_support(acting: Policy, problem: Problem) -> Policy:
     if bad.any():
         state, action = (int(i) for i in np.argwhere(bad)[0])
         raise InvalidPolicy(
-            f"acting has probability {chosen[state, action]} at state {state}, action {action}, must be finite, at least "
-            "0, and sum to 1 over the actions"
+            f"acting has probability {chosen[state, action]} at state {state}, action {action}, must be finite, at "
+            "least 0, and sum to 1 over the actions"
         )
     missing = (chosen == 0) & (wanted != 0) & ~problem.mdp.terminal[:, None]
     if missing.any():
         state, action = (int(i) for i in np.argwhere(missing)[0])
         raise InvalidPolicy(
-            f"acting has probability 0 at state {state}, action {action}, must be above 0 where the problem's policy has "
-            f"{wanted[state, action]:.3g}: what is never tried cannot be weighted; mix it with the uniform policy"
+            f"acting has probability 0 at state {state}, action {action}, must be above 0 where the problem's policy "
+            f"has {wanted[state, action]:.3g}: what is never tried cannot be weighted; mix it with the uniform policy"
         )
     return acting

@@ -7,8 +7,8 @@ g from time t on. The second moment of g needs no table of matrices: unrolled ov
 
 so with d_t known beforehand everything is one backward sweep with O(S·d) numbers at hand.
 
-Off-policy, under an acting policy μ with ρ = π/μ, the per-decision form Ȳ = ρ (u + κ Ȳ'), X = c ψ (Ȳ − ρ b) + ρ X' obeys
-the same recursions: first moments are weighted by μ ρ = π as they stand, second ones by μ ρ² = π²/μ.
+Off-policy, under an acting policy μ with ρ = π/μ, the per-decision form Ȳ = ρ (u + κ Ȳ'), X = c ψ (Ȳ − ρ b) + ρ X'
+obeys the same recursions: first moments are weighted by μ ρ = π as they stand, second ones by μ ρ² = π²/μ.
 
 With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n). Without one,
 Y − b takes the place of Y and 0 that of b (see `increment`): E[(Y−b)²] is then no difference of large numbers.

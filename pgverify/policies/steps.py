@@ -1,7 +1,7 @@
 """The step door: what a policy is asked at the steps of trajectories, and the answer of tables where it has none.
 
-A policy may offer any of these methods; networks, Gaussian policies and those that depend on the history do, and need no
-table of all states. Whatever is missing is answered from `probabilities` and `score_vjp`:
+A policy may offer any of these methods; networks, Gaussian policies and those that depend on the history do, and need
+no table of all states. Whatever is missing is answered from `probabilities` and `score_vjp`:
 
     log_prob(steps) -> [n, T]                log π(a_t|s_t), 0 on padding
     score_sum(steps, weights) -> [n, d]      Σ_t w_t ∇ log π(a_t|s_t)

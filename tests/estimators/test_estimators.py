@@ -129,7 +129,7 @@ def test_padding_does_not_matter(estimator: Any, batch: Trajectories) -> None:
         states=np.pad(batch.states, ((0, 0), (0, extra)), mode="edge"),
         actions=np.pad(batch.actions, ((0, 0), (0, extra)), constant_values=1),
         rewards=np.pad(batch.rewards, ((0, 0), (0, extra)), constant_values=99.0),
-        values=np.pad(batch.values, ((0, 0), (0, extra)), mode="edge"),
+        log_probs=np.pad(batch.log_probs, ((0, 0), (0, extra))),
     )
     assert estimator(wide) == pytest.approx(estimator(batch), rel=1e-12, abs=1e-14)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pgverify import exact as exact
     from pgverify import mdps as mdps
     from pgverify import stats as stats
+    from pgverify.bonus import KL as KL
+    from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
     from pgverify.mdp import TabularMDP as TabularMDP
@@ -46,7 +48,9 @@ _MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "m
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
+    "Entropy": "bonus",
     "FiniteHorizon": "problem",
+    "KL": "bonus",
     "LinearSoftmaxPolicy": "policies",
     "Outcome": "checking",
     "Plan": "planning",
@@ -62,8 +66,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "KL",
     "AverageReward",
     "Discounted",
+    "Entropy",
     "FiniteHorizon",
     "LinearSoftmaxPolicy",
     "Outcome",

@@ -28,7 +28,8 @@ from pgverify import (
     sample_chunks,
 )
 from pgverify.errors import InvalidSampling
-from pgverify.sampling import CHUNK_CELLS, WINDOW, _normal, _uniforms
+from pgverify.randomness import STEPS_IN_WINDOW as WINDOW
+from pgverify.sampling import CHUNK_CELLS, _normal
 
 FIELDS = ("states", "actions", "rewards", "lengths", "terminated", "values")
 FALSE_FAIL = 1e-8
@@ -108,18 +109,6 @@ def test_seeds_differ_and_repeat(kind: str) -> None:
     first, again, other = (sample(problem, 50, seed, max_steps) for seed in (0, 0, 1))
     assert same(first, again)
     assert not same(first, other)
-
-
-def test_no_two_streams_are_the_same() -> None:
-    """Seeds above 2^32 are several words long: the stream must not be mistaken for one of them."""
-    seeds = (0, 5, 5 + 2**32, 5 + 2**64, 2**32, 2**64)
-    heads = {(s, i): tuple(_uniforms(s, i, 0, 1, 4)[0]) for s in seeds for i in (0, 1, 2)}
-    assert len(set(heads.values())) == len(heads)
-
-
-def test_rows_of_uniform_numbers_can_be_jumped_to() -> None:
-    whole = _uniforms(9, 2, 0, 50, 12)
-    assert np.array_equal(_uniforms(9, 2, 17, 33, 12), whole[17:])
 
 
 def test_normal_numbers_are_finite_at_both_ends() -> None:
@@ -207,17 +196,6 @@ def test_what_has_probability_zero_is_never_drawn() -> None:
     assert not batch.rewards.any()
     assert not (batch.actions == batch.states[:, :-1]).any()
     assert len(np.unique(batch.actions[:, 0])) == 2
-
-
-def test_rounded_cumulative_sums_exclude_nothing_and_allow_nothing() -> None:
-    """Uniform numbers at both ends pick the first and the last entry that is possible."""
-    from pgverify.sampling import _choose, _cumulative
-
-    rows = np.array([[0.0, 0.1, 0.2, 0.7, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]])
-    for uniform, expected in ((0.0, [1, 0, 4]), (0.1, [2, 0, 4]), (1.0 - 2.0**-53, [3, 0, 4])):
-        assert _choose(_cumulative(rows), np.full(3, uniform)).tolist() == expected
-    short = np.full((1, 10), 0.1) * (1 - 1e-13)  # sums to less than 1 by rounding
-    assert _choose(_cumulative(short), np.array([1.0 - 2.0**-53])).tolist() == [9]
 
 
 # ------------------------------------------------------------------------------------------------- frequencies

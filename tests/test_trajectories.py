@@ -12,6 +12,7 @@ from reference import score_by_complex_step
 
 from pgverify import Discounted, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
 from pgverify.errors import InvalidEstimator, InvalidSampling
+from pgverify.policies.steps import log_prob
 from pgverify.trajectories import concatenate
 
 FIELDS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs", "group", "critic")

@@ -41,7 +41,7 @@ MOST_BATCHES = 100
 """Batches whose enumeration gives the moments of a standardised estimator: hundredths of a second."""
 
 
-def golden(seed: int = 0) -> dict[str, Any]:
+def golden(seed: int = 1) -> dict[str, Any]:
     """Return the golden cases as a document of dictionaries, lists, numbers and text, ready for JSON.
 
     Deterministic: the same seed and version give an equal document. `docs/golden-cases.md` says what each field means.

@@ -13,7 +13,7 @@ from pgverify.cases.shapes import require_document
 from pgverify.errors import InvalidFile
 
 
-def export(path: str | PathLike[str], seed: int = 0) -> None:
+def export(path: str | PathLike[str], seed: int = 1) -> None:
     """Write the golden cases to a JSON file, numbers with the digits that give back every float64 exactly.
 
     The file is written beside its final place and renamed, so that nobody ever reads half of it. The same seed, version

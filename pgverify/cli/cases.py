@@ -20,7 +20,7 @@ def _group() -> None:
 @app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the JSON document.")],
-    seed: Annotated[int, typer.Option(help="Seed of the batches.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the batches.")] = 1,
 ) -> None:
     """Write problems, batches and exact answers to a JSON file."""
     from pgverify.cases import export as write

@@ -65,7 +65,7 @@ def test_two_exports_are_equal_byte_for_byte(exported: Path, tmp_path: Path) -> 
 def test_what_is_written_is_what_was_computed_and_the_seed_moves_the_batch_alone(document: dict[str, Any]) -> None:
     """Every float64 comes back, bit for bit; computed here with shapes and types checked at run time."""
     case = next(case for case in all_cases() if case.name == "coin-door-cut")
-    computed = _problem(case, seed=1)
+    computed = _problem(case, seed=2)
     read = document["problems"][-1]
     batches = [computed.pop("batch"), read.pop("batch")]
     assert batches[0] != batches[1]

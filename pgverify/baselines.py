@@ -110,7 +110,7 @@ class AverageReturn:
 
     The mean of the whole batch includes the trajectory it is subtracted from, so the estimate is *not* unbiased: with
     the total return its expectation is (n−1)/n times ∇J. Leaving the own return out (RLOO) removes the factor, and
-    needs n ≥ 2.
+    needs n ≥ 2. In a batch of groups (`batch.group`) the mean is that of the trajectory's own group.
 
     Parameters
     ----------
@@ -127,14 +127,21 @@ class AverageReturn:
 
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return the mean return where the episode goes on [n, T+1]."""
+        if not batch.rollout.on_policy:
+            raise InvalidEstimator(
+                f"baseline is {self!r}, must be a function of state and time where another policy acted: the mean "
+                "return of the batch is that of the other policy"
+            )
         returns = batch.relative_rewards @ batch.discount_powers
-        count = len(batch)
+        _, member = np.unique(np.zeros(len(batch)) if batch.group is None else batch.group, return_inverse=True)
+        count, total = np.bincount(member), np.bincount(member, weights=returns)
         if self.leave_one_out:
-            if count < 2:
-                raise InvalidEstimator(f"batch has {count} trajectory, must have at least 2 to leave one out")
-            means = (returns.sum() - returns) / (count - 1)
+            if (count < 2).any():
+                whose = "batch" if batch.group is None else "a group of the batch"
+                raise InvalidEstimator(f"{whose} has 1 trajectory, must have at least 2 to leave one out")
+            means = (total[member] - returns) / (count[member] - 1)
         else:
-            means = np.full(count, returns.mean() if count else 0.0)
+            means = total[member] / count[member]
         return np.where(batch.ongoing, means[:, None], 0.0)
 
 

@@ -1,15 +1,19 @@
-"""The backward sum that every reward-to-go and every advantage is made of."""
+"""The backward sum that every reward-to-go and every advantage is made of, and its importance weights."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.errors import InvalidEstimator
+from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 
-def discounted_sum(steps: Float[Array, "n T"], factor: float) -> Float[Array, "n T"]:
-    """Return Y_t = x_t + κ Y_{t+1} along the last axis, with Y_T = 0.
+def discounted_sum(
+    steps: Float[Array, "n T"], factor: float, ratios: Float[Array, "n T"] | None = None
+) -> Float[Array, "n T"]:
+    """Return Y_t = x_t + κ ρ_{t+1} Y_{t+1} along the last axis, with Y_T = 0.
 
     Parameters
     ----------
@@ -17,10 +21,40 @@ def discounted_sum(steps: Float[Array, "n T"], factor: float) -> Float[Array, "n
         x_t, 0 on padding.
     factor : float
         κ.
+    ratios : [n, T], optional
+        ρ_t, 1 by default.
     """
     sums = np.zeros_like(steps)
     following = np.zeros(len(steps))
     for t in reversed(range(steps.shape[1])):
         following = steps[:, t] + factor * following
         sums[:, t] = following
+        if ratios is not None:
+            following = ratios[:, t] * following
     return sums
+
+
+def decision_ratios(batch: Trajectories) -> Float[Array, "n T"] | None:
+    """Return ρ_t = π_θ(a_t|s_t)/μ(a_t|s_t), by which what follows step t is weighted; None where π_θ itself acted.
+
+    Per decision: r_k counts Π_{j≤k} ρ_j times, which is all of its probability that depends on who acts.
+
+    References
+    ----------
+    Precup, Sutton & Singh, Eligibility traces for off-policy policy evaluation, 2000.
+    """
+    return None if batch.rollout.on_policy else batch.importance
+
+
+def decided(weights: Float[Array, "n T"], ratios: Float[Array, "n T"] | None) -> Float[Array, "n T"]:
+    """Return w_t Π_{j≤t} ρ_j: the weights of steps that somebody else's decisions led to."""
+    return weights if ratios is None else weights * np.cumprod(ratios, axis=1)
+
+
+def require_on_policy(batch: Trajectories, estimator: object) -> None:
+    """Refuse somebody else's actions where no importance weights are known for an estimator."""
+    if not batch.rollout.on_policy:
+        raise InvalidEstimator(
+            f"estimator is {estimator!r}, must be RewardToGo, TotalReturn, GeneralizedAdvantage or NStepAdvantage, "
+            "without a mean of the batch, where another policy acted: for this one no importance weights are known"
+        )

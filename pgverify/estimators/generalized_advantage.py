@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pgverify.baselines import Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
-from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
@@ -23,7 +23,8 @@ class GeneralizedAdvantage:
     V is 0 in a state where the episode has terminated, and bootstrapped from where it was cut. Expectation: exactly
     ∇J at λ = 1 for any critic (episodes that terminate), and at any λ for the true value function; otherwise biased
     by the critic's error. With `discount_weighting=False` the factor γ^t is dropped. Under the average reward r is
-    r − ρ, V the differential value, and g is divided by T.
+    r − ρ, V the differential value, and g is divided by T. Where another policy acted, the errors are weighted per
+    decision.
 
     Parameters
     ----------
@@ -56,9 +57,10 @@ class GeneralizedAdvantage:
         values = self.critic.evaluate(batch)
         errors = batch.relative_rewards + batch.discount * values[:, 1:] - values[:, :-1]
         errors = np.where(batch.mask, errors, 0.0)
-        advantage = discounted_sum(errors, batch.discount * self.trace_decay)
+        ratios = decision_ratios(batch)
+        advantage = discounted_sum(errors, batch.discount * self.trace_decay, ratios)
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
-        return batch.step_scale * powers * advantage
+        return batch.step_scale * powers * decided(advantage, ratios)
 
     def recursion(self, rollout: Rollout) -> StepRecursion:
         """Return u = δ, κ = γλ, c = γ^t or 1, no baseline."""

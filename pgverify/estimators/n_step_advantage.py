@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from pgverify.baselines import Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
+from pgverify.estimators.discounted_sum import decided, decision_ratios
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
@@ -22,7 +23,8 @@ class NStepAdvantage:
     Rewards after the end are 0, and so is V in a state where the episode has terminated; where it was cut, V of the
     last state stands in. Expectation: exactly ∇J for the true value function, or when n reaches the end of every
     episode that terminates; otherwise biased by the critic's error. With `discount_weighting=False` the factor γ^t
-    is dropped. Under the average reward r is r − ρ, V the differential value, and g is divided by T.
+    is dropped. Under the average reward r is r − ρ, V the differential value, and g is divided by T. Where another
+    policy acted, the terms are weighted per decision.
 
     Parameters
     ----------
@@ -54,6 +56,9 @@ class NStepAdvantage:
         """Return γ^t A_t for every step [n, T]."""
         steps = batch.num_steps
         values = self.critic.evaluate(batch)
+        ratios = decision_ratios(batch)
+        if ratios is not None:
+            return self._per_decision(batch, values, ratios)
         rewards = batch.relative_rewards
         advantage = -values[:, :-1]
         for k in range(min(self.steps, steps)):
@@ -66,6 +71,19 @@ class NStepAdvantage:
         advantage += power * np.take_along_axis(values, target, axis=1)
         powers = batch.discount_powers if self.discount_weighting else np.ones(steps)
         return batch.step_scale * powers * np.where(batch.mask, advantage, 0.0)
+
+    def _per_decision(
+        self, batch: Trajectories, values: Float[Array, "n T_plus_1"], ratios: Float[Array, "n T"]
+    ) -> Float[Array, "n T"]:
+        """Return the weights as Σ_{k<n} γ^k ρ_{t+1}…ρ_{t+k} δ_{t+k}: without ratios the values in between cancel."""
+        errors = np.where(batch.mask, batch.relative_rewards + batch.discount * values[:, 1:] - values[:, :-1], 0.0)
+        advantage = np.zeros_like(errors)
+        for _ in range(min(self.steps, batch.num_steps)):  # Y^(n) = δ + γ ρ' Y'^(n−1)
+            following = np.zeros_like(advantage)
+            following[:, :-1] = (ratios * advantage)[:, 1:]
+            advantage = errors + batch.discount * following
+        powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
+        return batch.step_scale * powers * decided(advantage, ratios)
 
     def recursion(self, rollout: Rollout) -> StepRecursion:
         """Return u = δ, κ = γ, n terms: the critic's values telescope between the first and the last."""

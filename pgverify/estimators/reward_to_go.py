@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.baselines import Baseline, NoBaseline, with_baseline
-from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
 from pgverify.recursion import Recursion, StepRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
@@ -23,7 +23,8 @@ class RewardToGo:
     `discount_weighting=False` the factor γ^t is dropped: g = Σ_t ψ_t (G_t − b), whose expectation is *not* ∇J when
     γ < 1 and is in general the gradient of no function. Episodes that were cut are not bootstrapped: the
     expectation is the gradient of the truncated return. Under the average reward r is r − ρ and g is divided by T;
-    the expectation is then ∇J up to O(1/T).
+    the expectation is then ∇J up to O(1/T). Where another policy μ acted, weights are per decision: r_k counts
+    Π_{j≤k} π(a_j|s_j)/μ(a_j|s_j) times, and the expectation under μ is the same.
 
     Parameters
     ----------
@@ -43,9 +44,10 @@ class RewardToGo:
 
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return γ^t (G_t − b_t(s_t)) for every step [n, T]."""
-        to_go = discounted_sum(batch.relative_rewards, batch.discount)
+        ratios = decision_ratios(batch)
+        to_go = discounted_sum(batch.relative_rewards, batch.discount, ratios)
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
-        return batch.step_scale * powers * (to_go - self.baseline.evaluate(batch)[:, :-1])
+        return batch.step_scale * powers * decided(to_go - self.baseline.evaluate(batch)[:, :-1], ratios)
 
     def recursion(self, rollout: Rollout) -> Recursion:
         """Return u = r, κ = γ, c = γ^t or 1."""

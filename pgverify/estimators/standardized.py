@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
+from pgverify.estimators.discounted_sum import require_on_policy
 from pgverify.estimators.protocol import StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
 from pgverify.trajectories import Trajectories
@@ -39,6 +40,7 @@ class StandardizedReturn:
 
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return the group advantage on every step [n, T]."""
+        require_on_policy(batch, self)
         returns = batch.relative_rewards @ batch.discount_powers
         advantage = _standardize(returns, self.epsilon)
         return batch.step_scale * np.where(batch.mask, advantage[:, None], 0.0)
@@ -75,6 +77,7 @@ class StandardizedAdvantage:
 
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return the standardised weights [n, T], 0 on padding."""
+        require_on_policy(batch, self)
         weights, mask = self.base.weights(batch), batch.mask
         standardized = np.zeros_like(weights)
         if mask.any():

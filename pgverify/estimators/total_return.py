@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.baselines import Baseline, NoBaseline, with_baseline
+from pgverify.estimators.discounted_sum import decision_ratios
 from pgverify.recursion import Recursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
@@ -21,7 +22,7 @@ class TotalReturn:
     Expectation: exactly ∇J, for any baseline that depends on state and time alone. With
     `discount_weighting=False` the return is the undiscounted Σ_t r_t, and the expectation is the gradient of the
     undiscounted return of the same episodes. Under the average reward R = Σ_t (r_t − ρ) and g is divided by T; the
-    expectation is then ∇J up to O(1/T).
+    expectation is then ∇J up to O(1/T). Where another policy μ acted, a trajectory is weighted by Π_t π/μ as a whole.
 
     Parameters
     ----------
@@ -43,7 +44,10 @@ class TotalReturn:
         """Return R − b_t(s_t) for every step [n, T]."""
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         returns = batch.relative_rewards @ powers
-        return batch.step_scale * (returns[:, None] - self.baseline.evaluate(batch)[:, :-1])
+        weights = batch.step_scale * (returns[:, None] - self.baseline.evaluate(batch)[:, :-1])
+        ratios = decision_ratios(batch)
+        # A score stands beside rewards before and after it: all decisions count.
+        return weights if ratios is None else weights * ratios.prod(axis=1, keepdims=True)
 
     def recursion(self, rollout: Rollout) -> Recursion:
         """Return κ = γ or 1."""

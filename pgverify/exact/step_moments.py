@@ -77,7 +77,9 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     decay = recursion.decay
     probabilities, squares = law.chain.probabilities, law.squares
     onward, square_onward = law.onward(), law.going_on.under(squares)
-    shift = recursion.baseline if recursion.lookahead is None and recursion.baseline.any() else None
+    # Y − b for Y only on policy: elsewhere b_{t+1} is multiplied by the ratio of a decision that is still to come.
+    shifted = recursion.lookahead is None and law.rollout.on_policy and recursion.baseline.any()
+    shift = recursion.baseline if shifted else None
     varying = any(table is not None and table.ndim == 2 for table in (recursion.critic, shift))
     # Row `memory` of these tables is Y^(0) = 0, and stays so.
     mean_return = np.zeros((memory + 1, states))

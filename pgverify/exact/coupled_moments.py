@@ -16,7 +16,7 @@ With Y = ΨR the first is the closed form of leave-one-out in the notes on mathe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -37,7 +37,7 @@ from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, increment, step_law
 from pgverify.exact.step_moments import backward_sweep
 from pgverify.problem import Problem
-from pgverify.recursion import BatchRecursion, StepRecursion, TotalRecursion
+from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array, require_integer
 
 
@@ -47,11 +47,15 @@ def batch_moments(
     batch_size: int,
     form: Form = "full",
     max_steps: int | None = None,
+    group_size: int | None = None,
 ) -> EstimatorMoments:
     """Return the exact mean and covariance of the *estimate* from a batch of n trajectories.
 
     For independent contributions that is E[g] and Cov[g]/n. For a baseline that is the mean return of the batch, own
-    return included or left out, the closed forms of this module; exact for every n.
+    return included or left out, the closed forms of this module; exact for every n. In groups of G that start alike a
+    baseline is the mean of its own group, and with m_s, C_s the moments of one group that starts in s
+
+        E = Σ_s p(s) m_s,    Cov = (G/n) [Σ_s p(s) (C_s + m_s m_sᵀ) − E Eᵀ].
 
     Parameters
     ----------
@@ -62,13 +66,15 @@ def batch_moments(
     form : "full", "diagonal" or "trace"
     max_steps : int, optional
         As for `pgverify.sample`.
+    group_size : int, optional
+        G, as for `pgverify.sample`; n is a multiple of it.
 
     Raises
     ------
     InvalidEstimator
         When the estimator declares no recursion; `exact.enumerated_moments` takes any function.
     InvalidSampling
-        When the batch is too small.
+        When the batch, or a group, is too small, or the groups do not fill the batch.
 
     References
     ----------
@@ -78,7 +84,33 @@ def batch_moments(
     law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
     declared = declared_recursion(estimator, law.rollout)
     leaves_out = isinstance(declared, BatchRecursion) and declared.leave_one_out
-    n = require_integer("batch_size", batch_size, 2 if leaves_out else 1, InvalidSampling)
+    least = 2 if leaves_out else 1
+    n = require_integer("batch_size", batch_size, least, InvalidSampling)
+    if group_size is None:
+        return _independent_batch(law, declared, n, form)
+    size = require_integer("group_size", group_size, least, InvalidSampling)
+    if n % size:
+        raise InvalidSampling(f"batch_size is {n}, must be a multiple of group_size = {size}: whole groups")
+    return _grouped_batch(law, declared, n // size, size, form)
+
+
+def _grouped_batch(law: StepLaw, declared: Recursion, groups: int, size: int, form: Form) -> EstimatorMoments:
+    """Return the moments of the mean over independent groups, each of trajectories that start alike."""
+    mean = np.zeros(law.blocks.size)
+    second: Array = np.zeros(())
+    for state in np.flatnonzero(law.rollout.start > 0):
+        start = np.zeros_like(law.rollout.start)
+        start[state] = 1.0
+        own = _independent_batch(replace(law, rollout=replace(law.rollout, start=start)), declared, size, form)
+        spread = {"full": own.covariance, "diagonal": own.variance, "trace": np.asarray(own.trace)}[form]
+        probability = law.rollout.start[state]
+        mean = mean + probability * own.mean
+        second = second + probability * (spread + _outer(own.mean, own.mean, form))
+    covariance = (second - _outer(mean, mean, form)) / groups
+    return centred(mean, np.asarray(covariance + _outer(mean, mean, form)))
+
+
+def _independent_batch(law: StepLaw, declared: Recursion, n: int, form: Form) -> EstimatorMoments:
     if not isinstance(declared, BatchRecursion):
         single = recursion_moments(law, declared, form)
         covariance = None if single.covariance is None else single.covariance / n

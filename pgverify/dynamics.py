@@ -104,6 +104,11 @@ class SuccessorLists:
         return table.reshape(states, actions, states)
 
 
+def transposed(matrix: Any) -> Any:
+    """Return the transpose, in a form from which products are fast: only products from the left are ever taken."""
+    return matrix.T if isinstance(matrix, np.ndarray) else matrix.T.tocsr()
+
+
 def listed(transition: Float[Array, "S A S"], *tables: Float[Array, "S A S"]) -> tuple[SuccessorLists, list[Array]]:
     """Return the transitions of positive probability as lists, in order of the next state, and tables along them.
 
@@ -153,5 +158,8 @@ def _sparse(columns: Integer[Array, "R K"], weights: Inexact[Array, "R K"], stat
     from scipy.sparse import csr_array  # imported late: it would double the time of `import pgverify`
 
     rows, most = columns.shape
+    # Half as wide where it fits: a product reads every index once, and waits for the memory.
+    index = np.int32 if rows * most < np.iinfo(np.int32).max else np.int64
+    pointers = np.arange(0, rows * most + 1, most, dtype=index)
     # Padding repeats a column with weight 0: a product adds nothing there.
-    return csr_array((weights.ravel(), columns.ravel(), np.arange(0, rows * most + 1, most)), shape=(rows, states))
+    return csr_array((weights.ravel(), columns.ravel().astype(index), pointers), shape=(rows, states))

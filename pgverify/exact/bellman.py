@@ -14,6 +14,9 @@ from pgverify.validation import Array
 LARGEST_SOLVE = 3_000
 """States up to which a dense system is solved directly; with more, the sum Σ γ^t P^t r is followed to its end."""
 
+LARGE = 2**16
+"""Action values from which on the differences are taken one action after another; measured."""
+
 NEGLIGIBLE = 1e-18
 """Relative size of the terms at which such a sum is broken off: below rounding."""
 
@@ -81,5 +84,10 @@ def differential_values(chain: Chain, stationary: Inexact[Array, "S"]) -> Inexac
 
 def advantages(chain: Chain, action: Inexact[Array, "*time S A"]) -> Inexact[Array, "*time S A"]:
     """Return A(s,a) = Σ_b π(b|s) (Q(s,a) − Q(s,b)): accurate also where one action has nearly all the probability."""
+    if action.size > LARGE:  # one action after another: nothing of size [..., A, A]
+        found = np.zeros(action.shape, dtype=np.result_type(action, chain.probabilities))
+        for other in range(action.shape[-1]):
+            found += chain.probabilities[:, other, None] * (action - action[..., other, None])
+        return found
     difference = action[..., :, None] - action[..., None, :]
     return (difference * chain.probabilities[:, None, :]).sum(axis=-1)

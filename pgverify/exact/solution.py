@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Inexact
 
+from pgverify.dynamics import transposed
 from pgverify.exact.bellman import (
     advantages,
     backward_values,
@@ -100,8 +101,9 @@ class Solution:
             case FiniteHorizon(horizon, _):
                 rows = np.zeros((horizon, len(chain.start)), dtype=chain.probabilities.dtype)
                 rows[0] = chain.start
+                arriving = transposed(chain.state_transition)
                 for t in range(1, horizon):
-                    rows[t] = rows[t - 1] @ chain.state_transition
+                    rows[t] = arriving @ rows[t - 1]
                 return _kept(rows)
             case Discounted(discount):
                 inside = resolvent(chain, discount, chain.start, forward=True)
@@ -132,11 +134,12 @@ class Solution:
             return visits[:, None] * (self.advantage if centred else self.action_values)
         if visits.size * self.chain.probabilities.shape[1] <= SMALL:
             return np.einsum("ts,tsa->sa", visits, self.advantage if centred else self.action_values)
-        total = np.zeros(self.chain.probabilities.shape, dtype=self.chain.state_reward.dtype)
+        # The advantage is linear in Q, with coefficients that do not depend on time: it is taken of the sum.
+        ahead = np.zeros(self.chain.probabilities.shape, dtype=self.chain.state_reward.dtype)
         for time, here in enumerate(visits):
-            action = self.action_values_after(self.state_values[time + 1])
-            total += here[:, None] * (advantages(self.chain, action) if centred else action)
-        return total
+            ahead += here[:, None] * self.chain.successors.ahead(self.state_values[time + 1])
+        total = visits.sum(axis=0)[:, None] * self.chain.step_reward + self.discount * ahead
+        return advantages(self.chain, total) if centred else total
 
 
 def solve(problem: Problem) -> Solution:

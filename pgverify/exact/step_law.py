@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.dynamics import SuccessorLists
+from pgverify.dynamics import SuccessorLists, transposed
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.chain import Chain
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
@@ -166,11 +166,6 @@ def increment(
     mean = law.going_on.total(onward) + law.ending.total(last)
     square = law.going_on.total(onward**2 + law.noise) + law.ending.total(last**2 + law.noise)
     return Increment(onward, last, mean, square)
-
-
-def transposed(matrix: Any) -> Any:
-    """Return the transpose, in a form from which products are fast: only products from the left are ever taken."""
-    return matrix.T if isinstance(matrix, np.ndarray) else matrix.T.tocsr()
 
 
 def at_time(table: Float[Array, "*time S"], time: int) -> Float[Array, "S"]:

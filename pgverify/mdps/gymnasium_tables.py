@@ -111,7 +111,7 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
         raise InvalidMDP(f"the table P of {env_id} is not an MDP: {reason}") from None
 
 
-def _from_outcomes(begin: Float[Array, S], states: int, actions: int, outcomes: list[Outcome]) -> TabularMDP:
+def _from_outcomes(begin: Float[Array, "S"], states: int, actions: int, outcomes: list[Outcome]) -> TabularMDP:
     """Make terminated outcomes enter terminal states, merge equal next states, and fill the tables."""
     possible = [outcome for outcome in outcomes if outcome[2] != 0.0]
     entered = {following for _, _, _, following, _, terminated in possible if terminated}

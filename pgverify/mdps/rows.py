@@ -50,7 +50,7 @@ def from_rows(start: ArrayLike, num_actions: int, rows: Iterable[Row], terminal:
     return TabularMDP(begin, transition, reward, ends)
 
 
-def point_mass(states: int, state: int) -> Float[Array, S]:
+def point_mass(states: int, state: int) -> Float[Array, "S"]:
     """Return the distribution [S] that always starts in `state`."""
     start = np.zeros(states)
     start[state] = 1.0

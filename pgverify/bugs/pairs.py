@@ -28,10 +28,10 @@ from pgverify.validation import Array
 SMALL = 1e-8
 """What is added to a standard deviation so that it can be divided by."""
 
-Weights = Float[Array, "n T"]
+StepWeights = Float[Array, "n T"]
 
 
-def _over_steps(batch: Trajectories, weights: Weights) -> Weights:
+def _over_steps(batch: Trajectories, weights: StepWeights) -> StepWeights:
     """Return (w − w̄)/(σ + ε) over all steps of the batch."""
     taken = weights[batch.mask]
     return (weights - taken.mean()) / (taken.std() + SMALL) if len(taken) else weights
@@ -42,7 +42,7 @@ def _less_mean(batch: Trajectories) -> Float[Array, "n"]:
     return values - values.mean()
 
 
-REWARDS: Mapping[str, Callable[[Trajectories], Weights]] = MappingProxyType(
+REWARDS: Mapping[str, Callable[[Trajectories], StepWeights]] = MappingProxyType(
     {
         "": to_go,
         REWARD_DISCOUNTED_BY_INDEX.slug: lambda batch: batch.relative_rewards,

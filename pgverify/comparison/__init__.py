@@ -1,7 +1,7 @@
 """Exact beside sampled: tidy rows whose intervals hold all at once, and the claims that are made of them."""
 
 from pgverify.comparison.calibration import calibration_claim, z_scores
-from pgverify.comparison.contributions import Implementation, exact_trace, listed_moments, sampled_moments
+from pgverify.comparison.contributions import Contributions, exact_trace, listed_moments, sampled_moments
 from pgverify.comparison.intervals import Simultaneous
 from pgverify.comparison.trace_ratios import SOURCES, variance_report
 from pgverify.comparison.unbiasedness import ROUNDING, agreement, claims, relative_error
@@ -9,7 +9,7 @@ from pgverify.comparison.unbiasedness import ROUNDING, agreement, claims, relati
 __all__ = [
     "ROUNDING",
     "SOURCES",
-    "Implementation",
+    "Contributions",
     "Simultaneous",
     "agreement",
     "calibration_claim",

@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array
 
-Row = tuple[int, int, int, float, float]
+Transition = tuple[int, int, int, float, float]
 """State, action, next state, probability, reward."""
 
 
-def from_rows(start: ArrayLike, num_actions: int, rows: Iterable[Row], terminal: Collection[int] = ()) -> TabularMDP:
+def from_rows(
+    start: ArrayLike, num_actions: int, rows: Iterable[Transition], terminal: Collection[int] = ()
+) -> TabularMDP:
     """Return the MDP with the listed transitions; terminal states absorb by themselves.
 
     P(s'|s,a) = Σ of the probabilities listed for (s, a, s'). Rewards stay zero where nothing is listed, so a

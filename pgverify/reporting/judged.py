@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from pgverify.errors import InvalidFile
 from pgverify.running.fingerprint import digest
-from pgverify.running.plan import one_sentence
 from pgverify.running.store import Run, Store
+from pgverify.running.workload import one_sentence
 from pgverify.studies import Claim, Row, Study, load_study, study_files
 
 

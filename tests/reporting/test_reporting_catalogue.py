@@ -11,7 +11,15 @@ import pytest
 
 from pgverify.bugs import ENTRIES, get, names
 from pgverify.errors import InvalidFile
-from pgverify.reporting.catalogue_table import Row, as_csv, as_markdown, from_csv, row, summary, write_catalogue
+from pgverify.reporting.catalogue_table import (
+    CatalogueRow,
+    as_csv,
+    as_markdown,
+    from_csv,
+    row,
+    summary,
+    write_catalogue,
+)
 
 REPORTS = Path(__file__).parents[2] / "reports"
 TABLE, PAGE = REPORTS / "catalogue.csv", REPORTS / "catalogue.md"
@@ -22,23 +30,23 @@ SAME_VECTOR = {bug.slug for bug in ENTRIES if bug.effect.value == "Z"}
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[Row]:
+def rows() -> list[CatalogueRow]:
     return from_csv(TABLE.read_text(encoding="utf-8"))
 
 
-def test_every_entry_has_its_row(rows: list[Row]) -> None:
+def test_every_entry_has_its_row(rows: list[CatalogueRow]) -> None:
     assert [r.slug for r in rows] == names()
     for r, bug in zip(rows, ENTRIES, strict=True):
         assert (r.number, r.effect) == (bug.number, bug.effect.value)
         assert r.problems == ("its own" if bug.setting else "standard suite")
 
 
-def test_page_and_table_are_what_their_rows_make(rows: list[Row]) -> None:
+def test_page_and_table_are_what_their_rows_make(rows: list[CatalogueRow]) -> None:
     assert as_csv(rows) == TABLE.read_text(encoding="utf-8")
     assert as_markdown(rows) == PAGE.read_text(encoding="utf-8")
 
 
-def test_every_entry_is_told_apart(rows: list[Row]) -> None:
+def test_every_entry_is_told_apart(rows: list[CatalogueRow]) -> None:
     for r in rows:
         assert r.right == "yes", r
         if r.effect in WRONG_EXPECTATION:
@@ -49,7 +57,7 @@ def test_every_entry_is_told_apart(rows: list[Row]) -> None:
             assert (r.differs, r.diagnosis, r.other_matches) == (0, "", ""), r
 
 
-def test_the_summary_counts(rows: list[Row]) -> None:
+def test_the_summary_counts(rows: list[CatalogueRow]) -> None:
     faulty = [r for r in rows if r.effect in WRONG_EXPECTATION]
     named = len(faulty) - len(SAME_VECTOR)
     assert summary(rows)[:3] == [
@@ -59,7 +67,7 @@ def test_the_summary_counts(rows: list[Row]) -> None:
     ]
 
 
-def test_a_wrong_row_shows_in_the_summary(rows: list[Row]) -> None:
+def test_a_wrong_row_shows_in_the_summary(rows: list[CatalogueRow]) -> None:
     """Negative control: one outcome and one diagnosis changed."""
     (index,) = (i for i, r in enumerate(rows) if r.slug == "past-rewards")
     changed = [*rows]
@@ -74,7 +82,7 @@ def test_a_wrong_row_shows_in_the_summary(rows: list[Row]) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("slug", ["discount-dropped", "sampled-entropy", "action-dims-not-summed"])
-def test_the_oracle_says_so(slug: str, rows: list[Row]) -> None:
+def test_the_oracle_says_so(slug: str, rows: list[CatalogueRow]) -> None:
     bug = get(slug)
     (written,) = (r for r in rows if r.slug == slug)
     assert row(bug) == written

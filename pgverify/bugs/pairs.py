@@ -18,15 +18,12 @@ from pgverify.bugs.bug import Bug, Effect
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, REWARD_DISCOUNTED_BY_INDEX
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD, standardised
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
-from pgverify.bugs.normalisation import NORMALISE_MINIBATCH
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.returns import PAST_REWARDS, REWARD_SHIFTED_LATE
 from pgverify.bugs.steps import returns, rows, to_go
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
-
-SMALL = 1e-8
-"""What is added to a standard deviation so that it can be divided by."""
 
 StepWeights = Float[Array, "n T"]
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from pgverify.bugs import ENTRIES, Bug, Effect
 from pgverify.checking import Outcome
@@ -143,16 +142,6 @@ def as_csv(rows: Sequence[CatalogueRow]) -> str:
     writer.writerow(field.name for field in fields(CatalogueRow))
     writer.writerows(map(astuple, rows))
     return file.getvalue()
-
-
-def from_csv(text: str) -> list[CatalogueRow]:
-    """Return the rows that `as_csv` wrote."""
-    numbers = ("number", "differs", "compared")
-    rows = []
-    for line in csv.DictReader(io.StringIO(text)):
-        cells: dict[str, Any] = {name: int(cell) if name in numbers else cell for name, cell in line.items()}
-        rows.append(CatalogueRow(**cells))
-    return rows
 
 
 def write_catalogue(folder: str | Path) -> list[CatalogueRow]:

@@ -24,6 +24,7 @@ from matplotlib.ticker import (
 )
 
 from pgverify.errors import InvalidData
+from pgverify.exact.martingale_shares import SOURCES
 from pgverify.reporting.canvas import (
     ALARM,
     MISSED,
@@ -39,7 +40,6 @@ from pgverify.reporting.facets import level, names, needed, percent, several_hor
 from pgverify.reporting.quantile_band import uniform_band
 
 UNITS = {"gradient": "return per unit of θ", "variance": "(return per unit of θ)²"}
-SOURCES = ("start", "action", "transition", "reward")
 SAMPLED_COLUMNS = ("problem", "estimator", "quantity", "coordinate", "exact", "sampled", "low", "high")
 MANY_TIMES = 40
 """Above this many time steps bars become hairlines: a stacked area is drawn instead."""

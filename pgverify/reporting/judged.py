@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pgverify.errors import InvalidFile
+from pgverify.errors import InvalidFile, one_sentence
 from pgverify.running.fingerprint import digest
 from pgverify.running.store import Run, Store
-from pgverify.running.workload import one_sentence
 from pgverify.studies import Claim, Row, Study, load_study, study_files
 
 

@@ -10,12 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pgverify.errors import InvalidFile, InvalidInput
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence
 from pgverify.running.executors import Pool
 from pgverify.running.fingerprint import digest
 from pgverify.running.rows import plain_rows
 from pgverify.running.store import Run, Store
-from pgverify.running.workload import Workload, one_sentence, spell
+from pgverify.running.workload import Workload, spell
 from pgverify.studies import Cell, Row, Study, load_study
 
 ProgressListener: TypeAlias = Callable[[str, int, int], None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgverify.errors import InvalidFile, InvalidInput
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence
 from pgverify.running.fingerprint import digest, fingerprint
 from pgverify.studies import Cell, Study, study_cells
 from pgverify.validation import require_integer
@@ -74,12 +74,6 @@ def _cells(study: Study, path: Path, seed: int, quick: bool) -> list[Cell]:
                     "string, number or boolean"
                 )
     return cells
-
-
-def one_sentence(error: BaseException) -> str:
-    """Return an exception as one line: its type and what it says."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def spell(parameters: Mapping[str, object]) -> str:

@@ -39,6 +39,7 @@ def test_figures_are_drawn(name, computed):
 
 
 @each_study
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_cells_are_scalars_and_pure(name, computed):
     study, _ = computed(name)
     cells = study_cells(study, seed=0, quick=True)

@@ -19,15 +19,13 @@ import numpy as np
 
 from pgverify import FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import StateValue
-from pgverify.estimators import Estimator, GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
+from pgverify.estimators import Estimator, NStepAdvantage, TotalReturn
+from pgverify.estimators.usual import usual_estimators
 from pgverify.mdps.random_mdps import garnet
 
 ESTIMATORS: dict[str, Estimator] = {
-    "total return": TotalReturn(),
-    "total return, b = V": TotalReturn(StateValue()),
-    "reward-to-go": RewardToGo(),
-    "reward-to-go, b = V": RewardToGo(StateValue()),
-    "GAE(0.95)": GeneralizedAdvantage(0.95),
+    **usual_estimators(),
+    "total return − V": TotalReturn(StateValue()),
     "1-step actor-critic": NStepAdvantage(1),
     "3-step actor-critic": NStepAdvantage(3),
 }

@@ -50,6 +50,12 @@ class UnknownName(InvalidInput):
     """No entry of that name; the message lists the nearest ones."""
 
 
+def one_sentence(error: BaseException) -> str:
+    """Return an exception as one line: its type and what it says."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a name that is not known, listing the nearest known ones."""
     names = sorted(known)

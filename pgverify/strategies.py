@@ -32,7 +32,7 @@ __all__ = ["ObjectiveKind", "PolicyKind", "mdps", "objectives", "policies", "pro
 
 ObjectiveKind: TypeAlias = Literal["finite", "discounted", "average"]
 PolicyKind: TypeAlias = Literal["softmax", "linear"]
-Draw: TypeAlias = Callable[..., Any]  # Hypothesis's own DrawFn cannot be checked at run time
+DrawExample: TypeAlias = Callable[..., Any]  # Hypothesis's own DrawFn cannot be checked at run time
 
 LARGEST_WEIGHT = 4
 """Rows of probabilities are integers 0..4 over their sum: zeros are common, and so are equal entries."""
@@ -211,7 +211,7 @@ _policies = policies
 
 @st.composite
 def _problem(
-    draw: Draw,
+    draw: DrawExample,
     episodic: st.SearchStrategy[TabularMDP],
     continuing: st.SearchStrategy[TabularMDP],
     chosen: st.SearchStrategy[Objective],
@@ -226,7 +226,7 @@ def _problem(
 
 @st.composite
 def _mdp(
-    draw: Draw,
+    draw: DrawExample,
     num_states: st.SearchStrategy[int],
     num_actions: st.SearchStrategy[int],
     max_reward: float,
@@ -251,7 +251,7 @@ def _mdp(
 
 @st.composite
 def _linear_policy(
-    draw: Draw, states: int, actions: int, max_parameters: int, logits: st.SearchStrategy[float]
+    draw: DrawExample, states: int, actions: int, max_parameters: int, logits: st.SearchStrategy[float]
 ) -> LinearSoftmaxPolicy:
     size = draw(st.integers(1, max_parameters))
     whole = st.integers(-2, 2)

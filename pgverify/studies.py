@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pgverify.errors import InvalidFile, InvalidInput, unknown_name
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -136,8 +136,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
             if isinstance(reason, InvalidInput):
                 raise
-            what = " ".join(str(reason).split())
-            raise InvalidFile(f"{path} cannot be loaded: {type(reason).__name__}: {what}") from reason
+            raise InvalidFile(f"{path} cannot be loaded: {one_sentence(reason)}") from reason
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise InvalidFile(f"{path} defines STUDY as {type(study).__name__}, must be a pgverify.studies.Study")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Inexact, Integer
+from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidInput
@@ -20,7 +20,7 @@ def real_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Float[
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as reason:
-        raise error(f"{name} must be an array of real numbers, found {_short(value)} ({reason})") from None
+        raise error(f"{name} must be an array of real numbers, found {shown(value)} ({reason})") from None
     refuse_non_finite(name, array, error)
     array.setflags(write=False)
     return array
@@ -31,7 +31,7 @@ def parameter_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> I
     try:
         array = np.array(value)
     except ValueError as reason:
-        raise error(f"{name} must be an array of numbers, found {_short(value)} ({reason})") from None
+        raise error(f"{name} must be an array of numbers, found {shown(value)} ({reason})") from None
     if not np.iscomplexobj(array):
         return real_array(name, value, error)
     refuse_non_finite(name, array, error)
@@ -93,14 +93,6 @@ def require_number(
     return float(value)
 
 
-def integer_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Integer[Array, "..."]:
-    """Return `value` as an int64 array, refusing anything that is not whole numbers."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu":
-        raise error(f"{name} has dtype {array.dtype}, must hold integers")
-    return array.astype(np.int64)
-
-
 def first_index(where: np.ndarray | np.bool_) -> tuple[int, ...]:
     """Return the index of the first true entry."""
     return tuple(int(i) for i in np.argwhere(where)[0]) if where.ndim else ()
@@ -111,6 +103,11 @@ def bracket(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def shown(value: object, most: int = 60) -> str:
+    """Return a value as it prints, on one line of at most `most` characters."""
+    return shortened(" ".join(repr(value).split()), most)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text of at most `most` characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

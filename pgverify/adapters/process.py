@@ -22,8 +22,9 @@ from pgverify.adapters.program import (
 )
 from pgverify.adapters.protocol import Requests, batch_fields, problem_fields, read_answer
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.estimators.protocol import KINDS
 from pgverify.problem import Problem
-from pgverify.validation import Array, require_number
+from pgverify.validation import Array, require_number, shortened
 
 __all__ = [
     "CannotStart",
@@ -35,8 +36,6 @@ __all__ = [
     "ReportedError",
     "from_command",
 ]
-
-KINDS = ("gradient", "weights", "sampler")
 
 
 def from_command(argv: str | Sequence[str], kind: str = "gradient", time_limit: float = 10.0) -> ExternalProgram:
@@ -115,7 +114,7 @@ class ExternalProgram:
                 raise
             except ProgramFault as fault:
                 last = program.kill()
-                said = f"; the last line of its standard error is {_cut(last)!r}" if last else ""
+                said = f"; the last line of its standard error is {shortened(last, 120)!r}" if last else ""
                 raise type(fault)(f"{fault}{said}") from None
             except BaseException:
                 program.kill()
@@ -150,7 +149,3 @@ class ExternalProgram:
 
     def __repr__(self) -> str:
         return f"from_command({self._argv!r}, kind={self._kind!r}, time_limit={self._time_limit:g})"
-
-
-def _cut(text: str, limit: int = 120) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

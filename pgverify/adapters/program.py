@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from pgverify.errors import InvalidInput
+from pgverify.validation import shortened
 
 GRACE = 0.5
 """Seconds a program has to end by itself once its standard input has ended, before it is killed."""
@@ -107,7 +108,8 @@ class Program:
                 raise MalformedAnswer(f"its answer is longer than {LONGEST_ANSWER} bytes")
         first, _, rest = answer.partition(b"\n")
         if rest:
-            raise MalformedAnswer(f"it wrote more than one line for a request, beginning with {_shown(first)}")
+            begun = shortened(first.decode(errors="replace").strip())
+            raise MalformedAnswer(f"it wrote more than one line for a request, beginning with {begun!r}")
         return bytes(first)
 
     def close(self) -> None:
@@ -213,8 +215,3 @@ def _pipes(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
 def _kill(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):  # gone already
         os.killpg(child.pid, signal.SIGKILL)
-
-
-def _shown(text: bytes | bytearray, limit: int = 60) -> str:
-    line = bytes(text[: 4 * limit]).partition(b"\n")[0].decode(errors="replace").strip()
-    return repr(line if len(line) <= limit else line[: limit - 1] + "…")

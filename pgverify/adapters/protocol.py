@@ -17,7 +17,7 @@ from pgverify.policies import Policy
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.validation import Array, shortened
 
 VERSION = 1
 
@@ -122,7 +122,7 @@ def read_answer(line: bytes, number: int) -> Float[Array, "..."]:
     ReportedError
         When the program answered with an error.
     """
-    shown = _short(line.decode(errors="replace").strip())
+    shown = shortened(line.decode(errors="replace").strip())
     answer = _parse(line)
     if not isinstance(answer, dict):
         raise MalformedAnswer(f"it answered {shown!r}, must be one line with a JSON object and nothing else")
@@ -133,7 +133,7 @@ def read_answer(line: bytes, number: int) -> Float[Array, "..."]:
         if type(found) is not int or found != expected:
             raise MalformedAnswer(f"it answered {shown!r}, where {name} must be {expected}")
     if reported:
-        raise ReportedError(f"it answered with the error {_short(str(answer['error']), 120)!r}")
+        raise ReportedError(f"it answered with the error {shortened(str(answer['error']), 120)!r}")
     if "value" not in answer or "error" in answer:
         raise MalformedAnswer(f'it answered {shown!r}, must hold either "value" or "error"')
     try:
@@ -188,7 +188,3 @@ def _parse(line: bytes) -> Any:
     with suppress(ValueError, RecursionError):
         return json.loads(PRINTF.sub(lambda found: "Infinity" if found[0][0] in "iI" else "NaN", text))
     return None
-
-
-def _short(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

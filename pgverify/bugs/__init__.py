@@ -2,8 +2,7 @@
 
 from pgverify.bugs.bug import Bug, Effect, Implementation
 from pgverify.bugs.catalogue import ENTRIES, get, names
-from pgverify.bugs.effects import Evidence, holds
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.targets import TARGETS
 
-__all__ = ["ENTRIES", "PAIRS", "TARGETS", "Bug", "Effect", "Evidence", "Implementation", "get", "holds", "names"]
+__all__ = ["ENTRIES", "PAIRS", "TARGETS", "Bug", "Effect", "Implementation", "get", "names"]

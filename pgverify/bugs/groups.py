@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Inexact
 
 from pgverify.baselines import AverageReturn
 from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.normalisation import SMALL
 from pgverify.bugs.steps import returns, rows
 from pgverify.estimators import RewardToGo, TotalReturn
 from pgverify.mdp import TabularMDP
@@ -14,9 +15,6 @@ from pgverify.policies import SoftmaxPolicy
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
-
-SMALL = 1e-8
-"""What is added to a standard deviation so that it can be divided by."""
 
 
 def _whole_episode(batch: Trajectories, weight: Float[Array, "n"]) -> Inexact[Array, "n d"]:

@@ -18,20 +18,17 @@ from pgverify.bugs.bug import Bug, Effect
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, REWARD_DISCOUNTED_BY_INDEX
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD, standardised
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
-from pgverify.bugs.normalisation import NORMALISE_MINIBATCH
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.returns import PAST_REWARDS, REWARD_SHIFTED_LATE
 from pgverify.bugs.steps import returns, rows, to_go
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-SMALL = 1e-8
-"""What is added to a standard deviation so that it can be divided by."""
-
-Weights = Float[Array, "n T"]
+StepWeights = Float[Array, "n T"]
 
 
-def _over_steps(batch: Trajectories, weights: Weights) -> Weights:
+def _over_steps(batch: Trajectories, weights: StepWeights) -> StepWeights:
     """Return (w − w̄)/(σ + ε) over all steps of the batch."""
     taken = weights[batch.mask]
     return (weights - taken.mean()) / (taken.std() + SMALL) if len(taken) else weights
@@ -42,7 +39,7 @@ def _less_mean(batch: Trajectories) -> Float[Array, "n"]:
     return values - values.mean()
 
 
-REWARDS: Mapping[str, Callable[[Trajectories], Weights]] = MappingProxyType(
+REWARDS: Mapping[str, Callable[[Trajectories], StepWeights]] = MappingProxyType(
     {
         "": to_go,
         REWARD_DISCOUNTED_BY_INDEX.slug: lambda batch: batch.relative_rewards,

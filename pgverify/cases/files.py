@@ -6,11 +6,12 @@ import json
 import os
 from os import PathLike
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pgverify.cases.document import golden
 from pgverify.cases.shapes import require_document
 from pgverify.errors import InvalidFile
+from pgverify.mdps.files import refuse_constant
 
 
 def export(path: str | PathLike[str], seed: int = 1) -> None:
@@ -62,7 +63,7 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
     except (OSError, ValueError) as reason:
         raise InvalidFile(f"{path} cannot be read: {reason}") from None
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=refuse_constant)
         require_document(document)
     except json.JSONDecodeError as reason:
         raise InvalidFile(f"{path}: line {reason.lineno} is not JSON: {reason.msg}") from None
@@ -74,10 +75,6 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
         raise InvalidFile(f"{path}: holds a number that cannot be read: {reason}") from None
     assert isinstance(document, dict)
     return document
-
-
-def _refuse_constant(token: str) -> NoReturn:
-    raise InvalidFile(f"holds {token}, every number must be finite")
 
 
 def _text(value: Any, margin: str = "") -> str:

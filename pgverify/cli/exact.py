@@ -7,9 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pgverify.errors import InvalidObjective
-from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Objective
-
 
 def exact(
     mdp: Annotated[str, typer.Argument(metavar="MDP", help="A name of the zoo, or a .json file.")],
@@ -25,21 +22,15 @@ def exact(
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every digit.")] = False,
 ) -> None:
     """Compute J, its gradient, the values and the estimators' variance of a problem, with no sampling."""
-    from pgverify.reporting.exact_answers import exact_answers, load_mdp, load_policy, print_answers
+    from pgverify.cli.typed_problem import load_mdp, load_policy, objective_of
+    from pgverify.problem import Problem
+    from pgverify.reporting.exact_answers import exact_answers
+    from pgverify.reporting.exact_answers_shown import as_json, print_tables
 
-    objective = _objective(horizon, discount, average)
+    objective = objective_of(horizon, discount, average)
     tables = load_mdp(mdp)
-    answers = exact_answers(tables, load_policy(policy, tables), objective, hessian, moments)
-    print_answers(mdp, answers, json)
-
-
-def _objective(horizon: int | None, discount: float | None, average: bool) -> Objective:
-    if average and (horizon is not None or discount is not None):
-        raise InvalidObjective("--average takes neither --horizon nor --discount")
-    if average:
-        return AverageReward()
-    if horizon is not None:
-        return FiniteHorizon(horizon, 1.0 if discount is None else discount)
-    if discount is not None:
-        return Discounted(discount)
-    raise InvalidObjective("no objective is given: give --horizon T, --discount G, both, or --average")
+    answers = exact_answers(Problem(tables, load_policy(policy, tables), objective), hessian, moments)
+    if json:
+        print(as_json(mdp, answers))
+    else:
+        print_tables(mdp, answers)

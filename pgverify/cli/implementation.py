@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pgverify.errors import InvalidFile, InvalidInput, unknown_name
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
+from pgverify.validation import shortened
 
 LONGEST_REASON = 300
 """Characters of somebody else's exception that are shown."""
@@ -92,7 +93,7 @@ def _attribute(module: ModuleType, path: str) -> Any:
             known = [known for known in vars(owner) if not known.startswith("_")] if hasattr(owner, "__dict__") else []
             raise _nothing_called("name", part, known) from None
         except Exception as reason:
-            raise InvalidInput(f"{path!r} cannot be had: {_sentence(reason)}") from None
+            raise InvalidInput(f"{path!r} cannot be had: {shortened(one_sentence(reason), LONGEST_REASON)}") from None
     return owner
 
 
@@ -109,10 +110,4 @@ def _nothing_called(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
 
 
 def _cannot_be_imported(name: str, reason: BaseException) -> InvalidFile:
-    return InvalidFile(f"{name} cannot be imported: {_sentence(reason)}")
-
-
-def _sentence(reason: BaseException) -> str:
-    message = " ".join(str(reason).split())
-    short = message if len(message) <= LONGEST_REASON else f"{message[:LONGEST_REASON]}…"
-    return f"{type(reason).__name__}: {short}".rstrip(": ")
+    return InvalidFile(f"{name} cannot be imported: {shortened(one_sentence(reason), LONGEST_REASON)}")

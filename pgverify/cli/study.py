@@ -13,7 +13,7 @@ from pgverify.errors import InvalidInput
 
 if TYPE_CHECKING:  # everything heavy is imported by the command that needs it: --help must be fast
     from pgverify.reporting.judged import Judged
-    from pgverify.running import Plan, Pool, Run, Store
+    from pgverify.running import Pool, Run, Store, Workload
 
 app = typer.Typer(help="Questions with their answers: list them, run them.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def study_run(
     out: Annotated[Path, typer.Option(help="Output folder.")] = Path("reports"),
 ) -> None:
     """Run studies: CSV tables, figures and one HTML page. An interrupted run resumes where it stood."""
-    from pgverify.running import make_plan, open_store, process_pool
+    from pgverify.running import make_workload, open_store, process_pool
     from pgverify.studies import load_study, study_files
 
     if bool(names) == every:
@@ -47,11 +47,11 @@ def study_run(
     wanted = names or [str(path) for path in study_files().values()]
     if not wanted:
         raise InvalidInput("--all found no study; run it where the folder studies/ is, or give a file")
-    plans = [make_plan(*load_study(name), seed=seed, quick=quick) for name in wanted]
+    workloads = [make_workload(*load_study(name), seed=seed, quick=quick) for name in wanted]
     pool = process_pool(workers)
     try:
         with open_store(out) as store:
-            runs = _run_with_progress(plans, store, pool)
+            runs = _run_with_progress(workloads, store, pool)
         judged = _write_reports(out)
     except KeyboardInterrupt:
         print("pgverify: interrupted; the same command resumes where it stood", file=sys.stderr)
@@ -82,18 +82,20 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     raise typer.Exit(_tell(_write_reports(folder), folder))
 
 
-def _run_with_progress(plans: list[Plan], store: Store, pool: Pool) -> list[Run]:
+def _run_with_progress(workloads: list[Workload], store: Store, pool: Pool) -> list[Run]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pgverify.running import run_plans
+    from pgverify.running import run_workloads
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks = {plan.study.name: bars.add_task(plan.study.name, total=len(plan.cells)) for plan in plans}
-        return run_plans(
-            plans,
+        tasks = {
+            workload.study.name: bars.add_task(workload.study.name, total=len(workload.cells)) for workload in workloads
+        }
+        return run_workloads(
+            workloads,
             store,
             pool,
             lambda study, done, total: bars.update(tasks[study], completed=done, total=total),

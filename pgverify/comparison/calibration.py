@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgverify import exact
-from pgverify.comparison.contributions import Implementation
+from pgverify.comparison.contributions import Contributions
 from pgverify.problem import Problem
 from pgverify.sampling import sample_chunks
 from pgverify.stats import Calibration
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def z_scores(problem: Problem, implementation: Implementation, repetitions: int, size: int, seed: int) -> list[Row]:
+def z_scores(problem: Problem, implementation: Contributions, repetitions: int, size: int, seed: int) -> list[Row]:
     """Return the z-score of the estimate along ∇J, a row for every independent estimate from `size` trajectories."""
     gradient = exact.gradient(problem)
     length = float(np.linalg.norm(gradient))

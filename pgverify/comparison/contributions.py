@@ -16,7 +16,7 @@ from pgverify.stats import Moments
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-Implementation: TypeAlias = Callable[[Trajectories], Float[Array, "n d"]]
+Contributions: TypeAlias = Callable[[Trajectories], Float[Array, "n d"]]
 """An estimator, or anything else that gives one contribution a trajectory."""
 LARGEST_FULL = 200
 """Coordinates up to which the fourth-order sums of the trace are kept: above, its interval is wider than needed."""
@@ -24,7 +24,7 @@ LARGEST_FULL = 200
 
 def sampled_moments(
     problem: Problem,
-    implementation: Implementation,
+    implementation: Contributions,
     count: int,
     seed: int,
     coordinates: Integer[Array, "k"] | None = None,

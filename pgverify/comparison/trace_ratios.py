@@ -10,13 +10,13 @@ from pgverify import exact
 from pgverify.comparison.intervals import Simultaneous
 from pgverify.errors import InvalidInput
 from pgverify.estimators import Estimator
+from pgverify.exact.martingale_shares import SOURCES
 from pgverify.planning import plan
 from pgverify.problem import Problem
 from pgverify.sampling import sample_chunks
 from pgverify.stats import Moments
 from pgverify.studies import Row
 
-SOURCES = ("start", "action", "transition", "reward")
 LARGEST_SHARES = 1000
 """Coordinates d above which the shares are left out: they take several arrays [S, A, d], 0.1 GB each for Taxi."""
 

@@ -9,6 +9,9 @@ from jaxtyping import Float
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
+KINDS = ("gradient", "weights", "sampler")
+"""What a function to be checked returns: estimates from a batch, weights of its steps, or estimates by own sampling."""
+
 
 @runtime_checkable
 class Estimator(Protocol):

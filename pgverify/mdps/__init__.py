@@ -3,7 +3,7 @@
 from pgverify.mdps.catalogue import entry, get, names
 from pgverify.mdps.files import load, save
 from pgverify.mdps.gymnasium_tables import from_gymnasium
-from pgverify.mdps.named_mdp import Answer, Entry
+from pgverify.mdps.named_mdp import Entry, KnownAnswer
 from pgverify.mdps.random_mdps import garnet
 
-__all__ = ["Answer", "Entry", "entry", "from_gymnasium", "garnet", "get", "load", "names", "save"]
+__all__ = ["Entry", "KnownAnswer", "entry", "from_gymnasium", "garnet", "get", "load", "names", "save"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import log
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.named_mdp import CERTAIN, LONG, Answer, Entry, discounted, finite_horizon
-from pgverify.mdps.rows import Row, from_rows, point_mass
+from pgverify.mdps.named_mdp import CERTAIN, LONG, Entry, KnownAnswer, discounted, finite_horizon
+from pgverify.mdps.rows import Transition, from_rows, point_mass
 
 NOTA_BONUS = 20.0
 NOTA_COST = 19.0
@@ -14,7 +14,7 @@ NOTA_COST = 19.0
 
 def nota_thomas() -> TabularMDP:
     """Return four states in which one action earns a late bonus first and costs at once later."""
-    rows: list[Row] = [(0, 0, 2, 1.0, 0.0), (0, 1, 1, 1.0, 0.0)]
+    rows: list[Transition] = [(0, 0, 2, 1.0, 0.0), (0, 1, 1, 1.0, 0.0)]
     for state, bonus in ((1, NOTA_BONUS), (2, 0.0)):
         rows += [(state, 0, 3, 1.0, bonus), (state, 1, 3, 1.0, bonus - NOTA_COST)]
     return from_rows(point_mass(4, 0), 2, rows, terminal=(3,))
@@ -42,21 +42,21 @@ NOTA_THOMAS = Entry(
         "negative for every γ < 0.95, so it ends at p = 0, the worst policy, discounted or not."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = γp = 0.45 at γ = 0.9, p = 1/2",
             objective=finite_horizon(2, 0.9),
             policy="uniform",
             value=0.45,
             derivation=("all reward falls at t = 1: the bonus 20 with probability p, the cost 19 with probability p"),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = γp = 0.675 at γ = 0.9, p = 3/4",
             objective=discounted(0.9),
             policy=((0.0, log(3.0)),) * 4,
             value=0.675,
             derivation="as above with p = 3/4; the episode is over after two steps",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = γp → 0 at p = 0, the fixed point of the update without γ^t",
             objective=finite_horizon(2, 0.9),
             policy=((CERTAIN, 0.0),) * 4,
@@ -77,7 +77,7 @@ SHORT_CORRIDOR = Entry(
         "4)/(p(1 - p)), best at p = 2 - √2."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J(1/2) = (1 - 4)/(1/4) = -12",
             objective=finite_horizon(LONG),
             policy="uniform",
@@ -87,7 +87,7 @@ SHORT_CORRIDOR = Entry(
                 "V0 = (2p - 4)/(p(1-p))"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J(2 - √2) = -(6 + 4√2) ≈ -11.66, the best stochastic policy",
             objective=finite_horizon(LONG),
             policy=((0.0, log(2**0.5)),) * 4,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.named_mdp import Answer, Entry, discounted, finite_horizon
+from pgverify.mdps.named_mdp import Entry, KnownAnswer, discounted, finite_horizon
 
 FIXTURE_LOGITS = ((0.2, -0.4, 0.7),)
 
@@ -31,21 +31,21 @@ THREE_ARMED_BANDIT = Entry(
         "(0.2, -0.4, 0.7) the exact gradient is (.17736, .04585, -.22321)."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = (1 + 0.7 + 0) / 3",
             objective=finite_horizon(1),
             policy="uniform",
             value=1.7 / 3,
             derivation="the mean of the three rewards",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = (e^0.2 + 0.7 e^-0.4) / (e^0.2 + e^-0.4 + e^0.7) = .432886",
             objective=finite_horizon(1),
             policy=FIXTURE_LOGITS,
             value=(exp(0.2) + 0.7 * exp(-0.4)) / (exp(0.2) + exp(-0.4) + exp(0.7)),
             derivation="J = Σ_a π(a) r(a), π the softmax of the logits: (.31274, .17164, .51562)",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = (1.7/3) / (1 - 0.9) = 17/3",
             objective=discounted(0.9),
             policy="uniform",
@@ -65,14 +65,14 @@ NOISY_BANDIT = Entry(
         "estimate from pulls alone mistakes the noisy arm for the good one."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = (1 + 0.5 + 0) / 3 = 1/2",
             objective=finite_horizon(1),
             policy="uniform",
             value=0.5,
             derivation="the noise has mean zero, so J is the mean of the mean rewards",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = (1/2)(1 - 0.9^3) / (1 - 0.9) = 1.355",
             objective=finite_horizon(3, 0.9),
             policy="uniform",

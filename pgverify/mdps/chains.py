@@ -7,14 +7,14 @@ from math import log
 from pgverify.mdp import TabularMDP
 from pgverify.mdps.named_mdp import (
     LONG,
-    Answer,
     Entry,
+    KnownAnswer,
     average_reward,
     choose,
     discounted,
     finite_horizon,
 )
-from pgverify.mdps.rows import Row, from_rows, point_mass
+from pgverify.mdps.rows import Transition, from_rows, point_mass
 
 GAMBLERS_WIN = (0.4, 0.55)
 
@@ -22,7 +22,7 @@ GAMBLERS_WIN = (0.4, 0.55)
 def two_state_chain() -> TabularMDP:
     """Return two states, stay (fails with 0.1) or move (fails with 0.2); a step from state 1 pays 1."""
     leave = (0.1, 0.8)
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for state in (0, 1):
         for action, probability in enumerate(leave):
             rows.append((state, action, state, 1.0 - probability, float(state)))
@@ -38,7 +38,7 @@ def kakade_two_state() -> TabularMDP:
 
 def river_swim() -> TabularMDP:
     """Return six states: drifting left is certain, swimming right is slow and pays at the end."""
-    rows: list[Row] = [(s, 0, max(s - 1, 0), 1.0, 5.0 if s == 0 else 0.0) for s in range(6)]
+    rows: list[Transition] = [(s, 0, max(s - 1, 0), 1.0, 5.0 if s == 0 else 0.0) for s in range(6)]
     rows += [(0, 1, 0, 0.7, 0.0), (0, 1, 1, 0.3, 0.0), (5, 1, 4, 0.7, 0.0), (5, 1, 5, 0.3, 10_000.0)]
     for s in range(1, 5):
         rows += [(s, 1, s - 1, 0.1, 0.0), (s, 1, s, 0.6, 0.0), (s, 1, s + 1, 0.3, 0.0)]
@@ -53,7 +53,7 @@ def random_walk() -> TabularMDP:
 
 def gamblers_ruin() -> TabularMDP:
     """Return capital 0 to 10, one unit staked a step at a table that wins with 0.4 or with 0.55."""
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for capital in range(1, 10):
         for table, win in enumerate(GAMBLERS_WIN):
             rows.append((capital, table, capital + 1, win, float(capital == 9)))
@@ -74,7 +74,7 @@ TWO_STATE_CHAIN = Entry(
         "forms under all three objectives."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 1/2 Σ_{t<3} 0.9^t (1 - 0.1^t) = 0.80595",
             objective=finite_horizon(3, 0.9),
             policy="uniform",
@@ -84,14 +84,14 @@ TWO_STATE_CHAIN = Entry(
                 "= 0.1, and J = Σ_t γ^t d_t(1)"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 1/2 (1/(1 - 0.9) - 1/(1 - 0.09))",
             objective=discounted(0.9),
             policy="uniform",
             value=(10 - 1 / 0.91) / 2,
             derivation="the geometric series of γ^t (1 - λ^t)/2 with γ = 0.9, λ = 0.1",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 1/2",
             objective=average_reward(),
             policy="uniform",
@@ -112,14 +112,14 @@ KAKADE_TWO_STATE = Entry(
         "before it finds 2."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 3/4",
             objective=average_reward(),
             policy="uniform",
             value=0.75,
             derivation="by symmetry ρ = (1/2, 1/2); half of the steps loop: (1/2)(1/2)1 + (1/2)(1/2)2",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 0.8·0.8·1 + 0.2·0.2·2 = 0.72",
             objective=average_reward(),
             policy=((log(4.0), 0.0), (-log(4.0), 0.0)),
@@ -129,7 +129,7 @@ KAKADE_TWO_STATE = Entry(
                 "of Kakade's plateau; J = Σ_s ρ_s π(loop|s) r(s)"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 0.6 + 0.75 γ/(1 - γ) = 7.35 at γ = 0.9",
             objective=discounted(0.9),
             policy="uniform",
@@ -156,7 +156,7 @@ RIVER_SWIM = Entry(
         "orders larger and rarely seen."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = ρ_0·½·5 + ρ_5·½·0.3·10 000",
             objective=average_reward(),
             policy="uniform",
@@ -168,7 +168,7 @@ RIVER_SWIM = Entry(
                 "(3/11)^4 (3/17)"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = ½·0.55·½·5 = 0.6875 over two steps",
             objective=finite_horizon(2),
             policy="uniform",
@@ -190,7 +190,7 @@ RANDOM_WALK_5 = Entry(
         "the right exit pays 1. The uniform policy has V(k) = k/6."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = V(3) = 3/6",
             objective=finite_horizon(LONG),
             policy="uniform",
@@ -200,7 +200,7 @@ RANDOM_WALK_5 = Entry(
                 "longer than 3000 steps have probability below cos(π/6)^3000 ≈ 1e-187"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = γ²/(2(4 - 3γ²)) = .257962 at γ = 0.9",
             objective=discounted(0.9),
             policy="uniform",
@@ -226,7 +226,7 @@ GAMBLERS_RUIN = Entry(
         "not being ruined."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 1/(1 + (21/19)^5)",
             objective=finite_horizon(LONG),
             policy="uniform",
@@ -236,7 +236,7 @@ GAMBLERS_RUIN = Entry(
                 "5 is (1 - ρ^5)/(1 - ρ^10) = 1/(1 + ρ^5)"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 1/(1 + (9/11)^5)",
             objective=finite_horizon(LONG),
             policy=choose((1,) * 11, 2),

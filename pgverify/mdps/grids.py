@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.named_mdp import LONG, Answer, Entry, choose, finite_horizon
-from pgverify.mdps.rows import Row, from_rows, point_mass
+from pgverify.mdps.named_mdp import LONG, Entry, KnownAnswer, choose, finite_horizon
+from pgverify.mdps.rows import Transition, from_rows, point_mass
 
-Cell = tuple[int, int]
+Square = tuple[int, int]
 
 UP, RIGHT, DOWN, LEFT = (-1, 0), (0, 1), (1, 0), (0, -1)
 CLOCKWISE = (UP, RIGHT, DOWN, LEFT)
@@ -37,7 +37,7 @@ def gridworld_4x3() -> TabularMDP:
     cells = [(r, c) for r in range(3) for c in range(4) if (r, c) != (1, 1)]
     number = {cell: i for i, cell in enumerate(cells)}
     exits = {(0, 3): 1.0, (1, 3): -1.0}
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for cell in cells:
         if cell in exits:
             continue
@@ -53,7 +53,7 @@ def gridworld_4x3() -> TabularMDP:
 def cliff_walking() -> TabularMDP:
     """Return the 4x12 cliff: a step costs 1, a step over the edge 100 and leads back to the start."""
     start, goal = (3, 0), (3, 11)
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for state in range(48):
         cell = divmod(state, 12)
         if cell == goal:
@@ -79,7 +79,7 @@ def frozen_lake(plan: tuple[str, ...], slippery: bool = True) -> TabularMDP:
     letters = "".join(plan)
     height, width = len(plan), len(plan[0])
     turns = (-1, 0, 1) if slippery else (0,)
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for state, letter in enumerate(letters):
         if letter in "HG":
             continue
@@ -93,11 +93,11 @@ def frozen_lake(plan: tuple[str, ...], slippery: bool = True) -> TabularMDP:
     return from_rows(start / start.sum(), 4, rows, terminal=ends)
 
 
-def _moved(cell: Cell, move: Cell) -> Cell:
+def _moved(cell: Square, move: Square) -> Square:
     return cell[0] + move[0], cell[1] + move[1]
 
 
-def _clipped(cell: Cell, move: Cell, height: int, width: int) -> Cell:
+def _clipped(cell: Square, move: Square, height: int, width: int) -> Square:
     row, column = _moved(cell, move)
     return min(max(row, 0), height - 1), min(max(column, 0), width - 1)
 
@@ -112,7 +112,7 @@ GRIDWORLD_4X3 = Entry(
         "step costs 0.04; entering the top right exit pays 1 more, the exit below it -1."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J of the optimal policy = .705",
             objective=finite_horizon(LONG),
             # Top row: right, right, right; middle: up, up; bottom: up, left, left, left. Exits: anything.
@@ -121,7 +121,7 @@ GRIDWORLD_4X3 = Entry(
             derivation="the utility of the start printed in the book's figure 17.3, rounded to three digits",
             tolerance=5e-4,
         ),
-        Answer(
+        KnownAnswer(
             statement="J = -0.04·3 = -0.12 over three steps",
             objective=finite_horizon(3),
             policy="uniform",
@@ -140,7 +140,7 @@ CLIFF_WALKING = Entry(
         "step costs 1; a step onto the cliff between them costs 100 and leads back to the start."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = -13 along the edge",
             objective=finite_horizon(100),
             # Up from the bottom row, right along the others, down in the last column.
@@ -148,7 +148,7 @@ CLIFF_WALKING = Entry(
             value=-13.0,
             derivation="one step up, eleven right, one down, each costing 1",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = -(1 + 1 + 1 + 100)/4 = -25.75 for one step",
             objective=finite_horizon(1),
             policy="uniform",
@@ -167,7 +167,7 @@ FROZEN_LAKE_4X4 = Entry(
         "1/3. Holes and the goal end the episode; only entering the goal pays, 1."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 14/17 for the optimal policy",
             objective=finite_horizon(LONG),
             policy=choose((0, 3, 3, 3, 0, 0, 0, 0, 3, 1, 0, 0, 0, 2, 1, 0), 4),
@@ -178,7 +178,7 @@ FROZEN_LAKE_4X4 = Entry(
                 "(2v+1)/3, V10 = (4v-1)/3, V6 = (7v-1)/9, and 17 v = 14"
             ),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 3/4096 within six steps",
             objective=finite_horizon(6),
             policy="uniform",
@@ -197,7 +197,7 @@ FROZEN_LAKE_8X8 = Entry(
     source="Gymnasium FrozenLake-v1, map 8x8, is_slippery=True",
     description="64 cells, row by row; otherwise as frozen-lake-4x4.",
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 107/4^14 within fourteen steps",
             objective=finite_horizon(14),
             policy="uniform",
@@ -208,7 +208,7 @@ FROZEN_LAKE_8X8 = Entry(
             ),
             tolerance=1e-18,
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 1 for the patient policy: up in the top row, right in the last column",
             objective=finite_horizon(LONG),
             policy=choose(tuple(2 if s % 8 == 7 else 3 for s in range(64)), 4),

@@ -13,7 +13,7 @@ from pgverify.errors import InvalidInput, InvalidMDP, UnknownName
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array, real_array, require_shape
 
-Outcome = tuple[int, int, float, int, float, bool]
+TableEntry = tuple[int, int, float, int, float, bool]
 """State, action, probability, next state, reward, terminated."""
 
 
@@ -111,7 +111,7 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
         raise InvalidMDP(f"the table P of {env_id} is not an MDP: {reason}") from None
 
 
-def _from_outcomes(begin: Float[Array, S], states: int, actions: int, outcomes: list[Outcome]) -> TabularMDP:
+def _from_outcomes(begin: Float[Array, "S"], states: int, actions: int, outcomes: list[TableEntry]) -> TabularMDP:
     """Make terminated outcomes enter terminal states, merge equal next states, and fill the tables."""
     possible = [outcome for outcome in outcomes if outcome[2] != 0.0]
     entered = {following for _, _, _, following, _, terminated in possible if terminated}

@@ -19,7 +19,7 @@ LONG = 3000
 
 
 @dataclass(frozen=True)
-class Answer:
+class KnownAnswer:
     """A closed-form fact: the exact expected return J of one policy under one objective.
 
     Attributes
@@ -62,7 +62,7 @@ class Entry:
         The publication, or the reason it was made for this project.
     description : str
         States, actions and rewards in words, and what the problem is good for.
-    answers : tuple of Answer
+    answers : tuple of KnownAnswer
         Facts derived by hand, never computed by pgverify; empty where no closed form is known.
     """
 
@@ -70,7 +70,7 @@ class Entry:
     build: Callable[[], TabularMDP]
     source: str
     description: str
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[KnownAnswer, ...] = ()
 
 
 def finite_horizon(horizon: int, discount: float = 1.0) -> Mapping[str, str | int | float]:

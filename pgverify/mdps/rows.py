@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array
 
-Row = tuple[int, int, int, float, float]
+Transition = tuple[int, int, int, float, float]
 """State, action, next state, probability, reward."""
 
 
-def from_rows(start: ArrayLike, num_actions: int, rows: Iterable[Row], terminal: Collection[int] = ()) -> TabularMDP:
+def from_rows(
+    start: ArrayLike, num_actions: int, rows: Iterable[Transition], terminal: Collection[int] = ()
+) -> TabularMDP:
     """Return the MDP with the listed transitions; terminal states absorb by themselves.
 
     P(s'|s,a) = Σ of the probabilities listed for (s, a, s'). Rewards stay zero where nothing is listed, so a
@@ -50,7 +52,7 @@ def from_rows(start: ArrayLike, num_actions: int, rows: Iterable[Row], terminal:
     return TabularMDP(begin, transition, reward, ends)
 
 
-def point_mass(states: int, state: int) -> Float[Array, S]:
+def point_mass(states: int, state: int) -> Float[Array, "S"]:
     """Return the distribution [S] that always starts in `state`."""
     start = np.zeros(states)
     start[state] = 1.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import exp
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.named_mdp import Answer, Entry, discounted, finite_horizon
-from pgverify.mdps.rows import Row, from_rows, point_mass
+from pgverify.mdps.named_mdp import Entry, KnownAnswer, discounted, finite_horizon
+from pgverify.mdps.rows import Transition, from_rows, point_mass
 
 SLIP = 1e-6
 DOUBLINGS = 10
@@ -15,7 +15,7 @@ STOPS = (0.1, 0.5)
 
 def near_deterministic() -> TabularMDP:
     """Return four steps in a row, back (action 0) or forward (1), either reversed with probability 1e-6."""
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for state in range(4):
         for action, target in enumerate((max(state - 1, 0), state + 1)):
             other = state + 1 if action == 0 else max(state - 1, 0)
@@ -26,7 +26,7 @@ def near_deterministic() -> TabularMDP:
 
 def heavy_reward() -> TabularMDP:
     """Return a choice of 10 for sure (action 0) or a truncated St Petersburg game (1) worth 11."""
-    rows: list[Row] = [(0, 1, k, 2.0 ** -min(k, DOUBLINGS - 1), 2.0**k) for k in range(1, DOUBLINGS + 1)]
+    rows: list[Transition] = [(0, 1, k, 2.0 ** -min(k, DOUBLINGS - 1), 2.0**k) for k in range(1, DOUBLINGS + 1)]
     rows.append((0, 0, DOUBLINGS + 1, 1.0, 10.0))
     ends = range(1, DOUBLINGS + 2)
     return from_rows(point_mass(DOUBLINGS + 2, 0), 2, rows, terminal=ends)
@@ -34,7 +34,7 @@ def heavy_reward() -> TabularMDP:
 
 def variable_length() -> TabularMDP:
     """Return one state that pays 1 a step and ends with probability 0.1 (action 0) or 0.5 (action 1)."""
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for action, stop in enumerate(STOPS):
         rows += [(0, action, 0, 1.0 - stop, 1.0), (0, action, 1, stop, 1.0)]
     return from_rows(point_mass(2, 0), 2, rows, terminal=(1,))
@@ -51,14 +51,14 @@ NEAR_DETERMINISTIC = Entry(
         "action whose score is large."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = 1/16 within four steps",
             objective=finite_horizon(4),
             policy="uniform",
             value=1 / 16,
             derivation="f = (1-ε)/2 + ε/2 = 1/2 for every ε, and four steps forward are needed",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = ((1-ε)σ(10) + ε σ(-10))^4",
             objective=finite_horizon(4),
             policy=((0.0, 10.0),) * 5,
@@ -80,7 +80,7 @@ HEAVY_REWARD = Entry(
         "contributes 1 to the mean, so the right answer hangs on outcomes a small sample misses."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = (10 + 11)/2",
             objective=finite_horizon(1),
             policy="uniform",
@@ -100,21 +100,21 @@ VARIABLE_LENGTH = Entry(
         "q_a."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = E[length] = 1/0.3 = 10/3",
             objective=finite_horizon(500),
             policy="uniform",
             value=10 / 3,
             derivation=("q = (0.1 + 0.5)/2 = 0.3; a geometric length has mean 1/q, and 0.7^500 ≈ 1e-78 is cut off"),
         ),
-        Answer(
+        KnownAnswer(
             statement="J = (1 - 0.7^5)/0.3 within five steps",
             objective=finite_horizon(5),
             policy="uniform",
             value=(1 - 0.7**5) / 0.3,
             derivation="Σ_{t<5} (1-q)^t",
         ),
-        Answer(
+        KnownAnswer(
             statement="J = 1/(1 - 0.9·0.7) = 1/0.37",
             objective=discounted(0.9),
             policy="uniform",

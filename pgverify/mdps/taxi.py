@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 
 from pgverify.mdp import TabularMDP
-from pgverify.mdps.named_mdp import Answer, Entry, finite_horizon
-from pgverify.mdps.rows import Row, from_rows
+from pgverify.mdps.named_mdp import Entry, KnownAnswer, finite_horizon
+from pgverify.mdps.rows import Transition, from_rows
 
 STANDS = ((0, 0), (0, 4), (4, 0), (4, 3))
 """Red, green, yellow, blue."""
@@ -23,7 +23,7 @@ WALLS = frozenset({(0, 1), (1, 1), (3, 0), (4, 0), (3, 2), (4, 2)})
 def taxi() -> TabularMDP:
     """Return the taxi problem: 500 states as Gymnasium numbers them, and state 500, the end."""
     start = np.zeros(501)
-    rows: list[Row] = []
+    rows: list[Transition] = []
     for row, column, passenger, destination in product(range(5), range(5), range(5), range(4)):
         state = _number(row, column, passenger, destination)
         if passenger not in (RIDING, destination):
@@ -78,7 +78,7 @@ TAXI = Entry(
         "delivery pays 20 and leads to the extra state 500."
     ),
     answers=(
-        Answer(
+        KnownAnswer(
             statement="J = -(4 + 9.64 + 10)/6 = -3.94 for one step",
             objective=finite_horizon(1),
             policy="uniform",

@@ -24,7 +24,7 @@ EFFECTS = {
 def verdict(bug: Bug) -> Report:
     """Return what the oracle says about an entry: on its own setting if it has one, else on the standard suite."""
     problems = [bug.setting()] if bug.setting else None
-    return check(bug.implementation, kind=bug.kind, target=bug.target, problems=problems)
+    return check(bug.implementation, target=bug.target, problems=problems)
 
 
 def source_code(bug: Bug) -> str:
@@ -46,7 +46,6 @@ def as_data(bug: Bug) -> dict[str, Any]:
         "cure": bug.cure,
         "source": list(bug.source),
         "note": bug.note,
-        "kind": bug.kind,
         "target": bug.target,
         "batch_size": bug.batch_size,
     }

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from pgverify.bugs import ENTRIES, Bug, Effect
 from pgverify.checking import Outcome
@@ -39,7 +38,7 @@ SUITE, OWN = "standard suite", "its own"
 
 
 @dataclass(frozen=True)
-class Row:
+class CatalogueRow:
     """What the oracle says about one entry.
 
     Attributes
@@ -71,11 +70,11 @@ class Row:
     problems: str
 
 
-def row(bug: Bug) -> Row:
+def row(bug: Bug) -> CatalogueRow:
     """Return the row of an entry: the oracle is asked."""
     report = verdict(bug)
     found = [finding for finding in report.findings if finding.check == "expectation"]
-    return Row(
+    return CatalogueRow(
         bug.number,
         bug.slug,
         bug.effect.value,
@@ -89,7 +88,7 @@ def row(bug: Bug) -> Row:
     )
 
 
-def summary(rows: Sequence[Row]) -> list[str]:
+def summary(rows: Sequence[CatalogueRow]) -> list[str]:
     """Return the lines on top: what was told apart, what was named, and the same by effect."""
     faulty = [row for row in rows if row.effect in {effect.value for effect in FAULTY}]
     innocent = [row for row in rows if row not in faulty]
@@ -106,11 +105,11 @@ def summary(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _right(rows: Sequence[Row]) -> str:
+def _right(rows: Sequence[CatalogueRow]) -> str:
     return f"{sum(row.right == 'yes' for row in rows)} of {len(rows)}"
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[CatalogueRow]) -> str:
     """Return the summary and the table as Markdown."""
     lines = [
         "# The catalogue before the oracle",
@@ -136,26 +135,16 @@ def as_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[CatalogueRow]) -> str:
     """Return the table as CSV."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Row))
+    writer.writerow(field.name for field in fields(CatalogueRow))
     writer.writerows(map(astuple, rows))
     return file.getvalue()
 
 
-def from_csv(text: str) -> list[Row]:
-    """Return the rows that `as_csv` wrote."""
-    numbers = ("number", "differs", "compared")
-    rows = []
-    for line in csv.DictReader(io.StringIO(text)):
-        cells: dict[str, Any] = {name: int(cell) if name in numbers else cell for name, cell in line.items()}
-        rows.append(Row(**cells))
-    return rows
-
-
-def write_catalogue(folder: str | Path) -> list[Row]:
+def write_catalogue(folder: str | Path) -> list[CatalogueRow]:
     """Write `catalogue.md` and `catalogue.csv`, and return the rows; about a minute.
 
     Raises

@@ -24,6 +24,7 @@ from matplotlib.ticker import (
 )
 
 from pgverify.errors import InvalidData
+from pgverify.exact.martingale_shares import SOURCES
 from pgverify.reporting.canvas import (
     ALARM,
     MISSED,
@@ -36,10 +37,9 @@ from pgverify.reporting.canvas import (
     style,
 )
 from pgverify.reporting.facets import level, names, needed, percent, several_horizons, split
-from pgverify.reporting.quantile_band import uniform_band
+from pgverify.stats import Calibration, uniform_band
 
 UNITS = {"gradient": "return per unit of θ", "variance": "(return per unit of θ)²"}
-SOURCES = ("start", "action", "transition", "reward")
 SAMPLED_COLUMNS = ("problem", "estimator", "quantity", "coordinate", "exact", "sampled", "low", "high")
 MANY_TIMES = 40
 """Above this many time steps bars become hairlines: a stacked area is drawn instead."""
@@ -146,18 +146,14 @@ def z_calibration(rows: pd.DataFrame) -> Figure:
     The band and the interval for the share outside ±1.96 take the scores as independent: scores of one batch
     are not quite, and wander together.
     """
-    from scipy.stats import beta, norm
+    from scipy.special import ndtri
 
-    scores = np.sort(needed(rows, ("z",))["z"].dropna().to_numpy(float))
-    count = len(scores)
-    if count == 0:
+    scores = needed(rows, ("z",))["z"].dropna().to_numpy(float)
+    if len(scores) == 0:
         raise InvalidData("rows has no z-score that is not NaN, at least one is needed")
-    rank = np.arange(1, count + 1)
-    theory = norm.ppf((rank - 0.5) / count)
-    low, high = (norm.ppf(bound) for bound in uniform_band(count))
-    outside = int((np.abs(scores) > norm.ppf(0.975)).sum())
-    least = float(beta.ppf(0.025, outside, count - outside + 1)) if outside else 0.0
-    most = float(beta.ppf(0.975, outside + 1, count - outside)) if outside < count else 1.0
+    found = Calibration.of(scores)
+    theory, scores = found.theoretical, found.observed
+    low, high = (ndtri(bound) for bound in uniform_band(found.count))
     with style():
         figure, (axis,) = panels(1, width=4.6, height=4.6)
         axis.fill_between(theory, low, high, color=PALETTE[0], alpha=0.16, lw=0, label="95 % band, all at once")
@@ -171,8 +167,8 @@ def z_calibration(rows: pd.DataFrame) -> Figure:
         axis.set_xlabel("quantile of the standard normal")
         axis.set_ylabel("z = (sampled − exact) / standard error")
         axis.set_title(
-            f"{outside} of {count} = {percent(outside / count, 1)} outside ±1.96\n"
-            f"5 % expected; 95 % interval {percent(least, 1)} to {percent(most, 1)}"
+            f"{round(found.outside * found.count)} of {found.count} = {percent(found.outside, 1)} outside ±1.96\n"
+            f"5 % expected; 95 % interval {percent(found.outside_low, 1)} to {percent(found.outside_high, 1)}"
         )
         headline(figure, "Are the z-scores standard normal?")
         legend_below(figure, [axis])

@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pgverify.errors import InvalidFile
+from pgverify.errors import InvalidFile, one_sentence
 from pgverify.running.fingerprint import digest
-from pgverify.running.plan import one_sentence
 from pgverify.running.store import Run, Store
 from pgverify.studies import Claim, Row, Study, load_study, study_files
 

@@ -1,26 +1,26 @@
-"""How studies are run: plans, executors, and a store that survives a killed run.
+"""How studies are run: workloads, executors, and a store that survives a killed run.
 
-plan = make_plan(*load_study("name"), seed=0, quick=True)
+workload = make_workload(*load_study("name"), seed=0, quick=True)
 with open_store("reports") as store:
-run_plans([plan], store, process_pool(workers=4))
+run_workloads([workload], store, process_pool(workers=4))
 """
 
-from pgverify.running.execute import Progress, run_plans
+from pgverify.running.execute import ProgressListener, run_workloads
 from pgverify.running.executors import Pool, SerialExecutor, process_pool, serial_pool
-from pgverify.running.plan import Plan, make_plan
 from pgverify.running.store import Failure, Run, Store, open_store
+from pgverify.running.workload import Workload, make_workload
 
 __all__ = [
     "Failure",
-    "Plan",
     "Pool",
-    "Progress",
+    "ProgressListener",
     "Run",
     "SerialExecutor",
     "Store",
-    "make_plan",
+    "Workload",
+    "make_workload",
     "open_store",
     "process_pool",
-    "run_plans",
+    "run_workloads",
     "serial_pool",
 ]

@@ -1,4 +1,4 @@
-"""Running: the missing cells of some plans go to an executor, and each result to the store as it comes."""
+"""Running: the missing cells of some workloads go to an executor, and each result to the store as it comes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pgverify.errors import InvalidFile, InvalidInput
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence
 from pgverify.running.executors import Pool
 from pgverify.running.fingerprint import digest
-from pgverify.running.plan import Plan, one_sentence, spell
 from pgverify.running.rows import plain_rows
 from pgverify.running.store import Run, Store
+from pgverify.running.workload import Workload, spell
 from pgverify.studies import Cell, Row, Study, load_study
 
-Progress: TypeAlias = Callable[[str, int, int], None]
+ProgressListener: TypeAlias = Callable[[str, int, int], None]
 """Told (study, cells done, cells in all) at the start and after each cell."""
 
 DEATHS_OF_A_CELL = 3
@@ -29,40 +29,42 @@ DEATHS_OF_A_RUN = 12
 
 @dataclass(frozen=True)
 class _Task:
-    """A cell, the plan it belongs to, and how often its worker died."""
+    """A cell, the workload it belongs to, and how often its worker died."""
 
-    plan: Plan
+    workload: Workload
     cell: Cell
     deaths: int = 0
 
 
-def run_plans(plans: Sequence[Plan], store: Store, pool: Pool, progress: Progress | None = None) -> list[Run]:
-    """Compute every missing cell and return the runs, in the order of the plans.
+def run_workloads(
+    workloads: Sequence[Workload], store: Store, pool: Pool, progress: ProgressListener | None = None
+) -> list[Run]:
+    """Compute every missing cell and return the runs, in the order of the workloads.
 
-    Guaranteed: rows and their order depend on the plans alone, not on the executor, the number of workers,
+    Guaranteed: rows and their order depend on the workloads alone, not on the executor, the number of workers,
     or how often a worker or this process died. A cell that raises is kept as a failure; the others finish.
 
     Parameters
     ----------
-    plans : sequence of Plan
+    workloads : sequence of Workload
     store : Store
         Finished cells found here are not computed again, unless their whole run had finished.
     pool : Pool
         `process_pool(workers)`, `serial_pool()`, or any executor: `Pool(client.get_executor, window=1000)`.
     progress : function (study, done, total), optional
     """
-    names = [plan.study.name for plan in plans]
+    names = [workload.study.name for workload in workloads]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InvalidInput(f"two studies are called {twice[0]!r}, each name may be given once")
-    finished = {plan.study.name: store.begin(plan) for plan in plans}
+    finished = {workload.study.name: store.begin(workload) for workload in workloads}
     counts = {name: len(cells) for name, cells in finished.items()}
-    totals = {plan.study.name: len(plan.cells) for plan in plans}
+    totals = {workload.study.name: len(workload.cells) for workload in workloads}
     tell = progress or _silence
 
     def keep(task: _Task, rows: list[Row] | None, error: str | None) -> None:
-        name = task.plan.study.name
-        store.put(task.plan, task.cell.index, rows, error)
+        name = task.workload.study.name
+        store.put(task.workload, task.cell.index, rows, error)
         counts[name] += 1
         tell(name, counts[name], totals[name])
 
@@ -70,15 +72,18 @@ def run_plans(plans: Sequence[Plan], store: Store, pool: Pool, progress: Progres
         tell(name, done, totals[name])
     _compute(
         deque(
-            _Task(plan, cell) for plan in plans for cell in plan.cells if cell.index not in finished[plan.study.name]
+            _Task(workload, cell)
+            for workload in workloads
+            for cell in workload.cells
+            if cell.index not in finished[workload.study.name]
         ),
         pool,
         keep,
     )
-    for plan in plans:
-        store.finish(plan)
+    for workload in workloads:
+        store.finish(workload)
     known = {(run.study, run.fingerprint): run for run in store.runs()}
-    return [known[plan.study.name, plan.fingerprint] for plan in plans]
+    return [known[workload.study.name, workload.fingerprint] for workload in workloads]
 
 
 def _silence(study: str, done: int, total: int) -> None:
@@ -99,7 +104,7 @@ def _compute(fresh: deque[_Task], pool: Pool, keep: Keep) -> None:
             continue
         deaths += 1
         for task in in_flight:
-            again = _Task(task.plan, task.cell, task.deaths + 1)
+            again = _Task(task.workload, task.cell, task.deaths + 1)
             if again.deaths >= DEATHS_OF_A_CELL:
                 keep(again, None, f"its worker died {again.deaths} times: killed, out of memory, or crashed")
             else:
@@ -151,7 +156,7 @@ def _land(flying: dict[Future[Any], _Task], keep: Keep) -> list[_Task]:
 
 
 def _submit(executor: Executor, task: _Task) -> Future[Any]:
-    return executor.submit(compute_cell, str(task.plan.path), task.plan.source, task.cell)
+    return executor.submit(compute_cell, str(task.workload.path), task.workload.source, task.cell)
 
 
 def compute_cell(path: str, source: str, cell: Cell) -> tuple[list[Row] | None, str | None]:
@@ -164,7 +169,7 @@ def compute_cell(path: str, source: str, cell: Cell) -> tuple[list[Row] | None, 
 
 @lru_cache(maxsize=64)
 def _study(path: str, source: str) -> Study:
-    """Load a study in a worker, once, and make sure that it is still the one the plan was made from."""
+    """Load a study in a worker, once, and make sure that it is still the one the workload was made from."""
     if digest(Path(path).read_text(encoding="utf-8")) != source:
         raise InvalidFile(f"{path} was changed during the run; start it again")
     return load_study(path)[0]

@@ -11,8 +11,8 @@ from typing import Any
 
 from pgverify.errors import InvalidFile
 from pgverify.running.fingerprint import versions
-from pgverify.running.plan import Plan
 from pgverify.running.rows import from_json, to_json
+from pgverify.running.workload import Workload
 from pgverify.studies import Row
 
 FILE = "results.sqlite"
@@ -49,7 +49,7 @@ class Run:
     Attributes
     ----------
     study, fingerprint, path, source : str
-        As in the plan.
+        As in the workload.
     seed : int
     quick : bool
     versions : dict
@@ -86,9 +86,9 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def begin(self, plan: Plan) -> set[int]:
+    def begin(self, workload: Workload) -> set[int]:
         """Begin or resume a run; return the cells that are finished already."""
-        key = (plan.study.name, plan.fingerprint)
+        key = (workload.study.name, workload.fingerprint)
         with self._connection as db:
             row = db.execute("SELECT finished FROM runs WHERE study=? AND fingerprint=?", key).fetchone()
             if row is not None and row[0]:
@@ -99,43 +99,43 @@ class Store:
                     "INSERT INTO runs (study, fingerprint, path, source, seed, quick, versions, total) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *key, str(plan.path), plan.source, plan.seed, int(plan.quick),
-                        to_json(versions()), len(plan.cells),
+                        *key, str(workload.path), workload.source, workload.seed, int(workload.quick),
+                        to_json(versions()), len(workload.cells),
                     ),
                 )  # fmt: skip
             else:  # the same text may have moved to another folder since
-                db.execute("UPDATE runs SET path=? WHERE study=? AND fingerprint=?", (str(plan.path), *key))
+                db.execute("UPDATE runs SET path=? WHERE study=? AND fingerprint=?", (str(workload.path), *key))
         query = "SELECT cell FROM cells WHERE study=? AND fingerprint=? AND error IS NULL"
         return {cell for (cell,) in self._connection.execute(query, key)}
 
-    def put(self, plan: Plan, index: int, rows: list[Row] | None, error: str | None = None) -> None:
+    def put(self, workload: Workload, index: int, rows: list[Row] | None, error: str | None = None) -> None:
         """Commit a finished cell, or the reason it could not be finished."""
         with self._connection as db:
             db.execute(
                 "INSERT OR REPLACE INTO cells (study, cell, fingerprint, parameters, rows, error) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    plan.study.name,
+                    workload.study.name,
                     index,
-                    plan.fingerprint,
-                    to_json(dict(plan.cells[index].parameters)),
+                    workload.fingerprint,
+                    to_json(dict(workload.cells[index].parameters)),
                     None if rows is None else to_json(rows),
                     error,
                 ),
             )
 
-    def finish(self, plan: Plan) -> bool:
+    def finish(self, workload: Workload) -> bool:
         """Mark the run finished if every cell is, and drop the finished runs it supersedes."""
-        key = (plan.study.name, plan.fingerprint)
+        key = (workload.study.name, workload.fingerprint)
         query = "SELECT COUNT(*) FROM cells WHERE study=? AND fingerprint=? AND error IS NULL"
         (done,) = self._connection.execute(query, key).fetchone()
-        if done < len(plan.cells):
+        if done < len(workload.cells):
             return False
         with self._connection as db:
             db.execute("UPDATE runs SET finished=1 WHERE study=? AND fingerprint=?", key)
             query = "SELECT fingerprint FROM runs WHERE study=? AND finished=1 AND fingerprint<>?"
             for (old,) in db.execute(query, key).fetchall():
-                self._forget(plan.study.name, old)
+                self._forget(workload.study.name, old)
         return True
 
     def runs(self) -> list[Run]:

@@ -7,6 +7,7 @@ from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest
 from pgverify.stats.hotelling_test import HotellingResult, HotellingTest
 from pgverify.stats.mean_region import MeanEllipsoid, MeanRegion
 from pgverify.stats.moments import Moments
+from pgverify.stats.order_statistics import uniform_band
 from pgverify.stats.sequential import SequentialTest
 from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult
 from pgverify.stats.sequential_tails import Tails
@@ -34,4 +35,5 @@ __all__ = [
     "VarianceRegion",
     "clopper_pearson",
     "quantile_pairs",
+    "uniform_band",
 ]

@@ -29,7 +29,7 @@ from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult
 from pgverify.stats.sequential_tails import UNSEEN, Tails, directions
 from pgverify.validation import require_integer, require_number, require_shape
 
-Draw = Callable[[int, int], Any]
+DrawSamples = Callable[[int, int], Any]
 """`draw(count, index)` returns `count` new independent samples [count, d]; index = 0, 1, ... may seed them."""
 
 
@@ -110,7 +110,7 @@ class SequentialTest:
 
     def run(
         self,
-        draw: Draw,
+        draw: DrawSamples,
         target: ArrayLike,
         scale: float,
         jump: ArrayLike | float | None = None,
@@ -214,7 +214,7 @@ class SequentialTest:
         level, odds = self._hotelling_level(looks), looks.log_odds(self.alpha)
         return count_to_find(axes, vector, noise, level, self.power, tails, odds, looks.counts[0])
 
-    def _sampled(self, draw: Draw, tails: Tails | None, n: int, dimension: int, call: int) -> tuple[Tails, int]:
+    def _sampled(self, draw: DrawSamples, tails: Tails | None, n: int, dimension: int, call: int) -> tuple[Tails, int]:
         """Return the tails of n samples in all, and the number of calls so far."""
         while tails is None or tails.moments.count < n:
             have = 0 if tails is None else tails.moments.count

@@ -17,7 +17,7 @@ from pgverify.validation import Array
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceOfBias:
     """Of one look against the target: the p value, and what it would be without deterministic directions."""
 
     p_value: float
@@ -26,7 +26,7 @@ class Evidence:
 
 def evidence_of_bias(
     tails: Tails, target: Float[Array, "d"], log_odds: float, jump: Float[Array, "d"] | RareEvents | None
-) -> Evidence:
+) -> EvidenceOfBias:
     """Return the p value of the mean being `target`: Hotelling's test and each coordinate's t test.
 
     p = min(1, 2 min(p_Hotelling, d min_j p_j)), or p_Hotelling when d = 1
@@ -57,7 +57,7 @@ def evidence_of_bias(
         if (still & (off > 0)).any():
             p.append(0.0)
     without = min(varying)
-    return Evidence(min(min(p), without), without)
+    return EvidenceOfBias(min(min(p), without), without)
 
 
 def hidden_bias(

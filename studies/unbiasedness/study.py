@@ -14,7 +14,7 @@ import pgverify as pgv
 from pgverify.baselines import AverageReturn, Constant, StateValue, TimeStateValue
 from pgverify.comparison import (
     SOURCES,
-    Implementation,
+    Contributions,
     Simultaneous,
     agreement,
     calibration_claim,
@@ -146,7 +146,7 @@ def _estimators(problem: pgv.Problem) -> dict[str, Estimator]:
     }
 
 
-def _faulty() -> dict[str, Implementation]:
+def _faulty() -> dict[str, Contributions]:
     def starts_late(batch: pgv.Trajectories) -> Float[Array, "n d"]:
         """Weigh step t by Σ_{k>t} γ^k r_k: the reward of the step itself is lost."""
         paid = batch.rewards * batch.discount_powers
@@ -202,7 +202,7 @@ def _kept(problem: pgv.Problem, count: int) -> Integer[Array, "k"]:
     return np.flatnonzero(often)
 
 
-def _sampled(problem: pgv.Problem, implementation: Implementation, count: int, seed: int) -> list[Row]:
+def _sampled(problem: pgv.Problem, implementation: Contributions, count: int, seed: int) -> list[Row]:
     """Return exact beside sampled, a row a coordinate and one for the trace, and a row for the test of bias."""
     kept = _kept(problem, count)
     gradient = pgv.exact.gradient(problem)[kept]

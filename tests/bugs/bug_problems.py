@@ -8,11 +8,12 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from bug_effects import Evidence
 from random_problems import random_problem
 from reference import bandit, weight_scale
 
 from pgverify import FiniteHorizon, LinearSoftmaxPolicy, Problem, SoftmaxPolicy, TabularMDP, Trajectories, exact
-from pgverify.bugs import Bug, Evidence
+from pgverify.bugs import Bug
 
 COUPLED = {"broadcast-outer-product"}
 """Entries that mix the steps of their batch although a single trajectory is enough to show it."""

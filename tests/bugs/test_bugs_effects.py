@@ -10,10 +10,11 @@ from dataclasses import replace
 import bug_targets
 import numpy as np
 import pytest
+from bug_effects import Evidence, holds
 from bug_problems import COUPLED, LARGER, SMALL, evidence, listed, problems_of, stop_or_go
 
 from pgverify import FiniteHorizon, Problem, exact
-from pgverify.bugs import ENTRIES, TARGETS, Bug, Effect, Evidence, get, holds, names
+from pgverify.bugs import ENTRIES, TARGETS, Bug, Effect, get, names
 
 COINCIDENT = {
     ("truncated-sampling", "group-mean-self"),

@@ -16,14 +16,14 @@ from pgverify.errors import InvalidFile
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.output import write_reports
 from pgverify.reporting.tables import write_rows
-from pgverify.running import make_plan, open_store, run_plans, serial_pool
+from pgverify.running import make_workload, open_store, run_workloads, serial_pool
 from pgverify.studies import load_study
 
 
 def report(out: Path, *paths: Path, quick: bool = False) -> list[Judged]:
-    plans = [make_plan(*load_study(str(path)), seed=0, quick=quick) for path in paths]
+    workloads = [make_workload(*load_study(str(path)), seed=0, quick=quick) for path in paths]
     with open_store(out) as store:
-        run_plans(plans, store, serial_pool())
+        run_workloads(workloads, store, serial_pool())
     return write_reports(out)
 
 
@@ -170,7 +170,7 @@ def test_a_finished_run_is_shown_until_the_next_one_finishes(tmp_path: Path) -> 
     path = write_study(tmp_path)
     report(tmp_path / "out", path)
     with open_store(tmp_path / "out") as store:
-        store.begin(make_plan(*load_study(str(path)), seed=7))
+        store.begin(make_workload(*load_study(str(path)), seed=7))
     (judged,) = write_reports(tmp_path / "out")
     assert judged.run.seed == 0
     assert judged.run.finished

@@ -16,14 +16,14 @@ from tiny_studies import computed, write_study
 
 from pgverify.errors import InvalidInput
 from pgverify.running import (
-    Plan,
     Pool,
     Run,
     SerialExecutor,
-    make_plan,
+    Workload,
+    make_workload,
     open_store,
     process_pool,
-    run_plans,
+    run_workloads,
     serial_pool,
 )
 from pgverify.running.execute import failures
@@ -31,13 +31,13 @@ from pgverify.running.fingerprint import package_digest
 from pgverify.studies import load_study
 
 
-def plan_of(path: Path, seed: int = 0, quick: bool = False) -> Plan:
-    return make_plan(*load_study(str(path)), seed=seed, quick=quick)
+def workload_of(path: Path, seed: int = 0, quick: bool = False) -> Workload:
+    return make_workload(*load_study(str(path)), seed=seed, quick=quick)
 
 
 def run_all(out: Path, path: Path, pool: Pool | None = None, **options: Any) -> tuple[Run, list[dict[str, Any]]]:
     with open_store(out) as store:
-        (run,) = run_plans([plan_of(path, **options)], store, pool or serial_pool())
+        (run,) = run_workloads([workload_of(path, **options)], store, pool or serial_pool())
         return run, store.rows(run)
 
 
@@ -102,7 +102,7 @@ from pathlib import Path
 from pgverify.running import *
 from pgverify.studies import load_study
 with open_store({str(out)!r}) as store:
-    run_plans([make_plan(*load_study({str(stuck)!r}))], store, serial_pool())
+    run_workloads([make_workload(*load_study({str(stuck)!r}))], store, serial_pool())
 """
     process = subprocess.Popen([sys.executable, "-c", script])
     deadline = time.monotonic() + 30
@@ -135,9 +135,9 @@ def test_a_finished_run_begins_anew(tmp_path: Path) -> None:
 def test_a_quick_run_between_does_not_cost_an_interrupted_long_one(tmp_path: Path) -> None:
     path = write_study(tmp_path)
     with open_store(tmp_path / "out") as store:
-        plan = plan_of(path)
-        store.begin(plan)
-        store.put(plan, 0, [{"n": 0}])
+        workload = workload_of(path)
+        store.begin(workload)
+        store.put(workload, 0, [{"n": 0}])
     run_all(tmp_path / "out", path, quick=True)
     run, rows = run_all(tmp_path / "out", path)
     assert computed(path) == [0, 1, 1, 2, 3, 4, 5]
@@ -147,11 +147,11 @@ def test_a_quick_run_between_does_not_cost_an_interrupted_long_one(tmp_path: Pat
 
 def test_another_seed_or_text_shares_nothing(tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    plans = [plan_of(path), plan_of(path, seed=1), plan_of(path, quick=True)]
+    workloads = [workload_of(path), workload_of(path, seed=1), workload_of(path, quick=True)]
     other = write_study(tmp_path / "b", holds=False)
-    plans.append(plan_of(other))
-    assert len({plan.fingerprint for plan in plans}) == 4
-    assert plan_of(path).fingerprint == plans[0].fingerprint
+    workloads.append(workload_of(other))
+    assert len({workload.fingerprint for workload in workloads}) == 4
+    assert workload_of(path).fingerprint == workloads[0].fingerprint
 
 
 def test_a_cell_that_raises_is_named_and_the_others_finish(tmp_path: Path) -> None:
@@ -233,29 +233,29 @@ def test_what_the_executor_raises_is_a_failure_of_the_cell(tmp_path: Path) -> No
 
 def test_a_study_edited_during_the_run_is_refused(tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    plan = plan_of(path)
+    workload = workload_of(path)
     path.write_text(path.read_text() + "\n# edited\n")
     with open_store(tmp_path / "out") as store:
-        (run,) = run_plans([plan], store, serial_pool())
+        (run,) = run_workloads([workload], store, serial_pool())
     assert len(run.failures) == 6
     assert "was changed during the run" in run.failures[0].error
 
 
 def test_progress_counts_every_study(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    plans = [plan_of(write_study(tmp_path, name), quick=True) for name in ("one", "two")]
+    workloads = [workload_of(write_study(tmp_path, name), quick=True) for name in ("one", "two")]
     with open_store(tmp_path / "out") as store:
-        run_plans(plans, store, serial_pool(), lambda *event: seen.append(event))
+        run_workloads(workloads, store, serial_pool(), lambda *event: seen.append(event))
     assert seen == [("one", 0, 2), ("two", 0, 2), ("one", 1, 2), ("one", 2, 2), ("two", 1, 2), ("two", 2, 2)]
 
 
 def test_two_studies_of_one_name_are_refused(tmp_path: Path) -> None:
-    plans = [plan_of(write_study(tmp_path / folder)) for folder in "ab"]
+    workloads = [workload_of(write_study(tmp_path / folder)) for folder in "ab"]
     with (
         open_store(tmp_path / "out") as store,
         pytest.raises(InvalidInput, match="two studies are called 'tiny'"),
     ):
-        run_plans(plans, store, serial_pool())
+        run_workloads(workloads, store, serial_pool())
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tiny_studies import write_study
 
 from pgverify.errors import InvalidData, InvalidFile, InvalidInput
-from pgverify.running import make_plan, open_store
+from pgverify.running import make_workload, open_store
 from pgverify.running.rows import from_json, plain_rows, to_json
 from pgverify.studies import load_study
 
@@ -59,13 +59,13 @@ def test_what_no_table_holds_is_refused(rows: object, message: str) -> None:
 
 
 def test_each_cell_is_committed_at_once(tmp_path: Path) -> None:
-    plan = make_plan(*load_study(str(write_study(tmp_path))))
+    workload = make_workload(*load_study(str(write_study(tmp_path))))
     with open_store(tmp_path / "out") as store:
-        assert store.begin(plan) == set()
-        store.put(plan, 4, [{"x": 0.1}])
+        assert store.begin(workload) == set()
+        store.put(workload, 4, [{"x": 0.1}])
         with open_store(tmp_path / "out", create=False) as other:  # as another process would see it
-            assert other.begin(plan) == {4}
-        assert not store.finish(plan)
+            assert other.begin(workload) == {4}
+        assert not store.finish(workload)
 
 
 def test_a_missing_store_is_refused(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_seeds_out_of_range_are_refused(tmp_path: Path, seed: int) -> None:
     with pytest.raises(InvalidInput, match=f"seed is {seed}"):
-        make_plan(*load_study(str(write_study(tmp_path))), seed=seed)
+        make_workload(*load_study(str(write_study(tmp_path))), seed=seed)
 
 
 def test_a_study_without_cells_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="needs at least one cell"):
-        make_plan(*load_study(str(write_study(tmp_path, count=0))))
+        make_workload(*load_study(str(write_study(tmp_path, count=0))))

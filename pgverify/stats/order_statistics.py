@@ -11,7 +11,7 @@ DRAWS = 4_000_000
 """Uniforms simulated to set the level: about 0.3 s; the coverage is then known to about half a percent."""
 
 
-def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, n], Float[Array, n]]:
+def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     """Return bounds for each of n ordered uniforms such that all hold together with the given probability.
 
     The k-th of n ordered uniforms is Beta(k, n + 1 − k); each rank gets the same two-sided level, found by
@@ -28,14 +28,14 @@ def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, n], F
     ----------
     Aldor-Noiman, Brown, Buja, Rolke, Stine (2013), The power to see, The American Statistician 67(4).
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     rank = np.arange(1, count + 1)
     repeats = int(np.clip(DRAWS // count, 400, 4000))
     samples = np.sort(np.random.default_rng(0).random((repeats, count)), axis=1)
 
-    def bounds(level: float) -> tuple[Float[Array, n], Float[Array, n]]:
-        tail = np.asarray(beta.ppf([[level / 2], [1 - level / 2]], rank, count + 1 - rank))
+    def bounds(level: float) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
+        tail = np.asarray(betaincinv(rank, count + 1 - rank, [[level / 2], [1 - level / 2]]))
         return tail[0], tail[1]
 
     # Between Bonferroni, which surely covers, and one rank alone, which covers at most as often as asked.

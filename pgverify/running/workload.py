@@ -1,4 +1,4 @@
-"""A plan: one study, its cells with their seeds, and the fingerprint of everything they depend on."""
+"""A workload: one study, its cells with their seeds, and the fingerprint of everything they depend on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgverify.errors import InvalidFile, InvalidInput
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence
 from pgverify.running.fingerprint import digest, fingerprint
 from pgverify.studies import Cell, Study, study_cells
 from pgverify.validation import require_integer
@@ -16,7 +16,7 @@ LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Plan:
+class Workload:
     """What is to be computed.
 
     Attributes
@@ -42,8 +42,8 @@ class Plan:
     fingerprint: str
 
 
-def make_plan(study: Study, path: Path, seed: int = 0, quick: bool = False) -> Plan:
-    """Return the plan of a study.
+def make_workload(study: Study, path: Path, seed: int = 0, quick: bool = False) -> Workload:
+    """Return the workload of a study.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def make_plan(study: Study, path: Path, seed: int = 0, quick: bool = False) -> P
     text = path.read_text(encoding="utf-8")
     cells = _cells(study, path, seed, quick)
     grid = [dict(cell.parameters) for cell in cells]
-    return Plan(study, path.resolve(), seed, quick, cells, digest(text), fingerprint(text, seed, quick, grid))
+    return Workload(study, path.resolve(), seed, quick, cells, digest(text), fingerprint(text, seed, quick, grid))
 
 
 def _cells(study: Study, path: Path, seed: int, quick: bool) -> list[Cell]:
@@ -74,12 +74,6 @@ def _cells(study: Study, path: Path, seed: int, quick: bool) -> list[Cell]:
                     "string, number or boolean"
                 )
     return cells
-
-
-def one_sentence(error: BaseException) -> str:
-    """Return an exception as one line: its type and what it says."""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def spell(parameters: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.bugs.bug import Effect
+from pgverify.bugs import Effect
 from pgverify.validation import Array
 
 TOLERANCE = 1e-9

@@ -11,7 +11,7 @@ the targets of `check`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Inexact
@@ -19,6 +19,25 @@ from jaxtyping import Bool, Inexact
 from pgverify.errors import InvalidObjective
 from pgverify.policies.protocol import Policy
 from pgverify.validation import Array, require_number
+
+
+@runtime_checkable
+class Bonus(Protocol):
+    """c(s,a) = −β log π(a|s) + f(s,a) for some f that does not depend on θ: then E_π[∇c(s,·)] = −β Σ_a ∇π = 0."""
+
+    @property
+    def coefficient(self) -> float:
+        """β."""
+        ...
+
+    def reward(self, probabilities: Inexact[Array, "S A"]) -> Inexact[Array, "S A"]:
+        """Return c(s,a), analytic in π; 0 where the policy never acts so."""
+        ...
+
+    def require_fit(self, probabilities: Inexact[Array, "S A"], running: Bool[Array, "S"]) -> None:
+        """Refuse, with `InvalidObjective`, what does not fit the policy on the states that are not terminal."""
+        ...
+
 
 LARGEST = 1e100
 """|β| beyond this leaves no digit for the rewards."""
@@ -102,9 +121,6 @@ class KL:
                 f"{action}, must be above 0 wherever the policy's is ({probabilities.real[state, action]:.3g}): the KL "
                 "is infinite; mix the reference with the uniform policy"
             )
-
-
-Bonus: TypeAlias = Entropy | KL
 
 
 def _log(probabilities: Inexact[Array, "S A"]) -> Inexact[Array, "S A"]:

@@ -93,10 +93,14 @@ class SuccessorLists:
 
     def dense(self) -> Inexact[Array, "S A S"]:
         """Return w as a table [S, A, S]; for few states."""
+        return self.spread(self.weight)
+
+    def spread(self, values: Inexact[Array, "S A K"]) -> Inexact[Array, "S A S"]:
+        """Return x(s,a,s'_k) as a table [S, A, S], 0 on padding and where nothing leads; for few states."""
         states, actions, _ = self.successor.shape
         size = states * actions * states
         cells = (np.arange(states * actions)[:, None] * states + self.successor.reshape(states * actions, -1)).ravel()
-        weight = self.weight.ravel()  # a cell may be listed twice, as padding is
+        weight = values.ravel()  # a cell may be listed twice, as padding is
         if np.iscomplexobj(weight):
             table = np.bincount(cells, weight.real, size) + 1j * np.bincount(cells, weight.imag, size)
         else:

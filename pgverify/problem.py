@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pgverify.bonus import KL, Bonus, Entropy
+from pgverify.bonus import Bonus
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy
@@ -134,7 +134,7 @@ class Problem:
 
 
 def _require_bonus(bonus: object) -> None:
-    if bonus is not None and not isinstance(bonus, Entropy | KL):
+    if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
         raise InvalidObjective(f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient) or None")
 
 

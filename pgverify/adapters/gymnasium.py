@@ -28,7 +28,8 @@ class TabularEnv(gymnasium.Env[Any, Any]):
     nothing comes after it, and a learner that bootstraps there would aim at another J. Nothing truncates: under
     `Discounted` and `AverageReward` wrap the environment in `gymnasium.wrappers.TimeLimit` for that. Gymnasium has no
     episodes of length zero: one that starts in a terminal state lasts one step, which pays nothing. The discount is
-    the learner's business, and the observation holds no time.
+    the learner's business, and the observation holds no time. A bonus of the objective depends on the policy that
+    learns: it is no part of the reward here.
 
     Parameters
     ----------
@@ -80,8 +81,9 @@ class TabularEnv(gymnasium.Env[Any, Any]):
             raise InvalidInput(f"action is {action!r}, must be an integer in 0..{self.problem.mdp.num_actions - 1}")
         mdp, objective = self.problem.mdp, self.problem.objective
         step = self._state, int(action)
-        following = int(self.np_random.choice(mdp.num_states, p=mdp.transition[step]))
-        reward = float(self.np_random.normal(mdp.reward[step][following], mdp.reward_noise[step][following]))
+        branch = int(self.np_random.choice(mdp.successors.weight.shape[2], p=mdp.successors.weight[step]))
+        following = int(mdp.successors.successor[step][branch])
+        reward = float(self.np_random.normal(mdp.paid[step][branch], mdp.noise[step][branch]))
         self._state, self._time = following, self._time + 1
         at_horizon = isinstance(objective, FiniteHorizon) and self._time == objective.horizon
         terminated = bool(mdp.terminal[following]) or at_horizon

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from pgverify.adapters.program import MalformedAnswer, ReportedError
 from pgverify.errors import InvalidInput, InvalidObjective, TooLarge
+from pgverify.exact.solution import solve
 from pgverify.policies import Policy
 from pgverify.policies.protocol import dense_score
 from pgverify.problem import FiniteHorizon, Problem
@@ -96,15 +97,16 @@ def problem_fields(problem: Problem, num_trajectories: int, rng: np.random.Gener
     """
     if not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(f"objective is {problem.objective!r}, must be a FiniteHorizon for a sampling program")
+    lists = problem.mdp.successors
     return {
         "num_trajectories": num_trajectories,
         "seed": int(rng.integers(LARGEST_SEED)),
         "horizon": problem.objective.horizon,
         "discount": problem.objective.discount,
         "start": problem.mdp.start,
-        "transition": problem.mdp.transition,
-        "reward": problem.mdp.reward,
-        "reward_noise": problem.mdp.reward_noise,
+        "transition": lists.dense(),
+        "reward": lists.spread(solve(problem).chain.reward),  # with a bonus of the objective
+        "reward_noise": lists.spread(problem.mdp.noise),
         "terminal": problem.mdp.terminal.astype(int),
     }
 

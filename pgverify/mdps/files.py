@@ -13,16 +13,16 @@ from typing import Any, NoReturn
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pgverify.errors import InvalidFile, InvalidMDP, TooLarge
+from pgverify.errors import InvalidFile, InvalidMDP
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array, shortened
 
 FORMAT = "pgverify-mdp"
 VERSION = 1
 REQUIRED = ("format", "version", "num_states", "num_actions", "start", "terminal", "transitions")
-OPTIONAL = ("noise",)
+OPTIONAL = ("noise", "sparse")
 LARGEST_TABLE = 2**28
-"""Entries of one dense [S, A, S] table: 2 GiB of float64, several of which are needed."""
+"""Entries of one dense [S, A, S] table: 2 GiB of float64, several of which are needed; larger ones are kept sparse."""
 
 
 def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
@@ -30,10 +30,10 @@ def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
 
     `transitions` lists [state, action, next state, probability, reward] for every entry that is not plain
     zero, `noise` [state, action, next state, standard deviation], `terminal` the terminal states, `start` all
-    of p(s).
+    of p(s). A problem given by sparse tables says so (`sparse`), and is loaded as one.
 
     Guaranteed: `load` gives back every table bit for bit, negative zeros and rewards on impossible
-    transitions included; the same problem always gives the same bytes.
+    transitions included (of a sparse problem, what is on possible ones); the same problem always gives the same bytes.
 
     Parameters
     ----------
@@ -47,9 +47,7 @@ def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
     InvalidFile
         When the file cannot be written.
     """
-    noted = _not_plain_zero(mdp.transition) | _not_plain_zero(mdp.reward)
-    listed = _rows(noted, mdp.transition, mdp.reward)
-    noisy = _rows(_not_plain_zero(mdp.reward_noise), mdp.reward_noise)
+    listed, noisy = _sparse_rows(mdp) if mdp.sparse else _dense_rows(mdp)
     text = "\n".join(
         (
             "{",
@@ -57,6 +55,7 @@ def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
             f' "version": {VERSION},',
             f' "num_states": {mdp.num_states},',
             f' "num_actions": {mdp.num_actions},',
+            *([' "sparse": true,'] if mdp.sparse else []),
             f' "start": {json.dumps(mdp.start.tolist())},',
             f' "terminal": {json.dumps(np.flatnonzero(mdp.terminal).tolist())},',
             f' "transitions": {_lines(listed)},',
@@ -77,7 +76,8 @@ def load(path: str | PathLike[str]) -> TabularMDP:
     ----------
     path : str or path
         A JSON object with the fields `format` ("pgverify-mdp"), `version` (1), `num_states`, `num_actions`,
-        `start`, `terminal`, `transitions` and, optionally, `noise`; see `save`.
+        `start`, `terminal`, `transitions` and, optionally, `noise` and `sparse`; see `save`. Tables that would have
+        more than 2^28 entries each are kept sparse whatever the file says.
 
     Raises
     ------
@@ -85,8 +85,6 @@ def load(path: str | PathLike[str]) -> TabularMDP:
         The file is missing, is not JSON (with the line), or a field is missing, unknown or wrong.
     InvalidMDP
         The fields are well formed but the tables are not an MDP; the message starts with the path.
-    TooLarge
-        The dense tables would exceed 2^28 entries each.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -94,8 +92,24 @@ def load(path: str | PathLike[str]) -> TabularMDP:
         raise InvalidFile(f"{path} cannot be read: {reason}") from None
     try:
         return _read(_parse(text))
-    except (InvalidFile, InvalidMDP, TooLarge) as reason:
+    except (InvalidFile, InvalidMDP) as reason:
         raise type(reason)(f"{path}: {reason}") from None
+
+
+def _dense_rows(mdp: TabularMDP) -> tuple[list[list[int | float]], list[list[int | float]]]:
+    noted = _not_plain_zero(mdp.transition) | _not_plain_zero(mdp.reward)
+    listed = _rows(np.nonzero(noted), mdp.transition[noted], mdp.reward[noted])
+    noisy = _not_plain_zero(mdp.reward_noise)
+    return listed, _rows(np.nonzero(noisy), mdp.reward_noise[noisy])
+
+
+def _sparse_rows(mdp: TabularMDP) -> tuple[list[list[int | float]], list[list[int | float]]]:
+    lists = mdp.successors
+    found = []
+    for noted, tables in ((lists.weight > 0, (lists.weight, mdp.paid)), (mdp.noise > 0, (mdp.noise,))):
+        state, action, _ = np.nonzero(noted)
+        found.append(_rows((state, action, lists.successor[noted]), *(table[noted] for table in tables)))
+    return found[0], found[1]
 
 
 def _not_plain_zero(table: Float[Array, "S A S"]) -> Bool[Array, "S A S"]:
@@ -104,8 +118,8 @@ def _not_plain_zero(table: Float[Array, "S A S"]) -> Bool[Array, "S A S"]:
     return noted
 
 
-def _rows(where: Bool[Array, "S A S"], *tables: Float[Array, "S A S"]) -> list[list[int | float]]:
-    columns = [column.tolist() for column in np.nonzero(where)] + [table[where].tolist() for table in tables]
+def _rows(index: tuple[Array, ...], *values: Float[Array, "m"]) -> list[list[int | float]]:
+    columns = [column.tolist() for column in (*index, *values)]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -160,17 +174,33 @@ def _read(data: Any) -> TabularMDP:
             f"transitions has {len(rows)} rows, must have at least one for each of num_states * num_actions "
             f"= {states * actions} pairs"
         )
-    if states * actions * states > LARGEST_TABLE:
-        raise TooLarge(f"the table [S, A, S] has {states * actions * states} entries, at most {LARGEST_TABLE} allowed")
-    transition, reward, noise = np.zeros((3, states, actions, states))
-    for index, values in _entries("transitions", rows, (states, actions, states), ("probability", "reward")):
-        transition[index], reward[index] = values
-    noise_rows = _list("noise", data.get("noise", []))
-    for index, values in _entries("noise", noise_rows, (states, actions, states), ("standard deviation",)):
-        noise[index] = values[0]
+    shape = (states, actions, states)
+    listed = list(_entries("transitions", rows, shape, ("probability", "reward")))
+    noisy = list(_entries("noise", _list("noise", data.get("noise", [])), shape, ("standard deviation",)))
     terminal = np.zeros(states, dtype=bool)
     terminal[ends] = True
-    return TabularMDP(start, transition, reward, terminal, noise)
+    sparse = data.get("sparse", False)
+    if not isinstance(sparse, bool):
+        raise InvalidFile(f"sparse is {_shown(sparse)}, must be true or false")
+    fill = _fill_sparse if sparse or states * actions * states > LARGEST_TABLE else _fill_dense
+    transition, reward = (fill(shape, [(index, values[i]) for index, values in listed]) for i in (0, 1))
+    return TabularMDP(start, transition, reward, terminal, fill(shape, [(index, value[0]) for index, value in noisy]))
+
+
+def _fill_dense(shape: tuple[int, int, int], entries: list[tuple[tuple[int, int, int], float]]) -> Any:
+    table = np.zeros(shape)
+    for index, value in entries:
+        table[index] = value
+    return table
+
+
+def _fill_sparse(shape: tuple[int, int, int], entries: list[tuple[tuple[int, int, int], float]]) -> Any:
+    from scipy.sparse import coo_array  # imported late, as everywhere
+
+    states, actions, _ = shape
+    rows = [s * actions + a for (s, a, _), _ in entries]
+    columns = [t for (_, _, t), _ in entries]
+    return coo_array(([value for _, value in entries], (rows, columns)), shape=(states * actions, states))
 
 
 def _check_fields(data: dict[str, Any]) -> None:

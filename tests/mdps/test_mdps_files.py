@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from scipy.sparse import csr_array
 
 from pgverify import mdps
-from pgverify.errors import InvalidFile, InvalidMDP, TooLarge
+from pgverify.errors import InvalidFile, InvalidMDP
 from pgverify.mdp import TabularMDP
 
 TABLES = ("start", "transition", "reward", "terminal", "reward_noise")
@@ -215,13 +216,42 @@ def test_well_formed_files_of_invalid_tables_name_the_file(tmp_path, fields, mes
     assert str(caught.value).startswith(f"{path}: {message}")
 
 
-def test_a_table_too_large_for_memory_is_refused_with_the_count(tmp_path):
+def test_tables_too_large_to_be_dense_are_kept_sparse(tmp_path):
     # 20 000 states and one action: 20 000 rows fit in a file, 4·10^8 dense entries do not fit in mind.
     S = 20_000
-    rows = [[s, 0, s, 1.0, 0.0] for s in range(S)]
+    rows = [[s, 0, s, 1.0, 0.5] for s in range(S)]
     path = tmp_path / "large.json"
     path.write_text(changed(num_states=S, start=[1.0] + [0.0] * (S - 1), terminal=[], transitions=rows, noise=[]))
-    with pytest.raises(TooLarge, match=r"large.json: the table \[S, A, S\] has 400000000 entries, at most"):
+    mdp = mdps.load(path)
+    assert mdp.sparse
+    assert mdp.successors.successor.shape == (S, 1, 1)
+    assert np.array_equal(mdp.successors.successor[:, 0, 0], np.arange(S))
+    assert (mdp.paid == 0.5).all()
+
+
+def test_a_sparse_problem_comes_back_sparse_bit_for_bit(tmp_path):
+    rng = np.random.default_rng(0)
+    dense = rng.dirichlet(np.ones(3), size=(4, 2))
+    table = np.zeros((4, 2, 4))
+    for s, a in np.ndindex(4, 2):
+        table[s, a, rng.choice(4, size=3, replace=False)] = dense[s, a]
+    flat = csr_array(table.reshape(8, 4))
+    noise = csr_array(np.where(rng.random((8, 4)) < 0.5, rng.random((8, 4)), 0.0))
+    mdp = TabularMDP([0.25] * 4, flat, rng.normal(size=(4, 2)), None, noise)
+    path = tmp_path / "sparse.json"
+    mdps.save(mdp, path)
+    assert json.loads(path.read_text())["sparse"] is True
+    again = mdps.load(path)
+    assert again.sparse
+    assert np.array_equal(again.transition.toarray(), flat.toarray())
+    for name in ("paid", "noise"):
+        assert np.array_equal(getattr(again, name), getattr(mdp, name))
+    assert np.array_equal(again.successors.successor, mdp.successors.successor)
+    text = path.read_bytes()
+    mdps.save(again, path)
+    assert path.read_bytes() == text
+    path.write_text(changed(sparse=1))
+    with pytest.raises(InvalidFile, match=r"sparse is 1, must be true or false"):
         mdps.load(path)
 
 

@@ -45,7 +45,9 @@ class SuccessorLists:
 
     def times(self, factor: Inexact[Array, "S A K"]) -> SuccessorLists:
         """Return the weights w(s,a,s') x(s,a,s') on the same transitions."""
-        return SuccessorLists(self.successor, self.weight * factor)
+        other = SuccessorLists(self.successor, self.weight * factor)
+        vars(other)["cells"] = self.cells  # depends on the successors alone
+        return other
 
     def at_successors(self, tables: Inexact[Array, "*m S"]) -> Inexact[Array, "*m S A K"]:
         """Return x(s'_k(s,a)) of every table x."""
@@ -73,7 +75,7 @@ class SuccessorLists:
         weight = law[:, :, None] * self.weight
         states, actions, most = self.successor.shape
         if not self.sparse:
-            return np.asarray((law[:, None, :] @ self.matrix.reshape(states, actions, states))[:, 0, :])
+            return np.asarray((law[:, None, :] @ self.dense)[:, 0, :])
         return _sparse(self.successor.reshape(states, -1), weight.reshape(states, actions * most), states)
 
     @cached_property
@@ -88,23 +90,30 @@ class SuccessorLists:
         """W as one matrix [S·A, S]: an array, or a sparse one where that is faster."""
         states, actions, most = self.successor.shape
         if not self.sparse:
-            return self.dense().reshape(states * actions, states)
+            return self.dense.reshape(states * actions, states)
         return _sparse(self.successor.reshape(-1, most), self.weight.reshape(-1, most), states)
 
+    @cached_property
     def dense(self) -> Inexact[Array, "S A S"]:
-        """Return w as a table [S, A, S]; for few states."""
+        """w as a table [S, A, S]; for few states."""
         return self.spread(self.weight)
+
+    @cached_property
+    def cells(self) -> Integer[Array, "SAK"]:
+        """Where (s, a, s'_k) is in a flat table [S, A, S]."""
+        states, actions, _ = self.successor.shape
+        pair = np.arange(states * actions).reshape(states, actions, 1)
+        return (pair * states + self.successor).ravel()
 
     def spread(self, values: Inexact[Array, "S A K"]) -> Inexact[Array, "S A S"]:
         """Return x(s,a,s'_k) as a table [S, A, S], 0 on padding and where nothing leads; for few states."""
         states, actions, _ = self.successor.shape
         size = states * actions * states
-        cells = (np.arange(states * actions)[:, None] * states + self.successor.reshape(states * actions, -1)).ravel()
-        weight = values.ravel()  # a cell may be listed twice, as padding is
-        if np.iscomplexobj(weight):
-            table = np.bincount(cells, weight.real, size) + 1j * np.bincount(cells, weight.imag, size)
+        flat = values.ravel()  # a cell may be listed twice, as padding is
+        if np.iscomplexobj(flat):
+            table = np.bincount(self.cells, flat.real, size) + 1j * np.bincount(self.cells, flat.imag, size)
         else:
-            table = np.bincount(cells, weight, size)
+            table = np.bincount(self.cells, flat, size)
         return table.reshape(states, actions, states)
 
 

@@ -104,7 +104,7 @@ def problem_fields(problem: Problem, num_trajectories: int, rng: np.random.Gener
         "horizon": problem.objective.horizon,
         "discount": problem.objective.discount,
         "start": problem.mdp.start,
-        "transition": lists.dense(),
+        "transition": lists.dense,
         "reward": lists.spread(solve(problem).chain.reward),  # with a bonus of the objective
         "reward_noise": lists.spread(problem.mdp.noise),
         "terminal": problem.mdp.terminal.astype(int),

@@ -66,7 +66,7 @@ class ScoreBlocks:
             np.add.at(rows, (lists.successor[:, :, :, None], self.parameter[:, None, None, :]), parts)
             return rows
         # [s, s', k]: each state s contributes to every s' at its own parameters.
-        parts = lists.dense().transpose(0, 2, 1) @ self.score
+        parts = lists.dense.transpose(0, 2, 1) @ self.score
         if np.unique(self.parameter).size == self.parameter.size:  # no parameter is shared: plain assignment
             rows[:, self.parameter] = parts.transpose(1, 0, 2)
             return rows
@@ -83,7 +83,7 @@ class ScoreBlocks:
         if lists.sparse:
             reached = rows[lists.successor[:, :, :, None], self.parameter[:, None, None, :]]
             return np.einsum("saj,sajk->sak", lists.weight, reached)
-        return lists.dense() @ rows[:, self.parameter].transpose(1, 0, 2)
+        return lists.dense @ rows[:, self.parameter].transpose(1, 0, 2)
 
     def own(self, rows: Float[Array, "S d"]) -> Float[Array, "S k"]:
         """Return each state's row at the parameters that the state touches."""

@@ -20,7 +20,7 @@ def real_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Float[
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as reason:
-        raise error(f"{name} must be an array of real numbers, found {_short(value)} ({reason})") from None
+        raise error(f"{name} must be an array of real numbers, found {shortened(repr(value))} ({reason})") from None
     refuse_non_finite(name, array, error)
     array.setflags(write=False)
     return array
@@ -31,7 +31,7 @@ def parameter_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> I
     try:
         array = np.array(value)
     except ValueError as reason:
-        raise error(f"{name} must be an array of numbers, found {_short(value)} ({reason})") from None
+        raise error(f"{name} must be an array of numbers, found {shortened(repr(value))} ({reason})") from None
     if not np.iscomplexobj(array):
         return real_array(name, value, error)
     refuse_non_finite(name, array, error)
@@ -111,6 +111,6 @@ def bracket(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
+def shortened(text: str, limit: int = 60) -> str:
+    """Return a text of at most `limit` characters, with "…" where the rest was."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from pgverify.errors import InvalidFile, InvalidMDP, TooLarge
 from pgverify.mdp import TabularMDP
-from pgverify.validation import Array
+from pgverify.validation import Array, shortened
 
 FORMAT = "pgverify-mdp"
 VERSION = 1
@@ -142,7 +142,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read(data: Any) -> TabularMDP:
     if not isinstance(data, dict):
-        raise InvalidFile(f"holds {_short(data)}, must be a JSON object with the fields {', '.join(REQUIRED)}")
+        raise InvalidFile(f"holds {_as_json(data)}, must be a JSON object with the fields {', '.join(REQUIRED)}")
     _check_fields(data)
     states = _integer("num_states", data["num_states"], 1, LARGEST_TABLE)
     actions = _integer("num_actions", data["num_actions"], 1, LARGEST_TABLE)
@@ -179,14 +179,14 @@ def _check_fields(data: dict[str, Any]) -> None:
             raise InvalidFile(f"field {name!r} is missing, must be {allowed!r}")
         # True == 1 in Python, not in a file format
         if type(data[name]) is not type(allowed) or data[name] != allowed:
-            raise InvalidFile(f"{name} is {_short(data[name])}, must be {allowed!r}")
+            raise InvalidFile(f"{name} is {_as_json(data[name])}, must be {allowed!r}")
     for name in REQUIRED:
         if name not in data:
             raise InvalidFile(f"field {name!r} is missing, required are {', '.join(REQUIRED)}")
     for name in data:
         if name not in REQUIRED + OPTIONAL:
             near = get_close_matches(name, REQUIRED + OPTIONAL, n=1) or [", ".join(REQUIRED + OPTIONAL)]
-            raise InvalidFile(f"field {_short(name)} is unknown, allowed is {near[0]}")
+            raise InvalidFile(f"field {_as_json(name)} is unknown, allowed is {near[0]}")
 
 
 def _entries(
@@ -197,7 +197,7 @@ def _entries(
     seen: set[tuple[int, int, int]] = set()
     for i, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != 3 + len(values):
-            raise InvalidFile(f"{field}[{i}] is {_short(row)}, must be [{', '.join(names + values)}]")
+            raise InvalidFile(f"{field}[{i}] is {_as_json(row)}, must be [{', '.join(names + values)}]")
         s, a, t = (
             _integer(f"{field}[{i}], {name},", value, 0, size - 1)
             for name, value, size in zip(names, row[:3], shape, strict=True)
@@ -213,13 +213,13 @@ def _entries(
 
 def _list(field: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise InvalidFile(f"{field} is {_short(value)}, must be a list")
+        raise InvalidFile(f"{field} is {_as_json(value)}, must be a list")
     return value
 
 
 def _integer(field: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidFile(f"{field} is {_short(value)}, must be an integer in {low}..{high}")
+        raise InvalidFile(f"{field} is {_as_json(value)}, must be an integer in {low}..{high}")
     return value
 
 
@@ -229,9 +229,8 @@ def _number(field: str, value: Any) -> float:
             return float(value)
     except OverflowError:  # an integer beyond the largest float
         pass
-    raise InvalidFile(f"{field} is {_short(value)}, must be a finite number")
+    raise InvalidFile(f"{field} is {_as_json(value)}, must be a finite number")
 
 
-def _short(value: Any, limit: int = 60) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _as_json(value: Any) -> str:
+    return shortened(json.dumps(value))

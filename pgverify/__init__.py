@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pgverify import exact as exact
     from pgverify import mdps as mdps
     from pgverify import stats as stats
+    from pgverify import suites as suites
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
     from pgverify.mdp import TabularMDP as TabularMDP
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats")
+_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
@@ -86,6 +87,7 @@ __all__ = [
     "sample",
     "sample_chunks",
     "stats",
+    "suites",
 ]
 
 

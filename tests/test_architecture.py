@@ -24,7 +24,7 @@ BASE = "errors validation"
 PROBLEM = f"{BASE} mdp policies problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} bugs checking adapters strategies studies"
+TOOLS = f"{CORE} suites bugs checking adapters strategies studies"
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
@@ -35,6 +35,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "mdps": f"{BASE} mdp",  # the zoo holds dynamics; what is done with them is not its business
         "policies": f"{BASE} mdp",
         "problem": f"{BASE} mdp policies",
+        "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
         "recursion": BATCH,
@@ -46,7 +47,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} bugs",
+        "checking": f"{CORE} suites bugs",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters",

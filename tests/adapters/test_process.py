@@ -17,7 +17,7 @@ from pgverify.adapters import process as adapter
 from pgverify.adapters import program as programs
 from pgverify.adapters.process import from_command
 from pgverify.checking.calling.alarm import Alarm
-from pgverify.checking.calling.guard import guarded
+from pgverify.checking.calling.guarded_call import guarded
 from pgverify.errors import InvalidInput
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are run on POSIX systems only")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
-from pgverify.checking.calling.guard import global_state, guarded
+from pgverify.checking.calling.guarded_call import global_state, guarded
 from pgverify.trajectories import ARRAYS, Trajectories
 from pgverify.validation import Array, bracket, first_index
 

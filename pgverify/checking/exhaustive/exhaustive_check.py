@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import Implementation, OutOfTime
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
@@ -53,13 +54,14 @@ class Claim:
         untried = Invariants((), (), progress.ordered, progress.notes)
         return exhaustive_report(progress.known(self.suite), untried, self.target, self.given)
 
-    def thorough(self, progress: Progress) -> Report:
-        """Return the report on what was listed, invariants included."""
+    def thorough(self, progress: Progress) -> tuple[Report, Progress]:
+        """Return the report on what was listed, invariants included, and the progress with what they have shown."""
         known = progress.known(self.suite)
         if not known:
-            return self.at_first_sight(progress)
+            return self.at_first_sight(progress), progress
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
-        return exhaustive_report(known, invariants, self.target, self.given)
+        report = exhaustive_report(known, invariants, self.target, self.given)
+        return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -86,12 +88,13 @@ def check_by_listing(claim: Claim, alpha: float, seed: int) -> Report:
     stages = [range(count)] if claim.given else [range(min(EARLY, count)), range(count)]
     for chosen in stages:
         progress = claim.listed_on(progress, chosen)
-        if progress.failed is None and not progress.late and len(chosen) < count:
+        if not progress.ended and len(chosen) < count:
             progress, early = _stopped_early(claim, progress)
             if early is not None:
                 return early
     if progress.failed is not None:
-        return _not_listed(claim, progress, alpha, seed)
+        index, reason = progress.failed
+        return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
     return _in_the_end(claim, progress)
 
 
@@ -109,7 +112,7 @@ def _stopped_early(claim: Claim, progress: Progress) -> tuple[Progress, Report |
     progress = claim.listed_on(progress, confirming)
     if progress.ended:
         return progress, None
-    report = claim.thorough(progress)
+    report, progress = claim.thorough(progress)
     if (report.outcome, report.diagnosis) != (first.outcome, first.diagnosis):
         return progress, None
     known = progress.known(claim.suite)
@@ -119,7 +122,8 @@ def _stopped_early(claim: Claim, progress: Progress) -> tuple[Progress, Report |
 
 def _in_the_end(claim: Claim, progress: Progress) -> Report:
     known = progress.known(claim.suite)
-    report = claim.at_first_sight(progress) if progress.late else claim.with_weights(claim.thorough(progress), known)
+    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
+    report = report if progress.late else claim.with_weights(report, known)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())
@@ -134,14 +138,11 @@ def _in_the_end(claim: Claim, progress: Progress) -> Report:
     return replace(report, warnings=(*reasons, *report.warnings))
 
 
-def _not_listed(claim: Claim, progress: Progress, alpha: float, seed: int) -> Report:
-    assert progress.failed is not None
-    index, reason = progress.failed
-    name = claim.suite[index].name
+def _not_listed(claim: Claim, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int) -> Report:
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
             change = f"{reason}, on problem {name}"
-            return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, progress.notes)
+            return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, notes)
         case Random():
             explanation = f"on problem {name} {reason}"
         case Failing():
@@ -152,6 +153,6 @@ def _not_listed(claim: Claim, progress: Progress, alpha: float, seed: int) -> Re
         "exhaustive",
         claim.target,
         "one failing input is enough",
-        warnings=tuple(progress.notes.values()),
+        warnings=tuple(notes.values()),
         next_step="call it on the input above",
     )

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.reward_levels import try_reward_levels
-from pgverify.checking.exhaustive.tried import TOLERANCE, Tried
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.finding import Finding
 from pgverify.mdp import TabularMDP

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Failure, Value
 from pgverify.checking.calling.calls import Calls, Changed, Difference, NoEstimate
-from pgverify.checking.calling.guard import global_state
+from pgverify.checking.calling.guarded_call import global_state
 from pgverify.checking.calling.implementation import Implementation, OutOfTime
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.batch_lists import ways_to_list

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Notes, together
 from pgverify.checking.calling.implementation import Implementation
 from pgverify.checking.exhaustive.effort import Effort
+from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.one_problem import NEEDS_COMPANY, list_expectation
-from pgverify.checking.exhaustive.tried import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.what_was_listed import (
     Failing,
     Late,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.alarm import Alarm
-from pgverify.checking.calling.guard import Guarded, guarded
+from pgverify.checking.calling.guarded_call import Guarded, guarded
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.sampled.goal import Draw
 from pgverify.problem import Problem

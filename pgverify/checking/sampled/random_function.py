@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
-from pgverify.checking.calling.guard import Guarded
+from pgverify.checking.calling.guarded_call import Guarded
 from pgverify.checking.calling.implementation import Implementation
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.verdict.report import Report

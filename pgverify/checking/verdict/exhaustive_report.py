@@ -15,10 +15,10 @@ from pgverify.checking.exhaustive.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
+from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import Comparison, compared
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
-from pgverify.checking.verdict.match import Match
 from pgverify.checking.verdict.matching_bugs import matching_bugs
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome

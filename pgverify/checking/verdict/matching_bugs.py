@@ -9,7 +9,7 @@ import numpy as np
 from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.verdict.match import Match
+from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, vanishes
 from pgverify.checking.verdict.targets import mean_of
 from pgverify.suites import SuiteProblem

@@ -8,8 +8,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
-from pgverify.checking.verdict.match import Match
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.errors import InvalidInput
 from pgverify.validation import shortened

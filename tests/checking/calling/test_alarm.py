@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgverify.checking.calling.alarm import Alarm, TimeUp
-from pgverify.checking.calling.guard import guarded
+from pgverify.checking.calling.guarded_call import guarded
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
 LIMIT, LONG = 0.1, 10.0

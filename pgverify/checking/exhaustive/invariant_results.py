@@ -1,4 +1,4 @@
-"""What came of one invariant."""
+"""What came of trying invariants: of one, and of all."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pgverify import exact as exact
     from pgverify import mdps as mdps
     from pgverify import stats as stats
+    from pgverify import suites as suites
     from pgverify.bonus import KL as KL
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats")
+_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
@@ -92,6 +93,7 @@ __all__ = [
     "sample",
     "sample_chunks",
     "stats",
+    "suites",
 ]
 
 

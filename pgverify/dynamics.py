@@ -88,14 +88,13 @@ class SuccessorLists:
     @cached_property
     def matrix(self) -> Any:
         """W as one matrix [S·A, S]: an array, or a sparse one where that is faster."""
-        states, actions, most = self.successor.shape
-        if not self.sparse:
-            return self.dense.reshape(states * actions, states)
-        return _sparse(self.successor.reshape(-1, most), self.weight.reshape(-1, most), states)
+        if self.sparse:
+            return self.rows(self.weight)
+        return self.dense.reshape(-1, self.num_states)
 
     @cached_property
     def dense(self) -> Inexact[Array, "S A S"]:
-        """w as a table [S, A, S]; for few states."""
+        """W as a table [S, A, S]; for few states."""
         return self.spread(self.weight)
 
     @cached_property
@@ -104,6 +103,12 @@ class SuccessorLists:
         states, actions, _ = self.successor.shape
         pair = np.arange(states * actions).reshape(states, actions, 1)
         return (pair * states + self.successor).ravel()
+
+    def rows(self, values: Inexact[Array, "S A K"]) -> Any:
+        """Return x(s,a,s'_k) as a sparse table [S·A, S]."""
+        states, actions, most = self.successor.shape
+        pairs = states * actions
+        return _sparse(self.successor.reshape(pairs, most), values.reshape(pairs, most), states)
 
     def spread(self, values: Inexact[Array, "S A K"]) -> Inexact[Array, "S A S"]:
         """Return x(s,a,s'_k) as a table [S, A, S], 0 on padding and where nothing leads; for few states."""

@@ -113,6 +113,19 @@ class TabularMDP:
         """Whether the tables were given in sparse form, and are kept so."""
         return is_sparse(self.transition)
 
+    def with_rewards(self, paid: Float[Array, "S A K"], noise: Float[Array, "S A K"] | None = None) -> TabularMDP:
+        """Return the same dynamics with other rewards, given along the successors; 0 in terminal states.
+
+        Parameters
+        ----------
+        paid, noise : [S, A, K]
+            As the attributes of these names; without noise there is none.
+        """
+        running = ~self.terminal[:, None, None] & (self.successors.weight > 0)
+        table = self.successors.rows if self.sparse else self.successors.spread
+        reward, spread = (table(np.where(running, x, 0.0)) for x in (paid, 0.0 * paid if noise is None else noise))
+        return TabularMDP(self.start, self.transition, reward, self.terminal, spread)
+
     def __repr__(self) -> str:
         return (
             f"TabularMDP(states={self.num_states}, actions={self.num_actions}, "

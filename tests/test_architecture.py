@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} bugs checking adapters strategies studies"
+TOOLS = f"{CORE} suites bugs checking adapters strategies studies"
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
@@ -38,6 +38,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "policies": DYNAMICS,
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies bonus",
+        "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
         "recursion": BATCH,
@@ -49,7 +50,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} bugs",
+        "checking": f"{CORE} suites bugs",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters",

@@ -36,6 +36,8 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "mdps.get": (pgv.mdps.get, {"name": NEEDED}),
     "mdps.names": (pgv.mdps.names, {}),
     "mdps.load": (pgv.mdps.load, {"path": NEEDED}),
+    "suites.get": (pgv.suites.get, {"name": NEEDED}),
+    "suites.names": (pgv.suites.names, {}),
     "mdps.save": (pgv.mdps.save, {"mdp": NEEDED, "path": NEEDED}),
     **{
         f"exact.{name}": (getattr(pgv.exact, name), {"problem": NEEDED})
@@ -87,6 +89,7 @@ def test_arguments_come_in_the_documented_order(name: str) -> None:
         "sample",
         "estimators",
         "baselines",
+        "suites",
     ],
 )
 def test_the_package_offers(name: str) -> None:

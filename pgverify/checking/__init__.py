@@ -1,8 +1,10 @@
 """The oracle for outsiders: whether a function estimates the gradient it claims to."""
 
-from pgverify.checking.check import check
-from pgverify.checking.outcome import Outcome
-from pgverify.checking.report import FaultyImplementation, Finding, Report
-from pgverify.checking.suite import SuiteProblem, standard_suite
+from pgverify.checking.oracle import check
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import FaultyImplementation, Report
+from pgverify.suites.standard import standard_suite
+from pgverify.suites.suite_problem import SuiteProblem
 
 __all__ = ["FaultyImplementation", "Finding", "Outcome", "Report", "SuiteProblem", "check", "standard_suite"]

@@ -58,13 +58,33 @@ def fisher(problem: Problem) -> Float[Array, "d d"]:
     Kakade, A natural policy gradient, 2001; Peters & Schaal, 2008.
     """
     require_matrix_fits(problem)
+    rows = _weighted_scores(problem)
+    return rows.T @ rows
+
+
+def score_rank(problem: Problem) -> int:
+    """Return the rank of the Fisher information: in how many directions an estimate of ∇J can point.
+
+    That of the weighted scores √(γ^t d_t π) ψ [S·A, d] or of their Gram matrix, whichever is smaller: never [d, d] where
+    parameters are many.
+
+    Parameters
+    ----------
+    problem : Problem
+    """
+    rows = _weighted_scores(problem)
+    gram = rows.T @ rows if rows.shape[1] <= rows.shape[0] else rows @ rows.T
+    return int(np.linalg.matrix_rank(gram, hermitian=True))
+
+
+def _weighted_scores(problem: Problem) -> Float[Array, "SA d"]:
+    """Return √w ψ for every (s,a), with the weights w = Σ_t γ^t d_t(s) π(a|s) of the gradient theorem."""
     solution = solve(problem)
     visits = solution.weighted_visits
     visits = visits.sum(axis=0) if visits.ndim == 2 else visits
-    weights = visits[:, None] * solution.chain.probabilities
+    weights = np.sqrt(visits[:, None] * solution.chain.probabilities)
     score = dense_score(problem.policy)
-    rows = score.reshape(-1, score.shape[-1])
-    return (rows * weights.reshape(-1, 1)).T @ rows
+    return score.reshape(-1, score.shape[-1]) * weights.reshape(-1, 1)
 
 
 def natural_gradient(problem: Problem) -> Float[Array, "d"]:

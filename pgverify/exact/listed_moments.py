@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator, InvalidSampling, TooLarge
+from pgverify.exact.batches import every_sequence
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments
+from pgverify.exact.expectation import expectation
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, refuse_non_finite, require_integer
@@ -58,19 +59,18 @@ def enumerated_moments(
         )
     batch, probability = enumerate_trajectories(problem, max(count, 1))
     size = problem.policy.parameters.size
-    mean, second = np.zeros(size), np.zeros((size, size))
-    for rows in product(range(count), repeat=n):
-        estimate = np.asarray(estimator(batch.select(list(rows))), dtype=np.float64)
-        estimate = estimate.mean(axis=0) if estimate.ndim == 2 else estimate
-        if estimate.shape != (size,):
+
+    def estimate(rows: list[int]) -> Float[Array, "d"]:
+        found = np.asarray(estimator(batch.select(rows)), dtype=np.float64)
+        found = found.mean(axis=0) if found.ndim == 2 else found
+        if found.shape != (size,):
             raise InvalidEstimator(
-                f"estimator returned an estimate of shape {estimate.shape} for trajectories {rows}, must be [d] = "
+                f"estimator returned an estimate of shape {found.shape} for trajectories {tuple(rows)}, must be [d] = "
                 f"{(size,)} or [n, d]"
             )
-        refuse_non_finite(f"estimate for trajectories {rows}", estimate, InvalidEstimator)
-        weight = probability[list(rows)].prod()
-        mean += weight * estimate
-        second += weight * np.outer(estimate, estimate)
-    covariance = second - np.outer(mean, mean)
-    variance = np.maximum(np.diag(covariance), 0.0)
-    return EstimatorMoments(mean, float(variance.sum()), variance, covariance)
+        refuse_non_finite(f"estimate for trajectories {tuple(rows)}", found, InvalidEstimator)
+        return found
+
+    found = expectation(estimate, every_sequence(probability, n))
+    variance = np.diag(found.covariance).copy()
+    return EstimatorMoments(found.mean, float(variance.sum()), variance, found.covariance)

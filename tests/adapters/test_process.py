@@ -16,8 +16,8 @@ from program_commands import ECHO, FAULTY, LONG, ROOT
 from pgverify.adapters import process as adapter
 from pgverify.adapters import program as programs
 from pgverify.adapters.process import from_command
-from pgverify.checking.alarm import Alarm
-from pgverify.checking.probe import guarded
+from pgverify.checking.calling.alarm import Alarm
+from pgverify.checking.calling.guarded_call import guarded
 from pgverify.errors import InvalidInput
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are run on POSIX systems only")

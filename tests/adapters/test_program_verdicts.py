@@ -14,8 +14,8 @@ from program_commands import PROBLEMS, ROOT
 
 import pgverify as pgv
 from pgverify.adapters import process as adapter
-from pgverify.checking import progress
-from pgverify.checking.exhaustive import Effort
+from pgverify.checking.exhaustive import whole_suite
+from pgverify.checking.exhaustive.effort import Effort
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are run on POSIX systems only")
 
@@ -46,7 +46,7 @@ def command(examples: dict[str, list[str]], language: str) -> list[str]:
 @pytest.fixture
 def quick(unchecked_shapes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the largest batches on which the oracle looks for coupling: the oracle has tests of its own."""
-    monkeypatch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
+    monkeypatch.setattr(whole_suite, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
 
 
 @pytest.mark.usefixtures("quick")

@@ -6,32 +6,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgverify.checking import batches, listing, progress
-from pgverify.checking.exhaustive import Effort
+from pgverify.checking.exhaustive import batch_lists, catalogue_means, whole_suite
+from pgverify.checking.exhaustive.effort import Effort
 
-LIMITS = {name: getattr(batches, name) for name in ("MOST_ORDERED", "MOST_VARIED", "MOST_OF_TWO", "MOST_UNORDERED")}
+LIMITS = {name: getattr(batch_lists, name) for name in ("MOST_ORDERED", "MOST_VARIED", "MOST_OF_TWO", "MOST_UNORDERED")}
 
 
 @pytest.fixture
 def as_many_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in LIMITS.items():
-        monkeypatch.setattr(batches, name, limit)
+        monkeypatch.setattr(batch_lists, name, limit)
 
 
 @pytest.fixture
 def thorough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "THOROUGH", Effort())
+    monkeypatch.setattr(whole_suite, "THOROUGH", Effort())
 
 
 # Scope "package" would last for the whole session in a folder without __init__.py, and reach other tests.
 @pytest.fixture(scope="module", autouse=True)
 def fewer_batches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches, "MOST_ORDERED", 85)
-        patch.setattr(batches, "MOST_VARIED", 85)
-        patch.setattr(batches, "MOST_OF_TWO", 85)
-        patch.setattr(batches, "MOST_UNORDERED", 10)
-        patch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
-        listing.exact_mean.cache_clear()
+        patch.setattr(batch_lists, "MOST_ORDERED", 85)
+        patch.setattr(batch_lists, "MOST_VARIED", 85)
+        patch.setattr(batch_lists, "MOST_OF_TWO", 85)
+        patch.setattr(batch_lists, "MOST_UNORDERED", 10)
+        patch.setattr(whole_suite, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
+        catalogue_means.exact_mean.cache_clear()
         yield
-    listing.exact_mean.cache_clear()
+    catalogue_means.exact_mean.cache_clear()

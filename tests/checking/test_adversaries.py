@@ -80,10 +80,10 @@ def test_a_rare_huge_reward_does_not_hide_coupling() -> None:
 
 def test_a_dropped_last_minibatch_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only batches above 256 that are no multiple of it show that the rest is dropped."""
-    from pgverify.checking import progress
-    from pgverify.checking.exhaustive import Effort
+    from pgverify.checking.exhaustive import whole_suite
+    from pgverify.checking.exhaustive.effort import Effort
 
-    monkeypatch.setattr(progress, "THOROUGH", Effort(tried=(2, 3, 300, 1021)))
+    monkeypatch.setattr(whole_suite, "THOROUGH", Effort(tried=(2, 3, 300, 1021)))
 
     def chunked(batch: pgv.Trajectories) -> np.ndarray:
         count, rows = len(batch), RIGHT(batch)
@@ -146,12 +146,12 @@ def test_an_honest_sampler_of_few_values_is_not_refused() -> None:
             break
     else:
         pytest.fail("no seed coincides: the test does not show what it should")
-    from pgverify.checking.sampled import _reproducibility
+    from pgverify.checking.sampled.draws import reproducibility
 
     def draw(count: int, call: int) -> np.ndarray:
         return honest(problem, count, np.random.default_rng([seed, call]))
 
-    assert _reproducibility(draw, 1e-6) == []
+    assert reproducibility(draw, 1e-6) == []
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_no_name_for_the_target_itself(factor: float) -> None:
 
     With tolerance 10 %, neither 1 nor 1.05 is told from 1; a factor of 2 is (negative control).
     """
-    from pgverify.checking.sampled_goal import Goal
-    from pgverify.checking.sampled_naming import name_samples
+    from pgverify.checking.sampled.goal import Goal
+    from pgverify.checking.sampled.other_claims import name_samples
     from pgverify.stats import SequentialTest
 
     suite = [pgv.checking.SuiteProblem("bandit", "", problem := named("bandit")[0])]

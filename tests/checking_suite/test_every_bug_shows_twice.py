@@ -14,9 +14,9 @@ import pytest
 from pgverify import Problem
 from pgverify.bugs import ENTRIES, Bug, Effect, get
 from pgverify.checking import SuiteProblem, standard_suite
-from pgverify.checking.batches import ordered_batches
-from pgverify.checking.listing import every_trajectory, natural_scale
-from pgverify.checking.targets import mean_of, target_vector
+from pgverify.checking.exhaustive.batch_lists import ordered_batches
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
+from pgverify.checking.verdict.targets import mean_of, target_vector
 
 ROUNDING = 1e-9
 """Relative to the size of a gradient estimate."""

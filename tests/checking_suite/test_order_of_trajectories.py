@@ -11,8 +11,8 @@ import pytest
 import pgverify as pgv
 from pgverify.bugs import ENTRIES, PAIRS, Bug
 from pgverify.checking import standard_suite
-from pgverify.checking.batches import ordered_batches
-from pgverify.checking.listing import every_trajectory
+from pgverify.checking.exhaustive.batch_lists import ordered_batches
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 

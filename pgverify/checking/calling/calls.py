@@ -1,0 +1,84 @@
+"""The calls that one result rests on, one after another, and what was noticed in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.answer import Answer, Failure, Notes, Value, together
+from pgverify.checking.calling.implementation import Implementation
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two calls on one batch differed: by `gap`; `size` is that of the batch, where it is worth telling."""
+
+    gap: float
+    size: int | None = None
+
+    def __str__(self) -> str:
+        return f"two calls on the same batch{f' of {self.size}' if self.size else ''} differ by {self.gap:.3g}"
+
+
+class NoEstimate(Exception):
+    """A call on one of many batches gave no value."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class Changed(Exception):
+    """Two calls on one batch gave different estimates."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(str(difference))
+        self.difference = difference
+
+
+class Calls:
+    """Calls an implementation, and gathers the notes of the answers.
+
+    Made anew for every result, which carries the notes away: no two results share one.
+
+    Parameters
+    ----------
+    implementation : Implementation
+    """
+
+    def __init__(self, implementation: Implementation) -> None:
+        self._implementation = implementation
+        self._notes: Notes = {}
+
+    @property
+    def notes(self) -> Notes:
+        """What was noticed so far, by kind."""
+        return self._notes
+
+    def note(self, kind: str, sentence: str) -> None:
+        """Add what was noticed in several calls together, unless there is a note of that kind."""
+        self._notes = {**self._notes, kind: self._notes.get(kind, sentence)}
+
+    def answer(self, batch: Trajectories, watched: bool = False) -> Answer:
+        """Return the estimate [d] of a batch, or why there is none; `watched` as in `ask`."""
+        answer = self._implementation.estimate(batch, watched)
+        self._notes = together(self._notes, answer.notes)
+        return answer
+
+    def estimate(self, batch: Trajectories) -> Float[Array, "d"]:
+        """Return the estimate [d] of a batch, or raise `NoEstimate`."""
+        match self.answer(batch):
+            case Value(array):
+                return array
+            case Failure() as failure:
+                raise NoEstimate(failure)
+
+    def same_again(self, batch: Trajectories, value: Float[Array, "d"], tolerance: float) -> None:
+        """Call on a batch once more, and raise `Changed` if the estimate differs by more than rounding explains."""
+        gap = float(np.abs(self.estimate(batch) - value).max(initial=0.0))
+        if gap > tolerance * np.abs(value).max(initial=0.0):
+            raise Changed(Difference(gap, len(batch)))

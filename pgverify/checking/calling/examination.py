@@ -1,0 +1,93 @@
+"""One call of an implementation on one batch, examined: nothing it does passes unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pgverify.checking.calling.alarm import Alarm
+from pgverify.checking.calling.answer import Answer, Failure, Value
+from pgverify.checking.calling.guarded_call import global_state, guarded
+from pgverify.trajectories import ARRAYS, Trajectories
+from pgverify.validation import Array, bracket, first_index
+
+LARGEST = 1e100
+"""Entries beyond this are refused: their squares, which variances are made of, come near the end of the range."""
+
+
+def ask(
+    implementation: Callable[[Trajectories], Any],
+    batch: Trajectories,
+    shapes: tuple[tuple[int, ...], ...],
+    alarm: Alarm,
+    watched: bool = False,
+) -> Answer:
+    """Call the implementation once on its own copy of the batch, and examine everything it does.
+
+    Parameters
+    ----------
+    implementation : batch -> array
+    batch : Trajectories
+    shapes : tuple of shapes
+        The shapes that are allowed.
+    alarm : Alarm
+        See `guarded`.
+    watched : bool
+        Whether the global random state is compared, which costs as much as the rest.
+    """
+    copy = batch.copy()
+    before = global_state() if watched else None
+    call = guarded(implementation, (copy,), alarm)
+    notes: dict[str, str] = {}
+    changed = [name for name in ARRAYS if not _same(vars(copy).get(name), getattr(batch, name))]  # it may be gone
+    if changed:
+        notes["mutation"] = f"changes its input ({', '.join(changed)}) on {describe(batch)}"
+    if call.printed:
+        notes["prints"] = f"prints {call.printed.strip()[:40]!r} on {describe(batch)}"
+    if watched and before != global_state():
+        notes["global random state"] = f"draws from the global random state on {describe(batch)}"
+    if call.failure:
+        return Failure(call.failure, describe(batch), timed_out=call.timed_out, notes=notes)
+    return _examined(call.raw, batch, shapes, notes)
+
+
+def describe(batch: Trajectories) -> str:
+    """Return a batch as one would type it, shortened where it is long."""
+    first = [
+        f"s={batch.states[i, : batch.lengths[i] + 1].tolist()} a={batch.actions[i, : batch.lengths[i]].tolist()} "
+        f"r={np.round(batch.rewards[i, : batch.lengths[i]], 6).tolist()}"
+        for i in range(min(len(batch), 2))
+    ]
+    more = f", … ({len(batch)} trajectories)" if len(batch) > 2 else ""
+    return f"the batch {'; '.join(first)}{more}"
+
+
+def _same(given: Any, original: Array) -> bool:
+    return isinstance(given, np.ndarray) and given.shape == original.shape and given.tobytes() == original.tobytes()
+
+
+def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], notes: dict[str, str]) -> Answer:
+    if raw.dtype.kind not in "fiu" or (raw.dtype.itemsize < 4 and raw.dtype.kind == "f"):
+        return _refused(f"returned dtype {raw.dtype}, must be float64 or float32", batch, notes)
+    if raw.dtype.kind in "iu":
+        notes["integers"] = f"returns integers ({raw.dtype}) on {describe(batch)}"
+    if raw.shape not in shapes:
+        allowed = " or ".join(map(str, dict.fromkeys(shapes)))
+        return _refused(f"returned shape {raw.shape}, must be {allowed}", batch, notes)
+    value = raw.astype(np.float64)
+    bad = ~(np.abs(value) <= LARGEST)
+    if bad.any():
+        index = first_index(bad)
+        row = batch.select([index[0]]) if value.ndim == 2 else batch
+        note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
+        return _refused(f"returned {value[index]} at {bracket(index)}{note}", row, notes)
+    short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
+    single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
+    telling = short or (single and bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
+    return Value(value, notes, single, telling)
+
+
+def _refused(happened: str, batch: Trajectories, notes: dict[str, str]) -> Failure:
+    return Failure(happened, describe(batch), examined=True, notes=notes)

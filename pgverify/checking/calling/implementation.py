@@ -1,0 +1,57 @@
+"""Somebody's function as the oracle calls it: on batches, for their estimates, until the time of a check is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pgverify.checking.calling.alarm import Alarm
+from pgverify.checking.calling.answer import Answer, Failure
+from pgverify.checking.calling.examination import ask
+from pgverify.trajectories import Trajectories
+
+
+class OutOfTime(Exception):
+    """The total time limit of a check has passed; what was not listed by then is not judged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Implementation:
+    """A function of a batch, and the limits within which it is called.
+
+    Attributes
+    ----------
+    function : batch -> [n, d] or [d]; with `returns_weights`, batch -> [n, T]
+    returns_weights : bool
+        Whether step weights are returned instead of estimates.
+    alarm : Alarm
+        The time limit of each call.
+    deadline : float
+        On the clock of `time.monotonic`: from then on every call raises `OutOfTime`.
+    """
+
+    function: Callable[[Trajectories], Any]
+    returns_weights: bool
+    alarm: Alarm
+    deadline: float = float("inf")
+
+    def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
+        """Return the estimate [d] of a batch; `watched` as in `ask`."""
+        size = batch.policy.parameters.size
+        shapes = (batch.actions.shape,) if self.returns_weights else ((len(batch), size), (size,))
+        answer = self._answer(batch, shapes, watched)
+        if isinstance(answer, Failure):
+            return answer
+        rows = batch.score_weighted(answer.array) if self.returns_weights else answer.array
+        return replace(answer, array=rows.sum(axis=0) / len(rows) if rows.ndim == 2 else rows)
+
+    def weights(self, batch: Trajectories) -> Answer:
+        """Return the step weights [n, T] of a batch, as the function itself returns them."""
+        return self._answer(batch, (batch.actions.shape,))
+
+    def _answer(self, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], watched: bool = False) -> Answer:
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
+        return ask(self.function, batch, shapes, self.alarm, watched)

@@ -1,0 +1,60 @@
+"""Whether the trajectories of a batch affect each other: found by calling on single ones and on lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.calls import Calls
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+COUPLING_TOLERANCE = 1e-6
+"""Relative to the largest row: what single precision may differ by when a row is computed in other company."""
+
+TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
+"""Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
+
+
+def smallest_coupled(
+    calls: Calls,
+    batch: Trajectories,
+    rows: Float[Array, "n d"],
+    together: Float[Array, "d"],
+    tried: Sequence[int],
+) -> int:
+    """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
+
+    Parameters
+    ----------
+    calls : Calls
+    batch : every trajectory
+    rows : [n, d]
+        The estimate of each on its own.
+    together : [d]
+        The estimate of all at once.
+    tried : sequence of int
+        Sizes of random batches.
+    """
+    count, rng = len(rows), np.random.default_rng(0)
+    largest = np.abs(rows).max()
+
+    def limit(members: list[int]) -> float:
+        """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
+        return float(max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest))
+
+    tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
+    for size in tried:
+        members = rng.integers(count, size=size).tolist()
+        tries += [members, members[::-1]] if size <= 3 else [members]
+    for members in sorted(tries, key=len):
+        # A long sum in single precision loses in proportion to its length.
+        chosen = batch.select(members)
+        value = calls.estimate(chosen)
+        if np.abs(value - rows[members].mean(axis=0)).max() > limit(members) * (1.0 + len(members) / 16.0):
+            for _ in range(3):
+                calls.same_again(chosen, value, COUPLING_TOLERANCE)
+            return len(members)
+    return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0

@@ -1,0 +1,158 @@
+"""The check by listing: problem after problem of a suite, in stages, until a word can be said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pgverify.checking.calling.answer import Notes
+from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
+from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
+from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.targets import smallest_batch
+from pgverify.checking.verdict.weight_names import name_weights
+from pgverify.suites import SuiteProblem
+
+EARLY = 6
+"""Problems of the standard suite after which a fault that has a name already ends the check: the smallest ones."""
+
+CONFIRMING = ("many-states", "long")
+"""Problems on which the name must hold as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What is to be judged: an implementation, the target that it claims, and where.
+
+    Attributes
+    ----------
+    implementation : Implementation
+    target : str
+    suite : problems, smallest first
+    given : bool
+        Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
+    """
+
+    implementation: Implementation
+    target: str
+    suite: Sequence[SuiteProblem]
+    given: bool
+
+    def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
+        """Return the progress after the chosen problems."""
+        in_batches = smallest_batch(self.target) > 1
+        return listed_on(progress, self.implementation, self.suite, chosen, in_batches)
+
+    def at_first_sight(self, progress: Progress) -> Report:
+        """Return the report on what was listed, with invariants untried: they take more calls."""
+        untried = Invariants((), (), progress.ordered, progress.notes)
+        return exhaustive_report(progress.known(self.suite), untried, self.target, self.given)
+
+    def thorough(self, progress: Progress) -> tuple[Report, Progress]:
+        """Return the report on what was listed, invariants included, and the progress with what they have shown."""
+        known = progress.known(self.suite)
+        if not known:
+            return self.at_first_sight(progress), progress
+        invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
+        report = exhaustive_report(known, invariants, self.target, self.given)
+        return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+        """Return the report with the names of the step weights, where weights are returned."""
+        if not self.implementation.returns_weights or not known:
+            return report
+        with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
+            return replace(report, weights=name_weights(self.implementation, [entry for entry, _ in known]))
+        return report
+
+
+def check_by_listing(claim: Claim, alpha: float, seed: int) -> Report:
+    """Return the verdict on an implementation that is called on all trajectories, or batches, of a suite.
+
+    One that turns out to be random is judged by sampling.
+
+    Parameters
+    ----------
+    claim : Claim
+    alpha : float
+        Total false-alarm probability, if it is random.
+    seed : int
+    """
+    progress, count = Progress(), len(claim.suite)
+    stages = [range(count)] if claim.given else [range(min(EARLY, count)), range(count)]
+    for chosen in stages:
+        progress = claim.listed_on(progress, chosen)
+        if not progress.ended and len(chosen) < count:
+            progress, early = _stopped_early(claim, progress)
+            if early is not None:
+                return early
+    if progress.failed is not None:
+        index, reason = progress.failed
+        return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
+    return _in_the_end(claim, progress)
+
+
+def _stopped_early(claim: Claim, progress: Progress) -> tuple[Progress, Report | None]:
+    """Return the report on a fault that has a name already; None, with what was listed to see it, if there is none.
+
+    A name found on small problems must hold on the longest and the widest, too.
+    """
+    if not differs(progress.known(claim.suite), claim.target):
+        return progress, None
+    first = claim.at_first_sight(progress)
+    if first.outcome is not Outcome.BIASED or first.diagnosis is None:
+        return progress, None
+    confirming = [index for index, entry in enumerate(claim.suite) if entry.name in CONFIRMING]
+    progress = claim.listed_on(progress, confirming)
+    if progress.ended:
+        return progress, None
+    report, progress = claim.thorough(progress)
+    if (report.outcome, report.diagnosis) != (first.outcome, first.diagnosis):
+        return progress, None
+    known = progress.known(claim.suite)
+    note = f"stopped at a fault that has a name: {len(claim.suite) - len(known)} more problems were not tried"
+    return progress, claim.with_weights(replace(report, warnings=(*report.warnings, note)), known)
+
+
+def _in_the_end(claim: Claim, progress: Progress) -> Report:
+    known = progress.known(claim.suite)
+    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
+    report = report if progress.late else claim.with_weights(report, known)
+    if not progress.unlisted:
+        return report
+    reasons = tuple(progress.unlisted.values())
+    if report.outcome.good or not known:
+        why = "; ".join(reasons)
+        report = replace(
+            report,
+            outcome=Outcome.INCONCLUSIVE,
+            explanation=f"no fault on the problems that could be listed, but {why}" if known else why,
+            next_step='shorten the horizon, raise total_time_limit, or judge a kind="sampler"',
+        )
+    return replace(report, warnings=(*reasons, *report.warnings))
+
+
+def _not_listed(claim: Claim, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int) -> Report:
+    match reason:
+        case Random() if smallest_batch(claim.target) == 1:
+            change = f"{reason}, on problem {name}"
+            return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, notes)
+        case Random():
+            explanation = f"on problem {name} {reason}"
+        case Failing():
+            explanation = f"on problem {name} it {reason}"
+    return Report(
+        Outcome.INVALID,
+        explanation,
+        "exhaustive",
+        claim.target,
+        "one failing input is enough",
+        warnings=tuple(notes.values()),
+        next_step="call it on the input above",
+    )

@@ -1,0 +1,196 @@
+"""What must not matter, tried on a few batches: it needs no ground truth, and says where a fault lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.answer import Failure, Notes, together
+from pgverify.checking.calling.calls import Calls
+from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.reward_levels import try_reward_levels
+from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.verdict.finding import Finding
+from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories, concatenate
+from pgverify.validation import Array
+
+MOST_PROBLEMS = 3
+MOST_ROWS = 24
+"""Problems that are tried, those whose episodes differ in length first, and trajectories in a batch."""
+
+SHIFT = 0.01
+"""δ: small enough for no ratio near 1 to be clipped."""
+
+INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")
+"""Targets that a constant added to every reward leaves alone where episodes have one length."""
+
+MEANING = {
+    "padding values": "relies on the documented zeros after the end of an episode: other values change the result",
+    "padded steps": "depends on how far the batch is padded: two more padded steps change the result",
+    "permutation": "depends on the order of the trajectories in the batch",
+    "splitting": "depends on how the batch is split: halves do not average to the whole",
+    "reward shift": "a constant added to every reward changes the expectation, though all episodes are equally long",
+    "constant reward": "a constant reward moves the parameters, though all episodes are equally long",
+    "model": "reads the model (batch.problem), which nobody has outside a test: its verdict says nothing about data",
+}
+"""What a broken invariant means; those not listed are in the findings alone, for an honest estimator may break them."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Variant:
+    """A changed batch (or several, to be averaged), and the factor that the change should have on the estimate."""
+
+    check: str
+    batches: tuple[Trajectories, ...]
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Invariants:
+    """What all invariants say together.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        One a problem and invariant.
+    broken : tuple of str
+        One sentence for each that is broken or could not be tried.
+    ordered : int
+        Size of the smallest batch of which two orders were seen to have different estimates, 0 if of none.
+    notes : mapping of kind to sentence
+        Of all calls, those made before included.
+    """
+
+    findings: tuple[Finding, ...]
+    broken: tuple[str, ...]
+    ordered: int
+    notes: Notes
+
+
+def check_invariants(
+    implementation: Implementation,
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    target: str,
+    ordered: int,
+    notes: Notes,
+) -> Invariants:
+    """Try what must not matter on a few batches of a few problems.
+
+    An invariant that could not be tried, for the call gave no value, is not said to be broken.
+
+    Parameters
+    ----------
+    implementation : Implementation
+    known : problems that were listed, with what was
+    target : str
+        Some targets do depend on the level of the rewards, or on none.
+    ordered, notes :
+        What was noticed before, as in the result.
+    """
+    calls = Calls(implementation)
+    tried: list[Tried] = []
+    late = False
+    try:
+        tried.extend(_on_batches(calls, [entry for entry, _ in known]))
+    except OutOfTime:
+        late = True
+    notes = together(notes, calls.notes)
+    if target in INDIFFERENT and not late:
+        levels = try_reward_levels(implementation, known, ordered, notes)
+        tried.extend(levels.tried)
+        late, ordered, notes = levels.late, levels.ordered, levels.notes
+    missing = ["the total time limit passed before all was tried that must not matter"] if late else []
+    broken = dict.fromkeys(each.finding.check for each in tried if not each.finding.holds and not each.problem)
+    untried: dict[str, str] = {}
+    for each in tried:
+        check, problem = each.finding.check, each.finding.problem
+        if each.problem:
+            untried.setdefault(check, f"{check!r} could not be tried on problem {problem}: it {each.problem}")
+    sentences = (*(MEANING[check] for check in broken if check in MEANING), *untried.values(), *missing)
+    return Invariants(tuple(each.finding for each in tried), sentences, ordered, notes)
+
+
+def _on_batches(calls: Calls, suite: Sequence[SuiteProblem]) -> Iterator[Tried]:
+    lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
+    for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
+        entry = suite[index]
+        batch, _ = every_trajectory(entry.problem)
+        batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
+        answer = calls.answer(batch)
+        if isinstance(answer, Failure):
+            finding = Finding("part of the trajectories", entry.name, len(batch), (), (), 1.0, False)
+            yield Tried(finding, str(answer))
+            continue
+        yield from (_compared(entry.name, answer.array, variant, calls) for variant in _variants(batch))
+        yield _old_policy(entry.name, answer.array, batch, calls)
+
+
+def _variants(batch: Trajectories) -> Iterator[_Variant]:
+    padded, after = ~batch.mask, np.arange(batch.num_steps + 1) > batch.lengths[:, None]
+    mdp = batch.problem.mdp
+    if padded.any():
+        other = replace(
+            batch,
+            rewards=np.where(padded, 7.0, batch.rewards),
+            actions=np.where(padded, mdp.num_actions - 1, batch.actions),
+            states=np.where(after, 0, batch.states),
+            critic=np.where(after, -3.0, batch.values),
+        )
+        yield _Variant("padding values", (other,))
+    yield _Variant("padded steps", (_longer(batch),))
+    # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
+    order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
+    yield _Variant("permutation", (batch.select(order),))
+    if len(batch) % 2 == 0:
+        half = len(batch) // 2
+        yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
+    yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, critic=2.0 * batch.values),), 2.0)
+    unlike = mdp.with_rewards(1.5 - 3.0 * mdp.paid)
+    yield _Variant(
+        "model", (replace(batch, rollout=replace(batch.rollout, problem=replace(batch.problem, mdp=unlike))),)
+    )
+
+
+def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, calls: Calls) -> Tried:
+    """Return whether behaviour probabilities e^−δ times as large do nothing, or multiply every step by e^δ."""
+    unlikely = (replace(batch, log_probs=batch.log_probs - SHIFT * batch.mask),)
+    by = [
+        _compared(problem, plain, _Variant("θ_old ratio", unlikely, factor), calls) for factor in (1.0, np.exp(SHIFT))
+    ]
+    return min(by, key=lambda tried: tried.finding.deviation)
+
+
+def _longer(batch: Trajectories) -> Trajectories:
+    """Return the batch as it comes out of a concatenation with one that is two steps longer."""
+    steps = batch.num_steps + 2
+    empty = replace(
+        batch.select([0]),
+        states=np.repeat(batch.states[:1, :1], steps + 1, axis=1),
+        actions=np.zeros((1, steps), dtype=batch.actions.dtype),
+        rewards=np.zeros((1, steps)),
+        log_probs=np.zeros((1, steps)),
+    )
+    return concatenate([batch, empty]).select(slice(len(batch)))
+
+
+def _compared(problem: str, plain: Float[Array, "d"], variant: _Variant, calls: Calls) -> Tried:
+    expected = variant.factor * plain
+    size = len(variant.batches[0])
+    values = []
+    for batch in variant.batches:
+        answer = calls.answer(batch)
+        if isinstance(answer, Failure):
+            finding = Finding(variant.check, problem, size, tuple(map(float, expected)), (), 1.0, False)
+            return Tried(finding, str(answer))
+        values.append(answer.array)
+    found = np.mean(values, axis=0)
+    largest = max(np.abs(expected).max(initial=0.0), np.abs(found).max(initial=0.0))
+    gap = float(np.abs(found - expected).max(initial=0.0) / largest) if largest > 0 else 0.0
+    vectors = tuple(map(float, expected)), tuple(map(float, found))
+    return Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= TOLERANCE))

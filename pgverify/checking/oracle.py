@@ -1,0 +1,95 @@
+"""The oracle: hand over a function, get a verdict."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import numpy as np
+
+from pgverify.checking.calling.alarm import Alarm
+from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.exhaustive.exhaustive_check import Claim, check_by_listing
+from pgverify.checking.given_problems import suite_of
+from pgverify.checking.sampled.draws import guarded_sampler
+from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.targets import TARGETS
+from pgverify.errors import InvalidInput, unknown_name
+from pgverify.problem import Problem
+from pgverify.stats import SequentialTest
+from pgverify.suites import SuiteProblem
+from pgverify.suites.standard import standard_suite
+from pgverify.validation import require_integer, require_number
+
+KINDS = ("gradient", "weights", "sampler")
+
+
+def check(
+    implementation: Callable[..., Any],
+    kind: Literal["gradient", "weights", "sampler"] = "gradient",
+    target: str = "policy_gradient",
+    problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
+    alpha: float = 1e-6,
+    tolerance: float = 0.01,
+    seed: int = 0,
+    time_limit: float = 10.0,
+    budget: int = 1_000_000,
+    total_time_limit: float = 600.0,
+) -> Report:
+    """Tell whether an implementation estimates the gradient it claims to estimate.
+
+    The implementation is called on every trajectory of a suite of small problems, and its exact expectation
+    E[ĝ] = Σ_τ P(τ) ĝ(τ) is compared with the exact target: no sampling, hence no false alarm. A function that couples
+    the trajectories of a batch is called on all batches instead, of as many sizes as can be listed; the report states
+    them. Longer batches that differ in their order alone are listed once, unless two orders were seen to differ. One
+    that answers differently to the same batch is judged by sampling, and the report says so.
+
+    The verdict is about functions of data. One that computes the gradient from `batch.problem`, the model itself, has
+    the right expectation and is CORRECT, with a warning.
+
+    Parameters
+    ----------
+    implementation : batch -> [n, d] or [d] ("gradient"), batch -> [n, T] ("weights"), or
+        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
+    kind : "gradient", "weights" or "sampler"
+    target : str
+        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`.
+    problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
+        Finite-horizon problems to use instead of the standard suite; a `SuiteProblem` has a name for the report. Where
+        one has too many trajectories to be listed the verdict is INCONCLUSIVE, unless another shows a fault.
+    alpha, tolerance, seed, budget
+        For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
+        most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
+    time_limit : float
+        Seconds for each call; 60 times that for a sampler's. Kept on Unix and in the main thread, between two steps of
+        the interpreter: one NumPy operation that never ends is not interrupted.
+    total_time_limit : float
+        Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
+        of one is INCONCLUSIVE.
+
+    Raises
+    ------
+    InvalidInput
+        When the call itself is wrong. What the implementation does never raises, KeyboardInterrupt excepted.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind", str(kind), KINDS)
+    if target not in TARGETS:
+        raise unknown_name("target", str(target), TARGETS)
+    if not callable(implementation):
+        raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
+    require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    deadline = time.monotonic() + require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
+    require_integer("seed", seed, 0, InvalidInput)
+    test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
+    suite = standard_suite() if problems is None else suite_of(problems)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
+        if kind == "sampler":
+            return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
+        with Alarm(time_limit) as alarm:
+            limited = Implementation(implementation, kind == "weights", alarm, deadline)
+            return check_by_listing(Claim(limited, target, suite, problems is not None), alpha, seed)

@@ -1,0 +1,1 @@
+"""Evidence by sampling: of samplers, and of implementations that are random themselves."""

@@ -1,0 +1,75 @@
+"""The check of an implementation that is random itself: it becomes a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.answer import Failure, Notes, together
+from pgverify.checking.calling.calls import Calls
+from pgverify.checking.calling.guarded_call import Guarded
+from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.verdict.report import Report
+from pgverify.problem import Problem
+from pgverify.sampling import sample
+from pgverify.stats import SequentialTest
+from pgverify.suites import SuiteProblem
+from pgverify.validation import Array
+
+BATCH = 64
+"""Trajectories for one estimate of an implementation that is random: enough to need few estimates."""
+
+MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
+"""Estimates, relative bias and rarest event for those: seconds, not hours."""
+
+
+def check_random(
+    implementation: Implementation,
+    suite: Sequence[SuiteProblem],
+    target: str,
+    alpha: float,
+    seed: int,
+    change: str,
+    notes: Notes,
+) -> Report:
+    """Return the verdict on an implementation that answers differently to the same batch.
+
+    It is called on sampled batches of `BATCH` trajectories and judged as a sampler, with a `MODEST` budget. What shows
+    on other batch sizes alone is not seen.
+
+    Parameters
+    ----------
+    implementation : Implementation
+    suite : the problems
+    target : str
+    alpha : float
+        Total false-alarm probability.
+    seed : int
+    change : str
+        How its randomness was noticed.
+    notes : mapping of kind to sentence
+        What was noticed before.
+    """
+    calls = Calls(implementation)
+
+    def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
+        estimates: list[Float[Array, "d"]] = []
+        while len(estimates) < count:
+            some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
+            batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
+            for first in range(0, some * BATCH, BATCH):
+                answer = calls.answer(batch.select(slice(first, first + BATCH)), watched=first == 0)
+                if isinstance(answer, Failure):
+                    return Guarded(None, str(answer), "")
+                estimates.append(answer.array)
+        return Guarded(np.stack(estimates), "", "")
+
+    test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH)
+    explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
+    noticed = together(notes, calls.notes).values()
+    return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))

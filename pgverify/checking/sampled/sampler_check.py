@@ -1,0 +1,147 @@
+"""The check by sampling: the estimates of a sampler against its target, one problem of a suite after another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pgverify.checking.calling.implementation import OutOfTime
+from pgverify.checking.sampled.draws import Sampler, Unusable, reproducibility, source_of
+from pgverify.checking.sampled.goal import PILOT, Draw, Goal, length
+from pgverify.checking.sampled.independence import dependence
+from pgverify.checking.sampled.other_claims import name_samples
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import Report
+from pgverify.errors import InvalidData
+from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
+from pgverify.suites import SuiteProblem
+
+OUTCOMES = {
+    SequentialOutcome.BIASED: Outcome.BIASED,
+    SequentialOutcome.CONSISTENT: Outcome.CONSISTENT,
+    SequentialOutcome.INCONCLUSIVE: Outcome.INCONCLUSIVE,
+}
+
+EXPLANATIONS = {
+    Outcome.BIASED: "the mean of its estimates is off the target",
+    Outcome.CONSISTENT: "any relative bias above {tolerance:.3g} would have been seen",
+    Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
+}
+
+INDEPENDENCE = 1_000
+"""The purpose of the samples on which dependence is looked for."""
+
+
+def check_sampler(
+    sampler: Sampler,
+    suite: Sequence[SuiteProblem],
+    target: str,
+    test: SequentialTest,
+    seed: int,
+    suspected: bool = True,
+    several: int = 1,
+) -> Report:
+    """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
+
+    Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
+    (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
+    zero). Stops at the first problem that shows a bias, and then looks for another claim that holds on all of them.
+
+    The events that carry a gradient may be rarer than the samples: what they can add to an estimate is computed from
+    the problem (`rare_events`), and allowed for. An honest sampler of such a problem is INCONCLUSIVE.
+
+    Parameters
+    ----------
+    sampler : (problem, num_trajectories, rng) -> [k, d]
+    suite : the problems
+    target : str
+    test : SequentialTest
+        With the total rate α, tolerance and budget; the rate is split over the problems here.
+    seed : int
+    suspected : bool
+        Whether the estimates may depend on each other, which is then tested, at the rate α once more.
+    several : int
+        Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
+
+    Raises
+    ------
+    InvalidInput
+        When the budget is too small for the rates, or the target has no value on a problem.
+    """
+    each = replace(test, alpha=test.alpha / len(suite))
+    goals = [Goal.of(target, entry, test.rarest / several) for entry in suite]
+    explanation, reproduced = "", False
+
+    def draws(index: int, purpose: int) -> Draw:
+        return source_of(sampler, suite[index], seed, index, purpose)
+
+    findings: list[Finding] = []
+    worst = Outcome.CONSISTENT
+    notes: list[str] = []
+    for index, entry in enumerate(suite):
+        each.looks(goals[index].vector.size)  # refuses a budget that is too small: the caller's doing
+        try:
+            goal, draw = goals[index].measured(draws(index, 0))
+            if goal.scale == 0.0:
+                notes.append(f"{entry.name}: neither the target, reward-to-go nor {PILOT:,} estimates differ from zero")
+                continue
+            if not reproduced:
+                notes += reproducibility(draw, test.alpha)
+                reproduced = True
+            if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
+                raise Unusable(how)
+            result = goal.test(each, draw)
+        except OutOfTime:
+            worst = Outcome.INCONCLUSIVE
+            notes.append(f"{entry.name}: the total time limit passed")
+            break
+        except (Unusable, InvalidData) as reason:
+            explanation = f"on problem {entry.name} it {reason}"
+            return Report(Outcome.INVALID, explanation, "sampled", target, f"one failing input is enough; seed {seed}")
+        findings.append(_finding(entry, goal, result))
+        outcome = OUTCOMES[result.outcome]
+        if result.note:
+            notes.append(f"{entry.name}: {result.note}")
+        if outcome is Outcome.BIASED:
+            worst = outcome
+            with contextlib.suppress(OutOfTime, Unusable, InvalidData):  # BIASED it is, then
+                worst, explanation = name_samples(draws, suite, goals, each, index)
+            break
+        if outcome is Outcome.INCONCLUSIVE:
+            worst = outcome
+            settle = result.samples_to_settle
+            notes.append(
+                f"{entry.name}: a relative bias of {result.hidden_bias:.3g} could still hide; "
+                f"{'no number of' if settle is None else f'{settle:,}'} estimates would settle it"
+            )
+    if not findings and worst is Outcome.CONSISTENT:
+        worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    rates = (
+        f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
+        f"tolerance {test.tolerance:g}; seed {seed}"
+    )
+    return Report(
+        worst,
+        explanation or EXPLANATIONS[worst].format(tolerance=test.tolerance),
+        "sampled",
+        target,
+        rates,
+        findings=tuple(findings),
+        warnings=tuple(notes),
+        next_step=next_step(worst, "sampled"),
+    )
+
+
+def _finding(entry: SuiteProblem, goal: Goal, result: SequentialResult) -> Finding:
+    return Finding(
+        "expectation",
+        entry.name,
+        1,
+        tuple(map(float, goal.vector)),
+        tuple(map(float, goal.vector + goal.scale * result.bias)),
+        length(result.bias),
+        result.outcome is not SequentialOutcome.BIASED,
+    )

@@ -1,0 +1,190 @@
+"""The report on what was listed: the verdict, its evidence, the diagnosis, and what else was noticed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from jaxtyping import Float
+
+from pgverify.bugs import Bug, Effect
+from pgverify.bugs import get as get_bug
+from pgverify.checking.exhaustive.coupling import TRIED_SIZES
+from pgverify.checking.exhaustive.invariants import Invariants
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
+from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
+from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.comparison import Comparison, compared
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.judgement import Judgement, judge
+from pgverify.checking.verdict.matching_bugs import matching_bugs
+from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
+from pgverify.suites import SuiteProblem
+from pgverify.validation import Array
+
+NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+
+MOST_VARIANCE = 1e100
+"""Variances beyond this, squares of what is allowed, are not reported."""
+
+
+def exhaustive_report(
+    known: Sequence[tuple[SuiteProblem, Listed]], invariants: Invariants, target: str, given: bool
+) -> Report:
+    """Return the report on an implementation that could be listed.
+
+    Parameters
+    ----------
+    known : problems that were listed, with what was
+    invariants : Invariants
+        What was noticed beside.
+    target : str
+    given : bool
+        Whether the caller gave the problems: then faults with settings of their own are suspected too.
+    """
+    evidence = compared(known, target)
+    notes = (*invariants.notes.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
+    if not evidence:
+        reason = "no problem is small enough for its batches to be listed" if known else "no problem could be listed"
+        bound = "nothing was compared"
+        return Report(
+            Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=invariants.findings, warnings=notes
+        )
+    # Zeros, halves and quarters are numbers of any precision.
+    single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
+    precision = SINGLE if single else DOUBLE
+    judgement = _unless_unlisted(judge(evidence, precision, {}), evidence, known, invariants.ordered)
+    if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
+        loose = max(precision, MIXED, key=lambda level: level.relative)
+        others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
+        judgement = judge(evidence, precision, others)
+    matches: tuple[Match, ...] = ()
+    if judgement.outcome in NAMEABLE:
+        found = [(item.entry, item.found) for item in evidence]
+        for level in dict.fromkeys((precision, MIXED)):
+            if not matches:
+                matches = matching_bugs(found, level, target, given, judgement.factor is not None)
+    findings = (*_findings(judgement, evidence, precision), *invariants.findings)
+    bug = _diagnosis(judgement, matches)
+    return Report(
+        judgement.outcome,
+        judgement.explanation,
+        "exhaustive",
+        target,
+        _bound(evidence, judgement.level if judgement.outcome.good else precision),
+        bug.slug if bug else None,
+        matches,
+        findings,
+        notes,
+        bug.cause if bug else "",
+        bug.cure if bug else "",
+        bug.source if bug else (),
+        next_step=next_step(judgement.outcome, "exhaustive"),
+    )
+
+
+def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:
+    """Return whether an expectation is off the target by more than any precision explains."""
+    for entry, listing in known:
+        for item in listing.expectations:
+            vector = target_vector(target, entry.problem, item.batch_size)
+            if vector is not None and deviation(item, vector, SINGLE) > SINGLE.relative:
+                return True
+    return False
+
+
+def _unless_unlisted(
+    judgement: Judgement, evidence: Sequence[Comparison], known: Sequence[tuple[SuiteProblem, Listed]], ordered: int
+) -> Judgement:
+    """Return INCONCLUSIVE instead of CORRECT where a dependence was seen in a size of which no batches are listed."""
+    batches = [listing for _, listing in known if isinstance(listing, ListedInBatches)]
+    coupled = min((listing.coupled for listing in batches if listing.coupled), default=0)
+    listed = {0, *(item.found.batch_size for item in evidence)}
+    for size, what in {coupled: "affect each other", ordered: "count by their order"}.items():
+        if judgement.outcome is Outcome.CORRECT and size not in listed:
+            note = f"its trajectories {what} in a batch of {size}, too large for all such batches to be listed"
+            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
+    return judgement
+
+
+def _other(name: str, evidence: Sequence[Comparison], precision: Precision) -> list[Float[Array, "d"] | None]:
+    """Return another target wherever the expectations are; nothing, as soon as one is without it or far from it."""
+    vectors: list[Float[Array, "d"] | None] = []
+    for item in evidence:
+        vector = target_vector(name, item.entry.problem, item.found.batch_size)
+        if vector is None or deviation(item.found, vector, precision) > precision.relative:
+            return [None] * len(evidence)
+        vectors.append(vector)
+    return vectors
+
+
+def _noisy(known: Sequence[tuple[SuiteProblem, Listed]]) -> list[str]:
+    return [
+        f"{entry.name} has reward noise, which is listed at its mean: only estimates linear in the rewards are judged"
+        for entry, _ in known
+        if entry.problem.mdp.noise.any()
+    ]
+
+
+def _alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[str]:
+    """Return a note where single trajectories have another expectation than the target: batches were judged."""
+    for entry, listing in known:
+        alone = listing.alone if isinstance(listing, ListedInBatches) else None
+        vector = target_vector(target, entry.problem, 1) if smallest_batch(target) == 1 else None
+        if alone and vector is not None and deviation(alone, vector, MIXED) > MIXED.relative:
+            return [f"on single trajectories its expectation is not the target ({entry.name}): batches were judged"]
+    return []
+
+
+def _findings(judgement: Judgement, evidence: Sequence[Comparison], precision: Precision) -> Iterator[Finding]:
+    fine = judgement.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE)
+    for item in evidence:
+        problem, found = item.entry.problem, item.found
+        trace = found.trace if found.trace <= MOST_VARIANCE else None
+        gap = deviation(found, item.target, precision)
+        yield Finding(
+            "expectation",
+            item.entry.name,
+            found.batch_size,
+            tuple(map(float, item.target)),
+            tuple(map(float, found.mean)),
+            gap,
+            fine or gap <= precision.relative,
+            trace,
+            _ratio(trace, reference_trace(problem)),
+            len(every_trajectory(problem)[0]),
+            _ratio(trace, optimal_trace(problem), reference_trace(problem)),
+        )
+
+
+def _diagnosis(judgement: Judgement, matches: tuple[Match, ...]) -> Bug | None:
+    """Return the one fault that is named; None where there is none, or more than one."""
+    most = max((match.problems for match in matches), default=0)
+    best = [match for match in matches if match.problems == most]
+    # Many a mistake leaves nothing: zero has no one cause.
+    silent = judgement.outcome is Outcome.NO_SIGNAL
+    bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
+    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED:
+        return None  # what is a multiple of the target on these problems has a plainer cause than a fault that is here
+    return bug
+
+
+def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | None:
+    """Return the ratio of two variances; None where the second is zero, to rounding of a variance of the given size."""
+    return trace / reference if trace is not None and reference > max(1e-200, 1e-12 * size) else None
+
+
+def _bound(evidence: Sequence[Comparison], precision: Precision) -> str:
+    sizes = Counter(item.found.batch_size for item in evidence)
+    problems = len({id(item.entry) for item in evidence})  # names are the caller's, and may repeat
+    each = ", ".join(f"{size} (on {count})" for size, count in sorted(sizes.items()))
+    batches = f", in batches of {each}"
+    if set(sizes) == {1}:
+        batches = f", coupling looked for in batches of up to {max(TRIED_SIZES)}"
+    many = "problem" if problems == 1 else "problems"
+    return f"no sampling: {problems} {many}{batches}; equal within {precision.relative:g} of a gradient estimate"

@@ -1,0 +1,44 @@
+"""A finding: what one check on one problem has shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check on one problem has shown.
+
+    Attributes
+    ----------
+    check : str
+        "expectation", on which the verdict rests, or the name of an invariant, which informs.
+    problem : str
+        Name of the problem.
+    batch_size : int
+    expected, found : tuple of float
+        The target, and the exact expectation; for an invariant, two estimates. Nothing found: the call failed.
+    deviation : float
+        Relative to the size of the estimates.
+    holds : bool
+    variance : float or None
+        tr Cov of one trajectory's contribution.
+    variance_ratio : float or None
+        The same relative to reward-to-go without baseline.
+    optimal_ratio : float or None
+        The same relative to reward-to-go with the variance-minimising baseline; None where that one does not vary.
+    trajectories : int
+        How many the problem has: its size. 0 where they were not listed.
+    """
+
+    check: str
+    problem: str
+    batch_size: int
+    expected: tuple[float, ...]
+    found: tuple[float, ...]
+    deviation: float
+    holds: bool
+    variance: float | None = None
+    variance_ratio: float | None = None
+    trajectories: int = 0
+    optimal_ratio: float | None = None

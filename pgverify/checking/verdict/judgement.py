@@ -1,0 +1,94 @@
+"""From exact expectations to a word: correct, scaled, another target, no signal, or biased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+
+from pgverify.checking.verdict.comparison import Comparison
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.scale_laws import common_multiple
+from pgverify.validation import Array
+
+NOTHING = 1e-13
+"""Relative to the size of a gradient estimate: a target below is zero, to the rounding of its own computation."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A word, what it rests on, and the precision at which it holds."""
+
+    outcome: Outcome
+    explanation: str
+    deviation: float
+    factor: float | None = None
+    level: Precision = DOUBLE
+
+
+def judge(
+    evidence: Sequence[Comparison], precision: Precision, others: Mapping[str, Sequence[Float[Array, "d"] | None]]
+) -> Judgement:
+    """Return the verdict on all problems together.
+
+    Parameters
+    ----------
+    evidence : one a problem (and batch size)
+    precision : Precision
+        That of the values that came in.
+    others : {name: targets}
+        Other named targets, on the same problems in the same order; None where one is not defined.
+    """
+    worst = max(deviation(item.found, item.target, precision) for item in evidence)
+    for level in dict.fromkeys((precision, MIXED)):
+        if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
+            return _equal(evidence, level, worst)
+    if all(vanishes(item.found, precision) for item in evidence):
+        return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
+    for level in dict.fromkeys((precision, MIXED)):
+        factor, law = common_multiple(evidence, level)
+        if law and factor > 0:
+            note = f"the exact expectation is {law} times the target on every problem"
+            return Judgement(Outcome.SCALED, note, worst, factor, level)
+        names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
+        if names:
+            note = f"the exact expectation equals {' and '.join(names)} on every problem"
+            return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
+        if law:
+            note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
+            return Judgement(Outcome.BIASED, note, worst, factor, level)
+    return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
+
+
+def _equal(evidence: Sequence[Comparison], level: Precision, worst: float) -> Judgement:
+    """Return CORRECT, unless equality is empty: nothing to estimate, or rounding that could hide a fault."""
+    cases = [item for item in evidence if size_of(item.target) > NOTHING * item.found.natural]
+    if not cases:
+        note = "the target is zero on every problem given: equality does not tell a right implementation from none"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+    hidden, name = max(
+        (
+            (level.relative * item.found.natural + level.operations * item.found.scale) / size_of(item.target),
+            item.entry.name,
+        )
+        for item in cases
+    )
+    if hidden > HIDDEN:
+        note = (
+            f"equal to rounding, but on problem {name} the estimates are so large beside the target that rounding "
+            f"could hide a bias of {hidden:.2g} times the target"
+        )
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+    note = "the exact expectation equals the target on every problem"
+    if level is not DOUBLE:
+        note += f", to {level.name}"
+    return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
+
+
+def _is_target(evidence: Sequence[Comparison], targets: Sequence[Float[Array, "d"] | None], level: Precision) -> bool:
+    """Return whether another target is what was found, everywhere, and is not zero everywhere."""
+    pairs = zip(evidence, targets, strict=True)
+    equal = all(t is not None and deviation(i.found, t, level) <= level.relative for i, t in pairs)
+    return equal and any(t is not None and size_of(t) > 0 for t in targets)

@@ -1,0 +1,109 @@
+"""Naming the bug: the faults of the catalogue that have the same expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
+from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, vanishes
+from pgverify.checking.verdict.targets import mean_of
+from pgverify.suites import SuiteProblem
+
+
+def matching_bugs(
+    found: Sequence[tuple[SuiteProblem, BatchExpectation]],
+    precision: Precision,
+    target: str,
+    own_settings: bool,
+    multiple: bool,
+) -> tuple[Match, ...]:
+    """Return the catalogued faults with the same expectation, the one seen on most problems first.
+
+    Several faults can have one expectation: all are listed, none is guessed. Where there is none, faults combined with
+    a factor, the same on every problem, are tried; then pairs of common faults, and those with a factor. A fault that
+    couples the trajectories of a batch is compared with implementations that do, and no other.
+
+    Parameters
+    ----------
+    found : the implementation's expectations, by problem
+    precision : Precision
+        What counts as equal.
+    target : str
+        What the implementation claims to estimate.
+    own_settings : bool
+        Whether entries that need a setting of their own are tried too: on problems that the caller gave.
+    multiple : bool
+        Whether the expectation is a multiple of the target itself: then no other fault is looked for in it.
+    """
+    # Where rounding is large beside a gradient estimate, anything is equal to anything.
+    found = [case for case in found if precision.operations * case[1].scale <= HIDDEN * case[1].natural]
+    # Most faults differ in the smallest batches of some problem already: the larger listings are then not made.
+    found = sorted(found, key=lambda case: (case[1].batch_size, len(every_trajectory(case[0].problem)[0])))
+    silent = all(vanishes(item, precision) for _, item in found)
+    # A fault that carries signal may vanish on a few problems; only one that never does explains silence.
+    suspected = [
+        bug
+        for bug in suspects(target)
+        if (own_settings or bug.setting is None) and (not silent or bug.effect is Effect.NO_SIGNAL)
+    ]
+    if multiple and not silent and not own_settings:
+        # A multiple of the target on the whole suite: there every fault that is none differs from it.
+        suspected = [bug for bug in suspected if bug.effect is Effect.SCALED]
+    tries = [(suspected, False)]
+    if not silent and not multiple:
+        pairs = [bug for bug in PAIRS if bug.target == target]
+        tries += [([bug for bug in suspected if bug.effect is not Effect.SCALED], True), (pairs, False), (pairs, True)]
+    matches: list[Match] = []
+    for bugs, multiples in tries:
+        if not matches:
+            matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples)) is not None]
+    return tuple(sorted(matches, key=lambda match: (-match.problems, match.slug)))
+
+
+def suspects(target: str) -> Iterator[Bug]:
+    """Yield the catalogued faults that claim the same target."""
+    for bug in ENTRIES:
+        harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
+        if not harmless and bug.target == target:
+            yield bug
+
+
+def _match(
+    bug: Bug, found: Sequence[tuple[SuiteProblem, BatchExpectation]], precision: Precision, multiples: bool
+) -> Match | None:
+    worst, seen = 0.0, 0
+    factors: list[float] = []
+    for entry, expectation in found:
+        size = expectation.batch_size
+        # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
+        # One of batches is the same as one of single trajectories on some problems: of equal length, say.
+        sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size,)
+        means = (mean_of(bug, "implementation", entry.problem, number) for number in sizes)
+        known = (mean for mean in means if mean is not None)
+        mean = next(known, None)
+        if mean is None:
+            continue
+        factor = 1.0
+        if multiples:
+            common = common_factor([expectation], [mean], precision)
+            if common is None:
+                return None
+            factor = common[0] if common[0] is not None else factors[0] if factors else 1.0
+            factors += [] if common[0] is None else [factor]
+            if np.ptp(factors or [1.0]) > 1e3 * precision.relative * np.abs(factor):
+                return None
+        gap = deviation(expectation, factor * mean, precision, factor)
+        if gap > precision.relative:
+            return None
+        if any(deviation(expectation, factor * other, precision, factor) > precision.relative for other in known):
+            return None  # it depends on the size of the batch, and the implementation does not
+        worst, seen = max(worst, gap), seen + 1
+    # On one or two problems some fault or other is a multiple of anything.
+    if seen == 0 or (multiples and len(factors) < 3):
+        return None
+    return Match(bug.slug, seen, worst, float(np.mean(factors)) if factors else 1.0)

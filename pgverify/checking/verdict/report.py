@@ -1,0 +1,192 @@
+"""The report: a verdict as data, that raises in exactly one place."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.errors import InvalidInput
+from pgverify.validation import shortened
+
+SCHEMA = "pgverify-report"
+SCHEMA_VERSION = 1
+
+MOST_WARNINGS = 8
+"""Warnings that are printed; the rest are counted."""
+
+WIDEST = 240
+"""Characters of a printed line."""
+
+
+class FaultyImplementation(AssertionError):
+    """Raised by `Report.raise_if_faulty` for every outcome but CORRECT and CONSISTENT."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on an implementation, what it rests on, and what to do next.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    explanation : str
+        One sentence: what was found.
+    evidence : "exhaustive" or "sampled"
+    target : str
+    error_rate : str
+        The rounding bound, or the total error rate; and the batch sizes.
+    diagnosis : str or None
+        Slug of the one catalogued fault that has the same expectation; None when there is none or more than one.
+    matches : tuple of Match
+        All of them.
+    findings : tuple of Finding
+    warnings : tuple of str
+    cause, cure, source : str
+        Of the diagnosis; empty without one.
+    weights : tuple of str
+        For kind "weights": which weights these are.
+    next_step : str
+        What to do now.
+    """
+
+    outcome: Outcome
+    explanation: str
+    evidence: str
+    target: str
+    error_rate: str
+    diagnosis: str | None = None
+    matches: tuple[Match, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cause: str = ""
+    cure: str = ""
+    source: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    next_step: str = ""
+
+    def raise_if_faulty(self) -> None:
+        """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
+        if not self.outcome.good:
+            raise FaultyImplementation(str(self))
+
+    @property
+    def smallest_failure(self) -> Finding | None:
+        """The failed comparison on the problem with the fewest trajectories, then in the smallest batch."""
+        failed = [f for f in self.findings if f.check == "expectation" and not f.holds]
+        return min(failed, key=lambda f: (f.trajectories, len(f.expected), f.batch_size), default=None)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.outcome.value}: {self.explanation}",
+            f"  target {self.target}; {self.evidence} evidence; {self.error_rate}",
+        ]
+        if self.weights:
+            lines.append(f"  the weights are: {'; or '.join(self.weights)}")
+        if (smallest := self.smallest_failure) is not None:
+            lines += [
+                f"  smallest problem that shows it: {smallest.problem} (batch of {smallest.batch_size}), "
+                f"off by {smallest.deviation:.3g} of a gradient estimate",
+                f"    expected {_vector(smallest.expected)}",
+                f"    found    {_vector(smallest.found)}",
+            ]
+        if self.diagnosis is not None:
+            factor = next((m.factor for m in self.matches if m.slug == self.diagnosis), 1.0)
+            times = "" if factor == 1.0 else f" (times {factor:.6g})"
+            lines += [
+                f"  likely cause: {self.diagnosis}{times} — {self.cause}",
+                f"  cure: {self.cure}",
+                f"  seen in: {', '.join(self.source)}",
+            ]
+        elif self.matches:
+            lines.append(f"  same expectation as: {', '.join(match.slug for match in self.matches[:6])}")
+        if (variance := self._variance()) is not None:
+            lines.append(f"  variance: {variance}")
+        lines += [f"  warning: {warning}" for warning in self.warnings[:MOST_WARNINGS]]
+        if len(self.warnings) > MOST_WARNINGS:
+            lines.append(f"  … {len(self.warnings) - MOST_WARNINGS} more warnings")
+        if self.next_step:
+            lines.append(f"  next: {self.next_step}")
+        return "\n".join(shortened(line, WIDEST) for line in lines)
+
+    def _variance(self) -> str | None:
+        """Return the range of variances over the problems, in words; None where none is known."""
+        plain = [f.variance_ratio for f in self.findings if f.variance_ratio is not None]
+        best = [f.optimal_ratio for f in self.findings if f.optimal_ratio is not None]
+        if not plain:
+            return None
+        least = f", {_span(best)} with the best baseline b(s, t)" if best else ""
+        return f"{_span(plain)} times that of reward-to-go without baseline{least}"
+
+    def to_json(self) -> str:
+        """Return everything, without loss, as a JSON document with a schema name and version.
+
+        JSON has no infinite numbers; where one occurs it is written as the text "inf", "-inf" or "nan".
+        """
+        body: dict[str, Any] = asdict(self)
+        body["outcome"] = self.outcome.value
+        document = _finite({"schema": SCHEMA, "version": SCHEMA_VERSION, **body})
+        return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote; equal to the original.
+
+        Raises
+        ------
+        InvalidInput
+            When the text is not such a document, or of a newer version.
+        """
+        try:
+            body = json.loads(text)
+            if body["schema"] != SCHEMA or body["version"] != SCHEMA_VERSION:
+                raise InvalidInput(
+                    f"document is {body['schema']!r} version {body['version']!r}, must be {SCHEMA!r} version "
+                    f"{SCHEMA_VERSION}"
+                )
+            values = {f.name: _read(body[f.name]) for f in fields(cls)}
+            values["outcome"] = Outcome(values["outcome"])
+            values["matches"] = tuple(Match(**{k: _read(v, k) for k, v in item.items()}) for item in body["matches"])
+            values["findings"] = tuple(
+                Finding(**{k: _read(v, k) for k, v in item.items()}) for item in body["findings"]
+            )
+        except (KeyError, TypeError, ValueError) as reason:
+            if isinstance(reason, InvalidInput):
+                raise
+            raise InvalidInput(f"document is no report: {type(reason).__name__}: {reason}") from reason
+        return cls(**values)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+NUMBERS = ("deviation", "variance", "variance_ratio", "optimal_ratio", "factor", "expected", "found")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(value: Any, name: str = "") -> Any:
+    if isinstance(value, list):
+        return tuple(_read(item, name) for item in value)
+    return float(value) if isinstance(value, str) and name in NUMBERS else value
+
+
+def _span(ratios: list[float]) -> str:
+    low, high = f"{min(ratios):.3g}", f"{max(ratios):.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _vector(numbers: tuple[float, ...], most: int = 6) -> str:
+    shown = ", ".join(f"{x:.6g}" for x in numbers[:most])
+    return f"[{shown}{', …' if len(numbers) > most else ''}]"

@@ -1,0 +1,32 @@
+"""Suites: named collections of problems on which the oracle judges, each problem there for a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from pgverify.errors import unknown_name
+from pgverify.suites.standard import standard_suite
+from pgverify.suites.suite_problem import SuiteProblem
+
+__all__ = ["SuiteProblem", "get", "names"]
+
+_SUITES: Mapping[str, Callable[[], tuple[SuiteProblem, ...]]] = MappingProxyType({"standard": standard_suite})
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all suites."""
+    return tuple(_SUITES)
+
+
+def get(name: str) -> tuple[SuiteProblem, ...]:
+    """Return the problems of a suite, smallest first.
+
+    Raises
+    ------
+    UnknownName
+        Listing the nearest suites.
+    """
+    if name not in _SUITES:
+        raise unknown_name("suite", str(name), _SUITES)
+    return _SUITES[name]()

@@ -1,0 +1,16 @@
+"""A problem of a suite: with its name for reports, and the reason for which it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgverify.problem import Problem
+
+
+@dataclass(frozen=True)
+class SuiteProblem:
+    """A named problem and the reason for which it is in the suite."""
+
+    name: str
+    reason: str
+    problem: Problem

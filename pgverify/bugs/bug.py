@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from jaxtyping import Float
 
@@ -47,10 +47,9 @@ class Bug:
     source : tuple of str
         Where it was seen ("owner/repository#number", or a paper).
     implementation : batch -> [n, d] or [d]
-        The faulty (or innocent) estimate, or weights [n, T] when `kind` is "weights".
+        The faulty (or innocent) estimate.
     correct : batch -> [n, d] or [d]
         What it should have been: on every batch, the right estimate of the same target.
-    kind : "gradient" or "weights"
     target : str
         What it claims to estimate: "policy_gradient", or another name in `pgverify.bugs.TARGETS`.
     batch_size : int
@@ -76,7 +75,6 @@ class Bug:
     source: tuple[str, ...]
     implementation: Implementation
     correct: Implementation
-    kind: Literal["gradient", "weights"] = "gradient"
     target: str = "policy_gradient"
     batch_size: int = 1
     ordered: bool = False

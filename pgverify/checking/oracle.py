@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
-from pgverify.checking.calling.implementation import Implementation
-from pgverify.checking.exhaustive.exhaustive_check import Claim, check_by_listing
+from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import suite_of
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.verdict.report import Report
-from pgverify.checking.verdict.targets import TARGETS
+from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
@@ -56,7 +56,9 @@ def check(
         (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
     kind : "gradient", "weights" or "sampler"
     target : str
-        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`.
+        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`;
+        entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
+        or a sum such as "policy_gradient + entropy_bonus(0.01)".
     problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
         Finite-horizon problems to use instead of the standard suite; a `SuiteProblem` has a name for the report. Where
         one has too many trajectories to be listed the verdict is INCONCLUSIVE, unless another shows a fault.
@@ -77,8 +79,7 @@ def check(
     """
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
-    if target not in TARGETS:
-        raise unknown_name("target", str(target), TARGETS)
+    target_terms(str(target))
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
@@ -91,5 +92,5 @@ def check(
         if kind == "sampler":
             return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
         with Alarm(time_limit) as alarm:
-            limited = Implementation(implementation, kind == "weights", alarm, deadline)
-            return check_by_listing(Claim(limited, target, suite, problems is not None), alpha, seed)
+            limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
+            return check_by_listing(ClaimedTarget(limited, target, suite, problems is not None), alpha, seed)

@@ -65,7 +65,7 @@ def fisher(problem: Problem) -> Float[Array, "d d"]:
 def score_rank(problem: Problem) -> int:
     """Return the rank of the Fisher information: in how many directions an estimate of ∇J can point.
 
-    That of the weighted scores √(γ^t d_t π) ψ [S·A, d] or of their Gram matrix, whichever is smaller: never [d, d] where
+    That of the weighted scores √(γ^t d_t π) ψ [S·A, d], by the smaller of their Gram matrices: never [d, d] where
     parameters are many.
 
     Parameters

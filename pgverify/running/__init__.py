@@ -7,11 +7,11 @@ run_workloads([workload], store, process_pool(workers=4))
 
 from pgverify.running.execute import ProgressListener, run_workloads
 from pgverify.running.executors import Pool, SerialExecutor, process_pool, serial_pool
-from pgverify.running.store import Failure, Run, Store, open_store
+from pgverify.running.store import FailedCell, Run, Store, open_store
 from pgverify.running.workload import Workload, make_workload
 
 __all__ = [
-    "Failure",
+    "FailedCell",
     "Pool",
     "ProgressListener",
     "Run",

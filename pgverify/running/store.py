@@ -34,7 +34,7 @@ CREATE TABLE cells (
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedCell:
     """A cell that could not be computed, and why, in one sentence."""
 
     index: int
@@ -58,7 +58,7 @@ class Run:
         Cells in the grid, cells finished.
     finished : bool
         True when every cell is.
-    failures : sequence of Failure
+    failures : sequence of FailedCell
         Cells that raised; they are tried again when the run is resumed.
     """
 
@@ -72,7 +72,7 @@ class Run:
     total: int
     done: int
     finished: bool
-    failures: Sequence[Failure]
+    failures: Sequence[FailedCell]
 
 
 class Store:
@@ -172,7 +172,7 @@ class Store:
             "WHERE study=? AND fingerprint=? AND error IS NOT NULL ORDER BY cell"
         )
         failures = tuple(
-            Failure(cell, from_json(parameters), error)
+            FailedCell(cell, from_json(parameters), error)
             for cell, parameters, error in self._connection.execute(query, key)
         )
         return Run(

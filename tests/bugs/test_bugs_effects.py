@@ -105,7 +105,7 @@ def test_padding_matters_to_one_entry_alone(bug: Bug) -> None:
         states=np.pad(batch.states, wide, mode="edge"),
         actions=np.pad(batch.actions, wide),
         rewards=np.pad(batch.rewards, wide),
-        values=np.pad(batch.values, wide, mode="edge"),
+        log_probs=np.pad(batch.log_probs, wide),
     )
     same = np.allclose(bug.implementation(batch), bug.implementation(padded), rtol=1e-12, atol=1e-14)
     assert same == (bug.slug != "padding-counted")

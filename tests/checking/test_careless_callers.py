@@ -79,7 +79,7 @@ def test_what_a_generator_raises_is_its_own() -> None:
 # ------------------------------------------------------------------------------------------------- deleted fields
 
 
-@pytest.mark.parametrize("name", ["rewards", "values", "states"])
+@pytest.mark.parametrize("name", ["rewards", "log_probs", "states"])
 def test_a_deleted_field_is_a_changed_input(name: str) -> None:
     def deletes(batch: pgv.Trajectories) -> np.ndarray:
         rows = RIGHT(batch)

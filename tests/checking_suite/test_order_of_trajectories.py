@@ -30,7 +30,6 @@ def order_matters(bug: Bug, which: str, problem: pgv.Problem, size: int) -> bool
     for rows, _ in batches or []:
         chosen = batch.select(rows)
         value = np.asarray(function(chosen))
-        value = chosen.score_weighted(value) if bug.kind == "weights" else value
         estimate = value.mean(axis=0) if value.ndim == 2 else value
         largest = max(largest, np.abs(estimate).max())
         gap = max(gap, np.abs(estimate - first.setdefault(tuple(sorted(rows)), estimate)).max())

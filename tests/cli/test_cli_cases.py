@@ -16,7 +16,7 @@ def test_file_and_seed_are_passed_on(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr(cases, "export", lambda path, seed: seen.append((path, seed)))
     assert call(capsys, "cases", "export", "some.json") == (0, "Golden cases: some.json\n", "")
     call(capsys, "cases", "export", "some.json", "--seed", "5")
-    assert seen == [(Path("some.json"), 0), (Path("some.json"), 5)]
+    assert seen == [(Path("some.json"), 1), (Path("some.json"), 5)]
 
 
 def test_a_refusal_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

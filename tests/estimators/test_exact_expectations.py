@@ -262,14 +262,7 @@ def cut_batch(problem: Problem, steps: int) -> tuple[Problem, Trajectories, np.n
     terminated = mdp.terminal[batch.states[:, -1]]
     return (
         listed,
-        replace(
-            batch,
-            problem=problem,
-            terminated=terminated,
-            values=law.values[batch.states],
-            step_scale=law.step_scale,
-            gain=law.gain,
-        ),
+        replace(batch, rollout=law, terminated=terminated, critic=law.values[batch.states]),
         probabilities,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Answer, Failure, Notes, Value, together
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -47,10 +47,10 @@ class Calls:
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     """
 
-    def __init__(self, implementation: Implementation) -> None:
+    def __init__(self, implementation: LimitedFunction) -> None:
         self._implementation = implementation
         self._notes: Notes = {}
 

@@ -18,7 +18,7 @@ class OutOfTime(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Implementation:
+class LimitedFunction:
     """A function of a batch, and the limits within which it is called.
 
     Attributes

@@ -22,7 +22,6 @@ def exact_mean(
     function: Callable[[Trajectories], Any],
     problem: Problem,
     batch_size: int,
-    weights: bool = False,
     ordered: bool = False,
     alone: bool = False,
 ) -> Float[Array, "d"] | None:
@@ -32,12 +31,10 @@ def exact_mean(
 
     Parameters
     ----------
-    function : batch -> [n, d] or [d], or weights [n, T]
+    function : batch -> [n, d] or [d]
         With a batch size of 1, rows [n, d] that do not affect each other.
     problem : Problem
     batch_size : int
-    weights : bool
-        Whether the function returns step weights.
     ordered : bool
         Whether the order of the trajectories in a batch matters to it.
     alone : bool
@@ -46,9 +43,7 @@ def exact_mean(
     batch, probability = every_trajectory(problem)
 
     def estimates(chosen: list[int] | slice) -> Float[Array, "..."]:
-        rows = batch.select(chosen)
-        value = np.asarray(function(rows))
-        return rows.score_weighted(value) if weights else value
+        return np.asarray(function(batch.select(chosen)))
 
     if batch_size == 1 and alone:
         return expectation(estimates, (([row], chance) for row, chance in enumerate(probability))).mean

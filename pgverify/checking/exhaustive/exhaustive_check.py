@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
-from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
@@ -27,19 +27,19 @@ CONFIRMING = ("many-states", "long")
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class ClaimedTarget:
     """What is to be judged: an implementation, the target that it claims, and where.
 
     Attributes
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     target : str
     suite : problems, smallest first
     given : bool
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
     """
 
-    implementation: Implementation
+    implementation: LimitedFunction
     target: str
     suite: Sequence[SuiteProblem]
     given: bool
@@ -72,14 +72,14 @@ class Claim:
         return report
 
 
-def check_by_listing(claim: Claim, alpha: float, seed: int) -> Report:
+def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
     """Return the verdict on an implementation that is called on all trajectories, or batches, of a suite.
 
     One that turns out to be random is judged by sampling.
 
     Parameters
     ----------
-    claim : Claim
+    claim : ClaimedTarget
     alpha : float
         Total false-alarm probability, if it is random.
     seed : int
@@ -98,7 +98,7 @@ def check_by_listing(claim: Claim, alpha: float, seed: int) -> Report:
     return _in_the_end(claim, progress)
 
 
-def _stopped_early(claim: Claim, progress: Progress) -> tuple[Progress, Report | None]:
+def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, Report | None]:
     """Return the report on a fault that has a name already; None, with what was listed to see it, if there is none.
 
     A name found on small problems must hold on the longest and the widest, too.
@@ -120,7 +120,7 @@ def _stopped_early(claim: Claim, progress: Progress) -> tuple[Progress, Report |
     return progress, claim.with_weights(replace(report, warnings=(*report.warnings, note)), known)
 
 
-def _in_the_end(claim: Claim, progress: Progress) -> Report:
+def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     known = progress.known(claim.suite)
     report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
     report = report if progress.late else claim.with_weights(report, known)
@@ -138,7 +138,9 @@ def _in_the_end(claim: Claim, progress: Progress) -> Report:
     return replace(report, warnings=(*reasons, *report.warnings))
 
 
-def _not_listed(claim: Claim, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int) -> Report:
+def _not_listed(
+    claim: ClaimedTarget, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int
+) -> Report:
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
             change = f"{reason}, on problem {name}"

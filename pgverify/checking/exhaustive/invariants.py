@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
-from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.reward_levels import try_reward_levels
@@ -74,7 +74,7 @@ class Invariants:
 
 
 def check_invariants(
-    implementation: Implementation,
+    implementation: LimitedFunction,
     known: Sequence[tuple[SuiteProblem, Listed]],
     target: str,
     ordered: int,
@@ -86,7 +86,7 @@ def check_invariants(
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     known : problems that were listed, with what was
     target : str
         Some targets do depend on the level of the rewards, or on none.

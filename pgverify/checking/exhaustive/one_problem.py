@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Failure, Value
 from pgverify.checking.calling.calls import Calls, Changed, Difference, NoEstimate
 from pgverify.checking.calling.guarded_call import global_state
-from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.batch_lists import ways_to_list
 from pgverify.checking.exhaustive.batch_orders import expectation_in_order, expectation_once
@@ -56,7 +56,7 @@ class _Everything:
 
 
 def list_expectation(
-    implementation: Implementation,
+    implementation: LimitedFunction,
     problem: Problem,
     in_batches: bool = False,
     ordered: int = 0,
@@ -69,7 +69,7 @@ def list_expectation(
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     problem : Problem
     in_batches : bool
         Whether batches are listed though no coupling is seen here: it has been seen elsewhere.

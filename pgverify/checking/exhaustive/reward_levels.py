@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Notes, together
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.effort import Effort
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
@@ -36,7 +36,7 @@ SHIFTED, CONSTANT = "reward shift", "constant reward"
 
 
 def try_reward_levels(
-    implementation: Implementation, known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, notes: Notes
+    implementation: LimitedFunction, known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, notes: Notes
 ) -> TriedInvariants:
     """Return what a constant added to every reward, and a reward that is constant, do to the exact expectation.
 
@@ -44,7 +44,7 @@ def try_reward_levels(
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     known : problems that were listed, with what was
     ordered, notes :
         What was noticed before, as in the result.

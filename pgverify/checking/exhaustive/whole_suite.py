@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgverify.checking.calling.answer import Notes, together
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.effort import BRIEF, THOROUGH, Effort, unusual
 from pgverify.checking.exhaustive.one_problem import list_expectation
 from pgverify.checking.exhaustive.what_was_listed import (
@@ -75,7 +75,7 @@ class Progress:
 
 def listed_on(
     progress: Progress,
-    implementation: Implementation,
+    implementation: LimitedFunction,
     suite: Sequence[SuiteProblem],
     chosen: Iterable[int],
     in_batches: bool,
@@ -89,7 +89,7 @@ def listed_on(
     ----------
     progress : Progress
         What has been listed already, of the same suite.
-    implementation : Implementation
+    implementation : LimitedFunction
     suite : problems, smallest first
     chosen : positions in the suite
     in_batches : bool

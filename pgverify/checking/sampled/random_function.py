@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.guarded_call import Guarded
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.verdict.report import Report
 from pgverify.problem import Problem
@@ -28,7 +28,7 @@ MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 
 
 def check_random(
-    implementation: Implementation,
+    implementation: LimitedFunction,
     suite: Sequence[SuiteProblem],
     target: str,
     alpha: float,
@@ -43,7 +43,7 @@ def check_random(
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
     suite : the problems
     target : str
     alpha : float

@@ -17,7 +17,7 @@ from pgverify.validation import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class TargetComparison:
     """One exact comparison: what was expected beside what was found.
 
     Attributes
@@ -41,7 +41,7 @@ class Comparison:
     directions: int
 
 
-def compared(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[Comparison]:
+def compared(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[TargetComparison]:
     """Return one comparison a problem and batch size, wherever the target is defined.
 
     Parameters
@@ -57,5 +57,5 @@ def compared(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[
             if item.batch_size >= smallest_batch(target) and vector is not None:
                 running = occupancy(entry.problem)[:, ~entry.problem.mdp.terminal]
                 length, rank = float(running.sum()), directions(entry.problem)
-                comparisons.append(Comparison(entry, item, vector, len(running), length, rank))
+                comparisons.append(TargetComparison(entry, item, vector, len(running), length, rank))
     return comparisons

@@ -15,7 +15,7 @@ from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.comparison import Comparison, compared
+from pgverify.checking.verdict.comparison import TargetComparison, compared
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import matching_bugs
@@ -99,7 +99,10 @@ def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:
 
 
 def _unless_unlisted(
-    judgement: Judgement, evidence: Sequence[Comparison], known: Sequence[tuple[SuiteProblem, Listed]], ordered: int
+    judgement: Judgement,
+    evidence: Sequence[TargetComparison],
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    ordered: int,
 ) -> Judgement:
     """Return INCONCLUSIVE instead of CORRECT where a dependence was seen in a size of which no batches are listed."""
     batches = [listing for _, listing in known if isinstance(listing, ListedInBatches)]
@@ -112,7 +115,7 @@ def _unless_unlisted(
     return judgement
 
 
-def _other(name: str, evidence: Sequence[Comparison], precision: Precision) -> list[Float[Array, "d"] | None]:
+def _other(name: str, evidence: Sequence[TargetComparison], precision: Precision) -> list[Float[Array, "d"] | None]:
     """Return another target wherever the expectations are; nothing, as soon as one is without it or far from it."""
     vectors: list[Float[Array, "d"] | None] = []
     for item in evidence:
@@ -141,7 +144,7 @@ def _alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[st
     return []
 
 
-def _findings(judgement: Judgement, evidence: Sequence[Comparison], precision: Precision) -> Iterator[Finding]:
+def _findings(judgement: Judgement, evidence: Sequence[TargetComparison], precision: Precision) -> Iterator[Finding]:
     fine = judgement.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE)
     for item in evidence:
         problem, found = item.entry.problem, item.found
@@ -179,7 +182,7 @@ def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | 
     return trace / reference if trace is not None and reference > max(1e-200, 1e-12 * size) else None
 
 
-def _bound(evidence: Sequence[Comparison], precision: Precision) -> str:
+def _bound(evidence: Sequence[TargetComparison], precision: Precision) -> str:
     sizes = Counter(item.found.batch_size for item in evidence)
     problems = len({id(item.entry) for item in evidence})  # names are the caller's, and may repeat
     each = ", ".join(f"{size} (on {count})" for size, count in sorted(sizes.items()))

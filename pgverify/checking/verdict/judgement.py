@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
-from pgverify.checking.verdict.comparison import Comparison
+from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, Precision, deviation, size_of, vanishes
 from pgverify.checking.verdict.scale_laws import common_multiple
@@ -29,7 +29,7 @@ class Judgement:
 
 
 def judge(
-    evidence: Sequence[Comparison], precision: Precision, others: Mapping[str, Sequence[Float[Array, "d"] | None]]
+    evidence: Sequence[TargetComparison], precision: Precision, others: Mapping[str, Sequence[Float[Array, "_"] | None]]
 ) -> Judgement:
     """Return the verdict on all problems together.
 
@@ -62,7 +62,7 @@ def judge(
     return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
 
 
-def _equal(evidence: Sequence[Comparison], level: Precision, worst: float) -> Judgement:
+def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float) -> Judgement:
     """Return CORRECT, unless equality is empty: nothing to estimate, or rounding that could hide a fault."""
     cases = [item for item in evidence if size_of(item.target) > NOTHING * item.found.natural]
     if not cases:
@@ -87,7 +87,9 @@ def _equal(evidence: Sequence[Comparison], level: Precision, worst: float) -> Ju
     return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
 
 
-def _is_target(evidence: Sequence[Comparison], targets: Sequence[Float[Array, "d"] | None], level: Precision) -> bool:
+def _is_target(
+    evidence: Sequence[TargetComparison], targets: Sequence[Float[Array, "_"] | None], level: Precision
+) -> bool:
     """Return whether another target is what was found, everywhere, and is not zero everywhere."""
     pairs = zip(evidence, targets, strict=True)
     equal = all(t is not None and deviation(i.found, t, level) <= level.relative for i, t in pairs)

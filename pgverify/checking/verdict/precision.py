@@ -54,7 +54,7 @@ def vanishes(found: BatchExpectation, precision: Precision) -> bool:
 
 
 def common_factor(
-    found: Sequence[BatchExpectation], vectors: Sequence[Float[Array, "d"]], precision: Precision
+    found: Sequence[BatchExpectation], vectors: Sequence[Float[Array, "_"]], precision: Precision
 ) -> list[float | None] | None:
     """Return the multiple of each vector that each expectation is (None where both are zero), or None if one is not."""
     factors: list[float | None] = []

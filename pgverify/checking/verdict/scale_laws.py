@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pgverify.checking.verdict.comparison import Comparison
+from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import Precision, common_factor
 
 
-def common_multiple(evidence: Sequence[Comparison], precision: Precision) -> tuple[float, str]:
+def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) -> tuple[float, str]:
     """Return the common factor and the law that it follows, or (0, "") where expectations are no multiples."""
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     cases = [(item, factor) for item, factor in zip(evidence, found or [], strict=False) if factor is not None]
@@ -26,7 +26,7 @@ def common_multiple(evidence: Sequence[Comparison], precision: Precision) -> tup
     return 0.0, ""
 
 
-def _laws(cases: Sequence[Comparison]) -> list[tuple[str, list[float]]]:
+def _laws(cases: Sequence[TargetComparison]) -> list[tuple[str, list[float]]]:
     n = [float(item.found.batch_size) for item in cases]
     laws = [("", [1.0] * len(cases))]
     if len(set(n)) > 1 and min(n) > 1:

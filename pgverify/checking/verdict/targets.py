@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.bonus import LARGEST
 from pgverify.bugs import ENTRIES, Bug
 from pgverify.bugs import TARGETS as CATALOGUED
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
-from pgverify.errors import unknown_name
-from pgverify.exact import gradient, occupancy, values
+from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus, weighted_visits
+from pgverify.errors import InvalidInput, unknown_name
+from pgverify.exact import gradient, values
 from pgverify.problem import Problem
-from pgverify.validation import Array
+from pgverify.validation import Array, require_number
 
 
 def policy_gradient(problem: Problem) -> Float[Array, "d"]:
@@ -26,7 +29,7 @@ def policy_gradient(problem: Problem) -> Float[Array, "d"]:
 
 def discount_dropped(problem: Problem) -> Float[Array, "d"]:
     """Return Σ_t Σ_s d_t(s) Σ_a π ψ Q_t: the factor γ^t left out, the gradient of no function in general."""
-    return _weighted_visits(problem, values(problem).action)
+    return weighted_visits(problem, values(problem).action)
 
 
 def undiscounted_policy_gradient(problem: Problem) -> Float[Array, "d"]:
@@ -35,19 +38,8 @@ def undiscounted_policy_gradient(problem: Problem) -> Float[Array, "d"]:
 
 
 def entropy_gradient(problem: Problem) -> Float[Array, "d"]:
-    """Return Σ_t Σ_s d_t(s) ∇H(π(·|s)), with the states held where the policy leads: what an entropy bonus adds."""
-    probabilities = problem.policy.probabilities()
-    logarithm = np.log(np.where(probabilities > 0, probabilities, 1.0))
-    # ∇H = −Σ_a ∇π (log π + 1) = −Σ_a π ψ log π.
-    return _weighted_visits(problem, -logarithm)
-
-
-def _weighted_visits(problem: Problem, table: Float[Array, "*T S A"]) -> Float[Array, "d"]:
-    visits = occupancy(problem)
-    by_time = np.broadcast_to(table, (len(visits), *table.shape[-2:]))
-    weights = np.einsum("ts,tsa->sa", visits, by_time) * problem.policy.probabilities()
-    weights = np.where(problem.mdp.terminal[:, None], 0.0, weights)
-    return np.asarray(problem.policy.score_vjp(weights))
+    """Return Σ_t Σ_s d_t(s) ∇H(π(·|s)), with the states held where the policy leads: `entropy_bonus` at β = 1."""
+    return entropy_bonus(problem, 1.0)
 
 
 def without_discount(problem: Problem) -> Problem:
@@ -69,21 +61,68 @@ CLOSED_FORMS: Mapping[str, Callable[[Problem], Float[Array, "d"]]] = MappingProx
 TARGETS: tuple[str, ...] = tuple(dict.fromkeys((*CLOSED_FORMS, *CATALOGUED)))
 """All names: those, and the targets of the catalogue, defined by its correct implementations."""
 
+TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*")
+"""A name, or one with a coefficient."""
 
-def smallest_batch(name: str) -> int:
+
+@dataclass(frozen=True)
+class TargetTerm:
+    """One summand of a claim: the name of a target, and the β of a bonus term where one is given."""
+
+    name: str
+    coefficient: float | None = None
+
+
+def target_terms(claim: str) -> tuple[TargetTerm, ...]:
+    """Return the terms of a claim: "policy_gradient", or a sum such as "policy_gradient + entropy_bonus(0.01)".
+
+    Raises
+    ------
+    UnknownName
+        Listing the nearest targets.
+    InvalidInput
+        When a coefficient is no number, or given to a target that has none.
+    """
+    terms = []
+    for text in re.split(r"\+(?![^(]*\))", claim):
+        found = TERM.fullmatch(text)
+        name = found[1] if found else text.strip()
+        if name not in (*TARGETS, *BONUS_TERMS):
+            raise unknown_name("target", name, (*TARGETS, *BONUS_TERMS))
+        given = found[2] if found else None
+        if given is not None and name not in BONUS_TERMS:
+            raise InvalidInput(f"target {text.strip()!r} has a coefficient, only {', '.join(BONUS_TERMS)} take one")
+        terms.append(TargetTerm(name, None if given is None else _number(given, text.strip())))
+    return tuple(terms)
+
+
+def _number(text: str, term: str) -> float:
+    try:
+        return require_number("coefficient", float(text), -LARGEST, LARGEST, InvalidInput)
+    except ValueError:
+        raise InvalidInput(f"target {term!r} has the coefficient {text!r}, must be a finite number") from None
+
+
+def smallest_batch(claim: str) -> int:
     """Return the smallest batch for which a target is defined: above 1 where it belongs to groups of trajectories."""
-    return 1 if name in CLOSED_FORMS else min((bug.batch_size for bug in _definitions(name)), default=1)
+    return max(_smallest(term.name) for term in target_terms(claim))
 
 
-def target_vector(name: str, problem: Problem, batch_size: int = 1) -> Float[Array, "d"] | None:
-    """Return a named target on a finite-horizon problem.
+def _smallest(name: str) -> int:
+    if name in CLOSED_FORMS or name in BONUS_TERMS:
+        return 1
+    return min((bug.batch_size for bug in _definitions(name)), default=1)
+
+
+def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Array, "d"] | None:
+    """Return what is claimed, on a finite-horizon problem.
 
     None where it cannot be had: batches too many to list, or a definition that does not fit the problem.
 
     Parameters
     ----------
-    name : str
-        One of `TARGETS`.
+    claim : str
+        One of `TARGETS`, a bonus term, or a sum of them: see `target_terms`.
     problem : Problem
     batch_size : int
         For targets that depend on it.
@@ -93,11 +132,21 @@ def target_vector(name: str, problem: Problem, batch_size: int = 1) -> Float[Arr
     UnknownName
         Listing the nearest targets.
     """
-    if name not in TARGETS:
-        raise unknown_name("target", name, TARGETS)
-    if name in CLOSED_FORMS:
-        return CLOSED_FORMS[name](problem)
-    for bug in _definitions(name):
+    total: Float[Array, "d"] | None = None
+    for term in target_terms(claim):
+        vector = _vector(term, problem, batch_size)
+        if vector is None:
+            return None
+        total = vector if total is None else total + vector
+    return total
+
+
+def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
+    if term.name in BONUS_TERMS:
+        return BONUS_TERMS[term.name](problem, term.coefficient)
+    if term.name in CLOSED_FORMS:
+        return CLOSED_FORMS[term.name](problem)
+    for bug in _definitions(term.name):
         vector = mean_of(bug, "correct", problem, batch_size if bug.batch_size > 1 else 1)
         if vector is not None:
             return vector
@@ -108,7 +157,7 @@ def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Ar
     """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem."""
     alone = bug.batch_size > 1 and batch_size == 1
     try:
-        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.kind == "weights", bug.ordered, alone)
+        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)
     except Exception:  # an entry for Gaussian policies on a softmax problem: whatever it trips over, it does not apply
         return None
     return mean if mean is not None and np.isfinite(mean).all() else None

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.baselines import StateValue
 from pgverify.checking.calling.answer import Value
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, SINGLE, Precision
 from pgverify.estimators import GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
@@ -58,7 +58,7 @@ class _Case:
     advantage: float
 
 
-def name_weights(implementation: Implementation, suite: Sequence[SuiteProblem]) -> tuple[str, ...]:
+def name_weights(implementation: LimitedFunction, suite: Sequence[SuiteProblem]) -> tuple[str, ...]:
     """Return the name of the step weights that a function returns, on every step taken of every trajectory.
 
     Padded steps do not count. Weights that differ between batch sizes have no name. Usually one name, or none; several
@@ -66,7 +66,7 @@ def name_weights(implementation: Implementation, suite: Sequence[SuiteProblem]) 
 
     Parameters
     ----------
-    implementation : Implementation
+    implementation : LimitedFunction
         Of an implementation of kind "weights".
     suite : problems small enough to be listed
     """
@@ -87,7 +87,7 @@ def name_weights(implementation: Implementation, suite: Sequence[SuiteProblem]) 
     return ()
 
 
-def _case(implementation: Implementation, entry: SuiteProblem) -> _Case | None:
+def _case(implementation: LimitedFunction, entry: SuiteProblem) -> _Case | None:
     """Return the weights of all trajectories at once, and of batches of several sizes; None where a call failed."""
     batch, _ = every_trajectory(entry.problem)
     rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import pgverify as pgv
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
-from pgverify.checking.calling.implementation import Implementation, OutOfTime
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.estimators import RewardToGo
 
 BATCH, _ = pgv.exact.enumerate_trajectories(named("coin")[0])
@@ -22,7 +22,7 @@ SHOWN = "the batch s=[0, 0] a=[0] r=[1.2]; s=[0, 0] a=[1] r=[-0.4]"
 
 def answer(function: Callable[[pgv.Trajectories], Any], weights: bool = False) -> Answer:
     with Alarm(10.0) as alarm:
-        return Implementation(function, weights, alarm).estimate(BATCH)
+        return LimitedFunction(function, weights, alarm).estimate(BATCH)
 
 
 def raising(batch: pgv.Trajectories) -> np.ndarray:
@@ -66,7 +66,7 @@ def test_notes_belong_to_the_calls_in_which_they_were_made() -> None:
         return RewardToGo()(batch)
 
     with Alarm(10.0) as alarm:
-        implementation = Implementation(printing, False, alarm)
+        implementation = LimitedFunction(printing, False, alarm)
         first, second = Calls(implementation), Calls(implementation)
         first.answer(BATCH.select([0]))
         first.answer(BATCH)
@@ -78,12 +78,12 @@ def test_what_stops_a_listing_is_data() -> None:
     numbers = iter(range(10))
     with Alarm(10.0) as alarm:
         with pytest.raises(NoEstimate) as missing:
-            Calls(Implementation(raising, False, alarm)).estimate(BATCH)
-        counting = Calls(Implementation(lambda _: np.full(2, 1.0 + next(numbers)), False, alarm))
+            Calls(LimitedFunction(raising, False, alarm)).estimate(BATCH)
+        counting = Calls(LimitedFunction(lambda _: np.full(2, 1.0 + next(numbers)), False, alarm))
         with pytest.raises(Changed) as changed:
             counting.same_again(BATCH, counting.estimate(BATCH), 1e-9)
         with pytest.raises(OutOfTime):
-            Implementation(RewardToGo(), False, alarm, deadline=0.0).estimate(BATCH)
+            LimitedFunction(RewardToGo(), False, alarm, deadline=0.0).estimate(BATCH)
     assert missing.value.failure.happened == "raised ValueError: no"
     assert (changed.value.difference.gap, changed.value.difference.size) == (1.0, 2)
     assert str(changed.value) == "two calls on the same batch of 2 differ by 1"

@@ -255,7 +255,7 @@ def test_the_catalogue_is_listed_in_every_order_where_its_entry_says_so() -> Non
     """Of 81 batches of four, 15 ascending ones are the mean of a function only where the order is nothing."""
     (problem,) = named("bandit")
     truth = pgv.exact.gradient(problem)
-    entry = replace(get("discount-dropped"), implementation=first_twice, kind="gradient", ordered=True)
+    entry = replace(get("discount-dropped"), implementation=first_twice, ordered=True)
     assert mean_of(entry, "implementation", problem, 4) == pytest.approx(truth, rel=1e-12, abs=1e-14)
     assert mean_of(entry, "implementation", problem, 8) is None
     unaware = mean_of(replace(entry, ordered=False), "implementation", problem, 4)

@@ -11,7 +11,7 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.baselines import AverageReturn
 from pgverify.checking.calling.alarm import Alarm
-from pgverify.checking.calling.implementation import Implementation
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive import what_was_listed as ways
 from pgverify.checking.exhaustive.effort import Effort
 from pgverify.checking.exhaustive.one_problem import NEEDS_COMPANY, list_expectation
@@ -31,7 +31,7 @@ def listed(
     function: Function, problem: pgv.Problem = COIN, deadline: float = float("inf")
 ) -> ways.Listed | ways.Unlisted:
     with Alarm(10.0) as alarm:
-        return list_expectation(Implementation(function, False, alarm, deadline), problem, effort=SHORT)
+        return list_expectation(LimitedFunction(function, False, alarm, deadline), problem, effort=SHORT)
 
 
 def wide(horizon: int) -> pgv.Problem:
@@ -125,7 +125,7 @@ def test_progress_gathers_the_evidence_of_its_problems() -> None:
         return (rows.sum(axis=0) + rows[0]) / (len(batch) + 1) if np.ptp(batch.lengths) else rows
 
     with Alarm(10.0) as alarm:
-        implementation = Implementation(first_twice_if_lengths_differ, False, alarm)
+        implementation = LimitedFunction(first_twice_if_lengths_differ, False, alarm)
         before = listed_on(Progress(), implementation, [coin, stop], [0], False)
         after = listed_on(before, implementation, [coin, stop], [1], False)
     once = [listing.once for progress in (before, after) for _, listing in progress.known([coin, stop])]

@@ -40,7 +40,7 @@ def verdict(slug: str, whole: bool) -> pgv.checking.Report:
         if whole
         else named(*(FEW if bug.batch_size > 1 else (*FEW, "delayed-reward", "coin-door")))
     )
-    return pgv.check(bug.implementation, kind=bug.kind, target=bug.target, problems=problems)
+    return pgv.check(bug.implementation, target=bug.target, problems=problems)
 
 
 def assert_right(bug: Bug, report: pgv.checking.Report) -> None:
@@ -75,7 +75,7 @@ def test_the_correct_counterpart_is_not_accused(slug: str) -> None:
     """Negative control: what should have been written passes, on the same problems."""
     bug = get(slug)
     problems = [bug.setting()] if bug.setting else named(*FEW, "near-deterministic")
-    report = pgv.check(bug.correct, kind=bug.kind, target=bug.target, problems=problems)
+    report = pgv.check(bug.correct, target=bug.target, problems=problems)
     assert report.outcome is pgv.Outcome.CORRECT, str(report)
 
 

@@ -63,8 +63,8 @@ class SuccessorLists:
 
     def back(self, tables: Inexact[Array, "*m S A"]) -> Inexact[Array, "*m S"]:
         """Return Σ_{s,a} x(s,a) w(s,a,s') for every table x: what arrives in s'."""
-        flat = tables.reshape(*tables.shape[:-2], self.num_states * self.num_actions)
-        return np.asarray(flat @ self.matrix)
+        flat = tables.reshape(-1, self.num_states * self.num_actions)  # sparse matrices know two axes
+        return np.asarray(flat @ self.matrix).reshape(*tables.shape[:-2], self.num_states)
 
     def total(self, values: Inexact[Array, "S A K"]) -> Inexact[Array, "S A"]:
         """Return Σ_{s'} w(s,a,s') x(s,a,s')."""

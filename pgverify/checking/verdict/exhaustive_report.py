@@ -115,9 +115,9 @@ def _unless_unlisted(
     return judgement
 
 
-def _other(name: str, evidence: Sequence[TargetComparison], precision: Precision) -> list[Float[Array, "d"] | None]:
+def _other(name: str, evidence: Sequence[TargetComparison], precision: Precision) -> list[Float[Array, "_"] | None]:
     """Return another target wherever the expectations are; nothing, as soon as one is without it or far from it."""
-    vectors: list[Float[Array, "d"] | None] = []
+    vectors: list[Float[Array, "_"] | None] = []
     for item in evidence:
         vector = target_vector(name, item.entry.problem, item.found.batch_size)
         if vector is None or deviation(item.found, vector, precision) > precision.relative:

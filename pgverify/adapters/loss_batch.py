@@ -69,8 +69,8 @@ def visited_logits(batch: Trajectories) -> Float[Array, "n T A"]:
     table = logits_of(batch.policy)
     if table is None:
         raise InvalidPolicy(
-            f"policy is {type(batch.policy).__name__}, must have logits that a loss can be differentiated through, as "
-            "SoftmaxPolicy and LinearSoftmaxPolicy do"
+            f"policy is {type(batch.policy).__name__}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy, or have "
+            "`logits` and `logit_vjp` as they do, that a loss can be differentiated through"
         )
     return table[batch.states[:, :-1]]
 

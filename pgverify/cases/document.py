@@ -97,7 +97,8 @@ def _policy(problem: Problem) -> dict[str, Any]:
     describe = getattr(policy, "description", None)
     if describe is None:
         raise InvalidPolicy(
-            f"policy is {policy!r}, must have a description() to be written, as the softmax policies do"
+            f"policy is {policy!r}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy to be written, or have a "
+            "description() as they do"
         )
     body = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in describe().items()}
     return {**body, "probabilities": policy.probabilities().tolist(), "score": dense_score(policy).tolist()}

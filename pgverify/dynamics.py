@@ -61,8 +61,11 @@ class SuccessorLists:
 
     def back(self, tables: Inexact[Array, "*m S A"]) -> Inexact[Array, "*m S"]:
         """Return Σ_{s,a} x(s,a) w(s,a,s') for every table x: what arrives in s'."""
-        flat = tables.reshape(*tables.shape[:-2], self.num_states * self.num_actions)
-        return np.asarray(flat @ self.matrix)
+        pairs = self.num_states * self.num_actions
+        if tables.ndim == 2:
+            return np.asarray(tables.reshape(pairs) @ self.matrix)
+        arrived = np.asarray(tables.reshape(-1, pairs) @ self.matrix)  # a sparse product takes no further axes
+        return arrived.reshape(*tables.shape[:-2], self.num_states)
 
     def total(self, values: Inexact[Array, "S A K"]) -> Inexact[Array, "S A"]:
         """Return Σ_{s'} w(s,a,s') x(s,a,s')."""

@@ -80,8 +80,9 @@ class TabularEnv(gymnasium.Env[Any, Any]):
             raise InvalidInput(f"action is {action!r}, must be an integer in 0..{self.problem.mdp.num_actions - 1}")
         mdp, objective = self.problem.mdp, self.problem.objective
         step = self._state, int(action)
-        following = int(self.np_random.choice(mdp.num_states, p=mdp.transition[step]))
-        reward = float(self.np_random.normal(mdp.reward[step][following], mdp.reward_noise[step][following]))
+        branch = int(self.np_random.choice(mdp.successors.weight.shape[2], p=mdp.successors.weight[step]))
+        following = int(mdp.successors.successor[step][branch])
+        reward = float(self.np_random.normal(mdp.paid[step][branch], mdp.noise[step][branch]))
         self._state, self._time = following, self._time + 1
         at_horizon = isinstance(objective, FiniteHorizon) and self._time == objective.horizon
         terminated = bool(mdp.terminal[following]) or at_horizon

@@ -92,10 +92,15 @@ def problem_fields(problem: Problem, num_trajectories: int, rng: np.random.Gener
     Raises
     ------
     InvalidObjective
-        When the objective has no horizon.
+        When the objective has no horizon, or a bonus.
     """
     if not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(f"objective is {problem.objective!r}, must be a FiniteHorizon for a sampling program")
+    if problem.objective.bonus is not None:
+        raise InvalidObjective(
+            f"objective is {problem.objective!r}, must have no bonus for a sampling program: a request tells it of the "
+            "MDP's rewards alone"
+        )
     return {
         "num_trajectories": num_trajectories,
         "seed": int(rng.integers(LARGEST_SEED)),

@@ -146,4 +146,4 @@ def _root(covariance: Float[Array, "d d"]) -> Float[Array, "d d"]:
 
 def _undiscounted(problem: Problem) -> Problem:
     assert isinstance(problem.objective, FiniteHorizon)
-    return replace(problem, objective=FiniteHorizon(problem.objective.horizon))
+    return replace(problem, objective=replace(problem.objective, discount=1.0))

@@ -204,10 +204,10 @@ def listed_moments(
 def require_same_episodes(paths: list[Path], batch: object, probabilities: np.ndarray) -> np.ndarray:
     """Assert that a listing holds exactly the episodes given, with their probabilities; return their rows in it."""
     rows = {}
-    for row, length in enumerate(batch.lengths):  # type: ignore[attr-defined]
+    for row, length in enumerate(batch.lengths):
         key = (
-            tuple(batch.states[row, : length + 1].tolist()),  # type: ignore[attr-defined]
-            tuple(batch.actions[row, :length].tolist()),  # type: ignore[attr-defined]
+            tuple(batch.states[row, : length + 1].tolist()),
+            tuple(batch.actions[row, :length].tolist()),
         )
         assert key not in rows
         rows[key] = row
@@ -215,6 +215,6 @@ def require_same_episodes(paths: list[Path], batch: object, probabilities: np.nd
     order = np.array([rows[path.states, path.actions] for path in paths])
     for path, row in zip(paths, order, strict=True):
         assert math.isclose(probabilities[row], path.probability, rel_tol=1e-12)
-        assert np.allclose(batch.rewards[row, : len(path.actions)], path.rewards, rtol=1e-12, atol=1e-12)  # type: ignore[attr-defined]
-        assert not batch.rewards[row, len(path.actions) :].any()  # type: ignore[attr-defined]
+        assert np.allclose(batch.rewards[row, : len(path.actions)], path.rewards, rtol=1e-12, atol=1e-12)
+        assert not batch.rewards[row, len(path.actions) :].any()
     return order

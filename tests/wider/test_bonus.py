@@ -185,7 +185,7 @@ def test_actions_of_probability_zero_cost_nothing(kind: Objective, bonus: Entrop
 
 def test_a_mask_shared_with_the_reference_is_no_infinite_kl() -> None:
     problem = masked(FiniteHorizon(2))
-    reference = MaskedSoftmax(np.zeros((3, 3)), problem.policy.allowed)  # type: ignore[attr-defined]
+    reference = MaskedSoftmax(np.zeros((3, 3)), problem.policy.allowed)
     with_bonus = replace(problem, objective=FiniteHorizon(2, bonus=KL(reference, 0.5)))
     assert exact.expected_return(with_bonus) == pytest.approx(plain_return(with_bonus), rel=1e-12)
 

@@ -63,13 +63,13 @@ def test_without_a_size_there_are_no_groups_and_the_same_episodes_as_of_one() ->
 def test_groups_follow_their_rows() -> None:
     batch = pgv.sample(two_starts(FiniteHorizon(3)), 8, seed=1, group_size=2)
     assert batch.group is not None
-    assert batch.select([5, 0, 1]).group.tolist() == [2, 0, 0]  # type: ignore[union-attr]
-    assert batch.select(batch.group == 1).group.tolist() == [1, 1]  # type: ignore[union-attr]
+    assert batch.select([5, 0, 1]).group.tolist() == [2, 0, 0]
+    assert batch.select(batch.group == 1).group.tolist() == [1, 1]
     copied = batch.copy()
-    copied.group[:] = 9  # type: ignore[index]
+    copied.group[:] = 9
     assert batch.group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     joined = concatenate([batch.select(slice(4, 8)), batch.select(slice(0, 4))])
-    assert joined.group.tolist() == [2, 2, 3, 3, 0, 0, 1, 1]  # type: ignore[union-attr]
+    assert joined.group.tolist() == [2, 2, 3, 3, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["group", "critic"])
@@ -140,7 +140,7 @@ def test_exact_moments_of_groups(block: int) -> None:
     for seed in range(30 * block, 30 * block + 30):
         problem = small_problem(seed, "finite", horizon=2, logit_scales=(0.0, 1.0, 3.0), limit=14, max_states=3)
         batch, chances = exact.enumerate_trajectories(problem)
-        score, gamma = score_by_complex_step(problem.policy), float(problem.objective.discount)  # type: ignore[union-attr]
+        score, gamma = score_by_complex_step(problem.policy), float(problem.objective.discount)
         kind = list(ESTIMATORS)[seed % 3]
         listed = list(groups(batch, chances, 2))
         weights = np.array([weight for _, weight in listed])

@@ -97,7 +97,7 @@ def test_weights_are_those_of_the_definition(seed: int) -> None:
     rows = require_same_episodes(paths, batch, probabilities)
     ratio = problem.policy.probabilities() / acting.probabilities()
     for estimator, sums in declared(problem, seed, steps):
-        found = estimator.weights(batch)  # type: ignore[attr-defined]
+        found = estimator.weights(batch)
         for path, row in zip(paths, rows, strict=True):
             expected = np.zeros(batch.num_steps)
             expected[: len(path.actions)] = step_weights(path, ratio, sums, cut, problem.mdp.terminal)
@@ -112,7 +112,7 @@ def test_the_total_return_is_weighted_by_the_whole_trajectory(seed: int) -> None
     batch, probabilities = exact.enumerate_trajectories(problem, acting=acting, max_steps=max_steps)
     paths = list(episodes(problem, acting.probabilities(), steps))
     rows = require_same_episodes(paths, batch, probabilities)
-    gamma = float(problem.objective.discount)  # type: ignore[union-attr]
+    gamma = float(problem.objective.discount)
     found = TotalReturn(Constant(0.7)).weights(batch)
     plain = TotalReturn(NoBaseline(), False).weights(batch)
     for path, row in zip(paths, rows, strict=True):

@@ -105,7 +105,7 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         InvalidSampling,
         "max_steps is 0, must be an integer",
     ),
-    "half a step": (lambda: exact.rollout(ENDLESS, 1.5), InvalidSampling, "max_steps is 1.5, must be an integer"),  # type: ignore[arg-type]
+    "half a step": (lambda: exact.rollout(ENDLESS, 1.5), InvalidSampling, "max_steps is 1.5, must be an integer"),
     "endless listing": (
         lambda: exact.enumerate_trajectories(ENDLESS),
         InvalidObjective,
@@ -145,20 +145,20 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         lambda: FiniteHorizon(3, bonus="entropy"),
         InvalidObjective,
         "bonus is 'entropy', must be",
-    ),  # type: ignore[arg-type]
-    "bonus as a number": (lambda: Discounted(0.9, 0.1), InvalidObjective, "bonus is 0.1, must be Entropy"),  # type: ignore[arg-type]
-    "bonus as a class": (lambda: AverageReward(Entropy), InvalidObjective, "bonus is <class .*>, must be Entropy"),  # type: ignore[arg-type]
+    ),
+    "bonus as a number": (lambda: Discounted(0.9, 0.1), InvalidObjective, "bonus is 0.1, must be Entropy"),
+    "bonus as a class": (lambda: AverageReward(Entropy), InvalidObjective, "bonus is <class .*>, must be Entropy"),
     "NaN": (lambda: Entropy(np.nan), InvalidObjective, "coefficient is nan, must be a number in"),
     "infinite": (lambda: KL(OTHER, np.inf), InvalidObjective, "coefficient is inf, must be a number in"),
-    "a word": (lambda: Entropy("0.1"), InvalidObjective, "coefficient is '0.1', must be a number in"),  # type: ignore[arg-type]
+    "a word": (lambda: Entropy("0.1"), InvalidObjective, "coefficient is '0.1', must be a number in"),
     "true": (lambda: Entropy(True), InvalidObjective, "coefficient is True, must be a number in"),
-    "no reference": (lambda: KL(None, 1.0), InvalidObjective, "reference is NoneType, must be a policy"),  # type: ignore[arg-type]
+    "no reference": (lambda: KL(None, 1.0), InvalidObjective, "reference is NoneType, must be a policy"),
     "class as reference": (
-        lambda: KL(SoftmaxPolicy, 1.0),  # type: ignore[arg-type]
+        lambda: KL(SoftmaxPolicy, 1.0),
         InvalidObjective,
         "reference is the class SoftmaxPolicy, must be a policy",
     ),
-    "other way round": (lambda: KL(0.5, OTHER), InvalidObjective, "coefficient is SoftmaxPolicy.*, must be a number"),  # type: ignore[arg-type]
+    "other way round": (lambda: KL(0.5, OTHER), InvalidObjective, "coefficient is SoftmaxPolicy.*, must be a number"),
     "reference of another shape": (
         lambda: Problem(MDP, POLICY, FiniteHorizon(3, bonus=KL(WRONG_SHAPE, 1.0))),
         InvalidObjective,
@@ -175,7 +175,7 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         "reference of the KL bonus has probability nan at state 1, action 0",
     ),
     "class as policy": (
-        lambda: Problem(MDP, SoftmaxPolicy, FiniteHorizon(3)),  # type: ignore[arg-type]
+        lambda: Problem(MDP, SoftmaxPolicy, FiniteHorizon(3)),
         InvalidPolicy,
         "policy is the class SoftmaxPolicy, must offer parameters",
     ),
@@ -188,7 +188,7 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         lambda: pgv.sample(FINITE, 4, group_size=2.0),
         InvalidSampling,
         "group_size is 2.0, must be",
-    ),  # type: ignore[arg-type]
+    ),
     "broken groups": (
         lambda: pgv.sample(FINITE, 5, group_size=2),
         InvalidSampling,

@@ -165,7 +165,7 @@ def answers(problem: Problem) -> dict[str, Any]:
     for estimator in (RewardToGo(StateValue()), TotalReturn(), GeneralizedAdvantage(0.8), NStepAdvantage(2)):
         name = type(estimator).__name__
         for form in ("diagonal", "trace"):
-            moments = exact.moments(estimator, problem, form, max_steps)  # type: ignore[arg-type]
+            moments = exact.moments(estimator, problem, form, max_steps)
             found |= {f"{name}, {form}, mean": moments.mean, f"{name}, {form}, trace": moments.trace}
     found["covariance"] = exact.moments(RewardToGo(), problem, "full", max_steps).covariance
     for name, baseline in (("others", AverageReturn(True)), ("all", AverageReturn())):

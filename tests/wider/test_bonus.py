@@ -94,6 +94,36 @@ def test_the_gradient_is_the_slope_of_the_plain_recursion(seed: int) -> None:
     assert np.abs(exact.gradient(problem) - expected).max() <= 1e-8 * size(problem)
 
 
+def free_return(problem: Problem, law: np.ndarray) -> float:
+    """Return J as a function of any table π(a|s), whether its rows sum to one or not: c(s,a) is that of the table."""
+    mdp, bonus = problem.mdp, problem.objective.bonus
+    reference = bonus.reference.probabilities() if isinstance(bonus, KL) else np.ones(law.shape)
+    cost = -bonus.coefficient * np.log(law / reference)
+    paid = (mdp.transition * mdp.reward).sum(axis=2) + cost
+    running = ~mdp.terminal
+    reward = np.where(running, (law * paid).sum(axis=1), 0.0)
+    onward = np.where(running[:, None], np.einsum("sa,sat->st", law, mdp.transition), 0.0)
+    if isinstance(problem.objective, FiniteHorizon):
+        value = np.zeros(len(reward))
+        for _ in range(problem.objective.horizon):
+            value = reward + problem.objective.discount * onward @ value
+    else:
+        value = np.linalg.solve(np.eye(len(reward)) - problem.objective.discount * onward, reward)
+    return float(mdp.start @ value)
+
+
+@pytest.mark.parametrize("seed", [seed for seed in range(45) if KINDS[seed % 3] != "average"])
+def test_the_gradient_of_probabilities_holds_the_bonus_own_derivative(seed: int) -> None:
+    """Every entry of π free, that of c(π) too: −β for every visit, which the sum with ∇π cannot see."""
+    problem = case(seed)
+    law = problem.policy.probabilities()
+    # J has poles where π is 0, and where a row sums to 1/γ: steps stay far from both.
+    step = min(law.min() / 40.0, (1.0 - problem.objective.discount) / 100.0) + 1e-4
+    expected = slope(lambda entries: free_return(problem, entries.reshape(law.shape)), law.ravel(), step)
+    off = np.abs(exact.probability_gradient(problem).ravel() - expected).max()
+    assert off <= 1e-8 * size(problem) * (1.0 + np.abs(expected).max())
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_hessian_is_the_slope_of_the_gradient(seed: int) -> None:
     problem = case(seed)

@@ -13,7 +13,7 @@ import pytest
 
 import pgverify as pgv
 from pgverify import KL, AverageReward, Discounted, Entropy, FiniteHorizon, Problem, SoftmaxPolicy, TabularMDP, exact
-from pgverify.exact.solution import solve
+from pgverify.exact.solution import Solution, solve
 from pgverify.problem import Objective
 
 OBJECTIVES: list[Objective] = [FiniteHorizon(4, 0.9), Discounted(0.8, Entropy(0.2)), AverageReward()]
@@ -162,3 +162,18 @@ def test_threads_share_one_solution() -> None:
             answers = [job.result() for job in [pool.submit(ask) for _ in range(8)]]
             assert len({identity for identity, _ in answers}) == 1
             assert all(np.array_equal(gradient, expected) for _, gradient in answers)
+
+
+def test_two_threads_that_ask_at_once_get_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are held where neither has stored its solution yet: the worst moment there is."""
+    problem, together = make(Discounted(0.8)), Barrier(2, timeout=30.0)
+    begin = Solution.__init__
+
+    def held(self: Solution, problem: Problem) -> None:
+        begin(self, problem)
+        together.wait()
+
+    monkeypatch.setattr(Solution, "__init__", held)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (job.result() for job in [pool.submit(solve, problem) for _ in range(2)])
+    assert first is second is solve(problem)

@@ -264,11 +264,9 @@ def cut_batch(problem: Problem, steps: int) -> tuple[Problem, Trajectories, np.n
         listed,
         replace(
             batch,
-            problem=problem,
+            rollout=law,
             terminated=terminated,
-            values=law.values[batch.states],
-            step_scale=law.step_scale,
-            gain=law.gain,
+            critic=law.values[batch.states],
         ),
         probabilities,
     )

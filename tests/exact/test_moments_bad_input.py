@@ -109,7 +109,7 @@ def test_steps_are_asked_for_and_refused_as_by_the_sampler() -> None:
         InvalidSampling, match=r"max_steps is None, must be an integer of at least 1 step under AverageR"
     ):
         exact.moments(RewardToGo(), problem(AverageReward()))
-    with pytest.raises(InvalidSampling, match=r"max_steps is 3, must be left out for FiniteHorizon"):
-        exact.moments(RewardToGo(), problem(), max_steps=3)
+    with pytest.raises(InvalidSampling, match=r"max_steps is 5, must be at most the horizon 4 of the problem"):
+        exact.moments(RewardToGo(), problem(), max_steps=5)
     with pytest.raises(InvalidSampling, match=r"max_steps is 0, must be an integer of at least 1 step"):
         exact.moments(RewardToGo(), problem(Discounted(0.5)), max_steps=0)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Inexact
 
 from pgverify.errors import InvalidObjective
-from pgverify.policies.protocol import Policy
+from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.validation import Array, require_number
 
 
@@ -92,9 +92,9 @@ class KL:
 
     def __post_init__(self) -> None:
         require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective)
-        if not isinstance(self.reference, Policy):
+        if not is_policy(self.reference):
             raise InvalidObjective(
-                f"reference is {type(self.reference).__name__}, must be a policy; a SoftmaxPolicy with logits of "
+                f"reference is {kind_of(self.reference)}, must be a policy; a SoftmaxPolicy with logits of "
                 "zero is the uniform one"
             )
 

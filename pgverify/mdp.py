@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -98,6 +99,10 @@ class TabularMDP:
         ):
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The lists are made again from the tables: pickles stay small, and what is read back is read-only.
+        return TabularMDP, (self.start, self.transition, self.reward, self.terminal, self.reward_noise)
+
     @property
     def num_states(self) -> int:
         """S, the number of states."""
@@ -149,7 +154,7 @@ def _refuse_leaks(lists: SuccessorLists, paid: Float[Array, "S A K"], terminal: 
         row, action = first_index(stays != 1.0)
         state = int(ends[row])
         raise InvalidMDP(
-            f"transition[{state}, {action}, {state}] is {stays[row, action]:.6g} in terminal state {state}, "
+            f"transition[{state}, {action}, {state}] is {float(stays[row, action])!r} in terminal state {state}, "
             "must be 1: a terminal state leads only to itself"
         )
     if (paid[ends] != 0.0).any():

@@ -97,7 +97,10 @@ def _canonical(name: str, value: SparseTable, shape: tuple[int, ...] | None = No
 
     if np.issubdtype(value.dtype, np.complexfloating) or value.ndim != 2:
         raise InvalidMDP(f"{name} is sparse of {value.dtype} and shape {value.shape}, must be real numbers [S·A, S]")
-    table = csr_array(value, dtype=np.float64, copy=True)
+    try:
+        table = csr_array(value, dtype=np.float64, copy=True)
+    except (TypeError, ValueError):
+        raise InvalidMDP(f"{name} is sparse of {value.dtype}, must be real numbers [S·A, S]") from None
     table.sum_duplicates()
     if shape is not None and table.shape != shape:
         raise InvalidMDP(f"{name} is sparse of shape {table.shape}, must be [S·A, S] = {shape} as transition is")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from pgverify.bonus import Bonus
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.mdp import TabularMDP
-from pgverify.policies.protocol import Policy
+from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number
 
 
@@ -109,10 +109,9 @@ class Problem:
     def __post_init__(self) -> None:
         if not isinstance(self.mdp, TabularMDP):
             raise InvalidMDP(f"mdp is {type(self.mdp).__name__}, must be a TabularMDP")
-        if not isinstance(self.policy, Policy):
+        if not is_policy(self.policy):
             raise InvalidPolicy(
-                f"policy is {type(self.policy).__name__}, must offer parameters, with_parameters, "
-                "probabilities and score_vjp"
+                f"policy is {kind_of(self.policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
             )
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
@@ -127,6 +126,10 @@ class Problem:
             )
         if self.objective.bonus is not None:
             self.objective.bonus.require_fit(self.policy.probabilities(), ~self.mdp.terminal)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What has been computed of a problem stays with it: copies and pickles compute it anew.
+        return {given.name: getattr(self, given.name) for given in fields(self)}
 
     def with_parameters(self, theta: ArrayLike) -> Problem:
         """Return the same problem at another θ [d]."""

@@ -208,9 +208,16 @@ class Trajectories:
 
 
 def concatenate(batches: Sequence[Trajectories]) -> Trajectories:
-    """Return several batches of one problem as one, padded to the longest."""
+    """Return several batches of one problem as one, padded to the longest; equal numbers in `group` are one group."""
     if not batches:
         raise InvalidSampling("batches is empty, must hold at least one batch")
+    for name in OPTIONAL_ARRAYS:
+        held = [getattr(batch, name) is not None for batch in batches]
+        if any(held) and not all(held):
+            raise InvalidSampling(
+                f"{name} is None in batches[{held.index(False)}] but not in batches[{held.index(True)}], must be given "
+                "in all batches that are joined or in none"
+            )
     steps = max(batch.num_steps for batch in batches)
     padded = [_pad(batch, steps) for batch in batches]
     joined: dict[str, Any] = {

@@ -39,6 +39,12 @@ def parameter_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> I
     return array
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same array, which can no longer be written to."""
+    array.setflags(write=False)
+    return array
+
+
 def refuse_non_finite(name: str, array: Inexact[Array, "..."], error: type[InvalidInput]) -> None:
     """Refuse NaN and infinity, naming the first entry that has one."""
     bad = ~np.isfinite(array)

@@ -93,7 +93,7 @@ def problem_fields(problem: Problem, num_trajectories: int, rng: np.random.Gener
     Raises
     ------
     InvalidObjective
-        When the objective has no horizon.
+        When the objective has no horizon, or a bonus.
     """
     if not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(f"objective is {problem.objective!r}, must be a FiniteHorizon for a sampling program")

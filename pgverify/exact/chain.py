@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Inexact
 from pgverify.dynamics import SuccessorLists
 from pgverify.errors import TooLarge
 from pgverify.problem import Problem
-from pgverify.validation import Array
+from pgverify.validation import Array, read_only
 
 LARGEST_DENSE = 5_000
 """States for which a matrix [S, S] is built: 200 MB of float64."""
@@ -47,17 +47,19 @@ class Chain:
     @cached_property
     def step_reward(self) -> Inexact[Array, "S A"]:
         """r(s,a) = Σ_{s'} P(s'|s,a) r(s,a,s'), in units of reward."""
-        return self.successors.total(self.reward)
+        return read_only(self.successors.total(self.reward))
 
     @cached_property
     def state_reward(self) -> Inexact[Array, "S"]:
         """r_π(s) = Σ_a π(a|s) r(s,a)."""
-        return (self.probabilities * self.step_reward).sum(axis=1)
+        return read_only((self.probabilities * self.step_reward).sum(axis=1))
 
     @cached_property
     def state_transition(self) -> Any:
         """P_π(s'|s) = Σ_a π(a|s) P(s'|s,a) [S, S]: an array, or a sparse one where that is faster."""
-        return self.successors.under(self.probabilities)
+        matrix = self.successors.under(self.probabilities)
+        read_only(matrix if isinstance(matrix, np.ndarray) else matrix.data)
+        return matrix
 
     def dense_transition(self) -> Inexact[Array, "S S"]:
         """Return P_π as an array, refusing one that would not fit in memory."""
@@ -76,15 +78,15 @@ class Chain:
 def induced_chain(problem: Problem) -> Chain:
     """Return the chain of the problem's policy on its MDP; a bonus of the objective is among the rewards."""
     mdp, bonus = problem.mdp, problem.objective.bonus
-    probabilities = problem.policy.probabilities()
+    probabilities = np.array(problem.policy.probabilities())  # a copy: a policy may hand out its own array
     reward = mdp.paid
     if bonus is not None:
         reward = reward + bonus.reward(probabilities)[:, :, None]
     return Chain(
         start=mdp.start,
-        probabilities=probabilities,
+        probabilities=read_only(probabilities),
         successors=mdp.successors,
-        reward=np.where(mdp.terminal[:, None, None], 0.0, reward),
+        reward=read_only(np.where(mdp.terminal[:, None, None], 0.0, reward)),
         noise=mdp.noise,
-        running=~mdp.terminal,
+        running=read_only(~mdp.terminal),
     )

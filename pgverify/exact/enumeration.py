@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Float
 
 from pgverify.errors import InvalidObjective, TooLarge
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
 from pgverify.policies.protocol import Policy
-from pgverify.policies.steps import log_prob, next_probabilities, remembers
+from pgverify.policies.steps import Prefix, log_prob, next_probabilities, remembers
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
@@ -83,15 +81,6 @@ def enumerate_trajectories(
     return _list(law)
 
 
-@dataclass(frozen=True, eq=False)
-class _Prefix:
-    """What has happened so far in every trajectory."""
-
-    states: Integer[Array, "n t_plus_1"]
-    actions: Integer[Array, "n t"]
-    mask: Bool[Array, "n t"]
-
-
 def _list(law: Rollout) -> tuple[Trajectories, Float[Array, "n"]]:
     mdp = law.problem.mdp
     reward = solve(law.problem).chain.reward
@@ -103,7 +92,7 @@ def _list(law: Rollout) -> tuple[Trajectories, Float[Array, "n"]]:
     for _ in range(law.horizon or 0):
         here = states[:, -1]
         ended = mdp.terminal[here]
-        chosen = next_probabilities(law.acting, _Prefix(states, actions, taken > 0))
+        chosen = next_probabilities(law.acting, Prefix(states, actions, taken > 0))
         weight = chosen[:, :, None] * lists.weight[here]
         allowed = (chosen[:, :, None] > 0) & (lists.weight[here] > 0)
         # A finished episode has one continuation: it stays, with action 0 and reward 0.
@@ -126,7 +115,7 @@ def _list(law: Rollout) -> tuple[Trajectories, Float[Array, "n"]]:
         rewards=rewards,
         lengths=taken.sum(axis=1),
         terminated=terminated,
-        log_probs=log_prob(law.acting, _Prefix(states, actions, taken > 0)),
+        log_probs=log_prob(law.acting, Prefix(states, actions, taken > 0)),
     )
     return batch, probabilities
 

@@ -8,13 +8,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.errors import InvalidEstimator
+from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.policies.protocol import Policy
+from pgverify.policies.steps import remembers
 from pgverify.problem import Problem
 from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
@@ -78,6 +79,8 @@ def moments(
     InvalidEstimator
         When the estimator declares no recursion, a baseline or critic does not fit, or another policy acts and the
         weights of the estimator are those of whole trajectories.
+    InvalidPolicy
+        When the acting policy does not fit, depends on the history, or makes the variance infinite.
     TooLarge
         When d is too large for a [d, d] matrix.
 
@@ -86,6 +89,11 @@ def moments(
     The recursion is checked against enumeration in the tests.
     """
     require_form(form, problem)
+    if acting is not None and acting is not problem.policy and remembers(acting):
+        raise InvalidPolicy(
+            f"acting is {acting!r}, whose actions may depend on the history (it has next_probabilities), must be a "
+            "table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
+        )
     law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
     declared = row_recursion(estimator, law.rollout)
     if not law.rollout.on_policy and not isinstance(declared, StepRecursion):

@@ -8,7 +8,7 @@ import numpy as np
 
 from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.exact.solution import solve
-from pgverify.policies.protocol import Policy
+from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.problem import Discounted, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import require_integer
@@ -76,9 +76,9 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
 
 def require_support(acting: Policy, problem: Problem) -> Policy:
     """Return an acting policy of the problem's shape that gives probability to whatever the problem's policy does."""
-    if not isinstance(acting, Policy):
+    if not is_policy(acting):
         raise InvalidPolicy(
-            f"acting is {type(acting).__name__}, must be a policy with parameters, with_parameters, probabilities and "
+            f"acting is {kind_of(acting)}, must be a policy with parameters, with_parameters, probabilities and "
             "score_vjp"
         )
     chosen, wanted = acting.probabilities(), problem.policy.probabilities()

@@ -20,7 +20,7 @@ from pgverify.exact.bellman import (
 from pgverify.exact.chain import Chain, induced_chain
 from pgverify.exact.stationary import stationary_distribution
 from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
-from pgverify.validation import Array
+from pgverify.validation import Array, read_only
 
 PLACE = "_solution"
 """Where a problem keeps its solution: it lives as long as the problem does, and is not copied with it."""
@@ -38,6 +38,10 @@ class Solution:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What can be computed again is not sent to a worker, nor written to a file.
+        return solve, (self.problem,)
+
     @cached_property
     def chain(self) -> Chain:
         """P_π and r_π."""
@@ -46,18 +50,18 @@ class Solution:
     @cached_property
     def stationary(self) -> Inexact[Array, "S"]:
         """D with dᵀP_π = dᵀ, for the average reward."""
-        return _kept(stationary_distribution(self.chain))
+        return read_only(stationary_distribution(self.chain))
 
     @cached_property
     def state_values(self) -> Inexact[Array, "*time S"]:
         """V_t(s) [T+1, S] with V_T = 0; V(s) [S] without a horizon, differential under the average reward."""
         match self.problem.objective:
             case FiniteHorizon(horizon, discount):
-                return _kept(backward_values(self.chain, horizon, discount))
+                return read_only(backward_values(self.chain, horizon, discount))
             case Discounted(discount):
-                return _kept(discounted_values(self.chain, discount))
+                return read_only(discounted_values(self.chain, discount))
             case _:
-                return _kept(differential_values(self.chain, self.stationary))
+                return read_only(differential_values(self.chain, self.stationary))
 
     @cached_property
     def gain(self) -> complex:
@@ -86,12 +90,12 @@ class Solution:
     def action_values(self) -> Inexact[Array, "*time S A"]:
         """Q_t(s,a) [T, S, A], or [S, A] without a horizon."""
         values = self.state_values
-        return _kept(self.action_values_after(values[1:] if values.ndim == 2 else values))
+        return read_only(self.action_values_after(values[1:] if values.ndim == 2 else values))
 
     @cached_property
     def advantage(self) -> Inexact[Array, "*time S A"]:
         """A_t(s,a) = Q_t(s,a) − V_t(s), without cancellation."""
-        return _kept(advantages(self.chain, self.action_values))
+        return read_only(advantages(self.chain, self.action_values))
 
     @cached_property
     def visits(self) -> Inexact[Array, "*time S"]:
@@ -104,12 +108,12 @@ class Solution:
                 arriving = transposed(chain.state_transition)
                 for t in range(1, horizon):
                     rows[t] = arriving @ rows[t - 1]
-                return _kept(rows)
+                return read_only(rows)
             case Discounted(discount):
                 inside = resolvent(chain, discount, chain.start, forward=True)
                 # A terminal state keeps what arrives for ever: Σ_t γ^t of the inflow, over 1 − γ.
                 inflow = chain.start + discount * (inside @ chain.state_transition)
-                return _kept(np.where(chain.running, inside, inflow / (1.0 - discount)))
+                return read_only(np.where(chain.running, inside, inflow / (1.0 - discount)))
             case _:
                 return self.stationary
 
@@ -119,7 +123,7 @@ class Solution:
         visits = np.where(self.chain.running, self.visits, 0.0)
         if visits.ndim == 2:
             visits = np.power(self.discount, np.arange(len(visits)))[:, None] * visits
-        return _kept(visits)
+        return read_only(visits)
 
     def weighted_sum(self, centred: bool) -> Inexact[Array, "S A"]:
         """Return Σ_t γ^t d_t(s) Q_t(s,a), or A_t in place of Q_t, one time after another.
@@ -155,11 +159,6 @@ def solve(problem: Problem) -> Solution:
     """
     kept: dict[str, Any] = vars(problem)
     if PLACE not in kept:
-        kept[PLACE] = Solution(problem)
+        kept.setdefault(PLACE, Solution(problem))  # one step: two threads get the same object
     found: Solution = kept[PLACE]
     return found
-
-
-def _kept(array: Array) -> Array:
-    array.setflags(write=False)
-    return array

@@ -9,13 +9,18 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.dynamics import SuccessorLists, transposed
-from pgverify.errors import InvalidEstimator
+from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.chain import Chain
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
 from pgverify.exact.solution import solve
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
+
+LARGEST_SQUARE = 1e100
+MOST_STEPS = 100_000
+"""Where the squares of importance weights have grown so far, or have not died out after so many steps, their sum is
+taken to be infinite."""
 
 NEGLIGIBLE_SURVIVAL = 1e-22
 """A random horizon is followed until the chance of being still under way is below this: moments grow like T^4 at
@@ -99,20 +104,43 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
     running = chain.running[:, None, None]
     lists = problem.mdp.successors
     goes_on = np.where(running, rollout.survival * chain.running[lists.successor], 0.0)
-    steps = rollout.horizon
-    if steps is None:
-        survival = rollout.survival
-        steps = 1 if survival == 0.0 else max(1, int(np.ceil(np.log(NEGLIGIBLE_SURVIVAL) / np.log(survival))))
+    going_on, squares = lists.times(goes_on), _squares(chain, rollout)
     return StepLaw(
         rollout=rollout,
         chain=chain,
         blocks=score_blocks(problem.policy, whole),
-        steps=steps,
-        going_on=lists.times(goes_on),
+        steps=_steps_followed(rollout, going_on, squares),
+        going_on=going_on,
         ending=lists.times(np.where(running, 1.0 - goes_on, 0.0)),
         reward=np.where(running, chain.reward - rollout.gain, 0.0),
         noise=chain.noise**2,
-        squares=_squares(chain, rollout),
+        squares=squares,
+    )
+
+
+def _steps_followed(rollout: Rollout, going_on: SuccessorLists, squares: Float[Array, "S A"]) -> int:
+    """Return the horizon, or after how many steps nothing that counts is left of a random one."""
+    if rollout.horizon is not None:
+        return rollout.horizon
+    survival = rollout.survival
+    if rollout.on_policy:
+        return 1 if survival == 0.0 else max(1, int(np.ceil(np.log(NEGLIGIBLE_SURVIVAL) / np.log(survival))))
+    # E_μ[Π ρ²; under way] in place of the survival, which it is never below: it may grow although fewer survive.
+    onward = going_on.under(squares)
+    reached, before = rollout.start > 0, -1
+    while reached.sum() != before:
+        before, reached = reached.sum(), reached | (np.asarray(reached @ onward) > 0)
+    ahead = reached.astype(np.float64)
+    for steps in range(1, MOST_STEPS):
+        ahead = np.where(reached, onward @ ahead, 0.0)
+        if ahead.max() < NEGLIGIBLE_SURVIVAL:
+            return steps
+        if ahead.max() > LARGEST_SQUARE:
+            break
+    raise InvalidPolicy(
+        f"acting makes the variance infinite: after {steps} steps the squared importance weights of episodes under way "
+        f"are still {ahead.max():.3g} in the mean, must die out; cut episodes (max_steps=) or act more like the "
+        "problem's policy"
     )
 
 

@@ -38,6 +38,16 @@ class Policy(Protocol):
         ...
 
 
+def is_policy(value: object) -> bool:
+    """Return whether something offers the doors of a policy; a class does not, only its objects do."""
+    return isinstance(value, Policy) and not isinstance(value, type)
+
+
+def kind_of(value: object) -> str:
+    """Return the name of a value's type for a message, or "the class X" for a class."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
 def dense_score(policy: Policy) -> Inexact[Array, "S A d"]:
     """Return the score ψ(s,a) = ∇ log π(a|s) of any policy, row by row through its second door.
 

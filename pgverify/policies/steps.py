@@ -7,11 +7,13 @@ no table of all states. Whatever is missing is answered from `probabilities` and
     score_sum(steps, weights) -> [n, d]      Σ_t w_t ∇ log π(a_t|s_t)
     next_probabilities(prefix) -> [n, A]     π(·|what has happened so far)
 
-and, for adapters that differentiate through them, an attribute `logits` [S, A].
+A policy whose actions depend on the history must offer `score_sum` too: no table knows its score. And, for adapters
+that differentiate through them, an attribute `logits` [S, A].
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -44,13 +46,35 @@ class Steps(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """The first t steps of n trajectories, as `Steps`."""
+
+    states: Integer[Array, "n t_plus_1"]
+    actions: Integer[Array, "n t"]
+    mask: Bool[Array, "n t"]
+
+
 def log_prob(policy: Policy, steps: Steps) -> Float[Array, "n T"]:
-    """Return log π(a_t|s_t), and 0 on padding."""
+    """Return log π(a_t|s_t), and 0 on padding; −∞ for an action that the policy never takes."""
     door = getattr(policy, "log_prob", None)
     if door is not None:
         return np.where(steps.mask, door(steps), 0.0)
-    chosen = policy.probabilities()[steps.states[:, :-1], steps.actions]
-    return np.log(np.where(steps.mask, chosen, 1.0))
+    if remembers(policy):
+        chosen = _chosen_after_prefixes(policy, steps)
+    else:
+        chosen = policy.probabilities()[steps.states[:, :-1], steps.actions]
+    with np.errstate(divide="ignore"):  # somebody else may have taken what this policy never does
+        return np.log(np.where(steps.mask, chosen, 1.0))
+
+
+def _chosen_after_prefixes(policy: Policy, steps: Steps) -> Float[Array, "n T"]:
+    rows = np.arange(len(steps.actions))
+    chosen = np.ones(steps.actions.shape)
+    for t in range(steps.actions.shape[1]):
+        prefix = Prefix(steps.states[:, : t + 1], steps.actions[:, :t], steps.mask[:, :t])
+        chosen[:, t] = next_probabilities(policy, prefix)[rows, steps.actions[:, t]]
+    return chosen
 
 
 def score_sum(policy: Policy, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:

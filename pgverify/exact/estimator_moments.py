@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pgverify.errors import InvalidEstimator
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
+from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
@@ -137,7 +138,11 @@ def recursion_sums(
 ) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
     second = SecondMoment.empty(law, form)
-    if isinstance(declared, StepRecursion):
+    if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
+        rows, squares = return_lag_sums(law, declared)
+        second = replace(second, sums=squares)
+        mean = law.blocks.scatter(rows).sum(axis=0)
+    elif isinstance(declared, StepRecursion):
         mean = _add_step_weighted(law, declared, second)
     else:
         mean = _add_total_return(law, declared, second)

@@ -41,6 +41,12 @@ class ScoreBlocks:
         """True where every state touches every parameter, in order."""
         return self.parameter.shape[1] == self.size
 
+    @property
+    def disjoint(self) -> bool:
+        """True where no parameter is touched by two states."""
+        touched = self.parameter[(self.score != 0).any(axis=1)]
+        return bool(np.unique(touched).size == touched.size)
+
     def scatter(self, block: Float[Array, "S k"]) -> Float[Array, "S d"]:
         """Return the rows with every block put at its parameters."""
         if self.whole:

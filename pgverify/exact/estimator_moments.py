@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -58,7 +58,8 @@ def moments(
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
     p_t = c_t ψ_t and X_t is the part of g from step t on; nothing is sampled and nothing is cut off. Accurate to
     rounding relative to E|g|². The diagonal and the trace never build a [d, d] matrix: with tabular policies they take
-    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon.
+    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon. For returns to go among
+    many states that share no parameter they take O(T·d) memory.
 
     Parameters
     ----------
@@ -139,9 +140,7 @@ def recursion_sums(
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
     second = SecondMoment.empty(law, form)
     if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
-        rows, squares = return_lag_sums(law, declared)
-        second = replace(second, sums=squares)
-        mean = law.blocks.scatter(rows).sum(axis=0)
+        mean = _add_lagged(law, declared, second)
     elif isinstance(declared, StepRecursion):
         mean = _add_step_weighted(law, declared, second)
     else:
@@ -189,7 +188,7 @@ class SecondMoment:
     def value(self) -> Float[Array, "*form"]:
         """Return what has been summed, as [d, d], [d] or []."""
         if self.form == "diagonal":
-            return self.law.blocks.scatter(self.sums).sum(axis=0)
+            return self.law.blocks.total(self.sums)
         return self.sums if self.form == "full" else np.asarray(self.sums.sum())
 
 
@@ -202,6 +201,13 @@ def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMome
         second.add(step.coefficient * law.blocks.score, weights, partner)
         mean = law.running_start @ step.mean
     return mean
+
+
+def _add_lagged(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
+    """Do the same through returns to the same state, where `lags_apply` says so."""
+    mean, squares = return_lag_sums(law, declared)
+    np.add(second.sums, squares, out=second.sums)
+    return law.blocks.total(mean)
 
 
 def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
@@ -228,5 +234,5 @@ def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMome
         score = law.blocks.own(past.score)
         partner = drawn[:, :, None] * before[:, None, :] + drawn_square[:, :, None] * score[:, None, :]
         second.add(p, weights, partner)
-        mean += law.blocks.scatter((here[:, :, None] * drawn[:, :, None] * p).sum(axis=1)).sum(axis=0)
+        mean += law.blocks.total((here[:, :, None] * drawn[:, :, None] * p).sum(axis=1))
     return mean

@@ -57,6 +57,12 @@ class ScoreBlocks:
             rows[state, self.parameter[:, column]] += block[:, column]
         return rows
 
+    def total(self, block: Float[Array, "S k"]) -> Float[Array, "d"]:
+        """Return the sum of the rows over states, without building them."""
+        if self.whole:
+            return block.sum(axis=0)
+        return np.bincount(self.parameter.ravel(), block.ravel(), self.size)
+
     def expand(self, weights: Float[Array, "S A"]) -> Float[Array, "S d"]:
         """Return Σ_a w(s,a) ψ(s,a) for every state."""
         return self.scatter((weights[:, None, :] @ self.score)[:, 0, :])

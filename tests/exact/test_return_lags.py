@@ -50,7 +50,7 @@ def law_of(problem: Problem, max_steps: int | None = None) -> StepLaw:
 def by_lags(law: StepLaw, recursion: StepRecursion) -> tuple[np.ndarray, np.ndarray]:
     """Return E[g] [d] and E[g²] [d]."""
     mean, square = return_lag_sums(law, recursion)
-    return law.blocks.scatter(mean).sum(axis=0), law.blocks.scatter(square).sum(axis=0)
+    return law.blocks.total(mean), law.blocks.total(square)
 
 
 def difference(law: StepLaw, declared: StepRecursion, other: StepRecursion | None = None) -> float:

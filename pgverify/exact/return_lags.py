@@ -39,7 +39,7 @@ from pgverify.validation import Array
 
 SMALLEST_LAGGED = 128
 """States from which on the lags are faster. Measured: they and the sweep take the same time at S = 64 to 200, more or
-less whatever T is; with A = 4 and K = 5 the sweep takes twice as long at S = 200, and more beyond."""
+less whatever T is; with A = 4 and K = 5 the sweep takes three times as long at S = 200, and more beyond."""
 
 CACHED = 2**15
 FEWEST_SPARSE, FEWEST_DENSE = 16, 256
@@ -133,16 +133,20 @@ def _returns(
     adding = law.going_on.times(added)
     onward, gaining = law.onward(), law.onward(adding)
     goes, gains = law.going_on.weight[at], adding.weight[at]
-    reached, column = law.going_on.successor[at], np.arange(len(at))[:, None, None]
     both = np.zeros((len(shift), 2 * len(at)))  # the columns of N^{ℓ−1}, beside them those of M_{ℓ−1}
     both[at, np.arange(len(at))] = 1.0
+    cell = law.going_on.successor[at] * both.shape[1] + np.arange(len(at))[:, None, None]
     for _ in range(1, law.steps):
-        back = both[reached, column]
-        yield (goes * back).sum(axis=2), (gains * back + decay * goes * both[reached, column + len(at)]).sum(axis=2)
+        chances, sums = both.take(cell), both.take(cell + len(at))
+        yield _over(goes, chances), _over(gains, chances) + decay * _over(goes, sums)
         following = np.asarray(onward @ both)
         following[:, len(at) :] *= decay
         following[:, len(at) :] += gaining @ both[:, : len(at)]
         both = following
+
+
+def _over(weight: Float[Array, "c A K"], values: Float[Array, "c A K"]) -> Float[Array, "c A"]:
+    return np.einsum("cak,cak->ca", weight, values)
 
 
 def _rows(table: Float[Array, "*time S"], steps: int) -> Float[Array, "t S"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
+from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
@@ -58,7 +59,8 @@ def moments(
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
     p_t = c_t ψ_t and X_t is the part of g from step t on; nothing is sampled and nothing is cut off. Accurate to
     rounding relative to E|g|². The diagonal and the trace never build a [d, d] matrix: with tabular policies they take
-    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon.
+    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon. For returns to go among
+    many states that share no parameter they take O(T·d) memory.
 
     Parameters
     ----------
@@ -145,7 +147,9 @@ def recursion_sums(
 ) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
     second = SecondMoment.empty(law, form)
-    if isinstance(declared, StepRecursion):
+    if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
+        mean = _add_lagged(law, declared, second)
+    elif isinstance(declared, StepRecursion):
         mean = _add_step_weighted(law, declared, second)
     else:
         mean = _add_total_return(law, declared, second)
@@ -192,7 +196,7 @@ class SecondMoment:
     def value(self) -> Float[Array, "*form"]:
         """Return what has been summed, as [d, d], [d] or []."""
         if self.form == "diagonal":
-            return self.law.blocks.scatter(self.sums).sum(axis=0)
+            return self.law.blocks.total(self.sums)
         return self.sums if self.form == "full" else np.asarray(self.sums.sum())
 
 
@@ -205,6 +209,13 @@ def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMome
         second.add(step.coefficient * law.blocks.score, weights, partner)
         mean = law.running_start @ step.mean
     return mean
+
+
+def _add_lagged(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
+    """Do the same through returns to the same state, where `lags_apply` says so."""
+    mean, squares = return_lag_sums(law, declared)
+    np.add(second.sums, squares, out=second.sums)
+    return law.blocks.total(mean)
 
 
 def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
@@ -231,5 +242,5 @@ def _add_total_return(law: StepLaw, declared: TotalRecursion, second: SecondMome
         score = law.blocks.own(past.score)
         partner = drawn[:, :, None] * before[:, None, :] + drawn_square[:, :, None] * score[:, None, :]
         second.add(p, weights, partner)
-        mean += law.blocks.scatter((here[:, :, None] * drawn[:, :, None] * p).sum(axis=1)).sum(axis=0)
+        mean += law.blocks.total((here[:, :, None] * drawn[:, :, None] * p).sum(axis=1))
     return mean

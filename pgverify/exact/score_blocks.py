@@ -41,6 +41,12 @@ class ScoreBlocks:
         """True where every state touches every parameter, in order."""
         return self.parameter.shape[1] == self.size
 
+    @property
+    def disjoint(self) -> bool:
+        """True where no parameter is touched by two states."""
+        touched = self.parameter[(self.score != 0).any(axis=1)]
+        return bool(np.unique(touched).size == touched.size)
+
     def scatter(self, block: Float[Array, "S k"]) -> Float[Array, "S d"]:
         """Return the rows with every block put at its parameters."""
         if self.whole:
@@ -50,6 +56,12 @@ class ScoreBlocks:
         for column in range(block.shape[1]):  # padded columns repeat a parameter and hold 0: they add nothing
             rows[state, self.parameter[:, column]] += block[:, column]
         return rows
+
+    def total(self, block: Float[Array, "S k"]) -> Float[Array, "d"]:
+        """Return the sum of the rows over states, without building them."""
+        if self.whole:
+            return block.sum(axis=0)
+        return np.bincount(self.parameter.ravel(), block.ravel(), self.size)
 
     def expand(self, weights: Float[Array, "S A"]) -> Float[Array, "S d"]:
         """Return Σ_a w(s,a) ψ(s,a) for every state."""

@@ -50,6 +50,8 @@ class StepLaw:
     squares : [S, A]
         π²/μ: what second moments under the acting policy μ are weighted by, with the importance ratios ρ = π/μ
         multiplied in. π itself where it acts.
+    acting : [S, A]
+        μ(a|s).
     """
 
     rollout: Rollout
@@ -61,6 +63,19 @@ class StepLaw:
     reward: Float[Array, "S A K"]
     noise: Float[Array, "S A K"]
     squares: Float[Array, "S A"]
+    acting: Float[Array, "S A"]
+
+    @property
+    def excess(self) -> Float[Array, "S A"]:
+        """π (ρ − 1), without cancellation; 0 where π acts itself."""
+        own = self.chain.probabilities
+        return np.where(self.acting > 0, own * (own - self.acting) / np.where(self.acting > 0, self.acting, 1.0), 0.0)
+
+    @property
+    def deviation(self) -> Float[Array, "S A"]:
+        """μ (ρ − 1)², without cancellation; 0 where π acts itself."""
+        gap = self.chain.probabilities - self.acting
+        return np.where(self.acting > 0, gap**2 / np.where(self.acting > 0, self.acting, 1.0), 0.0)
 
     def mean_action(self, table: Float[Array, "S A"]) -> Float[Array, "S"]:
         """Return Σ_a π(a|s) x(s,a)."""
@@ -104,7 +119,8 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
     running = chain.running[:, None, None]
     lists = problem.mdp.successors
     goes_on = np.where(running, rollout.survival * chain.running[lists.successor], 0.0)
-    going_on, squares = lists.times(goes_on), _squares(chain, rollout)
+    acting = chain.probabilities if rollout.on_policy else rollout.acting.probabilities()
+    going_on, squares = lists.times(goes_on), _squares(chain.probabilities, acting)
     return StepLaw(
         rollout=rollout,
         chain=chain,
@@ -115,6 +131,7 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
         reward=np.where(running, chain.reward - rollout.gain, 0.0),
         noise=chain.noise**2,
         squares=squares,
+        acting=acting,
     )
 
 
@@ -144,11 +161,8 @@ def _steps_followed(rollout: Rollout, going_on: SuccessorLists, squares: Float[A
     )
 
 
-def _squares(chain: Chain, rollout: Rollout) -> Float[Array, "S A"]:
-    if rollout.on_policy:
-        return chain.probabilities
-    acting = rollout.acting.probabilities()
-    return np.where(acting > 0, chain.probabilities**2 / np.where(acting > 0, acting, 1.0), 0.0)
+def _squares(own: Float[Array, "S A"], acting: Float[Array, "S A"]) -> Float[Array, "S A"]:
+    return own if acting is own else np.where(acting > 0, own**2 / np.where(acting > 0, acting, 1.0), 0.0)
 
 
 @dataclass(frozen=True, eq=False)

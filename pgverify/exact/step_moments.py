@@ -8,7 +8,8 @@ g from time t on. The second moment of g needs no table of matrices: unrolled ov
 so with d_t known beforehand everything is one backward sweep with O(S·d) numbers at hand.
 
 Off-policy, under an acting policy μ with ρ = π/μ, the per-decision form Ȳ = ρ (u + κ Ȳ'), X = c ψ (Ȳ − ρ b) + ρ X'
-obeys the same recursions: first moments are weighted by μ ρ = π as they stand, second ones by μ ρ² = π²/μ.
+obeys the same recursions: first moments are weighted by μ ρ = π as they stand, second ones by μ ρ² = π²/μ. With Y − b
+for Y, a step carries W = ρ (Y − b) + (ρ − 1) b back: W has the mean of Y − b, and π (ρ − 1), μ (ρ − 1)² weigh the rest.
 
 With a lookahead of n steps, Y^(n) = u + κ Y'^(n−1) with Y^(0) = 0: the same sweep carries Y^(1) … Y^(n). Without one,
 Y − b takes the place of Y and 0 that of b (see `increment`): E[(Y−b)²] is then no difference of large numbers.
@@ -77,9 +78,11 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
     decay = recursion.decay
     probabilities, squares = law.chain.probabilities, law.squares
     onward, square_onward = law.onward(), law.going_on.under(squares)
-    # Y − b for Y only on policy: elsewhere b_{t+1} is multiplied by the ratio of a decision that is still to come.
-    shifted = recursion.lookahead is None and law.rollout.on_policy and recursion.baseline.any()
-    shift = recursion.baseline if shifted else None
+    shift = recursion.baseline if recursion.lookahead is None and recursion.baseline.any() else None
+    off_policy = shift is not None and not law.rollout.on_policy
+    if off_policy:
+        excess, deviation = law.excess, law.deviation
+        excess_onward = law.going_on.under(excess)
     varying = any(table is not None and table.ndim == 2 for table in (recursion.critic, shift))
     # Row `memory` of these tables is Y^(0) = 0, and stays so.
     mean_return = np.zeros((memory + 1, states))
@@ -118,6 +121,12 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
                 new_z[j] += decay * (square_onward @ z[previous[j]])
         mean_return[:memory] = np.einsum("ia,mia->mi", probabilities, y1)
         square_return[:memory, :memory] = np.einsum("ia,mnia->mni", squares, y2)
+        if off_policy:
+            # W = ρ (Y − b) + (ρ − 1) b is carried on: what is left of b when its decision is weighted by ρ.
+            here = np.where(law.chain.running, at_time(recursion.baseline, time), 0.0)
+            mixed = excess * y1[0]
+            square_return[0, 0] += 2.0 * here * mixed.sum(axis=1) + here**2 * deviation.sum(axis=1)
+            new_z[0] += law.blocks.expand(coefficient * here[:, None] * mixed) + here[:, None] * (excess_onward @ x)
         yield StepMoments(
             time=time,
             coefficient=coefficient,

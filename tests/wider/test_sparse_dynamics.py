@@ -74,7 +74,7 @@ def sparse_mdp(given: dict[str, np.ndarray], convert: Any) -> TabularMDP:
 
 
 def assert_same_lists(first: TabularMDP, second: TabularMDP) -> None:
-    assert np.array_equal(first.successors.dense(), second.successors.dense())
+    assert np.array_equal(first.successors.dense, second.successors.dense)
     assert np.array_equal(first.successors.successor, second.successors.successor) or not first.sparse
     for name in ("paid", "noise", "start", "terminal"):
         assert np.array_equal(getattr(first, name), getattr(second, name)), name

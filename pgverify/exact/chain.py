@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Inexact
 
 from pgverify.dynamics import SuccessorLists
-from pgverify.errors import TooLarge
+from pgverify.errors import InvalidPolicy, TooLarge
+from pgverify.policies.steps import remembers
 from pgverify.problem import Problem
 from pgverify.validation import Array, read_only
 
@@ -73,6 +74,15 @@ class Chain:
                 "needed; use FiniteHorizon or Discounted"
             )
         return np.asarray(matrix.toarray())
+
+
+def require_markov(problem: Problem) -> None:
+    """Refuse a policy that remembers: its actions do not form a chain of states."""
+    if remembers(problem.policy):
+        raise InvalidPolicy(
+            f"policy is {problem.policy!r}, which depends on more than the state, must have no next_probabilities for "
+            "exact recursions over states; list it (exact.enumerate_trajectories) or sample it"
+        )
 
 
 def induced_chain(problem: Problem) -> Chain:

@@ -17,7 +17,7 @@ from pgverify.exact.bellman import (
     resolvent,
     step_values,
 )
-from pgverify.exact.chain import Chain, induced_chain
+from pgverify.exact.chain import Chain, induced_chain, require_markov
 from pgverify.exact.stationary import stationary_distribution
 from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
 from pgverify.validation import Array, read_only
@@ -49,12 +49,14 @@ class Solution:
 
     @cached_property
     def stationary(self) -> Inexact[Array, "S"]:
-        """D with dᵀP_π = dᵀ, for the average reward."""
+        """Share of time in every state, dᵀP_π = dᵀ, for the average reward."""
+        require_markov(self.problem)
         return read_only(stationary_distribution(self.chain))
 
     @cached_property
     def state_values(self) -> Inexact[Array, "*time S"]:
         """V_t(s) [T+1, S] with V_T = 0; V(s) [S] without a horizon, differential under the average reward."""
+        require_markov(self.problem)
         match self.problem.objective:
             case FiniteHorizon(horizon, discount):
                 return read_only(backward_values(self.chain, horizon, discount))
@@ -100,6 +102,7 @@ class Solution:
     @cached_property
     def visits(self) -> Inexact[Array, "*time S"]:
         """d_t(s) [T, S] undiscounted; Σ_t γ^t P(s_t = s) [S] (discounted); the stationary distribution [S]."""
+        require_markov(self.problem)
         chain = self.chain
         match self.problem.objective:
             case FiniteHorizon(horizon, _):

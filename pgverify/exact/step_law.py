@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.dynamics import SuccessorLists, transposed
 from pgverify.errors import InvalidEstimator, InvalidPolicy
-from pgverify.exact.chain import Chain
+from pgverify.exact.chain import Chain, require_markov
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
 from pgverify.exact.solution import solve
 from pgverify.problem import Problem
@@ -115,6 +115,7 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
 
     With `whole`, every state's block spans all d parameters, as full matrices need it.
     """
+    require_markov(problem)
     chain = solve(problem).chain
     running = chain.running[:, None, None]
     lists = problem.mdp.successors

@@ -187,3 +187,15 @@ def test_score_sums_against_loops(states: int, kind: str, imaginary: bool) -> No
             expected[row] += weights[row, time] * (phi[state, action] - mean)
     assert np.iscomplexobj(found) == imaginary
     assert np.abs(found - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+def test_exact_recursions_refuse_a_policy_that_remembers() -> None:
+    """Its actions do not form a chain of states: values, gradients, visits and moments have no recursion over states."""
+    remembering = Problem(small_mdp(), Repeating(np.zeros((3, 2)), 0.3), FiniteHorizon(3, 0.9))
+    for answer in (exact.gradient, exact.values, exact.occupancy, lambda p: exact.moments(RewardToGo(), p)):
+        with pytest.raises(
+            InvalidPolicy, match="which depends on more than the state, must have no next_probabilities"
+        ):
+            answer(remembering)
+    _, probability = exact.enumerate_trajectories(remembering)
+    assert probability.sum() == pytest.approx(1.0, rel=1e-12)

@@ -190,7 +190,7 @@ def test_score_sums_against_loops(states: int, kind: str, imaginary: bool) -> No
 
 
 def test_exact_recursions_refuse_a_policy_that_remembers() -> None:
-    """Its actions do not form a chain of states: values, gradients, visits and moments have no recursion over states."""
+    """Its actions do not form a chain: values, gradients, visits and moments have no recursion over states."""
     remembering = Problem(small_mdp(), Repeating(np.zeros((3, 2)), 0.3), FiniteHorizon(3, 0.9))
     for answer in (exact.gradient, exact.values, exact.occupancy, lambda p: exact.moments(RewardToGo(), p)):
         with pytest.raises(

@@ -22,6 +22,9 @@ COPIED = ("pgverify", "tests", "studies")
 PROGRAMS = ("pgverify", "pytest")
 """What the commands of the pages start."""
 
+LEFT_BEHIND = ("PYTEST_", "COLUMNS", "PYTHONDONTWRITEBYTECODE")
+"""Variables of this process: it is pytest itself, and what is compiled once serves all commands of a page."""
+
 MOST_PACKAGE_FILES = 2
 
 
@@ -53,7 +56,7 @@ def change(block: Block, folder: Path) -> None:
 
 def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a module or a program in Python, on the copy and nothing else."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COLUMNS"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_BEHIND)}
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,

@@ -4,15 +4,11 @@ A block that opens with ```python needs=NAME is run where the module NAME is ins
 """
 
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
+from markdown_pages import python_blocks
+
 README = Path(__file__).parents[1] / "README.md"
-
-
-def python_blocks(text: str) -> list[str]:
-    found = re.findall(r"^```python(?: needs=(\w+))?\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    return [block for needed, block in found if not needed or find_spec(needed)]
 
 
 def test_python_blocks_run_in_order(capsys, monkeypatch, unchecked_shapes):  # as users run them

@@ -1,4 +1,4 @@
-"""The catalogue: all 64 entries, in one tuple."""
+"""The catalogue: all entries, in one tuple."""
 
 from __future__ import annotations
 

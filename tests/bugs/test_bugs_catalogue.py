@@ -1,4 +1,4 @@
-"""The table is complete: 64 entries, named and numbered as the catalogue of the design says."""
+"""The table is complete: every entry has its slug and its number; the first 64 are those of the design."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ sequence-ratio-token-kl logit-off-by-one fisher-not-detached kl-direction-local 
 reward-running-std unequal-comparison action-baseline-uncorrected argmax-action opo-self
 """
 SLUGS = TABLE.split()
-"""The slugs of the design's table, in its order."""
+"""The slugs of all entries, in the order of their numbers; those of the design end with opo-self."""
 
 
 def test_all_rows_are_there_in_order() -> None:
-    assert len(SLUGS) == 64
+    assert SLUGS.index("opo-self") == 63
     assert names() == SLUGS
-    assert [bug.number for bug in ENTRIES] == list(range(1, 65))
+    assert [bug.number for bug in ENTRIES] == list(range(1, len(SLUGS) + 1))
 
 
 @pytest.mark.parametrize("bug", ENTRIES, ids=names())

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import typer
 from cli_calls import call
+from markdown_pages import commands as commands_with_output
+from markdown_pages import prints, python_blocks
 
 from pgverify.checking import Outcome
 from pgverify.cli import app
@@ -22,14 +24,14 @@ SECTION = README[README.index("## On the command line") :].split("\n## ")[0]
 def test_the_example_prints_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (source,) = re.findall(r"^```python\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
-    command, shown = re.search(r"^```\n\$ pgverify (.*?)\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL).groups()
+    (source,) = python_blocks(SECTION)
+    ((command, shown),) = commands_with_output(SECTION)
     (tmp_path / "losses.py").write_text(f"import numpy as np\n\n\n{source}")
     monkeypatch.chdir(tmp_path)
     assert "\n  …\n" in shown  # lines that are left out
-    code, printed, error = call(capsys, *command.split())
+    code, printed, error = call(capsys, *command.removeprefix("pgverify ").split())
     assert (code, error) == (1, "")
-    assert re.fullmatch(re.escape(shown).replace("\\ \\ …\\\n", "(?:  .*\n)*"), printed), printed
+    assert prints(shown, printed), printed
 
 
 def commands() -> list[list[str]]:

@@ -7,7 +7,7 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue test test-all test-thirdparty check format benchmark clean
+.PHONY: study catalogue test test-all test-pages test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -20,6 +20,9 @@ test: $(READY)  ## the default test suite
 
 test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
+	$(BIN)/pytest -n auto tests/docs
 
 test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \

@@ -138,7 +138,10 @@ class Problem:
 
 def _require_bonus(bonus: object) -> None:
     if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
-        raise InvalidObjective(f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient) or None")
+        raise InvalidObjective(
+            f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient), or another object with "
+            "coefficient, reward and require_fit"
+        )
 
 
 def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput, InvalidPolicy
+from pgverify.policies.softmax_algebra import softmax
 from pgverify.policies.steps import logits_of
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -71,6 +72,11 @@ def visited_logits(batch: Trajectories) -> Float[Array, "n T A"]:
         raise InvalidPolicy(
             f"policy is {type(batch.policy).__name__}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy, or have "
             "`logits` and `logit_vjp` as they do, that a loss can be differentiated through"
+        )
+    if not np.allclose(softmax(table)[0], batch.policy.probabilities(), rtol=1e-9, atol=1e-300):
+        raise InvalidPolicy(
+            f"policy is {type(batch.policy).__name__}, whose `logits` are not those of its probabilities, must be the "
+            "softmax of its logits for a loss to be differentiated through them; give the attribute another name"
         )
     return table[batch.states[:, :-1]]
 

@@ -55,6 +55,6 @@ def require_on_policy(batch: Trajectories, estimator: object) -> None:
     """Refuse somebody else's actions where no importance weights are known for an estimator."""
     if not batch.rollout.on_policy:
         raise InvalidEstimator(
-            f"estimator is {estimator!r}, must be RewardToGo, TotalReturn, GeneralizedAdvantage or NStepAdvantage, "
-            "without a mean of the batch, where another policy acted: for this one no importance weights are known"
+            f"estimator is {estimator!r}, must weight other people's actions (batch.importance) where another policy "
+            "acted, as RewardToGo, TotalReturn, GeneralizedAdvantage and NStepAdvantage do without a mean of the batch"
         )

@@ -90,6 +90,7 @@ def package_files(page: str) -> set[str]:
     return {file for file in files if file.startswith("pgverify/")}
 
 
+@pytest.mark.slow  # whole programs run, on copies of the repository: `make test-pages`
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_is_true(page: Path, tmp_path: Path) -> None:
     follow(page.read_text(encoding="utf-8"), checkout(tmp_path))

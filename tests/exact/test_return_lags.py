@@ -13,6 +13,7 @@ import pytest
 from moment_cases import Tables, listed, listed_moments, moment_error, small_problem, tables
 from random_problems import random_problem
 from scipy.sparse import csr_array
+from slow_cases import some_slow
 
 from pgverify import Discounted, FiniteHorizon, LinearSoftmaxPolicy, Problem, SoftmaxPolicy, TabularMDP, exact
 from pgverify.baselines import Baseline, NoBaseline, StateValue
@@ -84,7 +85,7 @@ def step_limits(kind: str) -> tuple[int | None, ...]:
 
 
 @pytest.mark.parametrize("kind", ["finite", "discounted", "average"])
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", some_slow(4, 1))
 def test_lags_agree_with_the_sweep(kind: str, block: int) -> None:
     """On 240 problems: 80 of each objective, with terminal states, noise, cuts and random horizons."""
     for seed in range(20 * block, 20 * (block + 1)):

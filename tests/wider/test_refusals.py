@@ -134,7 +134,7 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
     "standardised off-policy": (
         lambda: StandardizedReturn()(pgv.sample(FINITE, 4, acting=OTHER)),
         InvalidEstimator,
-        "estimator is StandardizedReturn.*, must be RewardToGo",
+        "estimator is StandardizedReturn.*, must weight other people.s actions",
     ),
     "infinite variance": (
         lambda: exact.moments(RewardToGo(), ENDLESS, acting=SoftmaxPolicy(POLICY.logits + AWAY)),

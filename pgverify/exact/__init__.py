@@ -14,12 +14,14 @@ from pgverify.exact.routes import (
     gradient_by_enumeration,
     gradient_by_value_derivative,
 )
+from pgverify.exact.solution import Solution, solve
 from pgverify.exact.state_visits import occupancy
 from pgverify.exact.value_functions import Values, values
 
 __all__ = [
     "EstimatorMoments",
     "OptimalBaseline",
+    "Solution",
     "Values",
     "batch_moments",
     "count_trajectories",
@@ -38,6 +40,7 @@ __all__ = [
     "optimal_baseline",
     "probability_gradient",
     "rollout",
+    "solve",
     "values",
     "variance_shares",
 ]

@@ -123,10 +123,11 @@ class Solution:
     @cached_property
     def weighted_visits(self) -> Inexact[Array, "*time S"]:
         """γ^t d_t(s) outside terminal states: the weights of the gradient theorem; [T, S], or [S] without a horizon."""
-        visits = np.where(self.chain.running, self.visits, 0.0)
-        if visits.ndim == 2:
-            visits = np.power(self.discount, np.arange(len(visits)))[:, None] * visits
-        return read_only(visits)
+        visits = self.visits
+        powers = np.power(self.discount, np.arange(len(visits)))[:, None] if visits.ndim == 2 else 1.0
+        weighted = powers * visits
+        weighted[..., ~self.chain.running] = 0.0
+        return read_only(weighted)
 
     def weighted_sum(self, centred: bool) -> Inexact[Array, "S A"]:
         """Return Σ_t γ^t d_t(s) Q_t(s,a), or A_t in place of Q_t, one time after another.

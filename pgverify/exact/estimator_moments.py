@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator, InvalidPolicy
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
 from pgverify.exact.return_lags import lags_apply, return_lag_sums
@@ -137,6 +138,7 @@ def declared_recursion(estimator: object, law: Rollout) -> Recursion:
 
 def recursion_moments(law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form) -> EstimatorMoments:
     """Return the moments of a declared recursion."""
+    law, declared = without_common_reward(law, declared)
     mean, second = recursion_sums(law, declared, form)
     scale = law.rollout.step_scale
     return centred(scale * mean, np.asarray(scale**2 * second))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.estimator_moments import row_recursion
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
@@ -74,7 +75,7 @@ def variance_shares(
     if covariance:
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=True)
-    declared = row_recursion(estimator, law.rollout)
+    law, declared = without_common_reward(law, row_recursion(estimator, law.rollout))
     past: Iterator[Past | None]
     if isinstance(declared, StepRecursion):
         recursion = declared

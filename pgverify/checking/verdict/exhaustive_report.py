@@ -16,10 +16,11 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory, optima
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
+from pgverify.checking.verdict.composed_names import composed_matches, reversed_target
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
-from pgverify.checking.verdict.matching_bugs import matching_bugs
-from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
+from pgverify.checking.verdict.next_steps import LAWLESS, next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
 from pgverify.checking.verdict.report import Report
@@ -28,6 +29,9 @@ from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
 NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+
+COMPOSED = (Outcome.BIASED, Outcome.SCALED)
+"""Where several faults at once are looked for, if none alone is found."""
 
 MOST_VARIANCE = 1e100
 """Variances beyond this, squares of what is allowed, are not reported."""
@@ -69,6 +73,11 @@ def exhaustive_report(
         for level in dict.fromkeys((precision, MIXED)):
             if not matches:
                 matches = matching_bugs(found, level, target, given, judgement.factor is not None)
+        if judgement.factor is not None and judgement.factor < 0.0:
+            matches = reversed_target(evidence, REVERSED)
+        elif judgement.outcome in COMPOSED:
+            for level in dict.fromkeys((precision, MIXED)):
+                matches = matches or composed_matches(evidence, level, target, judgement.factor is not None)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
     bug = _diagnosis(judgement, matches)
     return Report(
@@ -84,7 +93,7 @@ def exhaustive_report(
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if bug else (),
-        next_step=next_step(judgement.outcome, "exhaustive"),
+        next_step=next_step(judgement.outcome, "exhaustive") if judgement.lawful else LAWLESS,
     )
 
 
@@ -172,7 +181,7 @@ def _diagnosis(judgement: Judgement, matches: tuple[Match, ...]) -> Bug | None:
     # Many a mistake leaves nothing: zero has no one cause.
     silent = judgement.outcome is Outcome.NO_SIGNAL
     bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
-    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED:
+    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED and bug.slug != REVERSED:
         return None  # what is a multiple of the target on these problems has a plainer cause than a fault that is here
     return bug
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
@@ -52,7 +53,7 @@ class ClaimedTarget:
     def at_first_sight(self, progress: Progress) -> Report:
         """Return the report on what was listed, with invariants untried: they take more calls."""
         untried = Invariants((), (), progress.ordered, progress.notes)
-        return exhaustive_report(progress.known(self.suite), untried, self.target, self.given)
+        return self._reported(progress.known(self.suite), untried)
 
     def thorough(self, progress: Progress) -> tuple[Report, Progress]:
         """Return the report on what was listed, invariants included, and the progress with what they have shown."""
@@ -60,8 +61,14 @@ class ClaimedTarget:
         if not known:
             return self.at_first_sight(progress), progress
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
-        report = exhaustive_report(known, invariants, self.target, self.given)
+        report = self._reported(known, invariants)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def _reported(self, known: Sequence[tuple[SuiteProblem, Listed]], invariants: Invariants) -> Report:
+        report = exhaustive_report(known, invariants, self.target, self.given)
+        with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
+            report = identified(report, self.implementation, known)
+        return report
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""

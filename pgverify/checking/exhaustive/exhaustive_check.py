@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.stale_answers import STALE, remembers_objects
 from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
@@ -25,6 +27,10 @@ EARLY = 6
 
 CONFIRMING = ("many-states", "long")
 """Problems on which the name must hold as well."""
+
+
+MISSED = (Outcome.BIASED, Outcome.NO_SIGNAL)
+"""Outcomes that an answer from memory may be behind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +107,9 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
                 return early
     if progress.failed is not None:
         index, reason = progress.failed
+        batch, _ = every_trajectory(claim.suite[index].problem)
+        if remembers_objects(claim.implementation, batch):
+            return _stale(claim, claim.suite[index].name, progress.notes)
         return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
     return _in_the_end(claim, progress)
 
@@ -130,6 +139,8 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     known = progress.known(claim.suite)
     report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
+    if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
+        report = replace(report, warnings=(*report.warnings, STALE))
     report = report if progress.late else claim.with_weights(report, known)
     if not progress.unlisted:
         return report
@@ -143,6 +154,18 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
             next_step='shorten the horizon, raise total_time_limit, or judge a kind="sampler"',
         )
     return replace(report, warnings=(*reasons, *report.warnings))
+
+
+def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
+    return Report(
+        Outcome.INVALID,
+        f"on problem {name} {STALE}",
+        "exhaustive",
+        claim.target,
+        "one object filled anew is enough",
+        warnings=tuple(notes.values()),
+        next_step="remember by content, or not at all",
+    )
 
 
 def _not_listed(

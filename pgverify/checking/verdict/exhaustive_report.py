@@ -13,6 +13,7 @@ from pgverify.bugs import get as get_bug
 from pgverify.checking.exhaustive.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
+from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
@@ -29,6 +30,9 @@ from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
 NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+
+INFORMING = (NEEDS_COMPANY, COUPLED)
+"""Kinds of what is noticed in calls that are no fault."""
 
 COMPOSED = (Outcome.BIASED, Outcome.SCALED)
 """Where several faults at once are looked for, if none alone is found."""
@@ -52,13 +56,14 @@ def exhaustive_report(
         Whether the caller gave the problems: then faults with settings of their own are suspected too.
     """
     evidence = compared(known, target)
-    notes = (*invariants.notes.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
+    noticed = {kind: note for kind, note in invariants.notes.items() if kind not in INFORMING}
+    warned = (*noticed.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
+    notes = (*(invariants.notes[kind] for kind in INFORMING if kind in invariants.notes), *invariants.informs)
     if not evidence:
         reason = "no problem is small enough for its batches to be listed" if known else "no problem could be listed"
         bound = "nothing was compared"
-        return Report(
-            Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=invariants.findings, warnings=notes
-        )
+        nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound)
+        return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
     # Zeros, halves and quarters are numbers of any precision.
     single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
     precision = SINGLE if single else DOUBLE
@@ -89,11 +94,12 @@ def exhaustive_report(
         bug.slug if bug else None,
         matches,
         findings,
-        notes,
+        warned,
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if bug else (),
         next_step=next_step(judgement.outcome, "exhaustive") if judgement.lawful else LAWLESS,
+        notes=notes,
     )
 
 

@@ -6,4 +6,15 @@ from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.targets import TARGETS
 
-__all__ = ["COMPOSITIONS", "ENTRIES", "PAIRS", "TARGETS", "Bug", "Effect", "Implementation", "get", "names", "with_sign_reversed"]
+__all__ = [
+    "COMPOSITIONS",
+    "ENTRIES",
+    "PAIRS",
+    "TARGETS",
+    "Bug",
+    "Effect",
+    "Implementation",
+    "get",
+    "names",
+    "with_sign_reversed",
+]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.bugs import COMPOSITIONS, ENTRIES, PAIRS, Bug
+from pgverify.bugs import COMPOSITIONS, ENTRIES, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
@@ -32,8 +32,8 @@ MOST_PROBLEMS, MOST_BATCHES, MOST_SIZE, MOST_MATCHES = 3, 6, 5, 8
 def identified(report: Report, implementation: LimitedFunction, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
     """Return the report with the fault that the implementation is, among those whose expectation it has.
 
-    Its estimate is compared on batches, up to the factor of the match. Where it is that of one fault everywhere, this is
-    the diagnosis, whatever else has the same expectation; where it is that of none, the one fault with the same
+    Its estimate is compared on batches, up to the factor of the match. Where it is that of one fault everywhere, this
+    is the diagnosis, whatever else has the same expectation; where it is that of none, the one fault with the same
     expectation stays the diagnosis, and the report says that only the expectation is the same.
 
     Parameters
@@ -57,6 +57,8 @@ def identified(report: Report, implementation: LimitedFunction, known: Sequence[
     if report.outcome is Outcome.INCONCLUSIVE:
         return report
     bug = get_bug(same.pop())
+    if report.outcome is Outcome.SCALED and bug.effect is not Effect.SCALED:
+        return report  # what is a multiple of the target here has a plainer cause than a fault that is here
     named = replace(report, diagnosis=bug.slug, cause=bug.cause, cure=bug.cure, source=bug.source)
     return replace(named, matches=tuple(sorted(matches, key=lambda match: not match.same)))
 
@@ -66,7 +68,7 @@ Group = list[tuple[Trajectories, Float[Array, "d"]]]
 
 
 def _estimates(calls: Calls, known: Sequence[tuple[SuiteProblem, Listed]]) -> Iterator[Group]:
-    """Yield batches with the implementation's estimates: of episodes that differ in length, and several steps, first."""
+    """Yield batches with the implementation's estimates: episodes of several lengths and steps first."""
     rng = np.random.default_rng(2)
     cases = [case for case in known if case[1].expectations and directions(case[0].problem) > 1]
     for entry, listing in sorted(cases, key=_telling)[:MOST_PROBLEMS]:

@@ -35,5 +35,7 @@ class Match:
     def times(self) -> str:
         """The multiple in words, as it follows a slug; empty where there is none."""
         if self.law:
-            return f" (times {self.law})" if abs(self.factor - 1.0) <= 1e-6 else f" (times {self.factor:.6g} × {self.law})"
+            return (
+                f" (times {self.law})" if abs(self.factor - 1.0) <= 1e-6 else f" (times {self.factor:.6g} × {self.law})"
+            )
         return "" if self.factor == 1.0 else f" (times {self.factor:.6g})"

@@ -11,21 +11,17 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.matching_bugs import ranked, suspects
-from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, size_of
-from pgverify.checking.verdict.scale_laws import BY_STEPS, fitted_law
+from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation
+from pgverify.checking.verdict.scale_laws import fitted_law
+from pgverify.checking.verdict.scaled_names import FEWEST
 from pgverify.checking.verdict.targets import mean_of
 
-FEWEST = 3
-"""Problems with more than one direction, and something to estimate, below which nothing composed is named."""
 
-
-def composed_matches(
-    evidence: Sequence[TargetComparison], precision: Precision, target: str, multiple: bool
-) -> tuple[Match, ...]:
+def composed_matches(evidence: Sequence[TargetComparison], precision: Precision, target: str) -> tuple[Match, ...]:
     """Return the compositions of faults with the same expectation, up to a constant or else a law of scale.
 
     All that are equal are returned; the plainer ones, without a factor, are tried first, then those with a constant,
-    then those with a law. Of a multiple of the target itself only faults of scale are tried, with a law.
+    then those with a law.
 
     Parameters
     ----------
@@ -33,34 +29,24 @@ def composed_matches(
     precision : Precision
     target : str
         What the implementation claims to estimate.
-    multiple : bool
-        Whether the expectation is a multiple of it.
     """
     cases = [i for i in evidence if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
     # A multiple in one direction says nothing, and batches of few trajectories are listed sooner.
     cases = sorted(cases, key=lambda i: (i.directions < 2, _calls(i)))
     if len({id(i.entry) for i in cases if i.directions > 1}) < FEWEST:
         return ()
-    known = [bug for bug in suspects(target) if bug.setting is None]
-    scaled = [bug for bug in known if bug.effect is Effect.SCALED]
-    if multiple:  # what is left of it must not depend on the batch size: that is the fault's own law
-        by_size = [bug for bug in scaled if bug.batch_size > 1]
-        return ranked(m for m in _matching(by_size, cases, precision, {"law"}) if m.law in BY_STEPS)
     coupled = any(i.found.batch_size > 1 for i in cases)
-    made = [b for b in COMPOSITIONS if b.target == target and (coupled or b.batch_size == 1)]
-    others = [bug for bug in (*known, *PAIRS) if bug.target == target and bug not in scaled]
-    others = [bug for bug in others if coupled or bug.batch_size == 1]
-    for bugs, forms in ((made, {"same"}), (made, {"constant"}), ((*made, *others), {"law"})):
-        if matches := ranked(_matching(bugs, cases, precision, forms)):
+
+    def matching(bugs: Sequence[Bug]) -> list[tuple[str, Match]]:
+        fitting = (bug for bug in bugs if bug.target == target and (coupled or bug.batch_size == 1))
+        return [found for bug in fitting if (found := _match(bug, cases, precision)) is not None]
+
+    made = matching(COMPOSITIONS)
+    for form in ("same", "constant"):
+        if matches := ranked(match for known, match in made if known == form):
             return matches
-    return ()
-
-
-def _matching(
-    bugs: Sequence[Bug], cases: Sequence[TargetComparison], precision: Precision, forms: set[str]
-) -> list[Match]:
-    found = (_match(bug, cases, precision) for bug in bugs)
-    return [match for form, match in filter(None, found) if form in forms]
+    known = [bug for bug in suspects(target) if bug.setting is None and bug.effect is not Effect.SCALED]
+    return ranked(match for form, match in (*made, *matching([*known, *PAIRS])) if form == "law")
 
 
 def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) -> tuple[str, Match] | None:
@@ -71,12 +57,12 @@ def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) ->
         mean = mean_of(bug, "implementation", item.entry.problem, size)
         if mean is None:
             continue
-        factor = common_factor([item.found], [mean], precision)
-        if factor is None:
+        common = common_factor([item.found], [mean], precision)
+        if common is None:
             return None
-        if factor[0] is not None:
+        if common[0] is not None:
             seen.append((item, mean))
-            factors.append(factor[0])
+            factors.append(common[0])
     if len({id(item.entry) for item, _ in seen if item.directions > 1}) < FEWEST:
         return None
     law = fitted_law([item for item, _ in seen], factors, precision)
@@ -92,11 +78,3 @@ def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) ->
 
 def _calls(item: TargetComparison) -> float:
     return float(np.power(float(len(every_trajectory(item.entry.problem)[0])), item.found.batch_size))
-
-
-def reversed_target(evidence: Sequence[TargetComparison], slug: str) -> tuple[Match, ...]:
-    """Return the wrong sign as a match, where enough was compared: of a target itself, no fault but that is seen."""
-    cases = [i for i in evidence if size_of(i.target) > 0.0]
-    if len({id(i.entry) for i in cases if i.directions > 1}) < FEWEST:
-        return ()
-    return (Match(slug, len(cases), 0.0),)

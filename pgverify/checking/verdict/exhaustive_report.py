@@ -17,7 +17,7 @@ from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
-from pgverify.checking.verdict.composed_names import composed_matches, reversed_target
+from pgverify.checking.verdict.composed_names import composed_matches
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
@@ -25,6 +25,7 @@ from pgverify.checking.verdict.next_steps import LAWLESS, next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
 from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -33,9 +34,6 @@ NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIG
 
 INFORMING = (NEEDS_COMPANY, COUPLED)
 """Kinds of what is noticed in calls that are no fault."""
-
-COMPOSED = (Outcome.BIASED, Outcome.SCALED)
-"""Where several faults at once are looked for, if none alone is found."""
 
 MOST_VARIANCE = 1e100
 """Variances beyond this, squares of what is allowed, are not reported."""
@@ -74,15 +72,8 @@ def exhaustive_report(
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
-        found = [(item.entry, item.found) for item in evidence]
         for level in dict.fromkeys((precision, MIXED)):
-            if not matches:
-                matches = matching_bugs(found, level, target, given, judgement.factor is not None)
-        if judgement.factor is not None and judgement.factor < 0.0:
-            matches = reversed_target(evidence, REVERSED)
-        elif judgement.outcome in COMPOSED:
-            for level in dict.fromkeys((precision, MIXED)):
-                matches = matches or composed_matches(evidence, level, target, judgement.factor is not None)
+            matches = matches or _matches(judgement, evidence, level, target, given)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
     bug = _diagnosis(judgement, matches)
     return Report(
@@ -101,6 +92,21 @@ def exhaustive_report(
         next_step=next_step(judgement.outcome, "exhaustive") if judgement.lawful else LAWLESS,
         notes=notes,
     )
+
+
+def _matches(
+    judgement: Judgement, evidence: Sequence[TargetComparison], level: Precision, target: str, given: bool
+) -> tuple[Match, ...]:
+    """Return the faults that explain what was found: one alone if there is one, else several composed."""
+    multiple = judgement.factor is not None
+    if judgement.factor is not None and judgement.factor < 0.0:
+        return reversed_target(evidence)
+    scaled = judgement.outcome is Outcome.SCALED
+    found = [(item.entry, item.found) for item in evidence]
+    alone = () if scaled and not given else matching_bugs(found, level, target, given, multiple)
+    if alone or judgement.outcome not in (Outcome.BIASED, Outcome.SCALED):
+        return alone
+    return scaled_matches(evidence, level, target) if scaled else composed_matches(evidence, level, target)
 
 
 def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:

@@ -30,7 +30,9 @@ BY_EVIDENCE: Mapping[str, Mapping[Outcome, str]] = MappingProxyType(
 )
 
 
-LAWLESS = "the direction is right, the length follows no law known: find what it is divided by before tuning a step size"
+LAWLESS = (
+    "the direction is right, the length follows no law known: find what it is divided by before tuning a step size"
+)
 """For a multiple whose factors are listed: no one step size is right for it."""
 
 

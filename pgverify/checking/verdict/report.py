@@ -46,8 +46,8 @@ class Report:
     error_rate : str
         The rounding bound, or the total error rate; and the batch sizes.
     diagnosis : str or None
-        Slug of the fault: the one whose estimates are the same on every batch compared, or the only one that has the same
-        expectation; several that are composed are joined by " + ". None when there is none, or more than one.
+        Slug of the fault: the one whose estimates are the same on every batch compared, or the only one that has the
+        same expectation; several that are composed are joined by " + ". None when there is none, or more than one.
     matches : tuple of Match
         All of them.
     findings : tuple of Finding

@@ -99,9 +99,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     return Multiple(float(np.mean(factors)), _listed(cases, factors), "", pairs_alone, lawful=False)
 
 
-def fitted_law(
-    cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision
-) -> Multiple | None:
+def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> Multiple | None:
     """Return the simplest law that factors follow, with its constant; None where no law known is followed.
 
     One without a constant of its own comes before one that needs it.

@@ -15,6 +15,11 @@ def to_go(batch: Trajectories) -> Float[Array, "n T"]:
     return discounted_sum(batch.relative_rewards, batch.discount)
 
 
+def undiscounted_to_go(batch: Trajectories) -> Float[Array, "n T"]:
+    """Return Σ_{k≥t} r_k [n, T]."""
+    return discounted_sum(batch.relative_rewards, 1.0)
+
+
 def credit(batch: Trajectories) -> Float[Array, "n T"]:
     """Return γ^t G_t [n, T], the weights whose estimate is unbiased."""
     return batch.discount_powers * to_go(batch)

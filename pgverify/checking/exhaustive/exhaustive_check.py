@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.stale_answers import STALE, remembers_objects
+from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
@@ -24,6 +27,10 @@ EARLY = 6
 
 CONFIRMING = ("many-states", "long")
 """Problems on which the name must hold as well."""
+
+
+MISSED = (Outcome.BIASED, Outcome.NO_SIGNAL)
+"""Outcomes that an answer from memory may be behind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +59,7 @@ class ClaimedTarget:
     def at_first_sight(self, progress: Progress) -> Report:
         """Return the report on what was listed, with invariants untried: they take more calls."""
         untried = Invariants((), (), progress.ordered, progress.notes)
-        return exhaustive_report(progress.known(self.suite), untried, self.target, self.given)
+        return self._reported(progress.known(self.suite), untried)
 
     def thorough(self, progress: Progress) -> tuple[Report, Progress]:
         """Return the report on what was listed, invariants included, and the progress with what they have shown."""
@@ -60,8 +67,14 @@ class ClaimedTarget:
         if not known:
             return self.at_first_sight(progress), progress
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
-        report = exhaustive_report(known, invariants, self.target, self.given)
+        report = self._reported(known, invariants)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def _reported(self, known: Sequence[tuple[SuiteProblem, Listed]], invariants: Invariants) -> Report:
+        report = exhaustive_report(known, invariants, self.target, self.given)
+        with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
+            report = identified(report, self.implementation, known)
+        return report
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -94,6 +107,9 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
                 return early
     if progress.failed is not None:
         index, reason = progress.failed
+        batch, _ = every_trajectory(claim.suite[index].problem)
+        if remembers_objects(claim.implementation, batch):
+            return _stale(claim, claim.suite[index].name, progress.notes)
         return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
     return _in_the_end(claim, progress)
 
@@ -123,6 +139,8 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     known = progress.known(claim.suite)
     report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
+    if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
+        report = replace(report, warnings=(*report.warnings, STALE))
     report = report if progress.late else claim.with_weights(report, known)
     if not progress.unlisted:
         return report
@@ -136,6 +154,18 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
             next_step='shorten the horizon, raise total_time_limit, or judge a kind="sampler"',
         )
     return replace(report, warnings=(*reasons, *report.warnings))
+
+
+def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
+    return Report(
+        Outcome.INVALID,
+        f"on problem {name} {STALE}",
+        "exhaustive",
+        claim.target,
+        "one object filled anew is enough",
+        warnings=tuple(notes.values()),
+        next_step="remember by content, or not at all",
+    )
 
 
 def _not_listed(

@@ -41,6 +41,9 @@ REPEAT_TOLERANCE = 1e-9
 NEEDS_COMPANY = "needs company"
 """The kind of note that a function gets which fails on single trajectories."""
 
+COUPLED = "coupled"
+"""That of one that couples trajectories where no batches of them can be listed."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Everything:
@@ -172,7 +175,7 @@ def _listed_batches(
                 once = once or not in_order
                 break
     if not expectations:
-        calls.note("coupled", "couples its trajectories: judged only where batches of them can be listed")
+        calls.note(COUPLED, "couples its trajectories: judged only where batches of them can be listed")
     return replace(
         known,
         expectations=tuple(expectations),

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, Precision, deviation, size_of, vanishes
-from pgverify.checking.verdict.scale_laws import common_multiple
+from pgverify.checking.verdict.scale_laws import Multiple, common_multiple
 from pgverify.validation import Array
 
 NOTHING = 1e-13
@@ -19,13 +19,14 @@ NOTHING = 1e-13
 
 @dataclass(frozen=True)
 class Judgement:
-    """A word, what it rests on, and the precision at which it holds."""
+    """A word, what it rests on, and the precision at which it holds; whether a multiple follows a law."""
 
     outcome: Outcome
     explanation: str
     deviation: float
     factor: float | None = None
     level: Precision = DOUBLE
+    lawful: bool = True
 
 
 def judge(
@@ -48,18 +49,26 @@ def judge(
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
     for level in dict.fromkeys((precision, MIXED)):
-        factor, law = common_multiple(evidence, level)
-        if law and factor > 0:
-            note = f"the exact expectation is {law} times the target on every problem"
-            return Judgement(Outcome.SCALED, note, worst, factor, level)
+        multiple = common_multiple(evidence, level)
+        if multiple.words and multiple.constant > 0:
+            return _multiple(multiple, worst, level)
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
         if names:
             note = f"the exact expectation equals {' and '.join(names)} on every problem"
             return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
-        if law:
-            note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
-            return Judgement(Outcome.BIASED, note, worst, factor, level)
+        if multiple.words:
+            note = f"the sign is reversed: the exact expectation is {multiple.words} times the target on every problem"
+            return Judgement(Outcome.BIASED, note, worst, multiple.constant, level)
     return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
+
+
+def _multiple(multiple: Multiple, worst: float, level: Precision) -> Judgement:
+    """Return SCALED, unless only pairs were listed: there much is a multiple that is none in larger batches."""
+    note = f"the exact expectation is {multiple.words} times the target on every problem"
+    if multiple.pairs_alone:
+        note = f"in pairs {note}; whether larger batches keep the direction is open, as none could be listed"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, multiple.constant, level)
+    return Judgement(Outcome.SCALED, note, worst, multiple.constant, level, multiple.lawful)
 
 
 def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float) -> Judgement:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, vanishes
 from pgverify.checking.verdict.targets import mean_of
 from pgverify.suites import SuiteProblem
+
+REVERSED = "sign-reversed"
+"""The slug of the entry that a negative factor is."""
 
 
 def matching_bugs(
@@ -62,7 +66,21 @@ def matching_bugs(
     for bugs, multiples in tries:
         if not matches:
             matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples)) is not None]
-    return tuple(sorted(matches, key=lambda match: (-match.problems, match.slug)))
+    return ranked(matches)
+
+
+def ranked(matches: Iterable[Match]) -> tuple[Match, ...]:
+    """Return matches, one a name, those seen on most problems first; a negative factor is a wrong sign besides."""
+    best: dict[str, Match] = {}
+    for match in sorted(map(_signed, matches), key=lambda match: match.deviation):
+        best.setdefault(match.slug, match)
+    return tuple(sorted(best.values(), key=lambda match: (-match.problems, match.slug)))
+
+
+def _signed(match: Match) -> Match:
+    if match.factor > 0.0:
+        return match
+    return replace(match, slug=f"{match.slug} + {REVERSED}", factor=-match.factor)
 
 
 def suspects(target: str) -> Iterator[Bug]:

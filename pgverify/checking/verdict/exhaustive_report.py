@@ -21,7 +21,8 @@ from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import matching_bugs
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
@@ -55,21 +56,20 @@ def exhaustive_report(
         return Report(
             Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=invariants.findings, warnings=notes
         )
-    # Zeros, halves and quarters are numbers of any precision.
-    single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
-    precision = SINGLE if single else DOUBLE
+    precision = recognised_precision(known)
     judgement = _unless_unlisted(judge(evidence, precision, {}), evidence, known, invariants.ordered)
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        loose = max(precision, MIXED, key=lambda level: level.relative)
+        loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
         found = [(item.entry, item.found) for item in evidence]
-        for level in dict.fromkeys((precision, MIXED)):
+        for level in dict.fromkeys((SINGLE if precision.coarse else precision, MIXED)):
             if not matches:
                 matches = matching_bugs(found, level, target, given, judgement.factor is not None)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
+    notes = (*judgement.left_out, *notes)
     bug = _diagnosis(judgement, matches)
     return Report(
         judgement.outcome,

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import Precision, common_factor
+from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of
+
+TWO_ROUNDINGS = 3.0
+"""Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
 
 
 def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) -> tuple[float, str]:
@@ -20,10 +23,22 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     for law, values in _laws([item for item, _ in cases]):
         ratio = factors / np.asarray(values)
         if np.ptp(ratio) <= 1e3 * precision.relative * np.abs(ratio).max():
-            constant = float(ratio.mean())
+            # The factor of the problem that determines it best; it must explain all others, too.
+            best = max(range(len(cases)), key=lambda index: _weight(cases[index][0]))
+            constant = float(ratio[best])
+            explained = (
+                deviation(item.found, constant * value * item.target, precision, constant * value)
+                for (item, _), value in zip(cases, values, strict=True)
+            )
+            if max(explained) > TWO_ROUNDINGS * precision.relative:
+                continue
             shown = law if abs(constant - 1.0) <= 1e3 * precision.relative else f"{constant:.6g} × {law}"
             return constant, shown if law else f"{constant:.6g}"
     return 0.0, ""
+
+
+def _weight(item: TargetComparison) -> float:
+    return size_of(item.target) / max(item.found.natural, 1e-300)
 
 
 def _laws(cases: Sequence[TargetComparison]) -> list[tuple[str, list[float]]]:

@@ -30,5 +30,5 @@ def significant_bits(values: Float[Array, "*shape"]) -> int:
 
 
 def unit_roundoff(bits: int) -> float:
-    """Return the relative error of rounding to so many bits; 0 for double precision and for numbers that do not tell."""
+    """Return the error of rounding to so many bits; 0 for double precision and for numbers that do not tell it."""
     return 2.0**-bits if FEWEST <= bits <= OF_SINGLE else 0.0

@@ -57,7 +57,7 @@ class Conditioning:
 
 @lru_cache(maxsize=64)
 def conditioning(problem: Problem) -> Conditioning:
-    """Return the conditioning of ∇J on a problem that can be listed; kept, for the same problem is listed many times."""
+    """Return the conditioning of ∇J on a problem that is listed; kept, for the same is listed many times."""
     batch, probability = every_trajectory(problem)
     weights = np.where(batch.mask, RewardToGo().weights(batch), 0.0)
     estimates = batch.score_weighted(weights)

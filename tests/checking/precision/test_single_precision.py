@@ -1,4 +1,4 @@
-"""Single precision, on the whole suite: right in any style is CORRECT, a few thousandths are seen, half says how much."""
+"""Single precision, on the whole suite: right in any style is CORRECT, thousandths are seen, half says how much."""
 
 from __future__ import annotations
 

@@ -47,6 +47,12 @@ def through_log(z: Array) -> Array:
     return np.exp(z - np.log(np.exp(z).sum(1, keepdims=True)))
 
 
+def as_categorical(z: Array) -> Array:
+    """exp(z − log Σ exp z), not shifted by the largest: the difference loses ε |z|."""
+    top = z.max(1, keepdims=True)
+    return np.exp(z - (top + np.log(np.exp(z - top).sum(1, keepdims=True))))
+
+
 def paid(batch: Trajectories) -> Array:
     return f32(batch.discount) ** np.arange(batch.num_steps, dtype=f32) * batch.rewards.astype(f32)
 
@@ -161,6 +167,16 @@ def mean_of_a_loss(batch: Trajectories) -> Array:
 @style
 def mean_of_a_loss_naive(batch: Trajectories) -> Array:
     return loss_sum(batch, naive_softmax(logits(batch)), by_matrix(batch))
+
+
+@style
+def categorical(batch: Trajectories) -> Array:
+    return loss_sum(batch, as_categorical(logits(batch)), flipped_cumsum(batch))
+
+
+@style
+def categorical_by_rows(batch: Trajectories) -> Array:
+    return as_autodiff(batch, as_categorical(logits(batch)), flipped_cumsum(batch))
 
 
 @style

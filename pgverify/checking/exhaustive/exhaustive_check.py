@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import smallest_batch
 from pgverify.checking.verdict.weight_names import name_weights
@@ -62,6 +65,14 @@ class ClaimedTarget:
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
         report = exhaustive_report(known, invariants, self.target, self.given)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+        """Return the report on a function that is right, with what critics have shown that are wrong."""
+        if report.outcome is not Outcome.CORRECT:
+            return report
+        tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")
+        advantage = self.target in ("policy_gradient", "discount_dropped")
+        return judged_with_critics(report, tried, recognised_precision(known), advantage)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -123,7 +134,7 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     known = progress.known(claim.suite)
     report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
-    report = report if progress.late else claim.with_weights(report, known)
+    report = report if progress.late else claim.with_critics(claim.with_weights(report, known), known)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())

@@ -12,11 +12,14 @@ from pgverify.checking.calling.stale_answers import STALE, remembers_objects
 from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import smallest_batch
 from pgverify.checking.verdict.weight_names import name_weights
@@ -75,6 +78,14 @@ class ClaimedTarget:
         with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
             report = identified(report, self.implementation, known)
         return report
+
+    def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+        """Return the report on a function that is right, with what critics have shown that are wrong."""
+        if report.outcome is not Outcome.CORRECT:
+            return report
+        tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")
+        advantage = self.target in ("policy_gradient", "discount_dropped")
+        return judged_with_critics(report, tried, recognised_precision(known), advantage)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -141,7 +152,7 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
-    report = report if progress.late else claim.with_weights(report, known)
+    report = report if progress.late else claim.with_critics(claim.with_weights(report, known), known)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())

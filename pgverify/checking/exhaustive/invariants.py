@@ -11,11 +11,13 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.batch_orders import SUMMED
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.reward_levels import try_reward_levels
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array
@@ -100,7 +102,7 @@ def check_invariants(
     ordered, notes :
         What was noticed before, as in the result.
     """
-    calls = Calls(implementation)
+    calls = Calls(implementation, recognised_precision(known).coarse)
     tried: list[Tried] = []
     late = False
     try:
@@ -201,4 +203,4 @@ def _compared(problem: str, plain: Float[Array, "d"], variant: _Variant, calls: 
     largest = max(np.abs(expected).max(initial=0.0), np.abs(found).max(initial=0.0))
     gap = float(np.abs(found - expected).max(initial=0.0) / largest) if largest > 0 else 0.0
     vectors = tuple(map(float, expected)), tuple(map(float, found))
-    return Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= TOLERANCE))
+    return Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= max(TOLERANCE, SUMMED * calls.rounding)))

@@ -23,7 +23,8 @@ from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
 from pgverify.checking.verdict.next_steps import LAWLESS, next_step
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
 from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
@@ -62,19 +63,18 @@ def exhaustive_report(
         bound = "nothing was compared"
         nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound)
         return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
-    # Zeros, halves and quarters are numbers of any precision.
-    single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
-    precision = SINGLE if single else DOUBLE
+    precision = recognised_precision(known)
     judgement = _unless_unlisted(judge(evidence, precision, {}), evidence, known, invariants.ordered)
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        loose = max(precision, MIXED, key=lambda level: level.relative)
+        loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
-        for level in dict.fromkeys((precision, MIXED)):
+        for level in dict.fromkeys((SINGLE if precision.coarse else precision, MIXED)):
             matches = matches or _matches(judgement, evidence, level, target, given)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
+    warned = (*judgement.left_out, *warned)
     bug = _diagnosis(judgement, matches)
     return Report(
         judgement.outcome,

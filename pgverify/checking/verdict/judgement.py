@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.rounding_that_hides import counting, stated
 from pgverify.checking.verdict.scale_laws import Multiple, common_multiple
 from pgverify.validation import Array
 
@@ -27,6 +28,8 @@ class Judgement:
     factor: float | None = None
     level: Precision = DOUBLE
     lawful: bool = True
+    left_out: tuple[str, ...] = ()
+    """Why equality on a problem counts for nothing: one sentence for each that was left out."""
 
 
 def judge(
@@ -46,6 +49,8 @@ def judge(
     for level in dict.fromkeys((precision, MIXED)):
         if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
             return _equal(evidence, level, worst)
+    if precision.coarse:  # anything is a multiple of anything to so few bits
+        precision = SINGLE
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
     for level in dict.fromkeys((precision, MIXED)):
@@ -77,6 +82,10 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
     if not cases:
         note = "the target is zero on every problem given: equality does not tell a right implementation from none"
         return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+    cases, left_out = counting(cases, level)
+    if not cases:
+        note = f"equal to {level.name}, but on every problem rounding could hide a bias; {left_out[0]}"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level, left_out=left_out)
     hidden, name = max(
         (
             (level.relative * item.found.natural + level.operations * item.found.scale) / size_of(item.target),
@@ -84,16 +93,19 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
         )
         for item in cases
     )
-    if hidden > HIDDEN:
+    if hidden > HIDDEN and not level.coarse:
         note = (
             f"equal to rounding, but on problem {name} the estimates are so large beside the target that rounding "
             f"could hide a bias of {hidden:.2g} times the target"
         )
-        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level, left_out=left_out)
     note = "the exact expectation equals the target on every problem"
     if level is not DOUBLE:
         note += f", to {level.name}"
-    return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
+    if level.coarse:
+        note += f", which {stated(cases, level)}"
+    outcome = Outcome.CORRECT if level.enough else Outcome.INCONCLUSIVE
+    return Judgement(outcome, note, worst, 1.0 if outcome.good else None, level, left_out=left_out)
 
 
 def _is_target(

@@ -10,7 +10,10 @@ from types import MappingProxyType
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import Precision, common_factor
+from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of
+
+TWO_ROUNDINGS = 3.0
+"""Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
 
 BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
@@ -92,7 +95,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
         return NONE
     pairs_alone = {item.found.batch_size for item in (wide or cases)} == {2}
     fitted = fitted_law(cases, factors, precision)
-    if fitted is not None:
+    if fitted is not None and _explains(fitted, cases, precision):
         return Multiple(fitted.constant, fitted.words, fitted.law, pairs_alone)
     if min(factors) <= 0.0 or len({id(item.entry) for item in wide}) < 2:
         return NONE
@@ -113,11 +116,13 @@ def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], prec
     """
     limit = 1e3 * precision.relative
     loose: Multiple | None = None
+    # The factor of the problem that determines it best.
+    best = max(range(len(cases)), key=lambda index: _weight(cases[index]))
     for law, values in _laws(cases):
         ratio = np.asarray(factors) / np.asarray(values)
         if np.ptp(ratio) > limit * np.abs(ratio).max():
             continue
-        constant = float(ratio.mean())
+        constant = float(ratio[best])
         if not law:
             return Multiple(constant, f"{constant:.6g}")
         explained = f"{law} ({', '.join(word for letter, word in WORDS.items() if letter in law)})".replace(" ()", "")
@@ -125,6 +130,18 @@ def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], prec
             return Multiple(constant, explained, law)
         loose = loose or Multiple(constant, f"{constant:.6g} × {explained}", law)
     return loose
+
+
+def _explains(fitted: Multiple, cases: Sequence[TargetComparison], precision: Precision) -> bool:
+    """Return whether the constant of one problem, times the law, explains all others, too."""
+    values = dict(_laws(cases))[fitted.law]
+    scaled = [fitted.constant * value for value in values]
+    gaps = (deviation(item.found, x * item.target, precision, x) for item, x in zip(cases, scaled, strict=True))
+    return max(gaps) <= TWO_ROUNDINGS * precision.relative
+
+
+def _weight(item: TargetComparison) -> float:
+    return size_of(item.target) / max(item.found.natural, 1e-300)
 
 
 def _laws(cases: Sequence[TargetComparison]) -> list[tuple[str, list[float]]]:

@@ -38,7 +38,7 @@ def with_nan(batch: pgv.Trajectories) -> np.ndarray:
     [
         (raising, "raised ValueError: no", SHOWN, " on "),
         (lambda _: np.zeros(3), "returned shape (3,), must be (2, 2) or (2,)", SHOWN, ", on "),
-        (lambda _: np.zeros(2, dtype=bool), "returned dtype bool, must be float64 or float32", SHOWN, ", on "),
+        (lambda _: np.zeros(2, dtype=bool), "returned dtype bool, must be float64, float32 or float16", SHOWN, ", on "),
         (with_nan, "returned nan at [1, 0]", "the batch s=[0, 0] a=[1] r=[-0.4]", ", on "),
     ],
 )

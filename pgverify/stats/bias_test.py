@@ -19,8 +19,8 @@ from pgverify.validation import Array
 
 TOO_FEW = "only the coordinates were tested: the samples are too few for the directions in which they vary"
 FEW_EVENTS = (
-    "not rejected: the samples are too skewed, as by {events:.2g} rare events, for an error rate below {supported:.2g}; "
-    "take more samples"
+    "not rejected: the samples are too skewed, as by {events:.2g} rare events, for an error rate below "
+    "{supported:.2g}; take more samples"
 )
 UNVARIED = (
     "not rejected: it would rest on what did not vary in {count} samples, where an event rarer than {rarest:.2g} may "

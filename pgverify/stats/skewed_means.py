@@ -23,9 +23,9 @@ def corrected_p_values(
 
     p' = P(|t_{n−1}| > z) exp(γ z³ / (3 √n)),  z at most z* = √n / γ, where it is smallest
 
-    The studentised mean of samples of skewness γ falls short by z standard errors more often than the normal limit says,
-    by this factor to first order (Cramér): the sample then has missed part of its long tail, in its mean and in its
-    variance. An event that n samples show k times has γ = √(n/k), so that 1/z*² is the number of events, and no p
+    The studentised mean of samples of skewness γ falls short by z standard errors more often than the normal limit
+    says, by this factor to first order (Cramér): the sample then has missed part of its long tail, in its mean and in
+    its variance. An event that n samples show k times has γ = √(n/k), so that 1/z*² is the number of events, and no p
     below about e^{−k/6} is to be had from k of them.
 
     Parameters

@@ -133,8 +133,9 @@ def check_sampler(
             )
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    rests_on = _assumption(test, each, goals, vouched, worst)
     rates = (
-        f"false accusation of any kind at most {test.alpha:g} in all, {_assumption(test, each, goals, vouched, worst)}; "
+        f"false accusation of any kind at most {test.alpha:g} in all, {rests_on}; "
         f"false CONSISTENT at most {test.consistent_rate:g} a problem; tolerance {test.tolerance:g}; seed {seed}"
     )
     return Report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +39,7 @@ def check(
     time_limit: float = 10.0,
     budget: int = 1_000_000,
     total_time_limit: float = 600.0,
+    rarest: float | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -71,6 +73,9 @@ def check(
     total_time_limit : float
         Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
         of one is INCONCLUSIVE.
+    rarest : float, optional
+        For a sampler: vouches that nothing that matters in its own draws has a smaller probability, as an importance
+        sampler's arms may. A bias is then believed as soon as it shows; else when all of the budget shows it again.
 
     Raises
     ------
@@ -86,11 +91,16 @@ def check(
     deadline = time.monotonic() + require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
     require_integer("seed", seed, 0, InvalidInput)
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
+    if rarest is not None:
+        if kind != "sampler":
+            raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
+        test = replace(test, rarest=require_number("rarest", rarest, 1e-9, 0.5, InvalidInput))
     suite = standard_suite() if problems is None else suite_of(problems)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
-            return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
+            sampler = guarded_sampler(implementation, time_limit, deadline)
+            return check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
             return check_by_listing(ClaimedTarget(limited, target, suite, problems is not None), alpha, seed)

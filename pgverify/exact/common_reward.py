@@ -11,7 +11,7 @@ the same whatever was done. So a baseline b_t for the rewards r is the baseline 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import overload
 
 import numpy as np
 from jaxtyping import Float
@@ -19,13 +19,17 @@ from jaxtyping import Float
 from pgverify.exact.solution import Solution, power_sums, solve
 from pgverify.exact.step_law import StepLaw, at_time
 from pgverify.problem import AverageReward
-from pgverify.recursion import BatchRecursion, StepRecursion, TotalRecursion
+from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
-Declared = TypeVar("Declared", StepRecursion, TotalRecursion, BatchRecursion)
 
-
-def without_common_reward(law: StepLaw, declared: Declared) -> tuple[StepLaw, Declared]:
+@overload
+def without_common_reward(
+    law: StepLaw, declared: StepRecursion | TotalRecursion
+) -> tuple[StepLaw, StepRecursion | TotalRecursion]: ...
+@overload
+def without_common_reward(law: StepLaw, declared: BatchRecursion) -> tuple[StepLaw, BatchRecursion]: ...
+def without_common_reward(law: StepLaw, declared: Recursion) -> tuple[StepLaw, Recursion]:
     """Return the same estimator of rewards r − m, with what the difference of the rewards does to its baseline.
 
     The contributions are the same numbers; what they are computed from is small. Both are returned as they are where

@@ -1,8 +1,8 @@
 """A reward m added to every step changes what it must, and nothing else loses a digit, at m = 1e4 and 1e8.
 
 Rewards are multiples of 2⁻²⁰ below 4, so that r + m is exact: 1e8 < 2²⁷ and 27 + 20 bits fit into 53. All episodes of a
-problem are of one length H. The sum of discounted rewards from step t on then grows by the number λ_t = m Σ_{k<H−t} γ^k,
-whatever was done, and so does its mean V_t. Hence, by E[ψ] = 0 and by cancellation of λ_t:
+problem are of one length H. The sum of discounted rewards from step t on then grows by λ_t = m Σ_{k<H−t} γ^k, whatever
+was done, and so does its mean V_t. Hence, by E[ψ] = 0 and by cancellation of λ_t:
 
     ∇J, ∇²J, F⁻¹∇J, A, and moments about V or b*, do not change;    b* grows by λ_t;    J by λ_0, V_t and Q_t by λ_t.
 """
@@ -175,7 +175,7 @@ BARE = {
 }
 
 
-@pytest.mark.parametrize("offset", (*OFFSETS, -1e8))
+@pytest.mark.parametrize("offset", [*OFFSETS, -1e8])
 @pytest.mark.parametrize("estimator", BARE)
 @pytest.mark.parametrize("name", FINITE)
 def test_means_do_not_change_and_best_baselines_follow(name: str, estimator: str, offset: float) -> None:

@@ -31,8 +31,11 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
-INDEPENDENCE = 1_000
-"""The purpose of the samples on which dependence is looked for."""
+INDEPENDENCE, CONFIRMATION = 1_000, 1_001
+"""The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
+
+BIAS, DEPENDENCE, REPETITION = 0.5, 0.25, 0.25
+"""Shares of the total rate: one budget for all the ways in which an honest sampler may be accused."""
 
 
 def check_sampler(
@@ -43,12 +46,17 @@ def check_sampler(
     seed: int,
     suspected: bool = True,
     several: int = 1,
+    vouched: bool = True,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
     (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
     zero). Stops at the first problem that shows a bias, and then looks for another claim that holds on all of them.
+
+    What its own draws hold that is rarer than they are many, nobody sees: an importance sampler may draw what matters
+    once in a million. Unless the caller vouches that nothing that matters is rarer than `test.rarest`, a bias counts
+    only if fresh estimates, as many as the budget allows, show it again; the report names the number either way.
 
     The events that carry a gradient may be rarer than the samples: what they can add to an estimate is computed from
     the problem (`rare_events`), and allowed for. An honest sampler of such a problem is INCONCLUSIVE.
@@ -59,19 +67,23 @@ def check_sampler(
     suite : the problems
     target : str
     test : SequentialTest
-        With the total rate α, tolerance and budget; the rate is split over the problems here.
+        With the total rate α of false accusations of any kind, tolerance and budget; the rate is split here, over the
+        problems and the kinds.
     seed : int
     suspected : bool
-        Whether the estimates may depend on each other, which is then tested, at the rate α once more.
+        Whether the estimates may depend on each other, which is then tested.
     several : int
         Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
+    vouched : bool
+        Whether the caller vouches for `test.rarest`.
 
     Raises
     ------
     InvalidInput
         When the budget is too small for the rates, or the target has no value on a problem.
     """
-    each = replace(test, alpha=test.alpha / len(suite))
+    share = test.alpha / len(suite)
+    each = replace(test, alpha=BIAS * share)
     goals = [Goal.of(target, entry, test.rarest / several) for entry in suite]
     explanation, reproduced = "", False
 
@@ -89,11 +101,13 @@ def check_sampler(
                 notes.append(f"{entry.name}: neither the target, reward-to-go nor {PILOT:,} estimates differ from zero")
                 continue
             if not reproduced:
-                notes += reproducibility(draw, test.alpha)
+                notes += reproducibility(draw, REPETITION * test.alpha)
                 reproduced = True
-            if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
+            if suspected and (how := dependence(draws(index, INDEPENDENCE), DEPENDENCE * share)):
                 raise Unusable(how)
             result = goal.test(each, draw)
+            if result.outcome is SequentialOutcome.BIASED and not vouched:
+                result = _seen_again(result, goal, each, draws(index, CONFIRMATION))
         except OutOfTime:
             worst = Outcome.INCONCLUSIVE
             notes.append(f"{entry.name}: the total time limit passed")
@@ -119,9 +133,10 @@ def check_sampler(
             )
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    rests_on = _assumption(test, each, goals, vouched, worst)
     rates = (
-        f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
-        f"tolerance {test.tolerance:g}; seed {seed}"
+        f"false accusation of any kind at most {test.alpha:g} in all, {rests_on}; "
+        f"false CONSISTENT at most {test.consistent_rate:g} a problem; tolerance {test.tolerance:g}; seed {seed}"
     )
     return Report(
         worst,
@@ -133,6 +148,28 @@ def check_sampler(
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
     )
+
+
+def _seen_again(result: SequentialResult, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+    """Return a bias that all of the budget shows once more, or say that it does not."""
+    again = goal.test(replace(test, first_look=test.budget), draw)
+    if again.outcome is SequentialOutcome.BIASED:
+        return again
+    note = (
+        f"{result.n:,} estimates were off the target, {again.n:,} fresh ones do not bear it out: what its own draws "
+        "hold is rarer than they are many; if nothing that matters is rarer than some probability, say rarest="
+    )
+    return replace(again, outcome=SequentialOutcome.INCONCLUSIVE, note=note)
+
+
+def _assumption(
+    test: SequentialTest, each: SequentialTest, goals: Sequence[Goal], vouched: bool, worst: Outcome
+) -> str:
+    """Return what the rates rest on: how rare an event may be that no sample shows."""
+    rarest = test.rarest
+    if worst not in (Outcome.CONSISTENT, Outcome.INCONCLUSIVE) and not vouched:  # what it said, all of the budget said
+        rarest = max(each.looks(goal.vector.size).log_odds(each.alpha) for goal in goals) / test.budget
+    return f"where nothing that matters in its own draws is rarer than {rarest:.2g}"
 
 
 def _finding(entry: SuiteProblem, goal: Goal, result: SequentialResult) -> Finding:

@@ -77,3 +77,32 @@ def test_a_division_by_the_deviation_is_no_multiple() -> None:
 
     report = pgv.check(standardised, problems=PROBLEMS)
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "group-std-population")
+
+
+def test_a_factor_on_one_problem_alone_is_no_multiple() -> None:
+    """Negative control: right but for one problem and size, where it is 3/4 of the target for want of directions."""
+
+    def there_only(batch: pgv.Trajectories) -> np.ndarray:
+        return RIGHT(batch) * (0.75 if batch.problem.mdp.num_states == 4 else 1.0)
+
+    assert pgv.check(there_only, problems=PROBLEMS).outcome is pgv.Outcome.BIASED
+
+
+def test_those_that_contribute_are_a_multiple_without_a_law() -> None:
+    """The mean of those with P(ĝ ≠ 0) = p is (1 − (1 − p)^n)/p times ∇J: positive, and another everywhere."""
+
+    def contributing(batch: pgv.Trajectories) -> np.ndarray:
+        rows = RIGHT(batch)
+        return rows.sum(axis=0) / max(int((np.abs(rows).max(axis=1) > 0).sum()), 1)
+
+    prizes = [
+        pgv.Problem(
+            pgv.TabularMDP([1.0], np.ones((1, 3, 1)), [[1.0, 0.0, 0.0]]), pgv.SoftmaxPolicy([z]), pgv.FiniteHorizon(1)
+        )
+        for z in ([0.3, -0.2, 0.5], [-1.0, 0.1, 0.4], [0.9, 0.0, -0.6])
+    ]
+    report = pgv.check(contributing, problems=prizes)
+    assert report.outcome is pgv.Outcome.SCALED, str(report)
+    p = prizes[0].policy.probabilities()[0, 0]
+    factor = (1.0 - (1.0 - p) ** 2) / p
+    assert f"{factor:.4g} (problems[0], batch of 2)" in report.explanation

@@ -37,7 +37,7 @@ def test_the_weights_that_were_seen(slug: str, weights: list[float]) -> None:
 
 
 def test_a_trace_that_crosses_a_cut_takes_the_next_episode_with_it() -> None:
-    """The windows of two steps cut at step 2: γ λ^{1−t} (V(s'_0) − V(s_2) + λ A'_0) too much, V = 111, 110, 100, A = 0."""
+    """Cut at step 2 of 3: λ^{1−t} (V(s'_0) − V(s_2) + λ A'_0) too much, where V = 111, 110, 100 and A = 0."""
     batch = three_steps()
     bug = get("trace-crosses-cut")
     rows = np.asarray(bug.implementation(batch)).reshape(3, 3, 2)

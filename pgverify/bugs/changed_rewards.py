@@ -19,7 +19,7 @@ def _immediate(batch: Trajectories) -> Inexact[Array, "n d"]:
 
 
 def _last_doubled(batch: Trajectories) -> Inexact[Array, "n d"]:
-    """Return Σ_t γ^t ψ_t Σ_{k≥t} γ^{k−t} r'_k with r' = r_1, …, r_{L−1}, r_{L−1}: rewards 1, 10, 100 sum to 210, 200, 100.
+    """Return reward-to-go for the rewards r_1, …, r_{L−1}, r_{L−1}: from 1, 10, 100 the returns are 210, 200, 100.
 
     The last reward is stored twice, and the buffer, one too long, loses its first.
     """

@@ -162,7 +162,7 @@ class Report:
         try:
             body = json.loads(text)
             version = body["version"]
-            if body["schema"] != SCHEMA or version not in range(1, SCHEMA_VERSION + 1):
+            if body["schema"] != SCHEMA or type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
                 raise InvalidInput(
                     f"document is {body['schema']!r} version {version!r}, must be {SCHEMA!r} version "
                     f"{SCHEMA_VERSION} or an earlier one"

@@ -81,7 +81,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     """Return the multiple of the target that every expectation is, with its law or its factors.
 
     In one direction everything is a multiple of anything; so one problem with two directions, or two targets, must be
-    among them. Without a law two problems with two directions must be, and all factors be positive.
+    among them. Without a law all factors must be positive, and two problems show that the direction is kept.
     """
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     pairs = zip(evidence, found or [], strict=False)
@@ -97,9 +97,21 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     fitted = fitted_law(cases, factors, precision)
     if fitted is not None and _explains(fitted, cases, precision):
         return Multiple(fitted.constant, fitted.words, fitted.law, pairs_alone)
-    if min(factors) <= 0.0 or len({id(item.entry) for item in wide}) < 2:
+    if min(factors) <= 0.0 or len(_telling(cases, factors, precision)) < 2:
         return NONE
-    return Multiple(float(np.mean(factors)), _listed(cases, factors), "", pairs_alone, lawful=False)
+    return Multiple(float(np.mean(factors)), _listed(cases, factors), lawful=False)
+
+
+def _telling(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> set[int]:
+    """Return the problems on which a factor shows that the direction is kept by more than chance.
+
+    Several directions, another factor than 1, and no pairs: in pairs (R_1 − R_2)/2 is all there is to divide.
+    """
+    return {
+        id(item.entry)
+        for item, factor in zip(cases, factors, strict=True)
+        if item.directions > 1 and item.found.batch_size != 2 and abs(factor - 1.0) > 1e3 * precision.relative
+    }
 
 
 def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> Multiple | None:

@@ -111,7 +111,7 @@ def _chosen(known: Sequence[tuple[SuiteProblem, Listed]]) -> list[SuiteProblem]:
     well = [entry for entry in entries if _condition(entry) <= WELL_CONDITIONED]
     entries = well or entries
     entries = sorted(entries, key=lambda entry: every_trajectory(entry.problem)[0].num_steps < 2)
-    chosen, rows = [], 0
+    rows, chosen = 0, list[SuiteProblem]()
     for entry in entries:
         rows += len(every_trajectory(entry.problem)[0])
         if rows <= MOST_ROWS or not chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pgverify.checking.calling.implementation import OutOfTime
@@ -31,6 +31,8 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
+Judge = Callable[[Goal, SequentialTest, Draw], SequentialResult]
+
 INDEPENDENCE = 1_000
 """The purpose of the samples on which dependence is looked for."""
 
@@ -43,8 +45,11 @@ def check_sampler(
     seed: int,
     suspected: bool = True,
     several: int = 1,
+    judged: Judge = Goal.test,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
+
+    A problem is open when its budget is spent; where most are settled the verdict is about those, and names the others.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
     (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
@@ -65,6 +70,8 @@ def check_sampler(
         Whether the estimates may depend on each other, which is then tested, at the rate α once more.
     several : int
         Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
+    judged : (goal, test, draw) -> result
+        How one problem is tested.
 
     Raises
     ------
@@ -81,6 +88,7 @@ def check_sampler(
     findings: list[Finding] = []
     worst = Outcome.CONSISTENT
     notes: list[str] = []
+    still_open: list[str] = []
     for index, entry in enumerate(suite):
         each.looks(goals[index].vector.size)  # refuses a budget that is too small: the caller's doing
         try:
@@ -93,7 +101,7 @@ def check_sampler(
                 reproduced = True
             if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
                 raise Unusable(how)
-            result = goal.test(each, draw)
+            result = judged(goal, each, draw)
         except OutOfTime:
             worst = Outcome.INCONCLUSIVE
             notes.append(f"{entry.name}: the total time limit passed")
@@ -111,7 +119,7 @@ def check_sampler(
                 worst, explanation = name_samples(draws, suite, goals, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
-            worst = outcome
+            still_open.append(entry.name)
             settle = result.samples_to_settle
             notes.append(
                 f"{entry.name}: a relative bias of {result.hidden_bias:.3g} could still hide; "
@@ -119,6 +127,10 @@ def check_sampler(
             )
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    if still_open and worst is Outcome.CONSISTENT:
+        settled = len(findings) - len(still_open)
+        worst = Outcome.CONSISTENT if settled > len(still_open) else Outcome.INCONCLUSIVE
+        explanation = _partly(settled, still_open, test.tolerance) if worst is Outcome.CONSISTENT else ""
     rates = (
         f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
         f"tolerance {test.tolerance:g}; seed {seed}"
@@ -132,6 +144,13 @@ def check_sampler(
         findings=tuple(findings),
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
+    )
+
+
+def _partly(settled: int, still_open: Sequence[str], tolerance: float) -> str:
+    return (
+        f"on {settled} problems any relative bias above {tolerance:.3g} would have been seen; "
+        f"{', '.join(still_open)} {'is' if len(still_open) == 1 else 'are'} open: the budget did not suffice there"
     )
 
 

@@ -86,9 +86,7 @@ def check_random(
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(
-        sampler, suite, target, test, seed, suspected=False, several=BATCH, judged=at_two_tolerances
-    )
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH, judged=at_two_tolerances)
     explanation = (
         f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled, and what occurs in fewer "
         f"than {test.rarest:g} of them is taken to matter as little as what was seen"

@@ -16,6 +16,9 @@ from pgverify.policies.steps import logits_of, remembers
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
+TINY = 1e-6
+"""Relative to the largest: a score this small may be rounding itself, and tells nothing of the weight beside it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
@@ -51,7 +54,7 @@ class Conditioning:
         by_size = float(sizes.max(initial=0.0)) / self.largest if self.largest > 0.0 else 1.0
         if not alone or self.expected == 0.0:
             return by_size
-        weights = np.divide(sizes, self.score, out=np.zeros_like(sizes), where=self.score > 0.0)
+        weights = np.divide(sizes, self.score, out=np.zeros_like(sizes), where=self.score > TINY * self.score.max())
         return max(by_size, float(listed.probabilities @ weights) / self.expected)
 
 

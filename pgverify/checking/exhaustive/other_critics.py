@@ -50,6 +50,8 @@ class WithCritic:
         E Σ_t γ^t γ^k δ_{t+k} ψ_t for each k, in the same unit; without γ^t where the target has none.
     target : [d]
         E Σ_t γ^t G_t ψ_t, likewise.
+    windows : tuple of [K, d]
+        The terms without those that reach beyond the window of step t, for windows of 2, 3, … steps.
     """
 
     problem: int
@@ -57,6 +59,11 @@ class WithCritic:
     mean: Float[Array, "d"]
     terms: Float[Array, "K d"]
     target: Float[Array, "d"]
+    windows: tuple[Float[Array, "K d"], ...] = ()
+
+    def in_windows(self, steps: int) -> WithCritic:
+        """Return the same with the terms within windows of so many steps; 0 for none."""
+        return replace(self, terms=self.windows[steps - 2]) if 2 <= steps < len(self.terms) else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +118,7 @@ def _chosen(known: Sequence[tuple[SuiteProblem, Listed]]) -> list[SuiteProblem]:
     well = [entry for entry in entries if _condition(entry) <= WELL_CONDITIONED]
     entries = well or entries
     entries = sorted(entries, key=lambda entry: every_trajectory(entry.problem)[0].num_steps < 2)
-    chosen, rows = [], 0
+    rows, chosen = 0, list[SuiteProblem]()
     for entry in entries:
         rows += len(every_trajectory(entry.problem)[0])
         if rows <= MOST_ROWS or not chosen:
@@ -148,16 +155,21 @@ def _found(calls: Calls, entry: SuiteProblem, number: int, discounted: bool) -> 
     found = []
     for other in _wrong(batch):
         rows = np.stack([calls.estimate(other.select([row])) for row in range(len(other))])
-        terms = [probability @ other.score_weighted(powers * each) for each in _discounted_errors(other)]
+        terms, *windows = (
+            np.stack([probability @ other.score_weighted(powers * each) for each in _discounted_errors(other, steps)])
+            for steps in (0, *range(2, batch.num_steps))
+        )
         mean = Expectation(probability, rows).mean
         target = probability @ other.score_weighted(powers * sum(_discounted_errors(other)))
-        found.append(WithCritic(number, batch.discount, mean / unit, np.stack(terms) / unit, target / unit))
+        within = tuple(each / unit for each in windows)
+        found.append(WithCritic(number, batch.discount, mean / unit, terms / unit, target / unit, within))
     return iter(found)
 
 
-def _discounted_errors(batch: Trajectories) -> Iterator[Float[Array, "n T"]]:
-    """Yield γ^k δ_{t+k} for each k, δ_t = r_t + γ V(s_{t+1}) − V(s_t), 0 beyond the end."""
+def _discounted_errors(batch: Trajectories, window: int = 0) -> Iterator[Float[Array, "n T"]]:
+    """Yield γ^k δ_{t+k} for each k, δ_t = r_t + γ V(s_{t+1}) − V(s_t), 0 beyond the end and the window of step t."""
     values = batch.values
     error = np.where(batch.mask, batch.rewards + batch.discount * values[:, 1:] - values[:, :-1], 0.0)
     for k in range(batch.num_steps):
-        yield batch.discount**k * np.pad(error[:, k:], ((0, 0), (0, k)))
+        inside = np.arange(batch.num_steps) % window + k < window if window else 1.0
+        yield inside * batch.discount**k * np.pad(error[:, k:], ((0, 0), (0, k)))

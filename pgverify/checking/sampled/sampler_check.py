@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pgverify.checking.calling.implementation import OutOfTime
@@ -31,6 +31,8 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
+Judge = Callable[[Goal, SequentialTest, Draw], SequentialResult]
+
 INDEPENDENCE, CONFIRMATION = 1_000, 1_001
 """The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
 
@@ -47,8 +49,11 @@ def check_sampler(
     suspected: bool = True,
     several: int = 1,
     vouched: bool = True,
+    judged: Judge = Goal.test,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
+
+    A problem is open when its budget is spent; where most are settled the verdict is about those, and names the others.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
     (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
@@ -76,6 +81,8 @@ def check_sampler(
         Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
     vouched : bool
         Whether the caller vouches for `test.rarest`.
+    judged : (goal, test, draw) -> result
+        How one problem is tested.
 
     Raises
     ------
@@ -93,6 +100,7 @@ def check_sampler(
     findings: list[Finding] = []
     worst = Outcome.CONSISTENT
     notes: list[str] = []
+    still_open: list[str] = []
     for index, entry in enumerate(suite):
         each.looks(goals[index].vector.size)  # refuses a budget that is too small: the caller's doing
         try:
@@ -105,7 +113,7 @@ def check_sampler(
                 reproduced = True
             if suspected and (how := dependence(draws(index, INDEPENDENCE), DEPENDENCE * share)):
                 raise Unusable(how)
-            result = goal.test(each, draw)
+            result = judged(goal, each, draw)
             if result.outcome is SequentialOutcome.BIASED and not vouched:
                 result = _seen_again(result, goal, each, draws(index, CONFIRMATION))
         except OutOfTime:
@@ -125,7 +133,7 @@ def check_sampler(
                 worst, explanation = name_samples(draws, suite, goals, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
-            worst = outcome
+            still_open.append(entry.name)
             settle = result.samples_to_settle
             notes.append(
                 f"{entry.name}: a relative bias of {result.hidden_bias:.3g} could still hide; "
@@ -134,6 +142,10 @@ def check_sampler(
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
     rests_on = _assumption(test, each, goals, vouched, worst)
+    if still_open and worst is Outcome.CONSISTENT:
+        settled = len(findings) - len(still_open)
+        worst = Outcome.CONSISTENT if settled > len(still_open) else Outcome.INCONCLUSIVE
+        explanation = _partly(settled, still_open, test.tolerance) if worst is Outcome.CONSISTENT else ""
     rates = (
         f"false accusation of any kind at most {test.alpha:g} in all, {rests_on}; "
         f"false CONSISTENT at most {test.consistent_rate:g} a problem; tolerance {test.tolerance:g}; seed {seed}"
@@ -170,6 +182,13 @@ def _assumption(
     if worst not in (Outcome.CONSISTENT, Outcome.INCONCLUSIVE) and not vouched:  # what it said, all of the budget said
         rarest = max(each.looks(goal.vector.size).log_odds(each.alpha) for goal in goals) / test.budget
     return f"where nothing that matters in its own draws is rarer than {rarest:.2g}"
+
+
+def _partly(settled: int, still_open: Sequence[str], tolerance: float) -> str:
+    return (
+        f"on {settled} problems any relative bias above {tolerance:.3g} would have been seen; "
+        f"{', '.join(still_open)} {'is' if len(still_open) == 1 else 'are'} open: the budget did not suffice there"
+    )
 
 
 def _finding(entry: SuiteProblem, goal: Goal, result: SequentialResult) -> Finding:

@@ -61,9 +61,8 @@ def judged_with_critics(report: Report, tried: OtherCritics, level: Precision, k
         )
     if all(_off(item, item.target) <= tolerance for item in found):
         return _noted(report, f"{READS}, and with any other, for they are a baseline: GAE(λ = 1) and its like")
-    for member in _members(found):
-        if all(_off(item, _expected(item, member.coefficients)) <= tolerance for item in found):
-            return _noted(report, f"{READS}; with others it is {member.name}")
+    if name := _named(found, tolerance):
+        return _noted(report, f"{READS}; with others it is {name}")
     if (decay := _without_discount(found, tolerance)) is not None:
         words = (
             f"with the exact critic the exact expectation equals the target; with another it is that of an advantage "
@@ -90,6 +89,17 @@ def _noted(report: Report, warning: str) -> Report:
     return replace(report, warnings=(warning, *report.warnings))
 
 
+def _named(found: Sequence[WithCritic], tolerance: float) -> str:
+    """Return the name of the documented member that it is, in windows of a fixed number of steps, too; or ""."""
+    longest = max(len(item.terms) for item in found)
+    for steps in (0, *range(2, longest)):
+        cut = [item.in_windows(steps) for item in found]
+        for member in _members(cut):
+            if all(_off(item, _expected(item, member.coefficients)) <= tolerance for item in cut):
+                return member.name + (f", in windows of {steps} steps" if steps else "")
+    return ""
+
+
 def _members(found: Sequence[WithCritic]) -> Iterator[Member]:
     """Yield the documented members that may be it, their λ taken from a fit."""
     longest = max(len(item.terms) for item in found)
@@ -97,6 +107,7 @@ def _members(found: Sequence[WithCritic]) -> Iterator[Member]:
     yield Member("the one-step advantage (TD error) = GAE(λ = 0)", (1.0,) + (0.0,) * (longest - 1))
     for steps in range(2, longest):
         yield Member(f"the {steps}-step advantage", (1.0,) * steps + (0.0,) * (longest - steps))
+    yield Member("reward-to-go minus V = GAE(λ = 1)", (1.0,) * longest)
     decay = fitted[1] if longest > 1 else 0.0
     if 0.0 < decay < 1.0:
         yield Member(f"GAE(λ = {decay:.6g})", tuple(decay**k for k in range(longest)))

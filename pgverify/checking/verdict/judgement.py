@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 
@@ -45,15 +45,16 @@ def judge(
     others : {name: targets}
         Other named targets, on the same problems in the same order; None where one is not defined.
     """
+    mixed = MIXED if _inside(evidence) else replace(MIXED, rounding=0.0)
     worst = max(deviation(item.found, item.target, precision) for item in evidence)
-    for level in dict.fromkeys((precision, MIXED)):
+    for level in dict.fromkeys((precision, mixed)):
         if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
             return _equal(evidence, level, worst)
     if precision.coarse:  # anything is a multiple of anything to so few bits
         precision = SINGLE
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
-    for level in dict.fromkeys((precision, MIXED)):
+    for level in dict.fromkeys((precision, mixed)):
         multiple = common_multiple(evidence, level)
         if multiple.words and multiple.constant > 0:
             return _multiple(multiple, worst, level)
@@ -74,6 +75,12 @@ def _multiple(multiple: Multiple, worst: float, level: Precision) -> Judgement:
         note = f"in pairs {note}; whether larger batches keep the direction is open, as none could be listed"
         return Judgement(Outcome.INCONCLUSIVE, note, worst, multiple.constant, level)
     return Judgement(Outcome.SCALED, note, worst, multiple.constant, level, multiple.lawful)
+
+
+def _inside(evidence: Sequence[TargetComparison]) -> bool:
+    """Return whether most expectations are off by more than double precision: by rounding, perhaps, of something."""
+    off = [deviation(item.found, item.target, DOUBLE) > DOUBLE.relative for item in evidence]
+    return 2 * sum(off) > len(off)
 
 
 def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float) -> Judgement:

@@ -29,6 +29,8 @@ class Precision:
     rounding: float = 0.0
     hidden: float = 1e-3
     enough: bool = True
+    most: float = float("inf")
+    """Relative to what is expected: the most that r c may count for, where the precision is not seen in the numbers."""
 
     @property
     def coarse(self) -> bool:
@@ -42,7 +44,7 @@ DOUBLE = Precision("double precision", 1e-9, 1e-13)
 SINGLE = Precision("single precision", 1e-5, 1e-6, 4.0 * 2.0**-OF_SINGLE)
 """For code whose every result is a number of single precision (6e-8 an operation)."""
 
-MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6, 4.0 * 2.0**-OF_SINGLE)
+MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6, 4.0 * 2.0**-OF_SINGLE, most=1e-3)
 """For code that returns double precision, but computes in single; a fault of this size is not told apart from it."""
 
 HALF = Precision("half precision", 5e-4, 0.0, 4.0 * 2.0**-OF_HALF, hidden=0.1)
@@ -58,7 +60,8 @@ def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Pre
     With a factor, relative to that many times the size: a small multiple is held to the same standard.
     """
     size = max(abs(factor) * found.natural, size_of(vector))
-    lost = precision.operations * found.scale + lost_to_rounding(found, precision, abs(factor))
+    rounded = min(lost_to_rounding(found, precision, abs(factor)), precision.most * size_of(vector))
+    lost = precision.operations * found.scale + rounded
     gap = size_of(found.mean - vector) - lost
     return 0.0 if gap <= 0.0 else gap / size if size > 0.0 else 1.0
 
@@ -77,7 +80,8 @@ def lost_to_rounding(found: BatchExpectation, precision: Precision, factor: floa
 def vanishes(found: BatchExpectation, precision: Precision) -> bool:
     """Return whether an expectation is zero, beside the estimates themselves and beside those of a gradient."""
     limit = precision.relative * min(found.natural, found.scale) + precision.operations * found.scale
-    limit += precision.rounding * found.conditioning * min(found.amplitude, 1.0)
+    if precision.most == float("inf"):
+        limit += precision.rounding * found.conditioning * min(found.amplitude, 1.0)
     return size_of(found.mean) <= limit
 
 

@@ -37,4 +37,4 @@ def stated(cases: Sequence[TargetComparison], level: Precision) -> str:
 
 def hidden_bias(item: TargetComparison, level: Precision) -> float:
     """Return the bias that the limit of rounding hides, relative to the target."""
-    return lost_to_rounding(item.found, level) / size_of(item.target)
+    return min(lost_to_rounding(item.found, level) / size_of(item.target), level.most)

@@ -105,3 +105,12 @@ def test_the_unit_of_rounding_is_that_of_ieee() -> None:
     assert unit_roundoff(24) == np.finfo(np.float32).eps / 2.0
     assert unit_roundoff(11) == np.finfo(np.float16).eps / 2.0
     assert unit_roundoff(53) == unit_roundoff(3) == 0.0
+
+
+def test_double_precision_is_not_excused_by_a_problem_that_is_badly_conditioned() -> None:
+    """A bias of 2e-4 on near-deterministic alone: 4ε E Σ|w_t| would hide it, were it not right to 1e-9 elsewhere."""
+
+    def wrong(batch: pgv.Trajectories) -> Array:
+        return RIGHT(batch) * (1.0 + 2e-4 * (np.asarray(batch.policy.parameters).max() == 7.0))
+
+    assert pgv.check(wrong).outcome is pgv.Outcome.BIASED

@@ -184,3 +184,19 @@ def test_a_function_that_insists_on_the_exact_critic_is_left_in_peace() -> None:
 
     report = pgv.check(insists)
     assert report.outcome is pgv.Outcome.CORRECT, str(report)
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.8])
+def test_rollouts_of_a_fixed_number_of_steps_are_no_fault(decay: float) -> None:
+    """A trace that begins anew every three steps, with V bootstrapped there."""
+
+    def windowed(batch: pgv.Trajectories) -> Array:
+        delta, run = errors(batch), np.zeros(len(batch))
+        for t in reversed(range(batch.num_steps)):
+            run = delta[:, t] + (decay * batch.discount * run if (t + 1) % 3 else 0.0)
+            delta[:, t] = run
+        return delta * powers(batch)
+
+    report = pgv.check(windowed, kind="weights")
+    assert report.outcome is pgv.Outcome.CORRECT, str(report)
+    assert "in windows of 3 steps" in report.warnings[0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.lowered_report import with_larger_batches
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
@@ -95,7 +96,7 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
     if progress.failed is not None:
         index, reason = progress.failed
         return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
-    return _in_the_end(claim, progress)
+    return _in_the_end(claim, progress, alpha, seed)
 
 
 def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, Report | None]:
@@ -120,10 +121,15 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
     return progress, claim.with_weights(replace(report, warnings=(*report.warnings, note)), known)
 
 
-def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
+def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: int) -> Report:
     known = progress.known(claim.suite)
-    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
-    report = report if progress.late else claim.with_weights(report, known)
+    if progress.late:
+        report = claim.at_first_sight(progress)
+    else:
+        report, progress = claim.thorough(progress)
+        report = claim.with_weights(report, known)
+    larger = with_larger_batches(report, claim.implementation, known, progress.ordered, claim.given, alpha, seed)
+    report = larger[0]
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())

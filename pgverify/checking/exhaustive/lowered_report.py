@@ -61,7 +61,7 @@ def _lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> 
     if sampled.failure:
         bound = "one failing input is enough"
         return _other(
-            report, Outcome.INVALID, sampled.failure, error_rate=bound, next_step="call it on the input above"
+            report, Outcome.INVALID, f"it {sampled.failure}", error_rate=bound, next_step="call it on the input above"
         )
     for pair, verdict in sampled.verdicts:
         if verdict.off:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,14 +12,14 @@ from jaxtyping import Float, Integer
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
-from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.controls import Controls
-from pgverify.checking.sampled.goal import Goal
-from pgverify.checking.sampled.one_size import RAREST, SizeVerdict, judge_size
-from pgverify.checking.sampled.with_controls import drawn_by, fitted
-from pgverify.checking.verdict.targets import smallest_batch, target_vector
+from pgverify.checking.sampled.goal import Goal, rare_events
+from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
+from pgverify.checking.sampled.with_controls import FIT, Fitted, fitted
+from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -30,8 +30,9 @@ SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
 SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
 """Of the standard suite: between them lengths, start states, discounts and chance."""
 
-MOST_CALLS = 8_000
-"""Batches in all, some seconds; what is made of the usual estimators takes 48 a size."""
+MOST_ROWS, ROWS_A_CALL = 400_000, 100
+"""Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
+the time of: a second or two. The rest takes 48 batches a size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +42,16 @@ class SizePair:
     Attributes
     ----------
     entry : SuiteProblem
+    index : int
+        Of the problem among those that were listed.
     size : int
     needed : bool
-        Whether trajectories affect each other at this size, and at no size that was listed on this problem.
+        Whether trajectories were first seen to affect each other at this size, on this problem, and batches of it were
+        listed on no problem where that was so: then nothing else speaks for it.
     """
 
     entry: SuiteProblem
+    index: int
     size: int
     needed: bool
 
@@ -86,19 +91,25 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
     seen = [listing.coupled for _, listing in batches if listing.coupled]
     if not seen:
         return ()
-    everywhere = {item.batch_size for _, listing in batches for item in listing.expectations}
+    judged = {listing.coupled for _, listing in batches if listing.coupled in _sizes(listing)}
+    everywhere = {size for _, listing in batches for size in _sizes(listing)}
     pairs = {}
     for index, (entry, listing) in enumerate(batches):
-        listed = {item.batch_size for item in listing.expectations}
+        listed = _sizes(listing)
         chosen = given or entry.name in SAMPLED_PROBLEMS
         coupled = {listing.coupled} - {0} - listed
+        needed = coupled - judged
         if chosen and ordered and ordered not in everywhere:
-            coupled |= {ordered}
+            needed = needed | {ordered}
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
-        for size in sizes | coupled:
-            pairs[size, index] = SizePair(entry, size, size in coupled)
+        for size in sizes | needed | coupled:
+            pairs[size, index] = SizePair(entry, index, size, size in needed)
     # Small batches first, on every problem: a fault shows there soonest, if it shows there.
     return tuple(pairs[key] for key in sorted(pairs))
+
+
+def _sizes(listing: ListedInBatches) -> set[int]:
+    return {item.batch_size for item in listing.expectations}
 
 
 def sample_sizes(
@@ -125,44 +136,55 @@ def sample_sizes(
     seed : int
     """
     calls = Calls(implementation)
-    verdicts: list[tuple[SizePair, SizeVerdict]] = []
-    failure, spent = "", 0
-    for index, pair in enumerate(pairs):
-        try:
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, index)))
-            found = _judged(calls, pair, target, multiple, alpha / len(pairs), MOST_CALLS - spent, rng)
-        except NoEstimate as reason:
-            failure = f"on problem {pair.entry.name} it {reason.failure}"
-            break
-        except OutOfTime:
-            break
-        if found is not None:
-            verdicts.append((pair, found))
-            spent += found.evidence.calls
-            if found.off:
-                break
-    tried = {id(pair) for pair, _ in verdicts}
-    untried = tuple(pair for pair in pairs if id(pair) not in tried)
-    return SampledSizes(tuple(verdicts), untried, failure, calls.notes)
+    verdicts: dict[SizePair, SizeVerdict] = {}
+    failure = ""
+    try:
+        verdicts.update(_verdicts(calls, pairs, target, multiple, alpha / max(len(pairs), 1), seed))
+    except NoEstimate as reason:
+        failure = str(reason.failure)
+    except OutOfTime:
+        pass
+    untried = tuple(pair for pair in pairs if pair not in verdicts)
+    return SampledSizes(tuple(verdicts.items()), untried, failure, calls.notes)
 
 
-def _judged(
-    calls: Calls, pair: SizePair, target: str, multiple: bool, alpha: float, left: int, rng: np.random.Generator
-) -> SizeVerdict | None:
-    """Return what sampled batches of one size show on one problem; None where the target is not known there."""
-    problem = pair.entry.problem
-    vector = target_vector(target, problem, pair.size)
-    if vector is None or pair.size < smallest_batch(target):
-        return None
-    batch, probability = every_trajectory(problem)
-    law, controls = IndependentLaw(probability, pair.size), _controls(problem)
+def _verdicts(
+    calls: Calls, pairs: Sequence[SizePair], target: str, multiple: bool, alpha: float, seed: int
+) -> Iterator[tuple[SizePair, SizeVerdict]]:
+    """Yield verdicts until one is off: first those at sight, then those that take more batches, the most suspect first.
+
+    What is suspect is seen on other batches than those it is judged by.
+    """
+    doubtful: list[tuple[SizePair, Fitted, Goal]] = []
+    for pair in pairs:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
+        vector = target_vector(target, pair.entry.problem, pair.size)
+        if vector is None or pair.size < smallest_batch(target):
+            continue
+        fit, goal = _fit(calls, pair, rng), Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
+        if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
+            yield pair, verdict
+        else:
+            doubtful.append((pair, fit, goal))
+    left = MOST_ROWS
+    for pair, fit, goal in sorted(doubtful, key=lambda case: -suspicion(case[1], case[2], multiple)):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 1)))
+        guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
+        affordable = MOST_CALLS if fit.exact else left // (pair.size + ROWS_A_CALL)
+        verdict = judge_size(fit, guarded, pair.size, multiple, alpha, affordable, rng)
+        yield pair, verdict
+        if verdict.off:
+            return
+        left -= (verdict.evidence.calls - FIT - len(fit.first)) * (pair.size + ROWS_A_CALL)
+
+
+def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:
+    batch, probability = every_trajectory(pair.entry.problem)
 
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
         return calls.estimate(batch.select(rows))
 
-    fit = fitted(drawn_by(estimate, law.draw, law.group, controls), controls.means, rng)
-    goal = Goal.of("policy_gradient", pair.entry, RAREST / pair.size).towards(vector)
-    return judge_size(fit, goal, pair.size, multiple, alpha, left, rng)
+    return fitted(IndependentLaw(probability, pair.size), estimate, _controls(pair.entry.problem), rng)
 
 
 @lru_cache(maxsize=64)

@@ -16,8 +16,9 @@ class Controls:
     """Estimates with known means, from which most functions of a batch are put together.
 
     Of single trajectories: reward-to-go with γ^t, without it, and undiscounted; the total return, discounted and not;
-    the score alone, of mean zero. Of batches: leave-one-out, discounted and not; the same by start state, and by group.
-    Those of batches have the mean of the total return, for what is subtracted is independent of the score.
+    the score alone, of mean zero. Of batches: leave-one-out, discounted and not; the same by start state; reward-to-go
+    less that of the others at the same time, of all and of those still under way; leave-one-out by group. Those of
+    batches have the means of what they are made from, for what is subtracted is independent of the score.
 
     Attributes
     ----------
@@ -27,6 +28,12 @@ class Controls:
         Their returns, discounted and not.
     starts : [K]
         Their first states.
+    steps : [T, K, d]
+        ∇ log π at each time.
+    to_go : [T, K]
+        Reward-to-go, with γ^t.
+    under_way : [T, K]
+        1 where a step is taken, else 0.
     means : [k, d]
         The expectations of all controls.
     """
@@ -34,6 +41,9 @@ class Controls:
     rows: Float[Array, "r K d"]
     totals: Float[Array, "two K"]
     starts: Integer[Array, "K"]
+    steps: Float[Array, "T K d"]
+    to_go: Float[Array, "T K"]
+    under_way: Float[Array, "T K"]
     means: Float[Array, "k d"]
 
     @classmethod
@@ -50,7 +60,10 @@ class Controls:
         rows = np.stack([batch.score_weighted(each) for each in weights])
         means = np.einsum("k,rkd->rd", probability, rows)
         means[5] = 0.0
-        return cls(rows, totals, batch.states[:, 0], np.concatenate([means, means[[3, 4, 3, 3]]]))
+        each = np.eye(batch.num_steps)[:, None, :] * ones
+        steps = np.stack([batch.score_weighted(at) for at in each])
+        means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
+        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, batch.mask.T.astype(float), means)
 
     def on(self, rows: Integer[Array, "n"], group: Integer[Array, "n"] | None) -> Float[Array, "k d"]:
         """Return the controls on the batch of the given rows of the list, in the given groups if there are any."""
@@ -62,9 +75,18 @@ class Controls:
             _leave_one_out(self.totals[0], score, share * len(rows), together),
             _leave_one_out(self.totals[1], score, share * len(rows), together),
             _leave_one_out(self.totals[0], score, share * len(rows), self.starts),
+            self._by_time(share * len(rows), np.ones_like(self.to_go)),
+            self._by_time(share * len(rows), self.under_way),
             plain[3] if group is None else _leave_one_out(self.totals[0, rows], score[rows], np.ones(len(rows)), group),
         ]
         return np.concatenate([plain, np.stack(coupled)])
+
+    def _by_time(self, times: Float[Array, "K"], counted: Float[Array, "T K"]) -> Float[Array, "d"]:
+        """Return the mean of Σ_t ψ_t (G_t − the mean of the others' at t), of those that are counted."""
+        sums, numbers = (times * counted * self.to_go).sum(axis=1), (times * counted).sum(axis=1)
+        others = numbers[:, None] - counted
+        baseline = np.where(others > 0.5, (sums[:, None] - counted * self.to_go) / np.maximum(others, 1.0), 0.0)
+        return np.asarray(np.einsum("k,tk,tkd->d", times, self.to_go - baseline, self.steps) / times.sum())
 
 
 def _leave_one_out(

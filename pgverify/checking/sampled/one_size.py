@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.sampled.goal import Goal
-from pgverify.checking.sampled.with_controls import CONFIRM, FIT, ROUNDING, Fitted
+from pgverify.checking.sampled.with_controls import FIT, ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
 from pgverify.errors import InvalidData
 from pgverify.stats import SequentialOutcome, SequentialTest
@@ -24,8 +24,12 @@ TOLERANCE = 0.02
 BOUNDED = 0.1
 """Relative bias that must be excluded where a coupling is at no size that was listed."""
 
-MOST_CALLS = 3_000
+MOST_CALLS = 2_000
 """Batches of one size on one problem."""
+
+
+SUSPECT = 20.0
+"""Standard errors beyond which one suspicion is as good as another: the smaller batch is drawn first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +58,36 @@ class SizeVerdict:
         return not self.off and not self.silent and self.evidence.hidden_bias <= BOUNDED
 
 
+def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict | None:
+    """Return the verdict that follows from the fitted controls; None where more batches are to be drawn.
+
+    Parameters as for `judge_size`.
+    """
+    mean = fit.first.mean(axis=0)
+    factor = _factor(mean, goal) if multiple else 1.0
+    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
+    if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
+        return SizeVerdict(SampledSize(size, used, np.inf, 1.0 / used), mean, off=False, silent=True)
+    gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
+    if not (fit.exact and factor > 0.0 and gap <= ROUNDING * fit.size):
+        return None
+    hidden = (gap + ROUNDING * fit.size) / unit if unit > 0.0 else 0.0
+    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False)
+
+
+def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
+    """Return how far the mean seems to be off, in its standard errors: what is drawn first, not what is said."""
+    factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
+    axes, aim = _axes(goal, factor, multiple)
+    off = fit.first @ axes - aim
+    error = off.std(axis=0) / len(off) ** 0.5 + ROUNDING * fit.size
+    return min(float((np.abs(off.mean(axis=0)) / np.maximum(error, 1e-300)).max(initial=0.0)), SUSPECT)
+
+
 def judge_size(
     fit: Fitted, goal: Goal, size: int, multiple: bool, alpha: float, calls: int, rng: np.random.Generator
 ) -> SizeVerdict:
-    """Return the verdict on batches of one size.
+    """Return the verdict on batches of one size, after a sequential test on fresh ones.
 
     Where the controls explain the estimate wholly, its mean follows from theirs, and agreement needs no more calls.
     A deviation is stated only after a sequential test on fresh batches, at rate α.
@@ -78,14 +108,8 @@ def judge_size(
     """
     mean = fit.first.mean(axis=0)
     factor = _factor(mean, goal) if multiple else 1.0
-    unit, used = abs(factor) * goal.scale, FIT + CONFIRM
+    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
     nothing = SampledSize(size, used, np.inf, 1.0 / used)
-    if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
-        return SizeVerdict(nothing, mean, off=False, silent=True)
-    gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
-    if fit.exact and factor > 0.0 and gap <= ROUNDING * fit.size:
-        hidden = (gap + ROUNDING * fit.size) / unit if unit > 0.0 else 0.0
-        return SizeVerdict(replace(nothing, hidden_bias=hidden), mean, off=False)
     axes, aim = _axes(goal, factor, multiple)
     test = _test(alpha, aim.size, min(MOST_CALLS, calls))
     if test is None or unit == 0.0:

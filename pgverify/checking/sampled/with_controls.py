@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
 from pgverify.validation import Array
 
@@ -19,6 +20,9 @@ ROUNDING = 1e-5
 
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
+
+Estimate = Callable[[Integer[Array, "n"]], Float[Array, "d"]]
+"""Calls on a batch of rows of a list."""
 
 Drawn = Callable[[np.random.Generator], tuple[Float[Array, "d"], Float[Array, "k d"]]]
 """Draws a batch; returns the estimate on it, and the controls."""
@@ -67,29 +71,37 @@ class Fitted:
         return np.asarray(estimate - (self.coefficients * (controls - self.means)).sum(axis=0))
 
 
-def fitted(draw: Drawn, means: Float[Array, "k d"], rng: np.random.Generator) -> Fitted:
-    """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches."""
+def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator) -> Fitted:
+    """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
+
+    Where some trajectories are seldom drawn, batches that hold all alike are tried first: what the controls explain
+    wholly there, they explain wherever.
+    """
+
+    def source(rows: Callable[[np.random.Generator], Integer[Array, "n"]]) -> Drawn:
+        def draw(rng: np.random.Generator) -> tuple[Float[Array, "d"], Float[Array, "k d"]]:
+            chosen = rows(rng)
+            return estimate(chosen), controls.on(chosen, law.group)
+
+        return draw
+
+    plain, spread = source(law.draw), source(law.spread)
+    if law.skewed:
+        fit = _fitted(spread, controls.means, rng)
+        x = np.concatenate([fit.first, replace(fit, draw=plain).sample(CONFIRM, rng)])
+        fit = replace(fit, draw=plain, first=x)
+        if fit.exact:
+            return fit
+    return _fitted(plain, controls.means, rng)
+
+
+def _fitted(draw: Drawn, means: Float[Array, "k d"], rng: np.random.Generator) -> Fitted:
     pairs = [draw(rng) for _ in range(FIT)]
-    estimates, controls = np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-    columns = [_slopes(estimates[:, j], controls[:, :, j]) for j in range(estimates.shape[1])]
+    estimates, found = np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+    columns = [_slopes(estimates[:, j], found[:, :, j]) for j in range(estimates.shape[1])]
     size = float(np.abs(estimates).max(initial=0.0))
     fit = Fitted(draw, np.stack(columns, axis=1), means, estimates[:0], size)
-    return Fitted(draw, fit.coefficients, means, fit.sample(CONFIRM, rng), size)
-
-
-def drawn_by(
-    estimate: Callable[[Integer[Array, "n"]], Float[Array, "d"]],
-    rows: Callable[[np.random.Generator], Integer[Array, "n"]],
-    group: Integer[Array, "n"] | None,
-    controls: Controls,
-) -> Drawn:
-    """Return the source of estimates and controls on batches of rows of a list."""
-
-    def draw(rng: np.random.Generator) -> tuple[Float[Array, "d"], Float[Array, "k d"]]:
-        chosen = rows(rng)
-        return estimate(chosen), controls.on(chosen, group)
-
-    return draw
+    return replace(fit, first=fit.sample(CONFIRM, rng))
 
 
 def _slopes(estimate: Float[Array, "m"], controls: Float[Array, "m k"]) -> Float[Array, "k"]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.design import Design, require_design
+from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import suite_of
 from pgverify.checking.sampled.draws import guarded_sampler
@@ -38,6 +40,7 @@ def check(
     time_limit: float = 10.0,
     budget: int = 1_000_000,
     total_time_limit: float = 600.0,
+    design: Design | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -71,6 +74,8 @@ def check(
     total_time_limit : float
         Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
         of one is INCONCLUSIVE.
+    design : Independent or Grouped, optional
+        Which batches the implementation is made for: it is then called on these alone. Not for kind "sampler".
 
     Raises
     ------
@@ -80,6 +85,7 @@ def check(
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
     target_terms(str(target))
+    batches = require_design(design, kind)
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
@@ -93,4 +99,9 @@ def check(
             return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            return check_by_listing(ClaimedTarget(limited, target, suite, problems is not None), alpha, seed)
+            claim = ClaimedTarget(limited, target, suite, problems is not None)
+            return (
+                check_by_listing(claim, alpha, seed)
+                if batches is None
+                else check_by_design(claim, batches, alpha, seed)[0]
+            )

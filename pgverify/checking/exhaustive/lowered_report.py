@@ -54,10 +54,11 @@ def with_larger_batches(
     multiple = report.outcome is Outcome.SCALED
     sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed)
     warnings = together({note: note for note in report.warnings}, sampled.notes).values()
-    return _lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed), sampled
+    return lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed), sampled
 
 
-def _lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> Report:
+def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> Report:
+    """Return the report on what was listed after what was sampled, at the total false-alarm probability α."""
     if sampled.failure:
         bound = "one failing input is enough"
         return _other(

@@ -14,7 +14,7 @@ from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
-from pgverify.checking.sampled.batch_law import IndependentLaw
+from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.goal import Goal, rare_events
 from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
@@ -44,7 +44,8 @@ class SizePair:
     entry : SuiteProblem
     index : int
         Of the problem among those that were listed.
-    size : int
+    law : BatchLaw
+        Of the batches.
     needed : bool
         Whether trajectories were first seen to affect each other at this size, on this problem, and batches of it were
         listed on no problem where that was so: then nothing else speaks for it.
@@ -52,8 +53,13 @@ class SizePair:
 
     entry: SuiteProblem
     index: int
-    size: int
+    law: BatchLaw
     needed: bool
+
+    @property
+    def size(self) -> int:
+        """Trajectories in a batch."""
+        return self.law.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +109,8 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
             needed = needed | {ordered}
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
         for size in sizes | needed | coupled:
-            pairs[size, index] = SizePair(entry, index, size, size in needed)
+            law = IndependentLaw(every_trajectory(entry.problem)[1], size)
+            pairs[size, index] = SizePair(entry, index, law, size in needed)
     # Small batches first, on every problem: a fault shows there soonest, if it shows there.
     return tuple(pairs[key] for key in sorted(pairs))
 
@@ -179,12 +186,12 @@ def _verdicts(
 
 
 def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:
-    batch, probability = every_trajectory(pair.entry.problem)
+    batch, _ = every_trajectory(pair.entry.problem)
 
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
-        return calls.estimate(batch.select(rows))
+        return calls.estimate(arranged(batch, rows, pair.law))
 
-    return fitted(IndependentLaw(probability, pair.size), estimate, _controls(pair.entry.problem), rng)
+    return fitted(pair.law, estimate, _controls(pair.entry.problem), rng)
 
 
 @lru_cache(maxsize=64)

@@ -45,12 +45,15 @@ class SizeVerdict:
         Whether the expectation is not what it should be, at the rate of the test.
     silent : bool
         Whether a multiple of the target was allowed, and nothing at all was seen.
+    factor : float or None
+        Which multiple of the target the mean is, where the controls explain the estimate wholly.
     """
 
     evidence: SampledSize
     mean: Float[Array, "d"]
     off: bool
     silent: bool = False
+    factor: float | None = None
 
     @property
     def bounded(self) -> bool:
@@ -72,7 +75,8 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     if not (fit.exact and factor > 0.0 and gap <= ROUNDING * fit.size):
         return None
     hidden = (gap + ROUNDING * fit.size) / unit if unit > 0.0 else 0.0
-    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False)
+    found = factor if goal.vector.any() else None
+    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:

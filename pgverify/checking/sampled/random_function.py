@@ -35,10 +35,12 @@ def check_random(
     seed: int,
     change: str,
     notes: Notes,
+    size: int = BATCH,
+    group_size: int | None = None,
 ) -> Report:
     """Return the verdict on an implementation that answers differently to the same batch.
 
-    It is called on sampled batches of `BATCH` trajectories and judged as a sampler, with a `MODEST` budget. What shows
+    It is called on sampled batches of `size` trajectories and judged as a sampler, with a `MODEST` budget. What shows
     on other batch sizes alone is not seen.
 
     Parameters
@@ -53,6 +55,10 @@ def check_random(
         How its randomness was noticed.
     notes : mapping of kind to sentence
         What was noticed before.
+    size : int
+        Trajectories in a batch.
+    group_size : int, optional
+        Trajectories in a group, as for `sample`; by default all are independent.
     """
     calls = Calls(implementation)
 
@@ -60,16 +66,19 @@ def check_random(
         estimates: list[Float[Array, "d"]] = []
         while len(estimates) < count:
             some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
-            batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
-            for first in range(0, some * BATCH, BATCH):
-                answer = calls.answer(batch.select(slice(first, first + BATCH)), watched=first == 0)
+            batch = sample(problem, some * size, int(rng.integers(2**62)), group_size=group_size)
+            for first in range(0, some * size, size):
+                chosen = batch.select(slice(first, first + size))
+                if chosen.group is not None:
+                    chosen = replace(chosen, group=chosen.group - chosen.group[0])
+                answer = calls.answer(chosen, watched=first == 0)
                 if isinstance(answer, Failure):
                     return Guarded(None, str(answer), "")
                 estimates.append(answer.array)
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH)
-    explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=size)
+    explanation = f"{report.explanation}; it is random ({change}), so batches of {size} were sampled"
     noticed = together(notes, calls.notes).values()
     return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))

@@ -17,6 +17,7 @@ from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_b
 from pgverify.checking.given_problems import suite_of
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
@@ -96,12 +97,11 @@ def check(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
-            return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
+            sampler = guarded_sampler(implementation, time_limit, deadline)
+            return with_scope(check_sampler(sampler, suite, target, test, seed), suite)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
             claim = ClaimedTarget(limited, target, suite, problems is not None)
-            return (
-                check_by_listing(claim, alpha, seed)
-                if batches is None
-                else check_by_design(claim, batches, alpha, seed)[0]
-            )
+            if batches is not None:
+                return check_by_design(claim, batches, alpha, seed)
+            return check_by_listing(claim, alpha, seed)

@@ -16,7 +16,9 @@ from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, direc
 from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random
+from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
@@ -32,7 +34,7 @@ AGREE = 1e-3
 def check_by_design(
     claim: ClaimedTarget, design: Design, alpha: float, seed: int
 ) -> tuple[Report, SampledSizes | None]:
-    """Return the verdict on an implementation that is called on batches of one design, and what was sampled.
+    """Return the verdict on an implementation that is called on batches of one design.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def check_by_design(
     seed : int
     """
     known: list[tuple[SuiteProblem, Listed]] = []
-    pairs: list[SizePair] = []
+    unlisted: list[tuple[SuiteProblem, int, BatchLaw]] = []
     notes: Notes = {}
     missing: list[str] = []
     for index, entry in enumerate(claim.suite):
@@ -56,22 +58,27 @@ def check_by_design(
             case Failing():
                 why, bound = f"on problem {entry.name} it {found}", "one failing input is enough"
                 step = "call it on the input above"
-                return Report(Outcome.INVALID, why, "exhaustive", claim.target, bound, next_step=step), None
+                report = Report(Outcome.INVALID, why, "exhaustive", claim.target, bound, next_step=step)
+                return with_scope(report, claim.suite)
             case Random():
-                return _random(claim, entry, found, design, alpha, seed), None
+                return with_scope(_random(claim, entry, found, design, alpha, seed), claim.suite)
             case Late():
                 missing.append(f"the total time limit passed before {entry.name} could be tried")
                 break
         notes = together(notes, found.listed.notes)
         if found.listed.expectations:
             known.append((entry, found.listed))
-        pairs += [SizePair(entry, index, law, needed=True) for law in found.open]
+        unlisted += [(entry, index, law) for law in found.open]
+    # In one direction everything is a multiple of anything: what is listed there alone speaks for no size.
+    judged = {item.batch_size for entry, one in known if directions(entry.problem) > 1 for item in one.expectations}
+    pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
     untried = Invariants((), (), 0, notes)
     report = exhaustive_report(known, untried, claim.target, claim.given)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
-    return replace(report, warnings=(*missing, *report.warnings)), sampled
+    report = replace(report, warnings=(*missing, *report.warnings))
+    return with_scope(report, claim.suite, sampled)
 
 
 def _with_samples(

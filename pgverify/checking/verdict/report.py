@@ -11,11 +11,13 @@ from typing import Any
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.scope import Scope, scope_from
 from pgverify.errors import InvalidInput
 from pgverify.validation import shortened
 
 SCHEMA = "pgverify-report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 2 adds `scope`; documents of version 1 are read."""
 
 MOST_WARNINGS = 8
 """Warnings that are printed; the rest are counted."""
@@ -53,6 +55,8 @@ class Report:
         For kind "weights": which weights these are.
     next_step : str
         What to do now.
+    scope : Scope or None
+        What was tried: the verdict holds within it. None in documents of version 1.
     """
 
     outcome: Outcome
@@ -69,6 +73,7 @@ class Report:
     source: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     next_step: str = ""
+    scope: Scope | None = None
 
     def raise_if_faulty(self) -> None:
         """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
@@ -107,12 +112,14 @@ class Report:
             lines.append(f"  same expectation as: {', '.join(match.slug for match in self.matches[:6])}")
         if (variance := self._variance()) is not None:
             lines.append(f"  variance: {variance}")
+        if self.scope is not None:
+            lines.append(f"  scope: {self.scope}")
         lines += [f"  warning: {warning}" for warning in self.warnings[:MOST_WARNINGS]]
         if len(self.warnings) > MOST_WARNINGS:
             lines.append(f"  … {len(self.warnings) - MOST_WARNINGS} more warnings")
         if self.next_step:
             lines.append(f"  next: {self.next_step}")
-        return "\n".join(shortened(line, WIDEST) for line in lines)
+        return "\n".join(line if line.startswith("  scope: ") else shortened(line, WIDEST) for line in lines)
 
     def _variance(self) -> str | None:
         """Return the range of variances over the problems, in words; None where none is known."""
@@ -144,12 +151,13 @@ class Report:
         """
         try:
             body = json.loads(text)
-            if body["schema"] != SCHEMA or body["version"] != SCHEMA_VERSION:
+            if body["schema"] != SCHEMA or body["version"] not in (1, SCHEMA_VERSION):
                 raise InvalidInput(
                     f"document is {body['schema']!r} version {body['version']!r}, must be {SCHEMA!r} version "
                     f"{SCHEMA_VERSION}"
                 )
-            values = {f.name: _read(body[f.name]) for f in fields(cls)}
+            values = {f.name: _read(body[f.name]) for f in fields(cls) if f.name != "scope"}
+            values["scope"] = scope_from(body["scope"] if body["version"] > 1 else None)
             values["outcome"] = Outcome(values["outcome"])
             values["matches"] = tuple(Match(**{k: _read(v, k) for k, v in item.items()}) for item in body["matches"])
             values["findings"] = tuple(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
 from pgverify.checking.verdict.report import Report
-from pgverify.checking.verdict.scope import ProblemScope, Scope
+from pgverify.checking.verdict.scope import ProblemScope, SampledSize, Scope
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.suites import SuiteProblem
 
@@ -37,11 +37,15 @@ def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSi
         ProblemScope(
             entry.name,
             tuple(sorted(sizes.get(entry.name, set()))),
-            tuple(verdict.evidence for pair, verdict in drawn if pair.entry.name == entry.name),
+            _by_size(verdict.evidence for pair, verdict in drawn if pair.entry.name == entry.name),
         )
         for entry in tried
     )
     return replace(report, scope=_scope(problems, [entry.problem for entry in tried]))
+
+
+def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:
+    return tuple(sorted(evidence, key=lambda one: one.size))
 
 
 def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem]) -> Scope:

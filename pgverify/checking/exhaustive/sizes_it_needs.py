@@ -70,7 +70,7 @@ def sizes_it_needs(implementation: LimitedFunction, problem: Problem, failure: F
                 continue
             others = [number for number in (2, 3, size + 1) if number % size]
             if not all(_fails(implementation, batch, number) for number in others):
-                return None
+                continue  # a divisor of it may be what is needed
             multiples = all(_works(implementation, batch, times * size) for times in MULTIPLES)
             # What fails on some multiples and works on others is another matter; failing on all, it has one size.
             if multiples or _fails(implementation, batch, 2 * size):

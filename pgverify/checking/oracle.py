@@ -12,10 +12,13 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.design import Design, require_design
+from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import suite_of
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
@@ -40,6 +43,7 @@ def check(
     budget: int = 1_000_000,
     total_time_limit: float = 600.0,
     rarest: float | None = None,
+    design: Design | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -76,6 +80,8 @@ def check(
     rarest : float, optional
         For a sampler: vouches that nothing that matters in its own draws has a smaller probability, as an importance
         sampler's arms may. A bias is then believed as soon as it shows; else when all of the budget shows it again.
+    design : Independent or Grouped, optional
+        Which batches the implementation is made for: it is then called on these alone. Not for kind "sampler".
 
     Raises
     ------
@@ -85,6 +91,7 @@ def check(
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
     target_terms(str(target))
+    batches = require_design(design, kind)
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
@@ -100,7 +107,11 @@ def check(
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
             sampler = guarded_sampler(implementation, time_limit, deadline)
-            return check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
+            report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
+            return with_scope(report, suite)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            return check_by_listing(ClaimedTarget(limited, target, suite, problems is not None), alpha, seed)
+            claim = ClaimedTarget(limited, target, suite, problems is not None)
+            if batches is not None:
+                return check_by_design(claim, batches, alpha, seed)
+            return check_by_listing(claim, alpha, seed)

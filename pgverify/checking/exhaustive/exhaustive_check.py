@@ -12,10 +12,13 @@ from pgverify.checking.calling.stale_answers import STALE, remembers_objects
 from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.lowered_report import with_larger_batches
 from pgverify.checking.exhaustive.other_critics import with_other_critics
+from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
 from pgverify.checking.verdict.outcome import Outcome
@@ -115,14 +118,14 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
         if not progress.ended and len(chosen) < count:
             progress, early = _stopped_early(claim, progress)
             if early is not None:
-                return early
+                return with_scope(early, claim.suite)
     if progress.failed is not None:
         index, reason = progress.failed
         batch, _ = every_trajectory(claim.suite[index].problem)
         if remembers_objects(claim.implementation, batch):
-            return _stale(claim, claim.suite[index].name, progress.notes)
-        return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
-    return _in_the_end(claim, progress)
+            return with_scope(_stale(claim, claim.suite[index].name, progress.notes), claim.suite)
+        return with_scope(_not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed), claim.suite)
+    return _in_the_end(claim, progress, alpha, seed)
 
 
 def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, Report | None]:
@@ -147,12 +150,17 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
     return progress, claim.with_weights(replace(report, warnings=(*report.warnings, note)), known)
 
 
-def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
+def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: int) -> Report:
     known = progress.known(claim.suite)
-    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
+    if progress.late:
+        report = claim.at_first_sight(progress)
+    else:
+        report, progress = claim.thorough(progress)
+        report = claim.with_critics(claim.with_weights(report, known), known)
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
-    report = report if progress.late else claim.with_critics(claim.with_weights(report, known), known)
+    larger = with_larger_batches(report, claim.implementation, known, progress.ordered, claim.given, alpha, seed)
+    report = with_scope(larger[0], claim.suite, larger[1])
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())
@@ -180,16 +188,29 @@ def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
 
 
 def _not_listed(
-    claim: ClaimedTarget, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int
+    claim: ClaimedTarget, entry: SuiteProblem, reason: Failing | Random, notes: Notes, alpha: float, seed: int
 ) -> Report:
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
-            change = f"{reason}, on problem {name}"
+            change = f"{reason}, on problem {entry.name}"
             return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, notes)
         case Random():
-            explanation = f"on problem {name} {reason}"
+            explanation = f"on problem {entry.name} {reason}"
         case Failing():
-            explanation = f"on problem {name} it {reason}"
+            explanation = f"on problem {entry.name} it {reason}"
+            if needed := sizes_it_needs(claim.implementation, entry.problem, reason.failure):
+                why = f"{needed}; {explanation}"
+                bound = "it was not judged on batches that it is not made for"
+                step = f"say which batches it is made for: {needed.call}"
+                return Report(
+                    Outcome.INCONCLUSIVE,
+                    why,
+                    "exhaustive",
+                    claim.target,
+                    bound,
+                    warnings=tuple(notes.values()),
+                    next_step=step,
+                )
     return Report(
         Outcome.INVALID,
         explanation,

@@ -12,7 +12,7 @@ from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.guarded_call import Guarded
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.sampled.controls import Control, best_control, controls
+from pgverify.checking.sampled.noise_controls import Control, best_control, controls
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.sampled.two_tolerances import at_two_tolerances
 from pgverify.checking.verdict.report import Report
@@ -20,6 +20,7 @@ from pgverify.problem import Problem
 from pgverify.sampling import sample
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 BATCH = 64
@@ -40,10 +41,12 @@ def check_random(
     seed: int,
     change: str,
     notes: Notes,
+    size: int = BATCH,
+    group_size: int | None = None,
 ) -> Report:
     """Return the verdict on an implementation that answers differently to the same batch.
 
-    It is called on sampled batches of `BATCH` trajectories and judged as a sampler, with a `MODEST` budget on each
+    It is called on sampled batches of `size` trajectories and judged as a sampler, with a `MODEST` budget on each
     problem, less the noise of the trajectories themselves. What shows on other batch sizes alone is not seen.
 
     Parameters
@@ -58,13 +61,20 @@ def check_random(
         How its randomness was noticed.
     notes : mapping of kind to sentence
         What was noticed before.
+    size : int
+        Trajectories in a batch.
+    group_size : int, optional
+        Trajectories in a group, as for `sample`; by default all are independent.
     """
     calls = Calls(implementation)
     chosen: dict[int, Control] = {}
 
     def control(problem: Problem, rng: np.random.Generator) -> Control:
         if id(problem) not in chosen:
-            batches = [sample(problem, BATCH, int(rng.integers(2**62))) for _ in range(PILOT)]
+            batches = [
+                _renumbered(sample(problem, size, int(rng.integers(2**62)), group_size=group_size))
+                for _ in range(PILOT)
+            ]
             answers = [calls.answer(batch) for batch in batches]
             pilot = [answer.array for answer in answers if not isinstance(answer, Failure)]
             plain = controls(problem)
@@ -76,9 +86,9 @@ def check_random(
         known = control(problem, np.random.default_rng([seed, PILOT]))
         while len(estimates) < count:
             some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
-            batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
-            for first in range(0, some * BATCH, BATCH):
-                part = batch.select(slice(first, first + BATCH))
+            batch = sample(problem, some * size, int(rng.integers(2**62)), group_size=group_size)
+            for first in range(0, some * size, size):
+                part = _renumbered(batch.select(slice(first, first + size)))
                 answer = calls.answer(part, watched=first == 0)
                 if isinstance(answer, Failure):
                     return Guarded(None, str(answer), "")
@@ -86,10 +96,15 @@ def check_random(
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH, judged=at_two_tolerances)
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=size, judged=at_two_tolerances)
     explanation = (
-        f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled, and what occurs in fewer "
+        f"{report.explanation}; it is random ({change}), so batches of {size} were sampled, and what occurs in fewer "
         f"than {test.rarest:g} of them is taken to matter as little as what was seen"
     )
     noticed = together(notes, calls.notes).values()
     return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))
+
+
+def _renumbered(batch: Trajectories) -> Trajectories:
+    """Return a batch whose groups are numbered from 0 on."""
+    return batch if batch.group is None else replace(batch, group=batch.group - batch.group[0])

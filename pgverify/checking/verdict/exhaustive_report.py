@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from jaxtyping import Float
 
@@ -64,7 +63,7 @@ def exhaustive_report(
         nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound)
         return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
     precision = recognised_precision(known)
-    judgement = _unless_unlisted(judge(evidence, precision, {}), evidence, known, invariants.ordered)
+    judgement = judge(evidence, precision, {})
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
         loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
@@ -117,23 +116,6 @@ def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:
             if vector is not None and deviation(item, vector, SINGLE) > SINGLE.relative:
                 return True
     return False
-
-
-def _unless_unlisted(
-    judgement: Judgement,
-    evidence: Sequence[TargetComparison],
-    known: Sequence[tuple[SuiteProblem, Listed]],
-    ordered: int,
-) -> Judgement:
-    """Return INCONCLUSIVE instead of CORRECT where a dependence was seen in a size of which no batches are listed."""
-    batches = [listing for _, listing in known if isinstance(listing, ListedInBatches)]
-    coupled = min((listing.coupled for listing in batches if listing.coupled), default=0)
-    listed = {0, *(item.found.batch_size for item in evidence)}
-    for size, what in {coupled: "affect each other", ordered: "count by their order"}.items():
-        if judgement.outcome is Outcome.CORRECT and size not in listed:
-            note = f"its trajectories {what} in a batch of {size}, too large for all such batches to be listed"
-            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
-    return judgement
 
 
 def _other(name: str, evidence: Sequence[TargetComparison], precision: Precision) -> list[Float[Array, "_"] | None]:

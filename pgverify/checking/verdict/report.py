@@ -11,14 +11,15 @@ from typing import Any
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.scope import Scope, scope_from
 from pgverify.errors import InvalidInput
 from pgverify.validation import shortened
 
 SCHEMA = "pgverify-report"
 SCHEMA_VERSION = 2
-"""2 has `notes`, and says of a match whether its estimates are the same; 1 is read."""
+"""2 has `scope` and `notes`, and says of a match whether its estimates are the same; 1 is read."""
 
-LATER = ("notes",)
+LATER = ("notes", "scope")
 """What documents of version 1 do not have."""
 
 MOST_WARNINGS = 8
@@ -61,6 +62,8 @@ class Report:
         For kind "weights": which weights these are.
     next_step : str
         What to do now.
+    scope : Scope or None
+        What was tried: the verdict holds within it. None in documents of version 1.
     """
 
     outcome: Outcome
@@ -78,6 +81,7 @@ class Report:
     weights: tuple[str, ...] = ()
     next_step: str = ""
     notes: tuple[str, ...] = ()
+    scope: Scope | None = None
 
     def raise_if_faulty(self) -> None:
         """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
@@ -116,13 +120,15 @@ class Report:
             lines.append(f"  {also}: {', '.join(others[:6])}{', …' if others[6:] else ''}")
         if (variance := self._variance()) is not None:
             lines.append(f"  variance: {variance}")
+        if self.scope is not None:
+            lines.append(f"  scope: {self.scope}")
         lines += [f"  warning: {warning}" for warning in self.warnings[:MOST_WARNINGS]]
         if len(self.warnings) > MOST_WARNINGS:
             lines.append(f"  … {len(self.warnings) - MOST_WARNINGS} more warnings")
         lines += [f"  note: {note}" for note in self.notes[:MOST_WARNINGS]]
         if self.next_step:
             lines.append(f"  next: {self.next_step}")
-        return "\n".join(shortened(line, WIDEST) for line in lines)
+        return "\n".join(line if line.startswith("  scope: ") else shortened(line, WIDEST) for line in lines)
 
     def _named(self, slug: str) -> str:
         """Return how far a diagnosis goes: to every batch, or to the expectation."""
@@ -168,7 +174,8 @@ class Report:
                     f"{SCHEMA_VERSION} or an earlier one"
                 )
             known = [f.name for f in fields(cls) if version > 1 or f.name not in LATER]
-            values = {name: _read(body[name]) for name in known}
+            values = {name: _read(body[name]) for name in known if name != "scope"}
+            values["scope"] = scope_from(body["scope"] if version > 1 else None)
             values["outcome"] = Outcome(values["outcome"])
             values["matches"] = tuple(Match(**{k: _read(v, k) for k, v in item.items()}) for item in body["matches"])
             values["findings"] = tuple(

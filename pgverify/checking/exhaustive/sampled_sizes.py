@@ -104,7 +104,9 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
         listed = _sizes(listing)
         chosen = given or entry.name in SAMPLED_PROBLEMS
         coupled = {listing.coupled} - {0} - listed
-        needed = coupled - judged
+        # The list of all trajectories may be the first batch in which a coupling of smaller ones shows.
+        whole = {len(every_trajectory(entry.problem)[0])} if judged else set()
+        needed = coupled - judged - whole
         if chosen and ordered and ordered not in everywhere:
             needed = needed | {ordered}
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}

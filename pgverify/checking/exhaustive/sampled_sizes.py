@@ -104,7 +104,9 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
         listed = _sizes(listing)
         chosen = given or entry.name in SAMPLED_PROBLEMS
         coupled = {listing.coupled} - {0} - listed
-        needed = coupled - judged
+        # The list of all trajectories may be the first batch in which a coupling of smaller ones shows.
+        whole = {len(every_trajectory(entry.problem)[0])} if judged else set()
+        needed = coupled - judged - whole
         if chosen and ordered and ordered not in everywhere:
             needed = needed | {ordered}
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
@@ -158,7 +160,9 @@ def sample_sizes(
 def _verdicts(
     calls: Calls, pairs: Sequence[SizePair], target: str, multiple: bool, alpha: float, seed: int
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
-    """Yield verdicts until one is off: first those at sight, then those that take more batches, those needed and the most suspect first.
+    """Yield verdicts until one is off: first those at sight, then those that take more batches.
+
+    Of these the needed come first, then the most suspect.
 
     What is suspect is seen on other batches than those it is judged by.
     """
@@ -174,7 +178,9 @@ def _verdicts(
         else:
             doubtful.append((pair, fit, goal))
     left = MOST_ROWS
-    for pair, fit, goal in sorted(doubtful, key=lambda case: (not case[0].needed, -suspicion(*case[1:], multiple))):
+    for pair, fit, goal in sorted(
+        doubtful, key=lambda case: (not case[0].needed, -suspicion(case[1], case[2], multiple))
+    ):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 1)))
         guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
         affordable = MOST_CALLS if fit.exact else left // (pair.size + ROWS_A_CALL)

@@ -33,9 +33,10 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     }
     | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
     | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
-    | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n for k in (3, 4, 5)}
+    | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
 )
-"""Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups."""
+"""Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
+batch smaller than a group is kept)."""
 
 BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {"T": lambda x: x, "1/T": lambda x: 1.0 / x, "√T": sqrt, "1/√T": lambda x: 1.0 / sqrt(x)}

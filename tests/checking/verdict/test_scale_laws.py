@@ -20,6 +20,7 @@ LAWS: dict[str, Callable[[pgv.Trajectories], np.ndarray]] = {
     "n/T": lambda b: RIGHT(b).sum(axis=0) / b.num_steps,
     "1/T": lambda b: RIGHT(b) / b.num_steps,
     "⌈n/2⌉/n": lambda b: RIGHT(b)[::2].sum(axis=0) / len(b),
+    "3⌊n/3⌋/n": lambda b: RIGHT(b)[: len(b) // 3 * 3 or len(b)].sum(axis=0) / len(b),
     "n": lambda b: RIGHT(b).sum(axis=0),
     "0.5 × √n": lambda b: 0.5 * RIGHT(b).sum(axis=0) / np.sqrt(len(b)),
 }

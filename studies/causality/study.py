@@ -221,7 +221,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
         ("ratio-three", "There their ratio tends to 3: Σ_t T² against Σ_t (T−t)².", "3",
          f"{min(limits):.4f} to {max(limits):.4f}, extrapolated from {longest}",
          max(abs(x - 3.0) for x in limits) <= tolerance),
-        ("four", "With mean reward 0 it may be more, up to 4: two arms that pay ±1, drawn alike, reach it at every T > 1.",
+        ("four", "With mean reward 0 it may be up to 4: two arms that pay ±1, drawn alike, reach it at every T > 1.",
          "4", ", ".join(f"{x:.12g}" for x in four), max(abs(x - 4.0) for x in four) <= 4.0 * ROUNDING),
         ("centred", "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
          f"exponent 2, ratio {expected:.4f}", f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",

@@ -64,11 +64,13 @@ def check_random(
 
     def control(problem: Problem, rng: np.random.Generator) -> Control:
         if id(problem) not in chosen:
-            batches = [sample(problem, BATCH, int(rng.integers(2**62))) for _ in range(PILOT)]
-            answers = [calls.answer(batch) for batch in batches]
+            batch = sample(problem, PILOT * BATCH, int(rng.integers(2**62)))
+            answers = [calls.answer(batch.select(slice(i * BATCH, (i + 1) * BATCH))) for i in range(PILOT)]
             pilot = [answer.array for answer in answers if not isinstance(answer, Failure)]
             plain = controls(problem)
-            chosen[id(problem)] = best_control(plain, np.stack(pilot), batches) if len(pilot) == PILOT else plain[0]
+            chosen[id(problem)] = (
+                best_control(plain, np.stack(pilot), batch, BATCH) if len(pilot) == PILOT else plain[0]
+            )
         return chosen[id(problem)]
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
@@ -77,12 +79,13 @@ def check_random(
         while len(estimates) < count:
             some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
             batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
-            for first in range(0, some * BATCH, BATCH):
+            corrections = known.corrections(batch, BATCH)
+            for number, first in enumerate(range(0, some * BATCH, BATCH)):
                 part = batch.select(slice(first, first + BATCH))
                 answer = calls.answer(part, watched=first == 0)
                 if isinstance(answer, Failure):
                     return Guarded(None, str(answer), "")
-                estimates.append(answer.array + known.correction(part))
+                estimates.append(answer.array + corrections[number])
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]

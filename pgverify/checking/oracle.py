@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
@@ -72,11 +72,12 @@ def check(
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
     time_limit : float
-        Seconds for each call; 60 times that for a sampler's. Kept on Unix and in the main thread, between two steps of
-        the interpreter: one NumPy operation that never ends is not interrupted.
+        Seconds of processor time for each call, or on the wall where it only waits; 60 times that for a sampler's. Kept
+        on Unix and in the main thread, between two steps of the interpreter: one NumPy operation that never ends is not
+        interrupted.
     total_time_limit : float
-        Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
-        of one is INCONCLUSIVE.
+        Seconds, counted likewise, after which no further call begins. What was seen until then is judged; a fault
+        counts, but the absence of one is INCONCLUSIVE.
     rarest : float, optional
         For a sampler: vouches that nothing that matters in its own draws has a smaller probability, as an importance
         sampler's arms may. A bias is then believed as soon as it shows; else when all of the budget shows it again.
@@ -95,7 +96,7 @@ def check(
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
-    deadline = time.monotonic() + require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
+    deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
     require_integer("seed", seed, 0, InvalidInput)
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     if rarest is not None:

@@ -31,11 +31,12 @@ class Control:
     estimator: RewardToGo | TotalReturn | None
     mean: Float[Array, "d"]
 
-    def correction(self, batch: Trajectories) -> Float[Array, "d"]:
-        """Return E c − c, c the mean over the batch."""
+    def corrections(self, batch: Trajectories, size: int) -> Float[Array, "k d"]:
+        """Return E c − c for each batch of the given size that trajectories make up in their order, c its mean."""
+        count = len(batch) // size
         if self.estimator is None:
-            return self.mean
-        return self.mean - self.estimator(batch).mean(axis=0)
+            return np.zeros((count, self.mean.size))
+        return self.mean - self.estimator(batch).reshape(count, size, -1).mean(axis=1)
 
 
 def controls(problem: Problem) -> tuple[Control, ...]:
@@ -52,12 +53,11 @@ def controls(problem: Problem) -> tuple[Control, ...]:
 
 
 def best_control(
-    candidates: Sequence[Control], estimates: Float[Array, "k d"], batches: Sequence[Trajectories]
+    candidates: Sequence[Control], estimates: Float[Array, "k d"], batch: Trajectories, size: int
 ) -> Control:
     """Return the control that leaves the least variance in pilot estimates, which are not used again."""
 
     def left(control: Control) -> float:
-        corrections = np.stack([control.correction(batch) for batch in batches])
-        return float(np.var(estimates + corrections, axis=0).sum())
+        return float(np.var(estimates + control.corrections(batch, size), axis=0).sum())
 
     return min(candidates, key=left)

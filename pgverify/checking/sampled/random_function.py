@@ -71,14 +71,11 @@ def check_random(
 
     def control(problem: Problem, rng: np.random.Generator) -> Control:
         if id(problem) not in chosen:
-            batches = [
-                _renumbered(sample(problem, size, int(rng.integers(2**62)), group_size=group_size))
-                for _ in range(PILOT)
-            ]
-            answers = [calls.answer(batch) for batch in batches]
+            batch = sample(problem, PILOT * size, int(rng.integers(2**62)), group_size=group_size)
+            answers = [calls.answer(_part(batch, i * size, size)) for i in range(PILOT)]
             pilot = [answer.array for answer in answers if not isinstance(answer, Failure)]
             plain = controls(problem)
-            chosen[id(problem)] = best_control(plain, np.stack(pilot), batches) if len(pilot) == PILOT else plain[0]
+            chosen[id(problem)] = best_control(plain, np.stack(pilot), batch, size) if len(pilot) == PILOT else plain[0]
         return chosen[id(problem)]
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
@@ -87,12 +84,13 @@ def check_random(
         while len(estimates) < count:
             some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
             batch = sample(problem, some * size, int(rng.integers(2**62)), group_size=group_size)
-            for first in range(0, some * size, size):
-                part = _renumbered(batch.select(slice(first, first + size)))
+            corrections = known.corrections(batch, size)
+            for number, first in enumerate(range(0, some * size, size)):
+                part = _part(batch, first, size)
                 answer = calls.answer(part, watched=first == 0)
                 if isinstance(answer, Failure):
                     return Guarded(None, str(answer), "")
-                estimates.append(answer.array + known.correction(part))
+                estimates.append(answer.array + corrections[number])
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
@@ -105,6 +103,7 @@ def check_random(
     return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))
 
 
-def _renumbered(batch: Trajectories) -> Trajectories:
-    """Return a batch whose groups are numbered from 0 on."""
-    return batch if batch.group is None else replace(batch, group=batch.group - batch.group[0])
+def _part(batch: Trajectories, first: int, size: int) -> Trajectories:
+    """Return some trajectories of a batch, with groups numbered from 0 on."""
+    part = batch.select(slice(first, first + size))
+    return part if part.group is None else replace(part, group=part.group - part.group[0])

@@ -14,6 +14,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.time_spent import Deadline
 from pgverify.estimators import RewardToGo
 
 BATCH, _ = pgv.exact.enumerate_trajectories(named("coin")[0])
@@ -83,7 +84,7 @@ def test_what_stops_a_listing_is_data() -> None:
         with pytest.raises(Changed) as changed:
             counting.same_again(BATCH, counting.estimate(BATCH), 1e-9)
         with pytest.raises(OutOfTime):
-            LimitedFunction(RewardToGo(), False, alarm, deadline=0.0).estimate(BATCH)
+            LimitedFunction(RewardToGo(), False, alarm, deadline=Deadline.after(0.0)).estimate(BATCH)
     assert missing.value.failure.happened == "raised ValueError: no"
     assert (changed.value.difference.gap, changed.value.difference.size) == (1.0, 2)
     assert str(changed.value) == "two calls on the same batch of 2 differ by 1"

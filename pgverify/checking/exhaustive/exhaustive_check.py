@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.exploration import explore
+from pgverify.checking.exhaustive.explored_expectation import Company
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
+from pgverify.checking.verdict.explored_judgement import SuiteVerdict
+from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, report_after
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import smallest_batch
@@ -37,12 +41,15 @@ class ClaimedTarget:
     suite : problems, smallest first
     given : bool
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
+    explore : int
+        Further problems on which a verdict that they could take back is looked for.
     """
 
     implementation: LimitedFunction
     target: str
     suite: Sequence[SuiteProblem]
     given: bool
+    explore: int = 0
 
     def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
         """Return the progress after the chosen problems."""
@@ -62,6 +69,16 @@ class ClaimedTarget:
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
         report = exhaustive_report(known, invariants, self.target, self.given)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def explored(self, report: Report, progress: Progress) -> Report:
+        """Return the report after the search beyond the suite, where that could lower the verdict."""
+        if not self.explore or report.outcome not in COULD_BE_LOWERED:
+            return report
+        known = progress.known(self.suite)
+        verdict = SuiteVerdict.of(known, report.outcome, self.target)
+        pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
+        company = Company(pairs, bool(progress.ordered))
+        return report_after(report, explore(self.implementation, verdict, company, self.explore), verdict)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -122,8 +139,11 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 
 def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     known = progress.known(claim.suite)
-    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
-    report = report if progress.late else claim.with_weights(report, known)
+    if progress.late:
+        report = claim.at_first_sight(progress)
+    else:
+        report, progress = claim.thorough(progress)
+        report = claim.with_weights(claim.explored(report, progress), known)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgverify.checking.calling.answer import Failure
-from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
+from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
-from pgverify.checking.exhaustive.batch_lists import ways_to_list
-from pgverify.checking.exhaustive.batch_orders import expectation_in_order, expectation_once
+from pgverify.checking.exhaustive.batch_lists import ordered_batches, unordered_batches
 from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE
 from pgverify.checking.exhaustive.explored_case import ExploredCase
-from pgverify.exact.expectation import Expectation
+from pgverify.exact.expectation import Expectation, expectation
 
 COUPLED_HERE = "its trajectories affect each other there, and on no problem of the suite"
+
+MOST_IN_PAIRS = 17
+"""Trajectories of which pairs are listed: half of the problems have no more, of each kind some."""
 
 TOO_MANY_PAIRS = "it couples its trajectories, and even pairs are too many"
 
@@ -85,17 +87,17 @@ def _single(implementation: LimitedFunction, case: ExploredCase) -> BatchExpecta
 def _pairs(
     implementation: LimitedFunction, case: ExploredCase, ordered: bool
 ) -> BatchExpectation | NotExplored | Failure:
+    count, lengths = len(case.batch), case.batch.lengths
+    pairs = ordered_batches(case.probability, 2, bool(np.ptp(lengths))) if ordered else None
+    if not ordered and count <= MOST_IN_PAIRS:
+        # One order of each pair: the suite has shown that it does not matter. It is not that of the list, though.
+        listed = unordered_batches(case.probability, 2) or []
+        pairs = [(rows[::-1] if place % 2 else rows, chance) for place, (rows, chance) in enumerate(listed)]
+    if not pairs or count > MOST_IN_PAIRS:
+        return NotExplored(TOO_MANY_PAIRS)
     calls = Calls(implementation)
     try:
-        for in_order, batches in ways_to_list(case.probability, case.batch.lengths, 2):
-            if ordered and not in_order:
-                continue
-            listed = expectation_in_order if in_order else expectation_once
-            found, differ = listed(calls, case.batch, batches, True)
-            if in_order or not differ:
-                return BatchExpectation.of(2, found, case.natural)
+        found = expectation(lambda rows: calls.estimate(case.batch.select(rows)), pairs)
     except NoEstimate as reason:
         return reason.failure
-    except Changed:
-        return NotExplored("it answers differently to the same batch")
-    return NotExplored(TOO_MANY_PAIRS)
+    return BatchExpectation.of(2, found, case.natural)

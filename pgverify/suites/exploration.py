@@ -133,7 +133,7 @@ def explored_problem(index: int) -> ExploredProblem:
     objective: Objective = FiniteHorizon(recipe.horizon, recipe.discount)
     if recipe.endless:
         objective = Discounted(recipe.discount)
-    cut = f", cut after {recipe.cut} steps" if recipe.cut else ""
+    cut = f" (cut after {recipe.cut} steps)" if recipe.cut else ""
     return ExploredProblem(
         f"explored[{index}]{cut}", Problem(mdp, SoftmaxPolicy(logits), objective), recipe.cut or None
     )

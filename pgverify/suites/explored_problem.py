@@ -56,4 +56,4 @@ class ExploredProblem:
 
 
 def _list(table: Array) -> str:
-    return str(np.round(table, 12).tolist()).replace(" ", "").replace(".0,", ",").replace(".0]", "]")
+    return str((np.round(table, 12) + 0.0).tolist()).replace(" ", "").replace(".0,", ",").replace(".0]", "]")

@@ -23,7 +23,7 @@ from pgverify.checking.verdict.explored_judgement import Compared, SuiteVerdict
 from pgverify.errors import TooLarge
 from pgverify.suites.explored_problem import ExploredProblem
 
-PROCESSOR_SECONDS, WAITING_SECONDS = 2.0, 20.0
+PROCESSOR_SECONDS, WAITING_SECONDS = 1.5, 15.0
 """After which no further problem begins: as much again as the suite takes of a slow function. Most take a tenth."""
 
 SHRINKING_SECONDS = 0.5
@@ -111,7 +111,9 @@ def _one_more(
         return done.noting(found.reason, name)
     if isinstance(found, Failure):
         why = excuse(implementation, case, company, found)
-        return done.noting(f"{why}: {found}", name) if why else replace(done, failed=(case, found))
+        if not why:
+            return replace(done, failed=(case, found))
+        return done.noting(why, name if why in done.notes else f"{name} (where it {found})")
     compared = verdict.compare(case, found, verdict.targets(case, found.batch_size))
     if compared.hidden:
         return done.noting("rounding", name)

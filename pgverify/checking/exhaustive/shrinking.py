@@ -34,9 +34,9 @@ def shrunk(explored: ExploredProblem, shows: Shows) -> ExploredProblem:
             if shows(candidate):
                 explored, smaller = candidate, True
                 break
-    name = explored.name.split(",")[0]
-    cut = "" if explored.max_steps is None else f", cut after {explored.max_steps} steps"
-    return replace(explored, name=f"{name}, made smaller{cut}")
+    name = explored.name.split(" (")[0]
+    cut = "" if explored.max_steps is None else f" (cut after {explored.max_steps} step{'s' * (explored.max_steps > 1)})"
+    return replace(explored, name=f"{name} made smaller{cut}")
 
 
 def _simpler(explored: ExploredProblem) -> Iterator[ExploredProblem]:
@@ -111,9 +111,13 @@ def _plainer(explored: ExploredProblem) -> Iterator[ExploredProblem]:
     """Yield rounder numbers: rewards of 0, 1 or whole, uniform policies, no chance."""
     mdp, logits = explored.problem.mdp, _logits(explored)
     reward, transition = _reward(mdp), _transition(mdp)
+    yield from _idle_states(explored)
     largest = float(np.abs(reward).max(initial=0.0))
     if largest not in (0.0, 1.0):
         yield _with_tables(explored, reward=reward / largest)
+        power = 10.0 ** np.floor(np.log10(largest))
+        if power < largest:
+            yield _with_tables(explored, reward=reward * (power / largest))
     for plain in (np.sign(reward) * (reward > 0), np.round(reward)):
         if (plain != reward).any() and plain.any():
             yield _with_tables(explored, reward=plain)
@@ -129,6 +133,26 @@ def _plainer(explored: ExploredProblem) -> Iterator[ExploredProblem]:
         yield _with_tables(explored, transition=likeliest, reward=reward * likeliest)
     if (mdp.start > 0).sum() > 1 and np.ptp(mdp.start[mdp.start > 0]) > 0.0:
         yield _with_tables(explored, start=(mdp.start > 0) / (mdp.start > 0).sum())
+
+
+def _idle_states(explored: ExploredProblem) -> Iterator[ExploredProblem]:
+    """Yield the problem with states in which nothing happens any more: all that are no start together, then each."""
+    mdp, logits = explored.problem.mdp, _logits(explored)
+    stays = np.broadcast_to(np.eye(mdp.num_states)[:, None, :], mdp.transition.shape)
+    idle = (_transition(mdp) == stays).all(axis=(1, 2)) & ~_reward(mdp).any(axis=(1, 2)) & ~logits.any(axis=1)
+    for chosen in (mdp.start == 0.0, *np.eye(mdp.num_states, dtype=bool)):
+        if (chosen & ~idle).any():
+            where = chosen[:, None, None]
+            quiet = _with_logits(explored, np.where(chosen[:, None], 0.0, logits))
+            reward = np.where(where, 0.0, _reward(mdp))
+            yield _with_tables(quiet, transition=np.where(where, stays, _transition(mdp)), reward=reward)
+    # Where nothing follows from where one is led, one may stay.
+    paid = _reward(mdp).sum(axis=2, keepdims=True)
+    for state in np.flatnonzero(~idle & ~mdp.terminal):
+        where = (np.arange(mdp.num_states) == state)[:, None, None]
+        transition = np.where(where, stays, _transition(mdp))
+        if (transition != _transition(mdp)).any():
+            yield _with_tables(explored, transition=transition, reward=np.where(where, paid * stays, _reward(mdp)))
 
 
 def _restricted(

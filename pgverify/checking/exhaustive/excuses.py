@@ -21,11 +21,11 @@ def excuse(implementation: LimitedFunction, case: ExploredCase, company: Company
     """
     if failure.timed_out:
         return ""
-    if case.explored.discount == 0.0:
-        return "gives no value at γ = 0"
     batch = case.batch
     if (batch.lengths == 0).any() and _answers(implementation, case, company, batch.lengths > 0):
         return "gives no value on episodes without a step"
+    if case.explored.discount == 0.0:
+        return "gives no value at γ = 0"
     if batch.truncated.any() and not failure.examined:  # to refuse them is honest; to return NaN is not
         return "refuses episodes that are cut"
     ordinary = case.with_unit_rewards()

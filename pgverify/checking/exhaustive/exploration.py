@@ -29,6 +29,9 @@ PROCESSOR_SECONDS, WAITING_SECONDS = 1.5, 15.0
 SHRINKING_SECONDS = 0.5
 """Of the processor, for making a problem smaller."""
 
+PLAIN_TO_SEE = 0.01
+"""Of a gradient estimate: a deviation that a smaller problem must keep, unless that found was smaller already."""
+
 
 @dataclass(frozen=True, eq=False)
 class Different:
@@ -136,6 +139,7 @@ def _made_small(
     """Return the smallest problem found on which the expectation is none of what it may be."""
     until = time.process_time() + SHRINKING_SECONDS
     smallest = Different(case, compared, possible)
+    least = min(PLAIN_TO_SEE, verdict.distance(compared, possible))
     found = {id(case.explored): smallest}
 
     def shows(explored: ExploredProblem) -> bool:
@@ -148,10 +152,10 @@ def _made_small(
             if isinstance(expectation, NotExplored | Failure):
                 return False
             targets = verdict.targets(smaller, expectation.batch_size)
-            again = verdict.compare(smaller, expectation, targets)
+            again = verdict.compare(smaller, expectation, targets) if targets else compared
         except (TooLarge, OutOfTime):
             return False
-        if not targets or again.hidden or possible & again.holding:
+        if not targets or again.hidden or possible & again.holding or verdict.distance(again, possible) < least:
             return False
         found[id(explored)] = Different(smaller, again, possible)
         return True

@@ -14,8 +14,8 @@ from pgverify.estimators import RewardToGo
 from pgverify.exact import gradient, values
 from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.exact.expectation import Expectation
-from pgverify.suites.explored_problem import ExploredProblem
 from pgverify.suites.exploration import explored_problem
+from pgverify.suites.explored_problem import ExploredProblem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 

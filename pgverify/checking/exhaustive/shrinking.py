@@ -35,7 +35,8 @@ def shrunk(explored: ExploredProblem, shows: Shows) -> ExploredProblem:
                 explored, smaller = candidate, True
                 break
     name = explored.name.split(" (")[0]
-    cut = "" if explored.max_steps is None else f" (cut after {explored.max_steps} step{'s' * (explored.max_steps > 1)})"
+    steps = "1 step" if explored.max_steps == 1 else f"{explored.max_steps} steps"
+    cut = "" if explored.max_steps is None else f" (cut after {steps})"
     return replace(explored, name=f"{name} made smaller{cut}")
 
 
@@ -51,7 +52,8 @@ def _simpler(explored: ExploredProblem) -> Iterator[ExploredProblem]:
 def _shorter(explored: ExploredProblem) -> Iterator[ExploredProblem]:
     objective, cut = explored.problem.objective, explored.max_steps
     if cut is not None:
-        yield from (replace(explored, max_steps=steps) for steps in dict.fromkeys((1, cut // 2, cut - 1)) if 0 < steps < cut)
+        fewer = [steps for steps in dict.fromkeys((1, cut // 2, cut - 1)) if 0 < steps < cut]
+        yield from (replace(explored, max_steps=steps) for steps in fewer)
     if isinstance(objective, FiniteHorizon):
         least = 1 if cut is None else cut + 1
         for steps in dict.fromkeys((least, objective.horizon // 2, objective.horizon - 1)):

@@ -37,15 +37,12 @@ class Compared:
         Those that it equals, or of which it is the multiple that it is on the suite.
     hidden : bool
         Whether it equals one by the rounding of single precision alone, which could hide a bias here.
-    factor : float
-        What the targets are to be multiplied by to be compared.
     """
 
     found: BatchExpectation
     targets: Mapping[str, Float[Array, "d"]]
     holding: frozenset[str]
     hidden: bool = False
-    factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +75,7 @@ class SuiteVerdict:
         evidence = compared(known, target)
         single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
         precision = SINGLE if single else MIXED
-        names = (target,)
+        names: tuple[str, ...] = (target,)
         if outcome is Outcome.OTHER_TARGET:
             names = tuple(name for name in TARGETS if name != target and _everywhere(name, evidence, precision))
         return cls(outcome, target, names, evidence, precision)
@@ -111,6 +108,10 @@ class SuiteVerdict:
         lost = loose.relative * found.natural + loose.operations * found.scale
         hidden = not exact and any(lost > HIDDEN * size_of(targets[name]) for name in equal)
         return Compared(found, targets, frozenset(equal), hidden)
+
+    def distance(self, compared: Compared, names: frozenset[str]) -> float:
+        """Return how far what was found is from the nearest of several targets, relative to an estimate's size."""
+        return min(deviation(compared.found, compared.targets[name], self.precision) for name in names)
 
     def _multiples(
         self, case: ExploredCase, found: BatchExpectation, targets: Mapping[str, Float[Array, "d"]]

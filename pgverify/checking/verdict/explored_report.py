@@ -44,7 +44,7 @@ def report_after(report: Report, explored: Explored, verdict: SuiteVerdict) -> R
         What was looked for.
     """
     notes = [_sentence(kind, names) for kind, names in explored.notes.items() if kind != "undefined"]
-    if explored.names.get("cut") == {CUT_OFF}:
+    if explored.names.get("cut") == frozenset({CUT_OFF}):
         notes.append(AT_THE_CUT)
     if explored.failed is not None:
         case, failure = explored.failed
@@ -127,4 +127,4 @@ def _sentence(kind: str, names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else "")
     if kind in WHAT_IS_SAID:
         return WHAT_IS_SAID[kind].format(shown)
-    return f"not judged on {shown}: {kind}"
+    return f"{kind}: not judged on {shown}"

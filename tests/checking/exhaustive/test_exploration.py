@@ -14,7 +14,7 @@ from exploration_styles import FAULTY, OTHER_THERE, RIGHT, SCALED_THERE, weighte
 import pgverify as pgv
 from pgverify.errors import InvalidInput
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "as_many_as_for_users")
 Outcome = pgv.Outcome
 
 ALONE_AND_EXPLORED = {

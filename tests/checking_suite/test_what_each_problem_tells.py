@@ -37,7 +37,8 @@ HERE_FOR = {
     "many-states": "truncated-sampling discount-dropped reward-shifted-late parameter-left-out mask-missing-in-update",
     "shared-features": "truncated-sampling parameter-left-out discount-dropped past-rewards",
     "long": f"{BOOTSTRAPS} {ENDS} discount-dropped return-crosses-episodes padding-counted length-per-batch",
-    "stochastic-chain": "truncation-as-termination truncation-wrong-state bootstrap-twice discount-dropped past-rewards",
+    "stochastic-chain": "truncation-as-termination truncation-wrong-state bootstrap-twice discount-dropped "
+    "past-rewards",
 }
 """What the reason of each problem promises, as faults of the catalogue."""
 

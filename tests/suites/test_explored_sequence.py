@@ -23,25 +23,25 @@ def law(explored: ExploredProblem) -> Law:
 
 LAWS = [law(explored) for explored in SEQUENCE]
 
-EXTREMES: dict[str, Callable[[ExploredProblem, pgv.Trajectories], bool]] = {
-    "16 steps": lambda explored, batch: explored.max_steps is None and batch.lengths.max() == 16,
-    "8 actions": lambda explored, batch: batch.actions.max() == 7,
-    "8 start states": lambda explored, batch: len(np.unique(batch.states[:, 0])) == 8,
-    "γ = 0": lambda explored, batch: explored.discount == 0.0,
-    "γ = 1": lambda explored, batch: explored.discount == 1.0 and batch.num_steps > 1,
-    "no step": lambda explored, batch: bool((batch.lengths == 0).any()),
-    "cut": lambda explored, batch: bool(batch.truncated.any()),
-    "zeros": lambda explored, batch: bool(0.2 < (batch.rewards[batch.mask] == 0.0).mean() < 0.8),
-    "ties": lambda explored, batch: len(np.unique(np.abs(batch.rewards[batch.mask]))) <= 2,
-    "large": lambda explored, batch: bool(np.abs(batch.rewards).max() >= 1e6),
-    "tiny": lambda explored, batch: bool(0.0 < np.abs(batch.rewards).max() < 1e-5),
-    "pairs can be listed": lambda explored, batch: len(batch) <= 17,
+EXTREMES: dict[str, Callable[[pgv.Trajectories], bool]] = {
+    "16 steps": lambda batch: bool(batch.lengths.max() == 16),
+    "8 actions": lambda batch: batch.actions.max() == 7,
+    "8 start states": lambda batch: len(np.unique(batch.states[:, 0])) == 8,
+    "γ = 0": lambda batch: batch.discount == 0.0,
+    "γ = 1": lambda batch: batch.discount == 1.0 and batch.num_steps > 1,
+    "no step": lambda batch: bool((batch.lengths == 0).any()),
+    "cut": lambda batch: bool(batch.truncated.any()),
+    "zeros": lambda batch: bool(0.2 < (batch.rewards[batch.mask] == 0.0).mean() < 0.8),
+    "ties": lambda batch: len(np.unique(np.abs(batch.rewards[batch.mask]))) <= 2,
+    "large": lambda batch: bool(np.abs(batch.rewards).max() >= 1e6),
+    "tiny": lambda batch: bool(0.0 < np.abs(batch.rewards).max() < 1e-5),
+    "pairs can be listed": lambda batch: len(batch) <= 17,
 }
 
 
 @pytest.mark.parametrize("extreme", EXTREMES)
 def test_every_extreme_comes_three_times(extreme: str) -> None:
-    shown = [EXTREMES[extreme](e, batch) for e, (batch, _) in zip(SEQUENCE, LAWS, strict=True)]
+    shown = [EXTREMES[extreme](batch) for batch, _ in LAWS]
     assert sum(shown) >= 3
     assert not all(shown)  # negative control: the ordinary has its place too
 

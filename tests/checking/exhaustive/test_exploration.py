@@ -1,4 +1,4 @@
-"""Search beyond the suite: what shows on longer, wider or cut problems alone is found, and the innocent are not accused.
+"""Search beyond the suite: what shows on longer, wider or cut problems alone is found, innocents are not accused.
 
 All faulty functions equal their target on the whole standard suite: the negative control of the suite itself.
 """

@@ -24,7 +24,14 @@ ALONE_AND_EXPLORED = {
 }
 
 
-@pytest.mark.parametrize("name", ALONE_AND_EXPLORED)
+SLOW = ("credit for 12", "credit for 15", "half of long", "action 7", "action 5", "tiny", "twice V", "1/T")
+"""Of kinds of which another is tried in any case."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name.startswith(SLOW) else name for name in ALONE_AND_EXPLORED],
+)
 def test_a_fault_that_the_suite_cannot_show_is_found(name: str) -> None:
     function, alone = ALONE_AND_EXPLORED[name]
     assert pgv.check(function, explore=0).outcome is alone

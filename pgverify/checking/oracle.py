@@ -44,6 +44,7 @@ def check(
     total_time_limit: float = 600.0,
     rarest: float | None = None,
     design: Design | None = None,
+    explore: int = 24,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -83,6 +84,10 @@ def check(
         sampler's arms may. A bias is then believed as soon as it shows; else when all of the budget shows it again.
     design : Independent or Grouped, optional
         Which batches the implementation is made for: it is then called on these alone. Not for kind "sampler".
+    explore : int
+        Random problems, the first of a sequence that is the same everywhere, on which the verdict of the standard suite
+        is looked for once more: longer, wider, cut, without a step, γ = 0. They can only lower it; 0 for none. It has
+        no effect where `problems` are given, and none on a "sampler".
 
     Raises
     ------
@@ -98,6 +103,7 @@ def check(
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
     require_integer("seed", seed, 0, InvalidInput)
+    require_integer("explore", explore, 0, InvalidInput, ", the number of further problems")
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     if rarest is not None:
         if kind != "sampler":
@@ -112,7 +118,7 @@ def check(
             return with_scope(report, suite)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            claim = ClaimedTarget(limited, target, suite, problems is not None)
+            claim = ClaimedTarget(limited, target, suite, problems is not None, explore if problems is None else 0)
             if batches is not None:
                 return check_by_design(claim, batches, alpha, seed)
             return check_by_listing(claim, alpha, seed)

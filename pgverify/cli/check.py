@@ -34,6 +34,7 @@ def check(
     seed: Annotated[int, typer.Option(help="Seed, where sampled.")] = 0,
     time_limit: Annotated[float, typer.Option(help="Seconds for each call.")] = 10.0,
     total_time_limit: Annotated[float, typer.Option(help="Seconds after which no further call begins.")] = 600.0,
+    explore: Annotated[int, typer.Option(help="Random problems beyond the suite; 0 for none.")] = 24,
     budget: Annotated[int, typer.Option(help="Most estimates on one problem, where sampled.")] = 1_000_000,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
@@ -64,6 +65,7 @@ def check(
                 # A program's own limit comes first: its message knows what the program said last.
                 time_limit=time_limit if command is None else time_limit + 1.0,
                 total_time_limit=total_time_limit,
+                explore=explore,
                 budget=budget,
             )
         if json is not None and json != STANDARD_OUTPUT:

@@ -14,6 +14,7 @@ from pgverify.estimators import RewardToGo
 from pgverify.exact.expectation import Expectation
 from pgverify.policies.steps import logits_of, remembers
 from pgverify.problem import Problem
+from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 TINY = 1e-6
@@ -61,10 +62,14 @@ class Conditioning:
 @lru_cache(maxsize=64)
 def conditioning(problem: Problem) -> Conditioning:
     """Return the conditioning of ∇J on a problem that is listed; kept, for the same is listed many times."""
-    batch, probability = every_trajectory(problem)
+    return conditioning_of(*every_trajectory(problem))
+
+
+def conditioning_of(batch: Trajectories, probability: Float[Array, "n"]) -> Conditioning:
+    """Return the same of trajectories that are all of some problem's, with their probabilities."""
     weights = np.where(batch.mask, RewardToGo().weights(batch), 0.0)
     estimates = batch.score_weighted(weights)
-    terms = _size_of_terms(problem)
+    terms = _size_of_terms(batch.problem)
     each = terms * np.abs(weights).sum(axis=1)
     largest = float(np.abs(estimates).max(initial=0.0))
     steps = np.eye(batch.num_steps)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.stale_answers import STALE, remembers_objects
+from pgverify.checking.exhaustive.exploration import explore
+from pgverify.checking.exhaustive.explored_expectation import Company
 from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
@@ -21,6 +23,8 @@ from pgverify.checking.sampled.random_function import check_random
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
+from pgverify.checking.verdict.explored_judgement import SuiteVerdict
+from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, report_after
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
@@ -50,12 +54,15 @@ class ClaimedTarget:
     suite : problems, smallest first
     given : bool
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
+    explore : int
+        Further problems on which a verdict that they could take back is looked for.
     """
 
     implementation: LimitedFunction
     target: str
     suite: Sequence[SuiteProblem]
     given: bool
+    explore: int = 0
 
     def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
         """Return the progress after the chosen problems."""
@@ -89,6 +96,18 @@ class ClaimedTarget:
         tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")
         advantage = self.target in ("policy_gradient", "discount_dropped")
         return judged_with_critics(report, tried, recognised_precision(known), advantage)
+
+    def explored(self, report: Report, progress: Progress) -> Report:
+        """Return the report after the search beyond the suite, where that could lower the verdict."""
+        if not self.explore or report.outcome not in COULD_BE_LOWERED:
+            return report
+        known = progress.known(self.suite)
+        if recognised_precision(known).coarse:  # rewards of all sizes are too much for so few bits
+            return report
+        verdict = SuiteVerdict.of(known, report.outcome, self.target)
+        pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
+        company = Company(pairs, bool(progress.ordered))
+        return report_after(report, explore(self.implementation, verdict, company, self.explore), verdict)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -156,6 +175,7 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
         report = claim.at_first_sight(progress)
     else:
         report, progress = claim.thorough(progress)
+        report = claim.explored(report, progress)
         report = claim.with_critics(claim.with_weights(report, known), known)
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))

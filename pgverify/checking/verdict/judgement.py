@@ -55,7 +55,8 @@ def judge(
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
     for level in dict.fromkeys((precision, mixed)):
-        multiple = common_multiple(evidence, level)
+        # What rounding inside may lose makes a multiple of what is close to one: it is allowed for equality alone.
+        multiple = common_multiple(evidence, level if level is precision else replace(level, rounding=0.0))
         if multiple.words and multiple.constant > 0:
             return _multiple(multiple, worst, level)
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]

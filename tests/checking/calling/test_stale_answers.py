@@ -29,7 +29,7 @@ def remembering(key: Callable[[pgv.Trajectories], Any], mean: bool) -> Callable[
 
 
 @pytest.mark.parametrize("mean", [True, False])
-@pytest.mark.parametrize("key", [id, lambda b: id(b.rewards), lambda b: b.rewards.ctypes.data], ids=["id", "of", "at"])
+@pytest.mark.parametrize("key", [id, lambda b: id(b.rewards)], ids=["id", "of"])
 def test_a_cache_by_object_is_stale(key: Callable[[pgv.Trajectories], Any], mean: bool) -> None:
     report = pgv.check(remembering(key, mean), problems=PROBLEMS)
     assert report.outcome in (pgv.Outcome.INVALID, pgv.Outcome.BIASED)

@@ -10,7 +10,7 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.sampled.controls import controls
+from pgverify.checking.sampled.noise_controls import controls
 from pgverify.estimators import RewardToGo
 
 RIGHT = RewardToGo()

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidPolicy
 from pgverify.policies.protocol import dense_score
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
-from pgverify.policies.steps import Steps, histogram
+from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.policies.tabular_softmax import SMALL_TABLE
 from pgverify.validation import Array, parameter_array, real_array, require_shape
 
@@ -82,8 +82,7 @@ class LinearSoftmaxPolicy:
         """
         states, actions, size = self.features.shape
         if states * actions <= SMALL_TABLE:
-            counted = histogram(steps.states[:, :-1] * actions + steps.actions, weights, states * actions)
-            return self.score_vjp(counted.reshape(-1, states, actions))
+            return score_sum_by_table(self, steps, weights)
         sums = np.zeros((len(weights), size), dtype=self.weights.dtype)
         for t in range(weights.shape[1]):
             here = steps.states[:, t]

@@ -81,15 +81,26 @@ def score_sum(policy: Policy, steps: Steps, weights: Float[Array, "n T"]) -> Ine
     """Return Σ_t w_t ∇ log π(a_t|s_t) for every trajectory; padded steps do not count."""
     kept = np.where(steps.mask, weights, 0.0)
     door = getattr(policy, "score_sum", None)
-    if door is not None:
-        return door(steps, kept)
+    return score_sum_by_table(policy, steps, kept) if door is None else door(steps, kept)
+
+
+def score_sum_by_table(policy: Policy, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
+    """Return the same through tables of all states and actions, some trajectories at a time.
+
+    Parameters
+    ----------
+    policy : Policy
+    steps : Steps
+    weights : [n, T]
+        w_t, 0 on padding.
+    """
     states, actions = policy.probabilities().shape
     size = states * actions
     group = max(1, CELLS_AT_ONCE // size)
     parts = []
-    for first in range(0, max(len(kept), 1), group):
+    for first in range(0, max(len(weights), 1), group):
         rows = slice(first, first + group)
-        counted = histogram(steps.states[rows, :-1] * actions + steps.actions[rows], kept[rows], size)
+        counted = histogram(steps.states[rows, :-1] * actions + steps.actions[rows], weights[rows], size)
         parts.append(policy.score_vjp(counted.reshape(-1, states, actions)))
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 

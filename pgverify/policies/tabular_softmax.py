@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidPolicy
 from pgverify.policies.protocol import dense_score
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
-from pgverify.policies.steps import Steps, histogram
+from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.validation import Array, parameter_array, require_shape
 
 SMALL_TABLE = 256
@@ -82,8 +82,7 @@ class SoftmaxPolicy:
         """
         count, (states, actions) = len(weights), self.logits.shape
         if states * actions <= SMALL_TABLE:
-            counted = histogram(steps.states[:, :-1] * actions + steps.actions, weights, states * actions)
-            return self.score_vjp(counted.reshape(count, states, actions))
+            return score_sum_by_table(self, steps, weights)
         sums = np.zeros((count, states, actions), dtype=self.logits.dtype)
         rows, times = np.nonzero(weights)
         here, chosen = steps.states[rows, times], steps.actions[rows, times]

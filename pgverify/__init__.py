@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
+    from pgverify.checking.design import Grouped as Grouped
+    from pgverify.checking.design import Independent as Independent
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
@@ -51,6 +53,8 @@ _HOMES = {
     "Discounted": "problem",
     "Entropy": "bonus",
     "FiniteHorizon": "problem",
+    "Grouped": "checking.design",
+    "Independent": "checking.design",
     "KL": "bonus",
     "LinearSoftmaxPolicy": "policies",
     "Outcome": "checking",
@@ -72,6 +76,8 @@ __all__ = [
     "Discounted",
     "Entropy",
     "FiniteHorizon",
+    "Grouped",
+    "Independent",
     "LinearSoftmaxPolicy",
     "Outcome",
     "Plan",

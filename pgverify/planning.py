@@ -94,6 +94,7 @@ def plan(
     relative_error: float = 0.05,
     confidence: float = 0.95,
     max_steps: int | None = None,
+    above_one: bool = False,
 ) -> Plan:
     """Return how many trajectories an estimator needs for a stated accuracy, from its exact moments.
 
@@ -106,11 +107,13 @@ def plan(
     estimator : an estimator that declares its recursion
     problem : Problem
     relative_error : float
-        ε in (0, ∞).
+        ε in (0, 1]: an estimate of zero, which says nothing, has an error of 1.
     confidence : float
         In (0, 1).
     max_steps : int, optional
         As for `pgverify.sample`.
+    above_one : bool
+        Whether a relative error above 1 is meant.
 
     Raises
     ------
@@ -120,6 +123,11 @@ def plan(
         When the accuracy asked for is out of range.
     """
     epsilon = require_number("relative_error", relative_error, 1e-12, np.inf, InvalidSampling, "above 0")
+    if epsilon > 1.0 and not above_one:
+        raise InvalidSampling(
+            f"relative_error is {epsilon:g}, must be at most 1, which an estimate of zero reaches; 0.05 is 5 %, and "
+            "above_one=True says that more is meant"
+        )
     level = require_number("confidence", confidence, 1e-12, 1 - 1e-12, InvalidSampling, "in (0, 1)")
     size = problem.policy.parameters.size
     exact = moments(estimator, problem, "full" if size <= LARGEST_FULL else "trace", max_steps)

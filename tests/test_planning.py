@@ -199,6 +199,14 @@ def test_a_bias_is_taken_off_the_margin_or_makes_it_impossible() -> None:
     assert 0.5 < quantile / (unbiased.trajectories * (share * unbiased.gradient_norm) ** 2 / unbiased.trace) < 2.0
 
 
+def test_an_error_above_one_has_to_be_meant() -> None:
+    problem = small_problem(3)
+    with pytest.raises(InvalidSampling, match=r"relative_error is 5, must be at most 1, .* 0.05 is 5 %"):
+        make_plan(RewardToGo(), problem, relative_error=5)
+    assert make_plan(RewardToGo(), problem, relative_error=5, above_one=True).relative_error == 5.0
+    assert make_plan(RewardToGo(), problem, relative_error=1).relative_error == 1.0
+
+
 def test_a_zero_gradient_has_no_relative_error() -> None:
     problem = Problem(bandit((1.0, 1.0)), SoftmaxPolicy([[0.0, 0.0]]), FiniteHorizon(1))
     made = make_plan(TotalReturn(), problem)

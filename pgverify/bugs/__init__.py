@@ -2,7 +2,19 @@
 
 from pgverify.bugs.bug import Bug, Effect, Implementation
 from pgverify.bugs.catalogue import ENTRIES, get, names
+from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.targets import TARGETS
 
-__all__ = ["ENTRIES", "PAIRS", "TARGETS", "Bug", "Effect", "Implementation", "get", "names"]
+__all__ = [
+    "COMPOSITIONS",
+    "ENTRIES",
+    "PAIRS",
+    "TARGETS",
+    "Bug",
+    "Effect",
+    "Implementation",
+    "get",
+    "names",
+    "with_sign_reversed",
+]

@@ -6,6 +6,7 @@ from pgverify.bugs import (
     actions,
     autodiff,
     broadcasting,
+    changed_rewards,
     curvature,
     discounting,
     entropy,
@@ -13,14 +14,18 @@ from pgverify.bugs import (
     groups,
     importance,
     kl,
+    leave_one_out,
     lengths,
     normalisation,
     ppo,
     returns,
     sampling_mismatch,
     selection,
+    trace_ends,
+    whole_batch,
 )
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.pairs import PAIRS
 from pgverify.errors import unknown_name
 
@@ -89,6 +94,20 @@ ENTRIES: tuple[Bug, ...] = (
     autodiff.ACTION_BASELINE_UNCORRECTED,
     sampling_mismatch.ARGMAX_ACTION,
     groups.OPO_SELF,
+    discounting.RETURN_UNDISCOUNTED,
+    whole_batch.SIGN_REVERSED,
+    whole_batch.LAST_ROW_LOST,
+    whole_batch.FIRST_AS_BASELINE,
+    whole_batch.SUM_OVER_STEPS,
+    whole_batch.LENGTH_OF_LONGEST,
+    changed_rewards.IMMEDIATE_REWARD,
+    changed_rewards.LAST_REWARD_DOUBLED,
+    changed_rewards.REWARD_CLIPPED,
+    trace_ends.DONE_INDEX_LATE,
+    trace_ends.TRACE_CROSSES_CUT,
+    leave_one_out.RLOO_TOKEN_MEAN,
+    leave_one_out.RLOO_SEQUENCE_MEAN,
+    leave_one_out.GROUP_STD_POPULATION,
 )
 """In the order of their numbers."""
 
@@ -104,14 +123,18 @@ def get(slug: str) -> Bug:
     Parameters
     ----------
     slug : str
-        One of `names()`, or two of them that are known as a pair: "discount-dropped + length-per-trajectory".
+        One of `names()`, or several that are known together, as a report names them: "discount-dropped +
+        length-per-trajectory", "return-undiscounted + length-per-batch + sign-reversed".
 
     Raises
     ------
     UnknownName
         Listing the nearest known slugs.
     """
-    for known in (*ENTRIES, *PAIRS):
+    for known in (*ENTRIES, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
+    rest, _, last = slug.rpartition(" + ")
+    if rest and last == whole_batch.SIGN_REVERSED.slug:
+        return with_sign_reversed(get(rest))
     raise unknown_name("bug", slug, names())

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.steps import rows
+from pgverify.bugs.steps import rows, undiscounted_to_go
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -16,6 +16,11 @@ def _kept(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return Σ_t ψ_t Σ_{k≥t} γ^k r_k: γ^t G_t written as one sum, with "two" discounts when written as a product."""
     paid = batch.discount_powers * batch.relative_rewards
     return rows(batch, np.flip(np.cumsum(np.flip(paid, axis=1), axis=1), axis=1))
+
+
+def _undiscounted(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Σ_t ψ_t Σ_{k≥t} r_k, whose expectation is the gradient of E Σ_t r_t, of the same episodes."""
+    return rows(batch, undiscounted_to_go(batch))
 
 
 def _by_index(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -56,4 +61,17 @@ REWARD_DISCOUNTED_BY_INDEX = Bug(
     implementation=_by_index,
     correct=RewardToGo(),
     note="Equal to the correct one when episodes have one step.",
+)
+
+RETURN_UNDISCOUNTED = Bug(
+    number=65,
+    slug="return-undiscounted",
+    effect=Effect.OTHER_TARGET,
+    cause="Rewards are summed without γ: the undiscounted return of the episodes is improved.",
+    cure="Weight step t by Σ_{k≥t} γ^k r_k, or say that the objective is the undiscounted return.",
+    source=("OpenAI Spinning Up, simplest policy gradient (1_simple_pg.py)",),
+    implementation=_undiscounted,
+    correct=RewardToGo(),
+    other_target="undiscounted_policy_gradient",
+    note="Equal to the correct one at γ = 1.",
 )

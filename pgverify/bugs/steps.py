@@ -15,6 +15,11 @@ def to_go(batch: Trajectories) -> Float[Array, "n T"]:
     return discounted_sum(batch.relative_rewards, batch.discount)
 
 
+def undiscounted_to_go(batch: Trajectories) -> Float[Array, "n T"]:
+    """Return Σ_{k≥t} r_k [n, T]."""
+    return discounted_sum(batch.relative_rewards, 1.0)
+
+
 def credit(batch: Trajectories) -> Float[Array, "n T"]:
     """Return γ^t G_t [n, T], the weights whose estimate is unbiased."""
     return batch.discount_powers * to_go(batch)
@@ -65,8 +70,15 @@ def at_actions(batch: Trajectories, table: Float[Array, "S A"]) -> Float[Array, 
 
 
 def rough_critic(batch: Trajectories) -> Float[Array, "n T_plus_1"]:
-    """Return V̂(s_t) = 1/2 + cos(s_t)/2 [n, T+1]: arbitrary on purpose, and not 0 in terminal states."""
-    return 0.5 + 0.5 * np.cos(batch.states)
+    """Return V̂(s_t) = 1/2 + cos(s_t)/2 [n, T+1]: arbitrary on purpose, and not 0 in terminal states.
+
+    Where an episode is cut it is V itself: whatever else is bootstrapped there is a bias of its own.
+    """
+    rough = 0.5 + 0.5 * np.cos(batch.states)
+    if batch.terminated.all():
+        return rough
+    at_the_cut = batch.truncated[:, None] & (np.arange(batch.num_steps + 1) == batch.lengths[:, None])
+    return np.where(at_the_cut, batch.values, rough)
 
 
 def by_step(weights: Float[Array, "n T"]) -> Float[Array, "n T 1"]:

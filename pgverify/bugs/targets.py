@@ -17,6 +17,8 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "ppo_surrogate_gradient": "∇ at θ' of Σ_t γ^t E_θ min(ρ_t A_t, clip(ρ_t, 1−ε, 1+ε) A_t)",
         "weighted_likelihood_gradient": "∇ at θ' of Σ_t γ^t E_θ[A_t log π_θ'(a_t|s_t)], with A_t = G_t − V(s_t)",
         "masked_policy_gradient": "∇J of the policy renormalised over the allowed actions",
+        "undiscounted_policy_gradient": "the gradient of E Σ_t r_t, of the same episodes",
+        "unit_reward_gradient": "∇J with every reward r replaced by clip(r, −1, 1)",
         "clipped_reward_gradient": "∇J with every reward r replaced by clip(r/σ, −c, c)",
         "entropy_gradient": "Σ_t E ∇H(π(·|s_t)), states held fixed",
         "entropy_regularised_gradient": "∇J + β Σ_t E ∇H(π(·|s_t)), states held fixed",

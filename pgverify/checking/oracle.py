@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.time_spent import Deadline
+from pgverify.checking.design import Design, require_design
+from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import suite_of
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
@@ -38,6 +42,9 @@ def check(
     time_limit: float = 10.0,
     budget: int = 1_000_000,
     total_time_limit: float = 600.0,
+    rarest: float | None = None,
+    design: Design | None = None,
+    explore: int = 24,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -66,11 +73,21 @@ def check(
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
     time_limit : float
-        Seconds for each call; 60 times that for a sampler's. Kept on Unix and in the main thread, between two steps of
-        the interpreter: one NumPy operation that never ends is not interrupted.
+        Seconds of processor time for each call, or on the wall where it only waits; 60 times that for a sampler's. Kept
+        on Unix and in the main thread, between two steps of the interpreter: one NumPy operation that never ends is not
+        interrupted.
     total_time_limit : float
-        Seconds after which no further call begins. What was seen until then is judged; a fault counts, but the absence
-        of one is INCONCLUSIVE.
+        Seconds, counted likewise, after which no further call begins. What was seen until then is judged; a fault
+        counts, but the absence of one is INCONCLUSIVE.
+    rarest : float, optional
+        For a sampler: vouches that nothing that matters in its own draws has a smaller probability, as an importance
+        sampler's arms may. A bias is then believed as soon as it shows; else when all of the budget shows it again.
+    design : Independent or Grouped, optional
+        Which batches the implementation is made for: it is then called on these alone. Not for kind "sampler".
+    explore : int
+        Random problems, the first of a sequence that is the same everywhere, on which the verdict of the standard suite
+        is looked for once more: longer, wider, cut, without a step, γ = 0. They can only lower it; 0 for none. It has
+        no effect where `problems` are given, and none on a "sampler".
 
     Raises
     ------
@@ -80,17 +97,28 @@ def check(
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
     target_terms(str(target))
+    batches = require_design(design, kind)
     if not callable(implementation):
         raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
     require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
-    deadline = time.monotonic() + require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
+    deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
     require_integer("seed", seed, 0, InvalidInput)
+    require_integer("explore", explore, 0, InvalidInput, ", the number of further problems")
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
+    if rarest is not None:
+        if kind != "sampler":
+            raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
+        test = replace(test, rarest=require_number("rarest", rarest, 1e-9, 0.5, InvalidInput))
     suite = standard_suite() if problems is None else suite_of(problems)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         if kind == "sampler":
-            return check_sampler(guarded_sampler(implementation, time_limit, deadline), suite, target, test, seed)
+            sampler = guarded_sampler(implementation, time_limit, deadline)
+            report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
+            return with_scope(report, suite)
         with Alarm(time_limit) as alarm:
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            return check_by_listing(ClaimedTarget(limited, target, suite, problems is not None), alpha, seed)
+            claim = ClaimedTarget(limited, target, suite, problems is not None, explore if problems is None else 0)
+            if batches is not None:
+                return check_by_design(claim, batches, alpha, seed)
+            return check_by_listing(claim, alpha, seed)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from pgverify.cli.implementation import load_function
 from pgverify.cli.terminal import reserved_output, sign_of_life
 from pgverify.errors import InvalidFile, InvalidInput
+
+if TYPE_CHECKING:
+    from pgverify.checking.design import Grouped, Independent
 
 STANDARD_OUTPUT = Path("-")
 
@@ -34,7 +37,18 @@ def check(
     seed: Annotated[int, typer.Option(help="Seed, where sampled.")] = 0,
     time_limit: Annotated[float, typer.Option(help="Seconds for each call.")] = 10.0,
     total_time_limit: Annotated[float, typer.Option(help="Seconds after which no further call begins.")] = 600.0,
+    explore: Annotated[int, typer.Option(help="Random problems beyond the suite; 0 for none.")] = 24,
     budget: Annotated[int, typer.Option(help="Most estimates on one problem, where sampled.")] = 1_000_000,
+    rarest: Annotated[
+        float | None, typer.Option(help="For a sampler: nothing that matters in its draws is less probable.")
+    ] = None,
+    batch_size: Annotated[
+        list[int] | None, typer.Option(help="Call it on batches of this size alone; may be given several times.")
+    ] = None,
+    group_size: Annotated[
+        int | None, typer.Option(help="Call it on groups of so many trajectories of one start state alone.")
+    ] = None,
+    prompts: Annotated[int, typer.Option(help="Groups in a batch, with --group-size.")] = 1,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
@@ -64,7 +78,10 @@ def check(
                 # A program's own limit comes first: its message knows what the program said last.
                 time_limit=time_limit if command is None else time_limit + 1.0,
                 total_time_limit=total_time_limit,
+                explore=explore,
                 budget=budget,
+                rarest=rarest,
+                design=_design(batch_size, group_size, prompts),
             )
         if json is not None and json != STANDARD_OUTPUT:
             _write("--json", json, report.to_json())
@@ -72,6 +89,17 @@ def check(
             _write("--junit", junit, junit_xml(report, implementation or command or ""))
         print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer)
     raise typer.Exit(report.outcome.exit_code)
+
+
+def _design(batch_size: list[int] | None, group_size: int | None, prompts: int) -> Independent | Grouped | None:
+    """Return the batches that the implementation is made for, where any were named."""
+    from pgverify.checking.design import Grouped, Independent
+
+    if batch_size and group_size is not None:
+        raise InvalidInput("check takes either --batch-size or --group-size, for batches are grouped or they are not")
+    if group_size is not None:
+        return Grouped(group_size, prompts)
+    return Independent(tuple(batch_size)) if batch_size else None
 
 
 def _given(

@@ -97,10 +97,12 @@ class Simultaneous:
     def square_row(self, moments: Moments, expected: float) -> Row:
         """Return the row of a trace from the squares |g − E g|² [n, 1] about the exact mean.
 
-        trace × exp(± z sd/(√n trace)): as in `TraceInterval`, but no coordinate has to be kept.
+        trace × exp(± z sd/(√n trace)) and a term for their skewness: as in `TraceInterval`, but no coordinate has to be
+        kept, and the skewness is that of the sample.
         """
-        sampled = float(moments.mean[0])
-        reach = self.critical * float(moments.standard_error[0]) / sampled if sampled > 0 else 0.0
+        sampled, z = float(moments.mean[0]), self.critical
+        z += abs(float(moments.skewness[0])) * (2 * z**2 + 1) / (6 * moments.count**0.5)
+        reach = z * float(moments.standard_error[0]) / sampled if sampled > 0 else 0.0
         low, high = sampled * np.exp(-reach), sampled * np.exp(min(reach, 700.0))
         return self._positive(moments.count, "variance", expected, sampled, low, high)
 

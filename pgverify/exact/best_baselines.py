@@ -2,18 +2,21 @@
 
 With φ_{t,s} = c_t ψ_t 1{s_t = s}, E[φ_{t,s} · φ_{t',s'}] = 0 unless (t,s) = (t',s'), so that for any table b
 
-    tr Cov[g_b] = tr Cov[g_0] − 2 Σ b_t(s) N_t(s) + Σ b_t(s)² D_t(s),   N = E[φ_{t,s} · g_0],  D = E|φ_{t,s}|².
+    tr Cov[g_b] = tr Cov[g_b*] + Σ D_t(s) (b_t(s) − b*_t(s))²,   b* = N/D,  N = E[φ_{t,s} · g_0],  D = E|φ_{t,s}|².
 
-Every restricted class of baselines (constant, by state, by coordinate) minimises the same parabola.
+Every restricted class of baselines (constant, by state, by coordinate) minimises the same parabola: about its vertex,
+where nothing large has to cancel, however large the rewards.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.estimator_moments import declared_recursion, recursion_moments
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollout_law import rollout
@@ -87,41 +90,63 @@ def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None 
     JMLR 2004, for the present part; the past and future parts are derived in this module.
     """
     law = step_law(problem, rollout(problem, max_steps))
-    declared = _without_baseline(declared_recursion(estimator, law.rollout))
+    bare = _without_baseline(declared_recursion(estimator, law.rollout))
+    law, shifted = without_common_reward(law, bare)
+    declared = replace(shifted, baseline=bare.baseline)
     effect, square = _parabola(law, declared)  # [3, T, S, k] and [T, S, k]
-    none = recursion_moments(law, declared, "trace").trace
     present, future, past = effect.sum(axis=3)
-    numerator, denominator = present + future + past, square.sum(axis=2)
-    values = _ratio(numerator, denominator)
+    denominator = square.sum(axis=2)
+    # What a reward common to all steps adds to b, in whatever class.
+    due = np.where(denominator > 0, -np.broadcast_to(shifted.baseline, denominator.shape), 0.0)
+    best = _ratio(present + future + past, denominator)
     textbook = _ratio(present, denominator)
-    by_state = _ratio(numerator.sum(axis=0), denominator.sum(axis=0))
-    constant = float(_ratio(np.asarray(numerator.sum()), np.asarray(denominator.sum())))
+    by_state = _mean(best, due, denominator, 0)
+    constant = _mean(best, due, denominator, (0, 1))
     by_coordinate = _ratio(effect.sum(axis=0), square)
     scale = law.rollout.step_scale**2
+    least = recursion_moments(law, replace(declared, baseline=best), "trace").trace
 
-    def reached(b: np.ndarray, n: np.ndarray, d: np.ndarray) -> float:
-        return none + scale * float((b * (b * d - 2.0 * n)).sum())
+    def reached(off: np.ndarray, weight: np.ndarray) -> float:
+        return least + scale * float((weight * off**2).sum())
 
     trace = {
-        "none": none,
-        "constant": reached(np.asarray(constant), numerator, denominator),
-        "by_state": reached(by_state, numerator, denominator),
-        "textbook": reached(textbook, numerator, denominator),
-        "values": reached(values, numerator, denominator),
-        "by_coordinate": reached(by_coordinate, effect.sum(axis=0), square),
+        "none": reached(best + due, denominator),
+        "constant": reached(constant.off, denominator),
+        "by_state": reached(by_state.off, denominator),
+        "textbook": reached(textbook - best, denominator),
+        "values": least,
+        "by_coordinate": max(least - scale * float((square * (by_coordinate - best[:, :, None]) ** 2).sum()), 0.0),
     }
     return OptimalBaseline(
-        values=values,
-        present=textbook,
+        values=best + due,
+        present=textbook + due,
         future=_ratio(future, denominator),
         past=_ratio(past, denominator),
-        textbook=textbook,
-        by_state=by_state,
-        constant=constant,
-        by_coordinate=by_coordinate,
+        textbook=textbook + due,
+        by_state=by_state.value,
+        constant=float(constant.value),
+        by_coordinate=np.where(square > 0, by_coordinate + due[:, :, None], 0.0),
         coordinate=law.blocks.parameter,
         trace=trace,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """The best b of a class, and how far it is from b* in every cell."""
+
+    value: np.ndarray
+    off: Float[Array, "T S"]
+
+
+def _mean(best: Float[Array, "T S"], due: Float[Array, "T S"], weight: Float[Array, "T S"], axis: Any) -> _Mean:
+    """Return the mean of b* + λ with weights D along some axes; λ counts relative to the largest, all have one sign."""
+    most, least = due.max(axis=axis, keepdims=True), due.min(axis=axis, keepdims=True)
+    anchor = np.where(most > 0, most, least)
+    own = best + (due - anchor)
+    value = _ratio((own * weight).sum(axis=axis, keepdims=True), weight.sum(axis=axis, keepdims=True))
+    used = weight.sum(axis=axis) > 0
+    return _Mean(np.where(used, (value + anchor).squeeze(axis), 0.0), np.where(weight > 0, value - own, 0.0))
 
 
 def _parabola(

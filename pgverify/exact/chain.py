@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,10 @@ from pgverify.validation import Array, read_only
 
 LARGEST_DENSE = 5_000
 """States for which a matrix [S, S] is built: 200 MB of float64."""
+
+FAR_FROM_ZERO = 16.0
+"""Rewards whose middle is so many times as large as the distance between them have a common part; nearer to zero it
+would cost four bits at most. So far from it, r − m is exact (Sterbenz)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,52 @@ class Chain:
         matrix = self.successors.under(self.probabilities)
         read_only(matrix if isinstance(matrix, np.ndarray) else matrix.data)
         return matrix
+
+    @cached_property
+    def possible(self) -> Bool[Array, "S A K"]:
+        """Where a transition can happen, and a step is taken."""
+        chosen = self.probabilities.real[:, :, None] > 0
+        return chosen & (self.successors.weight.real > 0) & self.running[:, None, None]
+
+    @cached_property
+    def common_reward(self) -> float:
+        """m, the middle of the rewards where these are far from zero and close to each other; else 0."""
+        possible = self.reward.real[self.possible]
+        if not possible.size:
+            return 0.0
+        low, high = float(possible.min()), float(possible.max())
+        middle = low + (high - low) / 2.0
+        return middle if abs(middle) > FAR_FROM_ZERO * (high - low) else 0.0
+
+    def relative_to(self, common: float) -> Chain:
+        """Return the same chain with rewards r − m."""
+        rest = np.where(self.running[:, None, None], self.reward - common, 0.0)
+        return replace(self, reward=read_only(rest))
+
+    def counting(self) -> Chain:
+        """Return the same chain with reward 1 for every step: its values are discounted numbers of steps to come."""
+        return replace(self, reward=read_only(np.where(self.running[:, None, None], np.ones(self.reward.shape), 0.0)))
+
+    def steps_to_end(self, horizon: int | None) -> float | None:
+        """Return how many steps every episode takes: infinity where none ends; None where they differ.
+
+        Parameters
+        ----------
+        horizon : int, optional
+            Where they end if no terminal state was reached.
+        """
+        if self.running.all():
+            return np.inf if horizon is None else horizon
+        reached = self.start > 0
+        # What has not been reached after S steps never is.
+        for step in range(len(reached) if horizon is None else horizon):
+            going = self.running[reached]
+            if not going.all():
+                return None if going.any() or step == 0 else step
+            arrived = np.zeros_like(reached)
+            arrived[self.successors.successor[self.possible & reached[:, None, None]]] = True
+            reached = arrived
+        return np.inf if horizon is None else horizon
 
     def dense_transition(self) -> Inexact[Array, "S S"]:
         """Return P_π as an array, refusing one that would not fit in memory."""

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidSampling
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.estimator_moments import (
     EstimatorMoments,
     Form,
@@ -116,6 +117,7 @@ def _independent_batch(law: StepLaw, declared: Recursion, n: int, form: Form) ->
         covariance = None if single.covariance is None else single.covariance / n
         variance = None if single.variance is None else single.variance / n
         return EstimatorMoments(single.mean, single.trace / n, variance, covariance)
+    law, declared = without_common_reward(law, declared)
     joint = _joint_moments(law, declared.base, form)
     scale = law.rollout.step_scale
     mean, second = (_others if declared.leave_one_out else _all)(joint, n, form)

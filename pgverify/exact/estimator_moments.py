@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator, InvalidPolicy
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.past import pasts
 from pgverify.exact.return_lags import lags_apply, return_lag_sums
@@ -137,7 +138,10 @@ def declared_recursion(estimator: object, law: Rollout) -> Recursion:
 
 def recursion_moments(law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form) -> EstimatorMoments:
     """Return the moments of a declared recursion."""
-    mean, second = recursion_sums(law, declared, form)
+    small, relative = without_common_reward(law, declared)
+    mean, second = recursion_sums(small, relative, form)
+    if small is not law:  # by E ψ = 0 no baseline is needed for the mean: without one it is small
+        mean, _ = recursion_sums(small, replace(relative, baseline=np.zeros_like(law.chain.start)), "trace")
     scale = law.rollout.step_scale
     return centred(scale * mean, np.asarray(scale**2 * second))
 

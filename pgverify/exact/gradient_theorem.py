@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Inexact
 
 from pgverify.exact.solution import solve
-from pgverify.problem import AverageReward, Problem
+from pgverify.problem import Problem
 from pgverify.validation import Array
 
 
@@ -28,11 +28,7 @@ def expected_return(problem: Problem) -> float:
 
 def analytic_expected_return(problem: Problem) -> complex:
     """Return J(θ) as an analytic function of θ: complex parameters give a complex value."""
-    solution = solve(problem)
-    if isinstance(problem.objective, AverageReward):
-        return solution.gain
-    state = solution.state_values
-    return complex(problem.mdp.start @ (state[0] if state.ndim == 2 else state))
+    return solve(problem).expected_return
 
 
 def gradient(problem: Problem) -> Inexact[Array, "d"]:

@@ -15,17 +15,19 @@ where Q and V are the conditional means of Y. With a lookahead of n steps Z·V s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.estimator_moments import row_recursion
 from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollout_law import rollout
-from pgverify.exact.step_law import StepLaw, step_law
+from pgverify.exact.step_law import StepLaw, at_time, step_law
 from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead, return_values
 from pgverify.problem import Problem
 from pgverify.recursion import StepRecursion
@@ -74,22 +76,27 @@ def variance_shares(
     if covariance:
         require_matrix_fits(problem)
     law = step_law(problem, rollout(problem, max_steps), whole=True)
-    declared = row_recursion(estimator, law.rollout)
+    law, declared = without_common_reward(law, row_recursion(estimator, law.rollout))
     past: Iterator[Past | None]
+    excess = np.zeros((law.steps, len(law.chain.start)))  # of the baseline, over the one that the sweep is about
     if isinstance(declared, StepRecursion):
         recursion = declared
         past = iter([None] * law.steps)
+        if declared.critic is None and declared.lookahead is None:  # about V, whatever the baseline: see above
+            recursion = replace(declared, baseline=return_values(law, declared.decay))
+            rows = [at_time(declared.baseline, time) - recursion.baseline[time] for time in range(law.steps)]
+            excess = np.where(law.chain.running, np.stack(rows), 0.0)
     else:
         values = return_values(law, declared.decay)
         recursion = to_go_part(declared, values)
         past = iter(pasts(law, declared, values))
     scale = law.rollout.step_scale**2
-    rows = []
-    for source, time, share in _shares(law, recursion, past, covariance):
+    table = []
+    for source, time, share in _shares(law, recursion, past, excess, covariance):
         matrix = scale * share
         row = {"source": source, "time": time, "trace": float(np.trace(matrix) if covariance else matrix)}
-        rows.append(row | {"covariance": matrix} if covariance else row)
-    return pd.DataFrame(rows)
+        table.append(row | {"covariance": matrix} if covariance else row)
+    return pd.DataFrame(table)
 
 
 def _pair(a: Float[Array, "*#n d"], b: Float[Array, "*#n d"], full: bool) -> Float[Array, "..."]:
@@ -101,7 +108,11 @@ def _pair(a: Float[Array, "*#n d"], b: Float[Array, "*#n d"], full: bool) -> Flo
 
 
 def _shares(
-    law: StepLaw, recursion: StepRecursion, past: Iterator[Past | None], full: bool
+    law: StepLaw,
+    recursion: StepRecursion,
+    past: Iterator[Past | None],
+    excess: Float[Array, "T S"],
+    full: bool,
 ) -> Iterator[tuple[str, int, Float[Array, "*form"]]]:
     steps = list(backward_sweep(law, recursion))[::-1]
     running_start = law.running_start
@@ -119,7 +130,8 @@ def _shares(
         here = visits[step.time]
         p = step.coefficient * score
         ahead = law.blocks.pick(law.going_on, step.following)
-        yield "action", step.time, _action_share(law, step, here, trace, second, ahead, before, full)
+        baseline = step.baseline + excess[step.time]
+        yield "action", step.time, _action_share(law, step, here, trace, second, ahead, before, baseline, full)
 
         # E[Z̃^(i) Z̃^(j)^T ;s,a] with Z̃ = Z + p entering at the full lookahead; and E[Z̃^(j) ;s,a].
         weight = probabilities.reshape(*probabilities.shape, *(1,) * len(form))
@@ -156,12 +168,13 @@ def _action_share(
     second: Float[Array, "m m S *form"],
     ahead: Float[Array, "S A d"],
     before: Past | None,
+    baseline: Float[Array, "S"],
     full: bool,
 ) -> Float[Array, "*form"]:
     probabilities = law.chain.probabilities
     score = law.blocks.score
     gain = step.return_mean - step.state_return[:, :, None]  # Q − V [m, S, A]
-    part = step.coefficient * score * (step.return_mean[-1] - step.baseline[:, None])[:, :, None] + ahead
+    part = step.coefficient * score * (step.return_mean[-1] - baseline[:, None])[:, :, None] + ahead
     change = part - (probabilities[:, :, None] * part).sum(axis=1, keepdims=True)
     spread = np.einsum("sa,msa,nsa->mns", probabilities, gain, gain)
     share = np.einsum("mns,mns...->...", spread, second)

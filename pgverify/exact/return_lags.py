@@ -75,9 +75,11 @@ def return_lag_sums(law: StepLaw, recursion: StepRecursion) -> tuple[Float[Array
     drawn = law.chain.probabilities[:, :, None] * law.blocks.score
     shift = _rows(recursion.baseline, law.steps).mean(axis=0)
     visits = power * law.visits()
+    # Beside E ψ = 0 the mean over actions counts for nothing: without it a large baseline costs no digits.
+    apart = mean - np.einsum("tsa,sa->ts", mean, law.chain.probabilities)[:, :, None]
     steps = _Steps(
         visits=visits,
-        first=np.einsum("tsa,sak->tsk", power[:, :, None] * mean, drawn),
+        first=np.einsum("tsa,sak->tsk", power[:, :, None] * apart, drawn),
         second=np.einsum("tsa,sak->tsk", power[:, :, None] * square, drawn),
         excess=baseline - shift,
     )

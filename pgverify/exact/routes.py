@@ -59,7 +59,8 @@ def gradient_by_enumeration(problem: Problem, limit: int = DEFAULT_LIMIT) -> Flo
     score = dense_score(problem.policy)
     mask = batch.mask
     # Step by step, with no call into the estimators: Σ_k Σ_{t≤k} is summed with t outside.
-    paid = np.where(mask, batch.rewards * batch.discount_powers, 0.0)
+    # What all steps pay in common has no gradient, nor any digits to cost.
+    paid = np.where(mask, (batch.rewards - solve(problem).common_reward) * batch.discount_powers, 0.0)
     total = np.zeros(score.shape[-1])
     for t in range(batch.num_steps):
         weights = np.where(mask[:, t], probabilities * paid[:, t:].sum(axis=1), 0.0)
@@ -75,7 +76,7 @@ def gradient_by_value_derivative(problem: Problem) -> Float[Array, "d"]:
 
     Needs a policy whose `with_parameters` accepts complex θ: ∇π is taken by complex step of π alone.
     """
-    chain = solve(problem).chain
+    chain = solve(problem).relative_chain
     policy = problem.policy
     jacobian = complex_step(
         lambda theta: policy.with_parameters(theta).probabilities(), policy.parameters

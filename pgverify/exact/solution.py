@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Inexact
+from jaxtyping import Float, Inexact
 
 from pgverify.dynamics import transposed
 from pgverify.exact.bellman import (
@@ -24,6 +24,9 @@ from pgverify.validation import Array, read_only
 
 PLACE = "_solution"
 """Where a problem keeps its solution: it lives as long as the problem does, and is not copied with it."""
+
+ROUNDING = 1e-12
+"""Relative difference between two numbers of steps that is rounding."""
 
 SMALL = 2**18
 """Cells of a table [T, S, A] up to which it is built and kept whole."""
@@ -54,25 +57,86 @@ class Solution:
         return read_only(stationary_distribution(self.chain))
 
     @cached_property
+    def common_reward(self) -> float:
+        """m, taken out of all rewards before anything is computed; 0 where episodes differ in length."""
+        horizon = getattr(self.problem.objective, "horizon", None)
+        common = self.chain.common_reward
+        return 0.0 if common == 0.0 or self.chain.steps_to_end(horizon) is None else common
+
+    @cached_property
+    def relative_chain(self) -> Chain:
+        """The chain with rewards r − m."""
+        return self.chain if self.common_reward == 0.0 else self.chain.relative_to(self.common_reward)
+
+    @cached_property
+    def relative_values(self) -> Inexact[Array, "*time S"]:
+        """V of rewards r − m: with the digits that m leaves no room for in V itself."""
+        return self._values_of(self.relative_chain)
+
+    @cached_property
+    def counted_steps(self) -> Inexact[Array, "*time S"]:
+        """L = E Σ_k γ^k over the steps to come: V = L m + the values of rewards r − m; 0 under the average reward."""
+        objective = self.problem.objective
+        if isinstance(objective, AverageReward):
+            return read_only(np.zeros(self.relative_values.shape))
+        found = np.array(self._values_of(self.chain.counting()))
+        length = self.chain.steps_to_end(getattr(objective, "horizon", None))
+        if isinstance(objective, Discounted) and length == np.inf:
+            whole = np.full(1, 1.0 / (1.0 - objective.discount))
+        else:
+            whole = power_sums(objective.discount, int(length or 0))[::-1]
+        # Where an episode is on its way, L is known to the last digit, and so is what is left when it is taken off.
+        sure = whole[:, None] if found.ndim == 2 else whole[:1]
+        part = found[: len(whole)] if found.ndim == 2 else found
+        np.copyto(part, np.broadcast_to(sure, part.shape), where=np.abs(part - sure) <= ROUNDING * np.abs(sure))
+        return read_only(found)
+
+    @cached_property
     def state_values(self) -> Inexact[Array, "*time S"]:
         """V_t(s) [T+1, S] with V_T = 0; V(s) [S] without a horizon, differential under the average reward."""
+        if self.common_reward == 0.0:
+            return self.relative_values
+        return read_only(self.relative_values + self.common_reward * self.counted_steps)
+
+    def _values_of(self, chain: Chain) -> Inexact[Array, "*time S"]:
         require_markov(self.problem)
         match self.problem.objective:
             case FiniteHorizon(horizon, discount):
-                return read_only(backward_values(self.chain, horizon, discount))
+                return read_only(backward_values(chain, horizon, discount))
             case Discounted(discount):
-                return read_only(discounted_values(self.chain, discount))
+                return read_only(discounted_values(chain, discount))
             case _:
-                return read_only(differential_values(self.chain, self.stationary))
+                return read_only(differential_values(chain, self.stationary))
 
     @cached_property
+    def expected_return(self) -> complex:
+        """J, as `pgverify.exact.expected_return` defines it: analytic in θ."""
+        if isinstance(self.problem.objective, AverageReward):
+            return self.gain
+        start = self.problem.mdp.start
+        relative = complex(start @ (self.relative_values[0] if self._timed else self.relative_values))
+        if self.common_reward == 0.0:
+            return relative
+        counted = self.counted_steps[0] if self._timed else self.counted_steps
+        return relative + self.common_reward * complex(start @ counted)
+
+    @property
+    def _timed(self) -> bool:
+        return isinstance(self.problem.objective, FiniteHorizon)
+
+    @property
     def gain(self) -> complex:
         """ρ = Σ_s d(s) r_π(s) under the average reward; 0 for the other objectives."""
+        return self.relative_gain + self.common_reward if isinstance(self.problem.objective, AverageReward) else 0.0
+
+    @cached_property
+    def relative_gain(self) -> complex:
+        """ρ of rewards r − m."""
         if not isinstance(self.problem.objective, AverageReward):
             return 0.0
         # The stationary probabilities sum to one, so a reward common to all states is taken out before the sum:
         # otherwise its derivative, which is 0, would be the small difference of large numbers.
-        reward = self.chain.state_reward
+        reward = self.relative_chain.state_reward
         common = reward.real.mean()
         return complex(common + self.stationary @ (reward - common))
 
@@ -81,23 +145,28 @@ class Solution:
         """γ of the objective; 1 for the average reward."""
         return float(getattr(self.problem.objective, "discount", 1.0))
 
-    def action_values_after(self, following: Inexact[Array, "*time S"]) -> Inexact[Array, "*time S A"]:
-        """Return Q(s,a) for values V of the following step, without keeping it."""
-        action = step_values(self.chain, following, self.discount)
+    @cached_property
+    def relative_action_values(self) -> Inexact[Array, "*time S A"]:
+        """Q of rewards r − m."""
+        values = self.relative_values
+        action = step_values(self.relative_chain, values[1:] if self._timed else values, self.discount)
         if isinstance(self.problem.objective, AverageReward):
-            return action - self.stationary @ self.chain.state_reward
-        return action
+            action = action - self.stationary @ self.relative_chain.state_reward
+        return read_only(action)
 
     @cached_property
     def action_values(self) -> Inexact[Array, "*time S A"]:
         """Q_t(s,a) [T, S, A], or [S, A] without a horizon."""
-        values = self.state_values
-        return read_only(self.action_values_after(values[1:] if values.ndim == 2 else values))
+        if self.common_reward == 0.0 or isinstance(self.problem.objective, AverageReward):
+            return self.relative_action_values
+        counted = self.counted_steps
+        steps = step_values(self.chain.counting(), counted[1:] if self._timed else counted, self.discount)
+        return read_only(self.relative_action_values + self.common_reward * steps)
 
     @cached_property
     def advantage(self) -> Inexact[Array, "*time S A"]:
         """A_t(s,a) = Q_t(s,a) − V_t(s), without cancellation."""
-        return read_only(advantages(self.chain, self.action_values))
+        return read_only(advantages(self.chain, self.relative_action_values))
 
     @cached_property
     def visits(self) -> Inexact[Array, "*time S"]:
@@ -143,11 +212,18 @@ class Solution:
         if visits.size * self.chain.probabilities.shape[1] <= SMALL:
             return np.einsum("ts,tsa->sa", visits, self.advantage if centred else self.action_values)
         # The advantage is linear in Q, with coefficients that do not depend on time: it is taken of the sum.
-        ahead = np.zeros(self.chain.probabilities.shape, dtype=self.chain.state_reward.dtype)
+        chain = self.relative_chain if centred else self.chain
+        values = self.relative_values if centred else self.state_values
+        ahead = np.zeros(chain.probabilities.shape, dtype=chain.state_reward.dtype)
         for time, here in enumerate(visits):
-            ahead += here[:, None] * self.chain.successors.ahead(self.state_values[time + 1])
-        total = visits.sum(axis=0)[:, None] * self.chain.step_reward + self.discount * ahead
+            ahead += here[:, None] * chain.successors.ahead(values[time + 1])
+        total = visits.sum(axis=0)[:, None] * chain.step_reward + self.discount * ahead
         return advantages(self.chain, total) if centred else total
+
+
+def power_sums(decay: float, number: int) -> Float[Array, "n"]:
+    """Return Σ_{k<j} κ^k for j = 1 .. n."""
+    return np.cumsum(np.power(decay, np.arange(number, dtype=np.float64)))
 
 
 def solve(problem: Problem) -> Solution:

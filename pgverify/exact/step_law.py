@@ -12,8 +12,8 @@ from pgverify.dynamics import SuccessorLists, transposed
 from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.chain import Chain, require_markov
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
-from pgverify.exact.solution import solve
-from pgverify.problem import Problem
+from pgverify.exact.solution import Solution, solve
+from pgverify.problem import AverageReward, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
 
@@ -116,7 +116,8 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
     With `whole`, every state's block spans all d parameters, as full matrices need it.
     """
     require_markov(problem)
-    chain = solve(problem).chain
+    solution = solve(problem)
+    chain = solution.chain
     running = chain.running[:, None, None]
     lists = problem.mdp.successors
     goes_on = np.where(running, rollout.survival * chain.running[lists.successor], 0.0)
@@ -129,11 +130,18 @@ def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw
         steps=_steps_followed(rollout, going_on, squares),
         going_on=going_on,
         ending=lists.times(np.where(running, 1.0 - goes_on, 0.0)),
-        reward=np.where(running, chain.reward - rollout.gain, 0.0),
+        reward=_relative_reward(solution),
         noise=chain.noise**2,
         squares=squares,
         acting=acting,
     )
+
+
+def _relative_reward(solution: Solution) -> Float[Array, "S A K"]:
+    """Return r − ρ: where both are large, from what is left of them."""
+    if not isinstance(solution.problem.objective, AverageReward):
+        return solution.chain.reward
+    return solution.relative_chain.reward - float(complex(solution.relative_gain).real)
 
 
 def _steps_followed(rollout: Rollout, going_on: SuccessorLists, squares: Float[Array, "S A"]) -> int:

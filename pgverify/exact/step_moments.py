@@ -111,7 +111,9 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
             relative = law.going_on.times(added.onward - baseline[:, None, None])
         cross = law.blocks.pick(relative, x)
         cross += decay * law.blocks.pick(law.going_on, z_before)
-        new_x = law.blocks.expand(coefficient * probabilities * (y1[last] - baseline[:, None])) + onward @ x
+        # Beside E ψ = 0 the mean over actions counts for nothing: without it a large baseline costs x no digits.
+        apart = y1[last] - law.mean_action(y1[last])[:, None]
+        new_x = law.blocks.expand(coefficient * probabilities * apart) + onward @ x
         carried = weighted_onward @ x
         new_z = np.empty_like(z)
         for j in range(memory):

@@ -54,11 +54,18 @@ def _properties(report: Report) -> list[tuple[str, str]]:
         ("diagnosis", report.diagnosis or ""),
         ("evidence", f"{report.evidence}; {report.error_rate}"),
         *(("warning", warning) for warning in report.warnings),
-        *(
-            (f"{finding.check}: {_name(finding)}", "holds" if finding.holds else f"broken by {finding.deviation:.3g}")
-            for finding in invariants
-        ),
+        *(("note", note) for note in report.notes),
+        *((f"{finding.check}: {_name(finding)}", _held(finding, report)) for finding in invariants),
     ]
+
+
+def _held(finding: Finding, report: Report) -> str:
+    """Return what came of an invariant: beside a good verdict it is no fault, and not called broken."""
+    if finding.holds:
+        return "holds"
+    if not finding.found:
+        return "not tried"
+    return f"{'differs' if report.outcome.good else 'broken'} by {finding.deviation:.3g}"
 
 
 def _name(finding: Finding) -> str:

@@ -85,7 +85,7 @@ class MeanRegion:
 
     [mean_j ± (t_{n−1, α/4d} √(variance_j / n) + noise)],  α = 1 − confidence, the ellipsoid at α/2
 
-    It contains exactly the targets that `BiasTest(1 − confidence)` does not reject: coverage is at least
+    It contains exactly the targets for which the `p_value` of `BiasTest` is above 1 − confidence: coverage is at least
     `confidence` for normal samples, and approaches that for any others as n grows. A coordinate that did not
     vary has an interval of ± noise, or ± jump (1 − (α/2d)^{1/(n−1)}) more when `jump` is given.
 

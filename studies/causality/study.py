@@ -135,6 +135,9 @@ def _law(name: str, horizon: int) -> Row:
             batch, weights = pgv.exact.enumerate_trajectories(problem)
             listed = listed_moments(ESTIMATORS[estimator](batch), weights)[1]
             row[f"{label}_listed_error"] = abs(listed / row[label] - 1.0)
+    horizon = getattr(problem.objective, "horizon", 1)
+    if name == "centred bandit" and 1 < horizon <= 64:
+        row["two_arms"] = _two_arms(horizon)
     return {**row, "ratio": row["total"] / row["to_go"]}
 
 
@@ -203,6 +206,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     limits = [limit(name) for name in growing]
     centred, expected = limit("centred bandit"), _centred_limit()
     squares = exponents("centred bandit")
+    four = table["two_arms"].dropna()
     half, whole = _last(law, "discounted bandit")
     slope = float((whole["ratio"] - half["ratio"]) / (whole["horizon"] - half["horizon"]))
     wanted = _discounted_slope()
@@ -217,9 +221,11 @@ def decide(table: pd.DataFrame) -> list[Claim]:
         ("cubic", f"At γ = 1 both variances grow as T³ where the mean reward is not 0 ({', '.join(growing)}).",
          "exponent 3", f"{min(cubes):.3f} to {max(cubes):.3f} at {longest}",
          max(abs(x - 3.0) for x in cubes) <= tolerance),
-        ("ratio-three", "Their ratio tends to 3, whatever the problem: Σ_t T² against Σ_t (T−t)².", "3",
+        ("ratio-three", "There their ratio tends to 3: Σ_t T² against Σ_t (T−t)².", "3",
          f"{min(limits):.4f} to {max(limits):.4f}, extrapolated from {longest}",
          max(abs(x - 3.0) for x in limits) <= tolerance),
+        ("four", "With mean reward 0 it may be up to 4: two arms that pay ±1, drawn alike, reach it at every T > 1.",
+         "4", f"{four.min():.12g} to {four.max():.12g}", bool(len(four)) and abs(four - 4.0).max() <= 4.0 * ROUNDING),
         ("centred", "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
          f"exponent 2, ratio {expected:.4f}", f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",
          max(*(abs(x - 2.0) for x in squares), abs(centred - expected)) <= tolerance),
@@ -271,6 +277,18 @@ def _centred_limit() -> float:
     """Return 2 (1 + |g|²/(Fv))."""
     F, _, v, g = _one_step("centred bandit")
     return 2.0 * (1.0 + g / (F * v))
+
+
+def _two_arms(horizon: int) -> float:
+    """Return the ratio for two arms that pay ±1, drawn alike: 4.
+
+    There |ψ|² and r² do not vary and B = 0: A = F v = |g|² = F, and the two laws of the README are 2 T(T−1) F and
+    T(T−1) F / 2.
+    """
+    arms = pgv.TabularMDP([1.0], np.ones((1, 2, 1)), [[1.0, -1.0]])
+    problem = pgv.Problem(arms, pgv.SoftmaxPolicy(np.zeros((1, 2))), pgv.FiniteHorizon(horizon))
+    total, to_go = (pgv.exact.moments(made, problem, "trace").trace for made in (TotalReturn(), RewardToGo()))
+    return total / to_go
 
 
 def _discounted_slope() -> float:

@@ -220,7 +220,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
          f"median cosine {many['cosine'].median():.4f}",
          len(hidden) > len(many) / 2),
         ("asymmetric-jacobian",
-         "The Jacobian of the boxed formula is not symmetric at any γ < 1: it is the gradient of no function.",
+         "Here the Jacobian of the boxed formula is symmetric at no γ < 1: it is the gradient of no function.",
          "asymmetry above 1e-3",
          f"{asymmetric:.3g} to {below['asymmetry_dropped'].max():.3g}; "
          f"{example['asymmetry_dropped']:.3g} at γ = {DISCOUNT}, three states",

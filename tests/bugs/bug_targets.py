@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -37,6 +37,16 @@ def over_states(problem: Problem, function: Callable[[np.ndarray], np.ndarray]) 
 
 def policy_gradient(problem: Problem) -> np.ndarray:
     return exact.gradient(problem)
+
+
+def undiscounted_policy_gradient(problem: Problem) -> np.ndarray:
+    return exact.gradient(replace(problem, objective=replace(problem.objective, discount=1.0)))
+
+
+def unit_reward_gradient(problem: Problem) -> np.ndarray:
+    mdp = problem.mdp
+    rewards = np.clip(np.asarray(mdp.reward), -1.0, 1.0)
+    return exact.gradient(replace(problem, mdp=TabularMDP(mdp.start, mdp.transition, rewards, mdp.terminal)))
 
 
 def off_policy_gradient(problem: Problem) -> np.ndarray:

@@ -19,6 +19,9 @@ baseline-fit-same-batch group-mean-self group-std groups-mixed rejected-in-basel
 length-per-batch microbatch-normalised accumulation-factor padding-counted kl-k1-as-loss kl-k3-as-loss kl-k2-as-loss
 sequence-ratio-token-kl logit-off-by-one fisher-not-detached kl-direction-local first-n-finished stale-samples
 reward-running-std unequal-comparison action-baseline-uncorrected argmax-action opo-self
+return-undiscounted sign-reversed last-row-lost first-as-baseline sum-over-steps length-of-longest immediate-reward
+last-reward-doubled reward-clipped done-index-late trace-crosses-cut rloo-token-mean rloo-sequence-mean
+group-std-population
 """
 SLUGS = TABLE.split()
 """The slugs of all entries, in the order of their numbers; those of the design end with opo-self."""

@@ -166,8 +166,12 @@ def test_defaults_and_options_are_those_of_the_library(
     assert given[0] == {name: documented[name] for name in given[0]}
     assert set(given[0]) == set(documented) - {"implementation", "problems"}
     options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3 --budget 9"
-    call(capsys, "check", "mine:good", *options.split(), "--total-time-limit", "20")
-    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 9]
+    call(capsys, "check", "mine:good", *options.split(), "--total-time-limit", "20", "--explore", "5")
+    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 5, 9, None, None]
+    call(capsys, "check", "mine:good", "--group-size", "4", "--prompts", "2", "--rarest", "0.01")
+    assert (given[2]["rarest"], given[2]["design"]) == (0.01, pgv.Grouped(size=4, prompts=2))
+    call(capsys, "check", "mine:good", "--batch-size", "16", "--batch-size", "8")
+    assert given[3]["design"] == pgv.Independent(sizes=(16, 8))
 
 
 def test_the_report_is_written_as_json_and_as_junit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

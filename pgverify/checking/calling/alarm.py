@@ -7,8 +7,13 @@ import threading
 import time
 from typing import Any
 
+from pgverify.checking.calling.time_spent import is_over
+
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
+
+AGAIN = 0.01
+"""Time limits until it is asked again whether a call is over that was not."""
 
 
 class TimeUp(BaseException):
@@ -17,6 +22,8 @@ class TimeUp(BaseException):
 
 class Alarm:
     """Interrupts what runs between `start` and `stop` when it takes longer than a limit, by raising `TimeUp`.
+
+    Time is that of the processor, and on the wall for a call that only waits: `is_over`.
 
     It works inside its own `with` block, where signals are: in the main thread on Unix, between two steps of the
     interpreter. Elsewhere nothing is interrupted. Alarms can be nested; an outer one goes on afterwards.
@@ -28,7 +35,7 @@ class Alarm:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._until = float("inf")
+        self._began = float("inf")
         self._usable = False
 
     def __enter__(self) -> Alarm:
@@ -46,7 +53,7 @@ class Alarm:
     def __exit__(self, *_: object) -> None:
         if not self._usable:
             return
-        self._until = float("inf")
+        self._began = float("inf")
         handler, (left, interval) = self._outer
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler)
@@ -57,25 +64,31 @@ class Alarm:
         """Let the time of one call begin."""
         if not self._usable:
             return
-        self._until = time.monotonic() + self.seconds
+        self._began, self._worked = time.monotonic(), time.process_time()
         # The function called before may have set the timer for itself.
         if not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
     def stop(self) -> bool:
         """Let the time of the call end; return whether it has taken longer than the limit, interrupted or not."""
-        late = self._usable and time.monotonic() > self._until
-        self._until = float("inf")
+        late = self._usable and self._over()
+        self._began = float("inf")
         if self._usable and signal.getsignal(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
             signal.signal(signal.SIGALRM, self._ring)
         return late
 
+    def _over(self) -> bool:
+        wall = time.monotonic() - self._began
+        return wall > self.seconds and is_over(self.seconds, wall, time.process_time() - self._worked)
+
     def _ring(self, *_: Any) -> None:
-        left = self._until - time.monotonic()
-        if left == float("inf"):  # between two calls: the next one sets the alarm
+        if self._began == float("inf"):  # between two calls: the next one sets the alarm
             return
-        if left > 0.0:
-            signal.setitimer(signal.ITIMER_REAL, min(left, self.seconds))
+        if not self._over():
+            left = self._began + self.seconds - time.monotonic()
+            work = self.seconds - (time.process_time() - self._worked)
+            again = max(left, work, AGAIN * self.seconds, 1e-6)  # no call works faster than the wall clock
+            signal.setitimer(signal.ITIMER_REAL, min(again, self.seconds))
             return
         signal.setitimer(signal.ITIMER_REAL, INSISTENCE)
         raise TimeUp

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from jaxtyping import Float
 
+from pgverify.checking.calling.significant_bits import OF_DOUBLE
 from pgverify.validation import Array
 
 Notes: TypeAlias = Mapping[str, str]
@@ -27,12 +28,15 @@ class Value:
         Whether the array came in, or is representable in, single precision.
     telling : bool
         Whether single precision says something: numbers such as 0, 1/2 and 3/4 are representable in any.
+    bits : int
+        Significant bits of the longest number, 0 where all are zero: see `significant_bits`.
     """
 
     array: Float[Array, "*shape"]
     notes: Notes = field(default_factory=dict)
     single: bool = False
     telling: bool = False
+    bits: int = OF_DOUBLE
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Answer, Failure, Notes, Value, together
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.significant_bits import unit_roundoff
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -48,16 +49,25 @@ class Calls:
     Parameters
     ----------
     implementation : LimitedFunction
+    telling : bool
+        Whether the precision of the implementation can be seen in its numbers.
     """
 
-    def __init__(self, implementation: LimitedFunction) -> None:
+    def __init__(self, implementation: LimitedFunction, telling: bool = False) -> None:
         self._implementation = implementation
+        self._telling = telling
+        self._bits = 0
         self._notes: Notes = {}
 
     @property
     def notes(self) -> Notes:
         """What was noticed so far, by kind."""
         return self._notes
+
+    @property
+    def rounding(self) -> float:
+        """Unit of rounding of the precision that all values so far are of; 0 for double."""
+        return unit_roundoff(self._bits) if self._telling else 0.0
 
     def note(self, kind: str, sentence: str) -> None:
         """Add what was noticed in several calls together, unless there is a note of that kind."""
@@ -67,6 +77,8 @@ class Calls:
         """Return the estimate [d] of a batch, or why there is none; `watched` as in `ask`."""
         answer = self._implementation.estimate(batch, watched)
         self._notes = together(self._notes, answer.notes)
+        if isinstance(answer, Value):
+            self._bits = max(self._bits, answer.bits)
         return answer
 
     def estimate(self, batch: Trajectories) -> Float[Array, "d"]:

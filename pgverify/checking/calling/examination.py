@@ -10,6 +10,7 @@ import numpy as np
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.guarded_call import global_state, guarded
+from pgverify.checking.calling.significant_bits import OF_DOUBLE, OF_HALF, significant_bits
 from pgverify.trajectories import ARRAYS, Trajectories
 from pgverify.validation import Array, bracket, first_index
 
@@ -69,8 +70,8 @@ def _same(given: Any, original: Array) -> bool:
 
 
 def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], notes: dict[str, str]) -> Answer:
-    if raw.dtype.kind not in "fiu" or (raw.dtype.itemsize < 4 and raw.dtype.kind == "f"):
-        return _refused(f"returned dtype {raw.dtype}, must be float64 or float32", batch, notes)
+    if raw.dtype.kind not in "fiu":
+        return _refused(f"returned dtype {raw.dtype}, must be float64, float32 or float16", batch, notes)
     if raw.dtype.kind in "iu":
         notes["integers"] = f"returns integers ({raw.dtype}) on {describe(batch)}"
     if raw.shape not in shapes:
@@ -86,7 +87,10 @@ def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...]
     short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
     single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
     telling = short or (single and bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
-    return Value(value, notes, single, telling)
+    bits = significant_bits(value) if (single and raw.dtype.kind == "f") or not value.any() else OF_DOUBLE
+    if bits and raw.dtype.itemsize == 2:
+        bits = OF_HALF  # whatever numbers of fewer bits there are
+    return Value(value, notes, single, telling, bits)
 
 
 def _refused(happened: str, batch: Trajectories, notes: dict[str, str]) -> Failure:

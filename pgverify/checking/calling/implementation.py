@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure
 from pgverify.checking.calling.examination import ask
+from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.trajectories import Trajectories
 
 
@@ -28,14 +28,14 @@ class LimitedFunction:
         Whether step weights are returned instead of estimates.
     alarm : Alarm
         The time limit of each call.
-    deadline : float
-        On the clock of `time.monotonic`: from then on every call raises `OutOfTime`.
+    deadline : Deadline
+        From then on every call raises `OutOfTime`.
     """
 
     function: Callable[[Trajectories], Any]
     returns_weights: bool
     alarm: Alarm
-    deadline: float = float("inf")
+    deadline: Deadline = NEVER
 
     def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
@@ -52,6 +52,6 @@ class LimitedFunction:
         return self._answer(batch, (batch.actions.shape,))
 
     def _answer(self, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], watched: bool = False) -> Answer:
-        if time.monotonic() > self.deadline:
+        if self.deadline.passed:
             raise OutOfTime
         return ask(self.function, batch, shapes, self.alarm, watched)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
+from pgverify.checking.exhaustive.conditioning import Conditioning
 from pgverify.exact.expectation import Expectation
 from pgverify.validation import Array
 
@@ -25,6 +26,10 @@ class BatchExpectation:
         tr Cov of the estimate, times the batch size.
     natural : float
         The same as `scale` for reward-to-go: what deviations are relative to.
+    conditioning : float
+        E Σ_t |w_t| of reward-to-go: what errors of rounding are relative to.
+    amplitude : float
+        How many times as large as those of reward-to-go the largest estimates are.
     """
 
     batch_size: int
@@ -32,8 +37,12 @@ class BatchExpectation:
     scale: float
     trace: float
     natural: float
+    conditioning: float = 0.0
+    amplitude: float = 1.0
 
     @classmethod
-    def of(cls, batch_size: int, listed: Expectation, natural: float) -> BatchExpectation:
+    def of(cls, batch_size: int, listed: Expectation, natural: float, known: Conditioning) -> BatchExpectation:
         """Return the summary of what was listed."""
-        return cls(batch_size, listed.mean, listed.largest, batch_size * listed.trace, natural)
+        amplitude = known.amplitude(listed, batch_size == 1)
+        trace = batch_size * listed.trace
+        return cls(batch_size, listed.mean, listed.largest, trace, natural, known.expected, amplitude)

@@ -15,6 +15,9 @@ from pgverify.validation import Array
 REPEATED = 16
 """Batches that are called twice where two orders differ: what is random does not depend on the order."""
 
+SUMMED = 16.0
+"""Units of rounding, relative to the largest estimate, by which a sum in another order differs."""
+
 
 def expectation_in_order(calls: Calls, batch: Trajectories, batches: Batches, known: bool) -> tuple[Expectation, bool]:
     """Return the expectation over batches that are listed in every order, and whether two orders of one differ.
@@ -66,7 +69,8 @@ def _differ(
     rng: np.random.Generator,
     known: bool,
 ) -> bool:
-    if np.abs(found - others).max() <= COUPLING_TOLERANCE * np.abs(found).max():
+    tolerance = max(COUPLING_TOLERANCE, SUMMED * calls.rounding)
+    if np.abs(found - others).max() <= tolerance * np.abs(found).max():
         return False
     for i in rng.choice(len(orders), size=1 if known else REPEATED):
         calls.same_again(batch.select(orders[i]), found[i], COUPLING_TOLERANCE)

@@ -8,11 +8,15 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.calls import Calls
+from pgverify.checking.exhaustive.conditioning import Conditioning
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 COUPLING_TOLERANCE = 1e-6
 """Relative to the largest row: what single precision may differ by when a row is computed in other company."""
+
+OPERATIONS = 4.0
+"""Units of rounding that a row may differ by, relative to Σ_t |w_t|: right implementations stay below one."""
 
 TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021)
 """Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256."""
@@ -24,6 +28,8 @@ def smallest_coupled(
     rows: Float[Array, "n d"],
     together: Float[Array, "d"],
     tried: Sequence[int],
+    known: Conditioning,
+    amplitude: float,
 ) -> int:
     """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
 
@@ -37,13 +43,19 @@ def smallest_coupled(
         The estimate of all at once.
     tried : sequence of int
         Sizes of random batches.
+    known : Conditioning
+        Of the problem: what rounding in the precision of the values so far is relative to.
+    amplitude : float
+        How many times as large as those of reward-to-go the estimates are.
     """
     count, rng = len(rows), np.random.default_rng(0)
     largest = np.abs(rows).max()
+    each = OPERATIONS * calls.rounding * max(amplitude, 1.0) * known.each
 
     def limit(members: list[int]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        return float(max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest))
+        plain = max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest)
+        return float(max(plain, each[members].max()))
 
     tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
     for size in tried:

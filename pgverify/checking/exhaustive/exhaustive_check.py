@@ -8,12 +8,25 @@ from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.stale_answers import STALE, remembers_objects
+from pgverify.checking.exhaustive.exploration import explore
+from pgverify.checking.exhaustive.explored_expectation import Company
+from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.lowered_report import with_larger_batches
+from pgverify.checking.exhaustive.other_critics import with_other_critics
+from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
+from pgverify.checking.verdict.explored_judgement import SuiteVerdict
+from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, report_after
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import smallest_batch
 from pgverify.checking.verdict.weight_names import name_weights
@@ -24,6 +37,10 @@ EARLY = 6
 
 CONFIRMING = ("many-states", "long")
 """Problems on which the name must hold as well."""
+
+
+MISSED = (Outcome.BIASED, Outcome.NO_SIGNAL)
+"""Outcomes that an answer from memory may be behind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +54,15 @@ class ClaimedTarget:
     suite : problems, smallest first
     given : bool
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
+    explore : int
+        Further problems on which a verdict that they could take back is looked for.
     """
 
     implementation: LimitedFunction
     target: str
     suite: Sequence[SuiteProblem]
     given: bool
+    explore: int = 0
 
     def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
         """Return the progress after the chosen problems."""
@@ -52,7 +72,7 @@ class ClaimedTarget:
     def at_first_sight(self, progress: Progress) -> Report:
         """Return the report on what was listed, with invariants untried: they take more calls."""
         untried = Invariants((), (), progress.ordered, progress.notes)
-        return exhaustive_report(progress.known(self.suite), untried, self.target, self.given)
+        return self._reported(progress.known(self.suite), untried)
 
     def thorough(self, progress: Progress) -> tuple[Report, Progress]:
         """Return the report on what was listed, invariants included, and the progress with what they have shown."""
@@ -60,8 +80,34 @@ class ClaimedTarget:
         if not known:
             return self.at_first_sight(progress), progress
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
-        report = exhaustive_report(known, invariants, self.target, self.given)
+        report = self._reported(known, invariants)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
+
+    def _reported(self, known: Sequence[tuple[SuiteProblem, Listed]], invariants: Invariants) -> Report:
+        report = exhaustive_report(known, invariants, self.target, self.given)
+        with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
+            report = identified(report, self.implementation, known)
+        return report
+
+    def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+        """Return the report on a function that is right, with what critics have shown that are wrong."""
+        if report.outcome is not Outcome.CORRECT:
+            return report
+        tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")
+        advantage = self.target in ("policy_gradient", "discount_dropped")
+        return judged_with_critics(report, tried, recognised_precision(known), advantage)
+
+    def explored(self, report: Report, progress: Progress) -> Report:
+        """Return the report after the search beyond the suite, where that could lower the verdict."""
+        if not self.explore or report.outcome not in COULD_BE_LOWERED:
+            return report
+        known = progress.known(self.suite)
+        if recognised_precision(known).coarse:  # rewards of all sizes are too much for so few bits
+            return report
+        verdict = SuiteVerdict.of(known, report.outcome, self.target)
+        pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
+        company = Company(pairs, bool(progress.ordered))
+        return report_after(report, explore(self.implementation, verdict, company, self.explore), verdict)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -91,11 +137,14 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
         if not progress.ended and len(chosen) < count:
             progress, early = _stopped_early(claim, progress)
             if early is not None:
-                return early
+                return with_scope(early, claim.suite)
     if progress.failed is not None:
         index, reason = progress.failed
-        return _not_listed(claim, claim.suite[index].name, reason, progress.notes, alpha, seed)
-    return _in_the_end(claim, progress)
+        batch, _ = every_trajectory(claim.suite[index].problem)
+        if remembers_objects(claim.implementation, batch):
+            return with_scope(_stale(claim, claim.suite[index].name, progress.notes), claim.suite)
+        return with_scope(_not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed), claim.suite)
+    return _in_the_end(claim, progress, alpha, seed)
 
 
 def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, Report | None]:
@@ -120,10 +169,18 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
     return progress, claim.with_weights(replace(report, warnings=(*report.warnings, note)), known)
 
 
-def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
+def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: int) -> Report:
     known = progress.known(claim.suite)
-    report = claim.at_first_sight(progress) if progress.late else claim.thorough(progress)[0]
-    report = report if progress.late else claim.with_weights(report, known)
+    if progress.late:
+        report = claim.at_first_sight(progress)
+    else:
+        report, progress = claim.thorough(progress)
+        report = claim.explored(report, progress)
+        report = claim.with_critics(claim.with_weights(report, known), known)
+    if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
+        report = replace(report, warnings=(*report.warnings, STALE))
+    larger = with_larger_batches(report, claim.implementation, known, progress.ordered, claim.given, alpha, seed)
+    report = with_scope(larger[0], claim.suite, larger[1])
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())
@@ -138,17 +195,42 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress) -> Report:
     return replace(report, warnings=(*reasons, *report.warnings))
 
 
+def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
+    return Report(
+        Outcome.INVALID,
+        f"on problem {name} {STALE}",
+        "exhaustive",
+        claim.target,
+        "one object filled anew is enough",
+        warnings=tuple(notes.values()),
+        next_step="remember by content, or not at all",
+    )
+
+
 def _not_listed(
-    claim: ClaimedTarget, name: str, reason: Failing | Random, notes: Notes, alpha: float, seed: int
+    claim: ClaimedTarget, entry: SuiteProblem, reason: Failing | Random, notes: Notes, alpha: float, seed: int
 ) -> Report:
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
-            change = f"{reason}, on problem {name}"
+            change = f"{reason}, on problem {entry.name}"
             return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, notes)
         case Random():
-            explanation = f"on problem {name} {reason}"
+            explanation = f"on problem {entry.name} {reason}"
         case Failing():
-            explanation = f"on problem {name} it {reason}"
+            explanation = f"on problem {entry.name} it {reason}"
+            if needed := sizes_it_needs(claim.implementation, entry.problem, reason.failure):
+                why = f"{needed}; {explanation}"
+                bound = "it was not judged on batches that it is not made for"
+                step = f"say which batches it is made for: {needed.call}"
+                return Report(
+                    Outcome.INCONCLUSIVE,
+                    why,
+                    "exhaustive",
+                    claim.target,
+                    bound,
+                    warnings=tuple(notes.values()),
+                    next_step=step,
+                )
     return Report(
         Outcome.INVALID,
         explanation,

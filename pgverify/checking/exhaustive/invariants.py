@@ -11,11 +11,13 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.batch_orders import SUMMED
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.reward_levels import try_reward_levels
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array
@@ -30,11 +32,15 @@ SHIFT = 0.01
 INDIFFERENT = ("policy_gradient", "discount_dropped", "undiscounted_policy_gradient")
 """Targets that a constant added to every reward leaves alone where episodes have one length."""
 
-MEANING = {
-    "padding values": "relies on the documented zeros after the end of an episode: other values change the result",
+INFORMS = {
+    "padding values": "reads what is stored after the end of an episode, where this batch documents zeros",
     "padded steps": "depends on how far the batch is padded: two more padded steps change the result",
     "permutation": "depends on the order of the trajectories in the batch",
     "splitting": "depends on how the batch is split: halves do not average to the whole",
+}
+"""What right functions may depend on, and what it means: no fault, but worth knowing."""
+
+MEANING = {
     "reward shift": "a constant added to every reward changes the expectation, though all episodes are equally long",
     "constant reward": "a constant reward moves the parameters, though all episodes are equally long",
     "model": "reads the model (batch.problem), which nobody has outside a test: its verdict says nothing about data",
@@ -65,12 +71,15 @@ class Invariants:
         Size of the smallest batch of which two orders were seen to have different estimates, 0 if of none.
     notes : mapping of kind to sentence
         Of all calls, those made before included.
+    informs : tuple of str
+        One sentence for each that is no fault.
     """
 
     findings: tuple[Finding, ...]
     broken: tuple[str, ...]
     ordered: int
     notes: Notes
+    informs: tuple[str, ...] = ()
 
 
 def check_invariants(
@@ -93,7 +102,7 @@ def check_invariants(
     ordered, notes :
         What was noticed before, as in the result.
     """
-    calls = Calls(implementation)
+    calls = Calls(implementation, recognised_precision(known).coarse)
     tried: list[Tried] = []
     late = False
     try:
@@ -113,7 +122,8 @@ def check_invariants(
         if each.problem:
             untried.setdefault(check, f"{check!r} could not be tried on problem {problem}: it {each.problem}")
     sentences = (*(MEANING[check] for check in broken if check in MEANING), *untried.values(), *missing)
-    return Invariants(tuple(each.finding for each in tried), sentences, ordered, notes)
+    informs = tuple(INFORMS[check] for check in broken if check in INFORMS)
+    return Invariants(tuple(each.finding for each in tried), sentences, ordered, notes, informs)
 
 
 def _on_batches(calls: Calls, suite: Sequence[SuiteProblem]) -> Iterator[Tried]:
@@ -193,4 +203,4 @@ def _compared(problem: str, plain: Float[Array, "d"], variant: _Variant, calls: 
     largest = max(np.abs(expected).max(initial=0.0), np.abs(found).max(initial=0.0))
     gap = float(np.abs(found - expected).max(initial=0.0) / largest) if largest > 0 else 0.0
     vectors = tuple(map(float, expected)), tuple(map(float, found))
-    return Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= TOLERANCE))
+    return Tried(Finding(variant.check, problem, size, *vectors, gap, gap <= max(TOLERANCE, SUMMED * calls.rounding)))

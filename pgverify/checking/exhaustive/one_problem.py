@@ -15,6 +15,7 @@ from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.batch_lists import ways_to_list
 from pgverify.checking.exhaustive.batch_orders import expectation_in_order, expectation_once
+from pgverify.checking.exhaustive.conditioning import Conditioning, conditioning
 from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE, smallest_coupled
 from pgverify.checking.exhaustive.effort import THOROUGH, Effort, unusual
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory, natural_scale
@@ -41,6 +42,9 @@ REPEAT_TOLERANCE = 1e-9
 NEEDS_COMPANY = "needs company"
 """The kind of note that a function gets which fails on single trajectories."""
 
+COUPLED = "coupled"
+"""That of one that couples trajectories where no batches of them can be listed."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Everything:
@@ -49,6 +53,7 @@ class _Everything:
     batch: Trajectories
     probability: Float[Array, "n"]
     natural: float
+    conditioning: Conditioning
 
     def alone(self) -> list[Trajectories]:
         """Return each trajectory as a batch of its own."""
@@ -82,8 +87,9 @@ def list_expectation(
         batch, probability = every_trajectory(problem)
     except TooLarge:
         return TooMany(count_trajectories(problem), MOST_TRAJECTORIES)
-    calls, before = Calls(implementation), global_state()
-    everything = _Everything(batch, probability, natural_scale(problem))
+    known = conditioning(problem)
+    calls, before = Calls(implementation, known.telling), global_state()
+    everything = _Everything(batch, probability, natural_scale(problem), known)
     found = _found(calls, everything, in_batches, ordered, effort)
     if global_state() != before:
         calls.note("global random state", "draws from the global random state on rare trajectories")
@@ -126,11 +132,15 @@ def _listed(calls: Calls, everything: _Everything, in_batches: bool, ordered: in
         calls.note(NEEDS_COMPANY, f"needs more than one trajectory: on one alone it {failures[0].happened}")
         return _listed_batches(calls, everything, whole, _sizes(effort, 2), ListedInBatches(coupled=2, ordered=ordered))
     rows = np.stack([value.array for value in singles])
-    size = smallest_coupled(calls, everything.batch, rows, whole.array, effort.tried)
-    each = BatchExpectation.of(1, Expectation(everything.probability, rows), everything.natural)
+    each = BatchExpectation.of(
+        1, Expectation(everything.probability, rows), everything.natural, everything.conditioning
+    )
+    known_rounding = everything.conditioning, each.amplitude
+    size = smallest_coupled(calls, everything.batch, rows, whole.array, effort.tried, *known_rounding)
     if size == 0 and not in_batches:
         single = all(value.single or not np.any(value.array) for value in singles)
-        return ListedAlone(each, single, any(value.telling for value in singles))
+        bits = max(value.bits for value in singles)
+        return ListedAlone(each, single, any(value.telling for value in singles), bits)
     known = ListedInBatches(coupled=size, ordered=ordered, alone=each)
     return _listed_batches(calls, everything, whole, _sizes(effort, size), known)
 
@@ -168,11 +178,11 @@ def _listed_batches(
             if ordered and once:  # what was listed once before is not trusted
                 return _listed_batches(calls, everything, whole, sizes, replace(known, ordered=ordered))
             if in_order or not differ:
-                expectations.append(BatchExpectation.of(size, found, everything.natural))
+                expectations.append(BatchExpectation.of(size, found, everything.natural, everything.conditioning))
                 once = once or not in_order
                 break
     if not expectations:
-        calls.note("coupled", "couples its trajectories: judged only where batches of them can be listed")
+        calls.note(COUPLED, "couples its trajectories: judged only where batches of them can be listed")
     return replace(
         known,
         expectations=tuple(expectations),
@@ -180,4 +190,5 @@ def _listed_batches(
         once=once,
         single=whole.single,
         telling=whole.telling,
+        bits=whole.bits,
     )

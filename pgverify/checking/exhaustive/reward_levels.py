@@ -25,6 +25,8 @@ from pgverify.checking.exhaustive.what_was_listed import (
     Unlisted,
 )
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.precision import Precision, lost_to_rounding
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -67,14 +69,16 @@ def try_reward_levels(
                 return TriedInvariants(tuple(tried), True, ordered, notes)
             case ListedInBatches():
                 ordered = changed.ordered
-        tried.extend(_beside(check, entry, plain, changed))
+        tried.extend(_beside(check, entry, plain, changed, recognised_precision(known)))
         if why := _why_untried(changed, alone):
             size = plain.expectations[0].batch_size
             tried.append(Tried(Finding(check, entry.name, size, (), (), 1.0, False), why))
     return TriedInvariants(tuple(tried), False, ordered, notes)
 
 
-def _beside(check: str, entry: SuiteProblem, plain: Listed, changed: Listed | Unlisted) -> Iterator[Tried]:
+def _beside(
+    check: str, entry: SuiteProblem, plain: Listed, changed: Listed | Unlisted, level: Precision
+) -> Iterator[Tried]:
     """Yield the expectations with other rewards beside those that there should be, by size of the batch."""
     if not isinstance(changed, ListedAlone | ListedInBatches):
         return
@@ -83,9 +87,11 @@ def _beside(check: str, entry: SuiteProblem, plain: Listed, changed: Listed | Un
         if before.batch_size in sizes:
             after = sizes[before.batch_size]
             expected = before.mean if check == SHIFTED else np.zeros_like(before.mean)
-            gap = float(np.abs(after.mean - expected).max() / max(after.scale, before.scale, 1e-300))
+            size = max(after.scale, before.scale, 1e-300)
+            gap = float(np.abs(after.mean - expected).max() / size)
+            lost = (lost_to_rounding(before, level) + lost_to_rounding(after, level)) / size
             vectors = _numbers(expected), _numbers(after.mean)
-            yield Tried(Finding(check, entry.name, before.batch_size, *vectors, gap, gap <= TOLERANCE))
+            yield Tried(Finding(check, entry.name, before.batch_size, *vectors, gap, gap <= TOLERANCE + lost))
 
 
 def _why_untried(changed: Listed | Unlisted, alone: str) -> str:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from pgverify.checking.calling.answer import Failure, Notes
 from pgverify.checking.calling.calls import Difference
+from pgverify.checking.calling.significant_bits import OF_DOUBLE
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 
 
@@ -20,12 +21,15 @@ class ListedAlone:
         That of single trajectories.
     single, telling : bool
         Whether every value is one of single precision, and whether some value could tell.
+    bits : int
+        Significant bits of the longest number that came in, 0 where all are zero.
     notes : mapping of kind to sentence
     """
 
     expectation: BatchExpectation
     single: bool = False
     telling: bool = False
+    bits: int = OF_DOUBLE
     notes: Notes = field(default_factory=dict)
 
     @property
@@ -50,7 +54,7 @@ class ListedInBatches:
         Whether some batches were listed in one order for all, which had not been seen to matter.
     alone : BatchExpectation or None
         That of single trajectories; None where the function needs more than one.
-    single, telling, notes : as in `ListedAlone`
+    single, telling, bits, notes : as in `ListedAlone`
     """
 
     expectations: tuple[BatchExpectation, ...] = ()
@@ -60,6 +64,7 @@ class ListedInBatches:
     alone: BatchExpectation | None = None
     single: bool = False
     telling: bool = False
+    bits: int = OF_DOUBLE
     notes: Notes = field(default_factory=dict)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.guarded_call import Guarded, guarded
 from pgverify.checking.calling.implementation import OutOfTime
+from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.sampled.goal import Draw
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
@@ -29,14 +29,14 @@ class Unusable(Exception):
 
 
 def guarded_sampler(
-    function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float, deadline: float
+    function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float, deadline: Deadline
 ) -> Sampler:
     """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits, none begins after the deadline."""
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
-        if time.monotonic() > deadline:
+        if deadline.passed:
             raise OutOfTime
-        limit = min(PATIENCE * time_limit, max(deadline - time.monotonic(), time_limit))
+        limit = min(PATIENCE * time_limit, max(deadline.left, time_limit))
         with Alarm(limit) as alarm:
             return guarded(function, (problem, count, rng), alarm)
 

@@ -12,16 +12,22 @@ from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.guarded_call import Guarded
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.sampled.noise_controls import Control, best_control, controls
 from pgverify.checking.sampled.sampler_check import check_sampler
+from pgverify.checking.sampled.two_tolerances import at_two_tolerances
 from pgverify.checking.verdict.report import Report
 from pgverify.problem import Problem
 from pgverify.sampling import sample
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 BATCH = 64
 """Trajectories for one estimate of an implementation that is random: enough to need few estimates."""
+
+PILOT = 50
+"""Estimates of each problem from which it is chosen what to take off: `controls`."""
 
 MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 """Estimates, relative bias and rarest event for those: seconds, not hours."""
@@ -35,11 +41,13 @@ def check_random(
     seed: int,
     change: str,
     notes: Notes,
+    size: int = BATCH,
+    group_size: int | None = None,
 ) -> Report:
     """Return the verdict on an implementation that answers differently to the same batch.
 
-    It is called on sampled batches of `BATCH` trajectories and judged as a sampler, with a `MODEST` budget. What shows
-    on other batch sizes alone is not seen.
+    It is called on sampled batches of `size` trajectories and judged as a sampler, with a `MODEST` budget on each
+    problem, less the noise of the trajectories themselves. What shows on other batch sizes alone is not seen.
 
     Parameters
     ----------
@@ -53,23 +61,49 @@ def check_random(
         How its randomness was noticed.
     notes : mapping of kind to sentence
         What was noticed before.
+    size : int
+        Trajectories in a batch.
+    group_size : int, optional
+        Trajectories in a group, as for `sample`; by default all are independent.
     """
     calls = Calls(implementation)
+    chosen: dict[int, Control] = {}
+
+    def control(problem: Problem, rng: np.random.Generator) -> Control:
+        if id(problem) not in chosen:
+            batch = sample(problem, PILOT * size, int(rng.integers(2**62)), group_size=group_size)
+            answers = [calls.answer(_part(batch, i * size, size)) for i in range(PILOT)]
+            pilot = [answer.array for answer in answers if not isinstance(answer, Failure)]
+            plain = controls(problem)
+            chosen[id(problem)] = best_control(plain, np.stack(pilot), batch, size) if len(pilot) == PILOT else plain[0]
+        return chosen[id(problem)]
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
         estimates: list[Float[Array, "d"]] = []
+        known = control(problem, np.random.default_rng([seed, PILOT]))
         while len(estimates) < count:
             some = min(count - len(estimates), 256)  # batches drawn at a time: a few megabytes
-            batch = sample(problem, some * BATCH, int(rng.integers(2**62)))
-            for first in range(0, some * BATCH, BATCH):
-                answer = calls.answer(batch.select(slice(first, first + BATCH)), watched=first == 0)
+            batch = sample(problem, some * size, int(rng.integers(2**62)), group_size=group_size)
+            corrections = known.corrections(batch, size)
+            for number, first in enumerate(range(0, some * size, size)):
+                part = _part(batch, first, size)
+                answer = calls.answer(part, watched=first == 0)
                 if isinstance(answer, Failure):
                     return Guarded(None, str(answer), "")
-                estimates.append(answer.array)
+                estimates.append(answer.array + corrections[number])
         return Guarded(np.stack(estimates), "", "")
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=BATCH)
-    explanation = f"{report.explanation}; it is random ({change}), so batches of {BATCH} were sampled"
+    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=size, judged=at_two_tolerances)
+    explanation = (
+        f"{report.explanation}; it is random ({change}), so batches of {size} were sampled, and what occurs in fewer "
+        f"than {test.rarest:g} of them is taken to matter as little as what was seen"
+    )
     noticed = together(notes, calls.notes).values()
     return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))
+
+
+def _part(batch: Trajectories, first: int, size: int) -> Trajectories:
+    """Return some trajectories of a batch, with groups numbered from 0 on."""
+    part = batch.select(slice(first, first + size))
+    return part if part.group is None else replace(part, group=part.group - part.group[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pgverify.checking.calling.implementation import OutOfTime
@@ -31,8 +31,13 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
-INDEPENDENCE = 1_000
-"""The purpose of the samples on which dependence is looked for."""
+Judge = Callable[[Goal, SequentialTest, Draw], SequentialResult]
+
+INDEPENDENCE, CONFIRMATION = 1_000, 1_001
+"""The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
+
+BIAS, DEPENDENCE, REPETITION = 0.5, 0.25, 0.25
+"""Shares of the total rate: one budget for all the ways in which an honest sampler may be accused."""
 
 
 def check_sampler(
@@ -43,12 +48,20 @@ def check_sampler(
     seed: int,
     suspected: bool = True,
     several: int = 1,
+    vouched: bool = True,
+    judged: Judge = Goal.test,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
+
+    A problem is open when its budget is spent; where most are settled the verdict is about those, and names the others.
 
     Every problem is tested sequentially with its share of the total error rate α; the tolerance is relative to |target|
     (to the noise of reward-to-go where the target is zero, and to that of the estimates where neither ever differs from
     zero). Stops at the first problem that shows a bias, and then looks for another claim that holds on all of them.
+
+    What its own draws hold that is rarer than they are many, nobody sees: an importance sampler may draw what matters
+    once in a million. Unless the caller vouches that nothing that matters is rarer than `test.rarest`, a bias counts
+    only if fresh estimates, as many as the budget allows, show it again; the report names the number either way.
 
     The events that carry a gradient may be rarer than the samples: what they can add to an estimate is computed from
     the problem (`rare_events`), and allowed for. An honest sampler of such a problem is INCONCLUSIVE.
@@ -59,19 +72,25 @@ def check_sampler(
     suite : the problems
     target : str
     test : SequentialTest
-        With the total rate α, tolerance and budget; the rate is split over the problems here.
+        With the total rate α of false accusations of any kind, tolerance and budget; the rate is split here, over the
+        problems and the kinds.
     seed : int
     suspected : bool
-        Whether the estimates may depend on each other, which is then tested, at the rate α once more.
+        Whether the estimates may depend on each other, which is then tested.
     several : int
         Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
+    vouched : bool
+        Whether the caller vouches for `test.rarest`.
+    judged : (goal, test, draw) -> result
+        How one problem is tested.
 
     Raises
     ------
     InvalidInput
         When the budget is too small for the rates, or the target has no value on a problem.
     """
-    each = replace(test, alpha=test.alpha / len(suite))
+    share = test.alpha / len(suite)
+    each = replace(test, alpha=BIAS * share)
     goals = [Goal.of(target, entry, test.rarest / several) for entry in suite]
     explanation, reproduced = "", False
 
@@ -81,6 +100,7 @@ def check_sampler(
     findings: list[Finding] = []
     worst = Outcome.CONSISTENT
     notes: list[str] = []
+    still_open: list[str] = []
     for index, entry in enumerate(suite):
         each.looks(goals[index].vector.size)  # refuses a budget that is too small: the caller's doing
         try:
@@ -89,11 +109,13 @@ def check_sampler(
                 notes.append(f"{entry.name}: neither the target, reward-to-go nor {PILOT:,} estimates differ from zero")
                 continue
             if not reproduced:
-                notes += reproducibility(draw, test.alpha)
+                notes += reproducibility(draw, REPETITION * test.alpha)
                 reproduced = True
-            if suspected and (how := dependence(draws(index, INDEPENDENCE), each.alpha)):
+            if suspected and (how := dependence(draws(index, INDEPENDENCE), DEPENDENCE * share)):
                 raise Unusable(how)
-            result = goal.test(each, draw)
+            result = judged(goal, each, draw)
+            if result.outcome is SequentialOutcome.BIASED and not vouched:
+                result = _seen_again(result, goal, each, draws(index, CONFIRMATION))
         except OutOfTime:
             worst = Outcome.INCONCLUSIVE
             notes.append(f"{entry.name}: the total time limit passed")
@@ -111,7 +133,7 @@ def check_sampler(
                 worst, explanation = name_samples(draws, suite, goals, each, index)
             break
         if outcome is Outcome.INCONCLUSIVE:
-            worst = outcome
+            still_open.append(entry.name)
             settle = result.samples_to_settle
             notes.append(
                 f"{entry.name}: a relative bias of {result.hidden_bias:.3g} could still hide; "
@@ -119,9 +141,14 @@ def check_sampler(
             )
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    rests_on = _assumption(test, each, goals, vouched, worst)
+    if still_open and worst is Outcome.CONSISTENT:
+        settled = len(findings) - len(still_open)
+        worst = Outcome.CONSISTENT if settled > len(still_open) else Outcome.INCONCLUSIVE
+        explanation = _partly(settled, still_open, test.tolerance) if worst is Outcome.CONSISTENT else ""
     rates = (
-        f"false alarm at most {test.alpha:g} in all; false CONSISTENT at most {test.consistent_rate:g} a problem; "
-        f"tolerance {test.tolerance:g}; seed {seed}"
+        f"false accusation of any kind at most {test.alpha:g} in all, {rests_on}; "
+        f"false CONSISTENT at most {test.consistent_rate:g} a problem; tolerance {test.tolerance:g}; seed {seed}"
     )
     return Report(
         worst,
@@ -132,6 +159,35 @@ def check_sampler(
         findings=tuple(findings),
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
+    )
+
+
+def _seen_again(result: SequentialResult, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+    """Return a bias that all of the budget shows once more, or say that it does not."""
+    again = goal.test(replace(test, first_look=test.budget), draw)
+    if again.outcome is SequentialOutcome.BIASED:
+        return again
+    note = (
+        f"{result.n:,} estimates were off the target, {again.n:,} fresh ones do not bear it out: what its own draws "
+        "hold is rarer than they are many; if nothing that matters is rarer than some probability, say rarest="
+    )
+    return replace(again, outcome=SequentialOutcome.INCONCLUSIVE, note=note)
+
+
+def _assumption(
+    test: SequentialTest, each: SequentialTest, goals: Sequence[Goal], vouched: bool, worst: Outcome
+) -> str:
+    """Return what the rates rest on: how rare an event may be that no sample shows."""
+    rarest = test.rarest
+    if worst not in (Outcome.CONSISTENT, Outcome.INCONCLUSIVE) and not vouched:  # what it said, all of the budget said
+        rarest = max(each.looks(goal.vector.size).log_odds(each.alpha) for goal in goals) / test.budget
+    return f"where nothing that matters in its own draws is rarer than {rarest:.2g}"
+
+
+def _partly(settled: int, still_open: Sequence[str], tolerance: float) -> str:
+    return (
+        f"on {settled} problems any relative bias above {tolerance:.3g} would have been seen; "
+        f"{', '.join(still_open)} {'is' if len(still_open) == 1 else 'are'} open: the budget did not suffice there"
     )
 
 

@@ -13,21 +13,28 @@ from pgverify.bugs import get as get_bug
 from pgverify.checking.exhaustive.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
+from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
+from pgverify.checking.verdict.composed_names import composed_matches
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
-from pgverify.checking.verdict.matching_bugs import matching_bugs
-from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
+from pgverify.checking.verdict.next_steps import LAWLESS, next_step
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
 from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
 NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+
+INFORMING = (NEEDS_COMPANY, COUPLED)
+"""Kinds of what is noticed in calls that are no fault."""
 
 MOST_VARIANCE = 1e100
 """Variances beyond this, squares of what is allowed, are not reported."""
@@ -48,28 +55,26 @@ def exhaustive_report(
         Whether the caller gave the problems: then faults with settings of their own are suspected too.
     """
     evidence = compared(known, target)
-    notes = (*invariants.notes.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
+    noticed = {kind: note for kind, note in invariants.notes.items() if kind not in INFORMING}
+    warned = (*noticed.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
+    notes = (*(invariants.notes[kind] for kind in INFORMING if kind in invariants.notes), *invariants.informs)
     if not evidence:
         reason = "no problem is small enough for its batches to be listed" if known else "no problem could be listed"
         bound = "nothing was compared"
-        return Report(
-            Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, findings=invariants.findings, warnings=notes
-        )
-    # Zeros, halves and quarters are numbers of any precision.
-    single = all(listing.single for _, listing in known) and any(listing.telling for _, listing in known)
-    precision = SINGLE if single else DOUBLE
-    judgement = _unless_unlisted(judge(evidence, precision, {}), evidence, known, invariants.ordered)
+        nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound)
+        return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
+    precision = recognised_precision(known)
+    judgement = judge(evidence, precision, {})
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        loose = max(precision, MIXED, key=lambda level: level.relative)
+        loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
-        found = [(item.entry, item.found) for item in evidence]
-        for level in dict.fromkeys((precision, MIXED)):
-            if not matches:
-                matches = matching_bugs(found, level, target, given, judgement.factor is not None)
+        for level in dict.fromkeys((SINGLE if precision.coarse else precision, MIXED)):
+            matches = matches or _matches(judgement, evidence, level, target, given)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
+    warned = (*judgement.left_out, *warned)
     bug = _diagnosis(judgement, matches)
     return Report(
         judgement.outcome,
@@ -80,12 +85,28 @@ def exhaustive_report(
         bug.slug if bug else None,
         matches,
         findings,
-        notes,
+        warned,
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if bug else (),
-        next_step=next_step(judgement.outcome, "exhaustive"),
+        next_step=next_step(judgement.outcome, "exhaustive") if judgement.lawful else LAWLESS,
+        notes=notes,
     )
+
+
+def _matches(
+    judgement: Judgement, evidence: Sequence[TargetComparison], level: Precision, target: str, given: bool
+) -> tuple[Match, ...]:
+    """Return the faults that explain what was found: one alone if there is one, else several composed."""
+    multiple = judgement.factor is not None
+    if judgement.factor is not None and judgement.factor < 0.0:
+        return reversed_target(evidence)
+    scaled = judgement.outcome is Outcome.SCALED
+    found = [(item.entry, item.found) for item in evidence]
+    alone = () if scaled and not given else matching_bugs(found, level, target, given, multiple)
+    if alone or judgement.outcome not in (Outcome.BIASED, Outcome.SCALED):
+        return alone
+    return scaled_matches(evidence, level, target) if scaled else composed_matches(evidence, level, target)
 
 
 def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:
@@ -96,23 +117,6 @@ def differs(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> bool:
             if vector is not None and deviation(item, vector, SINGLE) > SINGLE.relative:
                 return True
     return False
-
-
-def _unless_unlisted(
-    judgement: Judgement,
-    evidence: Sequence[TargetComparison],
-    known: Sequence[tuple[SuiteProblem, Listed]],
-    ordered: int,
-) -> Judgement:
-    """Return INCONCLUSIVE instead of CORRECT where a dependence was seen in a size of which no batches are listed."""
-    batches = [listing for _, listing in known if isinstance(listing, ListedInBatches)]
-    coupled = min((listing.coupled for listing in batches if listing.coupled), default=0)
-    listed = {0, *(item.found.batch_size for item in evidence)}
-    for size, what in {coupled: "affect each other", ordered: "count by their order"}.items():
-        if judgement.outcome is Outcome.CORRECT and size not in listed:
-            note = f"its trajectories {what} in a batch of {size}, too large for all such batches to be listed"
-            judgement = replace(judgement, outcome=Outcome.INCONCLUSIVE, explanation=note)
-    return judgement
 
 
 def _other(name: str, evidence: Sequence[TargetComparison], precision: Precision) -> list[Float[Array, "_"] | None]:
@@ -172,7 +176,7 @@ def _diagnosis(judgement: Judgement, matches: tuple[Match, ...]) -> Bug | None:
     # Many a mistake leaves nothing: zero has no one cause.
     silent = judgement.outcome is Outcome.NO_SIGNAL
     bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
-    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED:
+    if bug and judgement.factor is not None and bug.effect is not Effect.SCALED and bug.slug != REVERSED:
         return None  # what is a multiple of the target on these problems has a plainer cause than a fault that is here
     return bug
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, Precision, deviation, size_of, vanishes
-from pgverify.checking.verdict.scale_laws import common_multiple
+from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.rounding_that_hides import counting, stated
+from pgverify.checking.verdict.scale_laws import Multiple, common_multiple
 from pgverify.validation import Array
 
 NOTHING = 1e-13
@@ -19,13 +20,16 @@ NOTHING = 1e-13
 
 @dataclass(frozen=True)
 class Judgement:
-    """A word, what it rests on, and the precision at which it holds."""
+    """A word, what it rests on, and the precision at which it holds; whether a multiple follows a law."""
 
     outcome: Outcome
     explanation: str
     deviation: float
     factor: float | None = None
     level: Precision = DOUBLE
+    lawful: bool = True
+    left_out: tuple[str, ...] = ()
+    """Why equality on a problem counts for nothing: one sentence for each that was left out."""
 
 
 def judge(
@@ -41,25 +45,43 @@ def judge(
     others : {name: targets}
         Other named targets, on the same problems in the same order; None where one is not defined.
     """
+    mixed = MIXED if _inside(evidence) else replace(MIXED, rounding=0.0)
     worst = max(deviation(item.found, item.target, precision) for item in evidence)
-    for level in dict.fromkeys((precision, MIXED)):
+    for level in dict.fromkeys((precision, mixed)):
         if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
             return _equal(evidence, level, worst)
+    if precision.coarse:  # anything is a multiple of anything to so few bits
+        precision = SINGLE
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
-    for level in dict.fromkeys((precision, MIXED)):
-        factor, law = common_multiple(evidence, level)
-        if law and factor > 0:
-            note = f"the exact expectation is {law} times the target on every problem"
-            return Judgement(Outcome.SCALED, note, worst, factor, level)
+    for level in dict.fromkeys((precision, mixed)):
+        # What rounding inside may lose makes a multiple of what is close to one: it is allowed for equality alone.
+        multiple = common_multiple(evidence, level if level is precision else replace(level, rounding=0.0))
+        if multiple.words and multiple.constant > 0:
+            return _multiple(multiple, worst, level)
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
         if names:
             note = f"the exact expectation equals {' and '.join(names)} on every problem"
             return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
-        if law:
-            note = f"the sign is reversed: the exact expectation is {law} times the target on every problem"
-            return Judgement(Outcome.BIASED, note, worst, factor, level)
+        if multiple.words:
+            note = f"the sign is reversed: the exact expectation is {multiple.words} times the target on every problem"
+            return Judgement(Outcome.BIASED, note, worst, multiple.constant, level)
     return Judgement(Outcome.BIASED, "the exact expectation differs from the target", worst)
+
+
+def _multiple(multiple: Multiple, worst: float, level: Precision) -> Judgement:
+    """Return SCALED, unless only pairs were listed: there much is a multiple that is none in larger batches."""
+    note = f"the exact expectation is {multiple.words} times the target on every problem"
+    if multiple.pairs_alone:
+        note = f"in pairs {note}; whether larger batches keep the direction is open, as none could be listed"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, multiple.constant, level)
+    return Judgement(Outcome.SCALED, note, worst, multiple.constant, level, multiple.lawful)
+
+
+def _inside(evidence: Sequence[TargetComparison]) -> bool:
+    """Return whether most expectations are off by more than double precision: by rounding, perhaps, of something."""
+    off = [deviation(item.found, item.target, DOUBLE) > DOUBLE.relative for item in evidence]
+    return 2 * sum(off) > len(off)
 
 
 def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float) -> Judgement:
@@ -68,6 +90,10 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
     if not cases:
         note = "the target is zero on every problem given: equality does not tell a right implementation from none"
         return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+    cases, left_out = counting(cases, level)
+    if not cases:
+        note = f"equal to {level.name}, but on every problem rounding could hide a bias; {left_out[0]}"
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level, left_out=left_out)
     hidden, name = max(
         (
             (level.relative * item.found.natural + level.operations * item.found.scale) / size_of(item.target),
@@ -75,16 +101,19 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
         )
         for item in cases
     )
-    if hidden > HIDDEN:
+    if hidden > HIDDEN and not level.coarse:
         note = (
             f"equal to rounding, but on problem {name} the estimates are so large beside the target that rounding "
             f"could hide a bias of {hidden:.2g} times the target"
         )
-        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
+        return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level, left_out=left_out)
     note = "the exact expectation equals the target on every problem"
     if level is not DOUBLE:
         note += f", to {level.name}"
-    return Judgement(Outcome.CORRECT, note, worst, 1.0, level)
+    if level.coarse:
+        note += f", which {stated(cases, level)}"
+    outcome = Outcome.CORRECT if level.enough else Outcome.INCONCLUSIVE
+    return Judgement(outcome, note, worst, 1.0 if outcome.good else None, level, left_out=left_out)
 
 
 def _is_target(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,9 +11,12 @@ from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, vanishes
+from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, lost_to_rounding, vanishes
 from pgverify.checking.verdict.targets import mean_of
 from pgverify.suites import SuiteProblem
+
+REVERSED = "sign-reversed"
+"""The slug of the entry that a negative factor is."""
 
 
 def matching_bugs(
@@ -41,7 +45,7 @@ def matching_bugs(
         Whether the expectation is a multiple of the target itself: then no other fault is looked for in it.
     """
     # Where rounding is large beside a gradient estimate, anything is equal to anything.
-    found = [case for case in found if precision.operations * case[1].scale <= HIDDEN * case[1].natural]
+    found = [case for case in found if _told(case[1], precision)]
     # Most faults differ in the smallest batches of some problem already: the larger listings are then not made.
     found = sorted(found, key=lambda case: (case[1].batch_size, len(every_trajectory(case[0].problem)[0])))
     silent = all(vanishes(item, precision) for _, item in found)
@@ -62,7 +66,26 @@ def matching_bugs(
     for bugs, multiples in tries:
         if not matches:
             matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples)) is not None]
-    return tuple(sorted(matches, key=lambda match: (-match.problems, match.slug)))
+    return ranked(matches)
+
+
+def ranked(matches: Iterable[Match]) -> tuple[Match, ...]:
+    """Return matches, one a name, those seen on most problems first; a negative factor is a wrong sign besides."""
+    best: dict[str, Match] = {}
+    for match in sorted(map(_signed, matches), key=lambda match: match.deviation):
+        best.setdefault(match.slug, match)
+    return tuple(sorted(best.values(), key=lambda match: (-match.problems, match.slug)))
+
+
+def _signed(match: Match) -> Match:
+    if match.factor > 0.0:
+        return match
+    return replace(match, slug=f"{match.slug} + {REVERSED}", factor=-match.factor)
+
+
+def _told(found: BatchExpectation, precision: Precision) -> bool:
+    lost = precision.operations * found.scale + lost_to_rounding(found, precision)
+    return lost <= HIDDEN * found.natural
 
 
 def suspects(target: str) -> Iterator[Bug]:

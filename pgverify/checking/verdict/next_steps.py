@@ -30,6 +30,12 @@ BY_EVIDENCE: Mapping[str, Mapping[Outcome, str]] = MappingProxyType(
 )
 
 
+LAWLESS = (
+    "the direction is right, the length follows no law known: find what it is divided by before tuning a step size"
+)
+"""For a multiple whose factors are listed: no one step size is right for it."""
+
+
 def next_step(outcome: Outcome, evidence: Literal["exhaustive", "sampled"]) -> str:
     """Return the next step, in one sentence; empty where there is nothing to do."""
     return {**ALWAYS, **BY_EVIDENCE[evidence]}.get(outcome, "")

@@ -8,30 +8,47 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.calling.significant_bits import OF_HALF, OF_SINGLE
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.validation import Array
 
 
 @dataclass(frozen=True)
 class Precision:
-    """What counts as equal: a gap up to  relative × (size of a gradient estimate) + operations × E|estimate|.
+    """What counts as equal: a gap up to  relative × (size of a gradient estimate) + operations × E|estimate| + r c.
 
-    The second term is what adding up the implementation's own, perhaps much larger, numbers can lose.
+    The second term is what adding up the implementation's own, perhaps much larger, numbers can lose. In the third, r
+    is `rounding`, four units of it, and c = E Σ_t |w_t| the conditioning of the problem, times how much larger than
+    those of reward-to-go the estimates are. `hidden` is the bias, relative to the target, that r c may hide on a
+    problem which counts; `enough` says whether a verdict may rest on it.
     """
 
     name: str
     relative: float
     operations: float
+    rounding: float = 0.0
+    hidden: float = 1e-3
+    enough: bool = True
+    most: float = float("inf")
+    """Relative to what is expected: the most that r c may count for, where the precision is not seen in the numbers."""
+
+    @property
+    def coarse(self) -> bool:
+        """True where so much is equal to rounding that no fault is named and no multiple told."""
+        return self.rounding > SINGLE.rounding
 
 
 DOUBLE = Precision("double precision", 1e-9, 1e-13)
 """Some thousand operations of double precision (1e-16 each) stay below both."""
 
-SINGLE = Precision("single precision", 1e-5, 1e-6)
+SINGLE = Precision("single precision", 1e-5, 1e-6, 4.0 * 2.0**-OF_SINGLE)
 """For code whose every result is a number of single precision (6e-8 an operation)."""
 
-MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6)
+MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6, 4.0 * 2.0**-OF_SINGLE, most=1e-3)
 """For code that returns double precision, but computes in single; a fault of this size is not told apart from it."""
+
+HALF = Precision("half precision", 5e-4, 0.0, 4.0 * 2.0**-OF_HALF, hidden=0.1)
+"""For code whose every result has the 11 bits of half precision: what could hide is stated."""
 
 HIDDEN = 1e-3
 """Relative to the target: where rounding could hide as much, equality says nothing."""
@@ -43,13 +60,28 @@ def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Pre
     With a factor, relative to that many times the size: a small multiple is held to the same standard.
     """
     size = max(abs(factor) * found.natural, size_of(vector))
-    gap = size_of(found.mean - vector) - precision.operations * found.scale
+    rounded = min(lost_to_rounding(found, precision, abs(factor)), precision.most * size_of(vector))
+    lost = precision.operations * found.scale + rounded
+    gap = size_of(found.mean - vector) - lost
     return 0.0 if gap <= 0.0 else gap / size if size > 0.0 else 1.0
+
+
+def shortened_to(bits: int) -> Precision:
+    """Return the precision of code whose every result has so few bits that no verdict may rest on it."""
+    name = f"the {bits} bits of its numbers"
+    return Precision(name, 2.0**-bits, 0.0, 4.0 * 2.0**-bits, hidden=0.1, enough=False)
+
+
+def lost_to_rounding(found: BatchExpectation, precision: Precision, factor: float = 1.0) -> float:
+    """Return r c, for estimates `factor` times as large as those of a gradient, or as large as they are."""
+    return precision.rounding * found.conditioning * max(factor, found.amplitude)
 
 
 def vanishes(found: BatchExpectation, precision: Precision) -> bool:
     """Return whether an expectation is zero, beside the estimates themselves and beside those of a gradient."""
     limit = precision.relative * min(found.natural, found.scale) + precision.operations * found.scale
+    if precision.most == float("inf"):
+        limit += precision.rounding * found.conditioning * min(found.amplitude, 1.0)
     return size_of(found.mean) <= limit
 
 

@@ -11,11 +11,16 @@ from typing import Any
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.scope import Scope, scope_from
 from pgverify.errors import InvalidInput
 from pgverify.validation import shortened
 
 SCHEMA = "pgverify-report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has `scope` and `notes`, and says of a match whether its estimates are the same; 1 is read."""
+
+LATER = ("notes", "scope")
+"""What documents of version 1 do not have."""
 
 MOST_WARNINGS = 8
 """Warnings that are printed; the rest are counted."""
@@ -42,17 +47,23 @@ class Report:
     error_rate : str
         The rounding bound, or the total error rate; and the batch sizes.
     diagnosis : str or None
-        Slug of the one catalogued fault that has the same expectation; None when there is none or more than one.
+        Slug of the fault: the one whose estimates are the same on every batch compared, or the only one that has the
+        same expectation; several that are composed are joined by " + ". None when there is none, or more than one.
     matches : tuple of Match
         All of them.
     findings : tuple of Finding
     warnings : tuple of str
+        What may be a fault though the verdict does not rest on it, and what could not be tried.
+    notes : tuple of str
+        What is worth knowing and no fault: what the estimate depends on, as right ones may.
     cause, cure, source : str
         Of the diagnosis; empty without one.
     weights : tuple of str
         For kind "weights": which weights these are.
     next_step : str
         What to do now.
+    scope : Scope or None
+        What was tried: the verdict holds within it. None in documents of version 1.
     """
 
     outcome: Outcome
@@ -69,6 +80,8 @@ class Report:
     source: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     next_step: str = ""
+    notes: tuple[str, ...] = ()
+    scope: Scope | None = None
 
     def raise_if_faulty(self) -> None:
         """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
@@ -96,23 +109,33 @@ class Report:
                 f"    found    {_vector(smallest.found)}",
             ]
         if self.diagnosis is not None:
-            factor = next((m.factor for m in self.matches if m.slug == self.diagnosis), 1.0)
-            times = "" if factor == 1.0 else f" (times {factor:.6g})"
             lines += [
-                f"  likely cause: {self.diagnosis}{times} — {self.cause}",
+                f"  {self._named(self.diagnosis)} — {self.cause}",
                 f"  cure: {self.cure}",
                 f"  seen in: {', '.join(self.source)}",
             ]
-        elif self.matches:
-            lines.append(f"  same expectation as: {', '.join(match.slug for match in self.matches[:6])}")
+        others = [f"{match.slug}{match.times}" for match in self.matches if match.slug != self.diagnosis]
+        if others:
+            also = "another name of that expectation" if self.diagnosis else "its expectation equals that of"
+            lines.append(f"  {also}: {', '.join(others[:6])}{', …' if others[6:] else ''}")
         if (variance := self._variance()) is not None:
             lines.append(f"  variance: {variance}")
+        if self.scope is not None:
+            lines.append(f"  scope: {self.scope}")
         lines += [f"  warning: {warning}" for warning in self.warnings[:MOST_WARNINGS]]
         if len(self.warnings) > MOST_WARNINGS:
             lines.append(f"  … {len(self.warnings) - MOST_WARNINGS} more warnings")
+        lines += [f"  note: {note}" for note in self.notes[:MOST_WARNINGS]]
         if self.next_step:
             lines.append(f"  next: {self.next_step}")
-        return "\n".join(shortened(line, WIDEST) for line in lines)
+        return "\n".join(line if line.startswith("  scope: ") else shortened(line, WIDEST) for line in lines)
+
+    def _named(self, slug: str) -> str:
+        """Return how far a diagnosis goes: to every batch, or to the expectation."""
+        match = next((match for match in self.matches if match.slug == slug), None)
+        if match is None or match.same:
+            return f"likely cause: {slug}{match.times if match else ''}"
+        return f"likely cause: its expectation equals that of {slug}{match.times}, not its every estimate"
 
     def _variance(self) -> str | None:
         """Return the range of variances over the problems, in words; None where none is known."""
@@ -144,12 +167,15 @@ class Report:
         """
         try:
             body = json.loads(text)
-            if body["schema"] != SCHEMA or body["version"] != SCHEMA_VERSION:
+            version = body["version"]
+            if body["schema"] != SCHEMA or type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
                 raise InvalidInput(
-                    f"document is {body['schema']!r} version {body['version']!r}, must be {SCHEMA!r} version "
-                    f"{SCHEMA_VERSION}"
+                    f"document is {body['schema']!r} version {version!r}, must be {SCHEMA!r} version "
+                    f"{SCHEMA_VERSION} or an earlier one"
                 )
-            values = {f.name: _read(body[f.name]) for f in fields(cls)}
+            known = [f.name for f in fields(cls) if version > 1 or f.name not in LATER]
+            values = {name: _read(body[name]) for name in known if name != "scope"}
+            values["scope"] = scope_from(body["scope"] if version > 1 else None)
             values["outcome"] = Outcome(values["outcome"])
             values["matches"] = tuple(Match(**{k: _read(v, k) for k, v in item.items()}) for item in body["matches"])
             values["findings"] = tuple(

@@ -2,45 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
+from types import MappingProxyType
 
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import Precision, common_factor
+from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of
+
+TWO_ROUNDINGS = 3.0
+"""Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
+
+BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
+    {
+        "n": lambda n: n,
+        "1/n": lambda n: 1.0 / n,
+        "(n−1)/n": lambda n: (n - 1.0) / n,
+        "n/(n−1)": lambda n: n / (n - 1.0),
+        "(n−1)": lambda n: n - 1.0,
+        "1/(n−1)": lambda n: 1.0 / (n - 1.0),
+        "n/(n+1)": lambda n: n / (n + 1.0),
+        "(n+1)/n": lambda n: (n + 1.0) / n,
+        "1/(n+1)": lambda n: 1.0 / (n + 1.0),
+        "√n": sqrt,
+        "1/√n": lambda n: 1.0 / sqrt(n),
+        "√((n−1)/n)": lambda n: sqrt((n - 1.0) / n),
+        "√(n/(n−1))": lambda n: sqrt(n / (n - 1.0)),
+    }
+    | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
+    | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
+    | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
+)
+"""Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
+batch smaller than a group is kept)."""
+
+BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
+    {"T": lambda x: x, "1/T": lambda x: 1.0 / x, "√T": sqrt, "1/√T": lambda x: 1.0 / sqrt(x)}
+)
+"""Laws in the number of steps of the problem."""
+
+WORDS = MappingProxyType({"n": "n the batch size", "T": "T the number of steps"})
+"""What the letters mean."""
+
+MOST_SHOWN = 6
+"""Factors that are listed in words."""
 
 
-def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) -> tuple[float, str]:
-    """Return the common factor and the law that it follows, or (0, "") where expectations are no multiples."""
+@dataclass(frozen=True)
+class Multiple:
+    """By what expectations are multiples: a constant, times a law of the batch size or the steps.
+
+    Attributes
+    ----------
+    constant : float
+        0 where they are no multiples.
+    words : str
+        The law with its constant, "" where they are no multiples.
+    law : str
+        The law alone; "" for a constant, or where none is known.
+    pairs_alone : bool
+        Whether only batches of two could be listed wherever there is more than one direction.
+    lawful : bool
+        Whether the factors follow a law, or are one constant.
+    """
+
+    constant: float
+    words: str
+    law: str = ""
+    pairs_alone: bool = False
+    lawful: bool = True
+
+
+NONE = Multiple(0.0, "")
+
+
+def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) -> Multiple:
+    """Return the multiple of the target that every expectation is, with its law or its factors.
+
+    In one direction everything is a multiple of anything; so one problem with two directions, or two targets, must be
+    among them. Without a law all factors must be positive, and two problems show that the direction is kept.
+    """
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
-    cases = [(item, factor) for item, factor in zip(evidence, found or [], strict=False) if factor is not None]
-    if len({item.target.tobytes() for item, _ in cases}) < 2 and all(item.directions < 2 for item, _ in cases):
-        return 0.0, ""  # in one direction everything is a multiple of anything, also where a problem is given twice
-    factors = np.array([factor for _, factor in cases])
-    for law, values in _laws([item for item, _ in cases]):
-        ratio = factors / np.asarray(values)
-        if np.ptp(ratio) <= 1e3 * precision.relative * np.abs(ratio).max():
-            constant = float(ratio.mean())
-            shown = law if abs(constant - 1.0) <= 1e3 * precision.relative else f"{constant:.6g} × {law}"
-            return constant, shown if law else f"{constant:.6g}"
-    return 0.0, ""
+    pairs = zip(evidence, found or [], strict=False)
+    cases, factors = [], []
+    for item, factor in pairs:
+        if factor is not None:
+            cases.append(item)
+            factors.append(factor)
+    wide = [item for item in cases if item.directions > 1]
+    if len({item.target.tobytes() for item in cases}) < 2 and not wide:
+        return NONE
+    pairs_alone = {item.found.batch_size for item in (wide or cases)} == {2}
+    fitted = fitted_law(cases, factors, precision)
+    if fitted is not None and _explains(fitted, cases, precision):
+        return Multiple(fitted.constant, fitted.words, fitted.law, pairs_alone)
+    if min(factors) <= 0.0 or len(_telling(cases, factors, precision)) < 2:
+        return NONE
+    return Multiple(float(np.mean(factors)), _listed(cases, factors), lawful=False)
+
+
+def _telling(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> set[int]:
+    """Return the problems on which a factor shows that the direction is kept by more than chance.
+
+    Several directions, another factor than 1, and no pairs: in pairs (R_1 − R_2)/2 is all there is to divide.
+    """
+    return {
+        id(item.entry)
+        for item, factor in zip(cases, factors, strict=True)
+        if item.directions > 1 and item.found.batch_size != 2 and abs(factor - 1.0) > 1e3 * precision.relative
+    }
+
+
+def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> Multiple | None:
+    """Return the simplest law that factors follow, with its constant; None where no law known is followed.
+
+    One without a constant of its own comes before one that needs it.
+
+    Parameters
+    ----------
+    cases : what was compared, for batch size and steps
+    factors : one a case
+    precision : Precision
+        Constants may differ by a thousand times its relative limit.
+    """
+    limit = 1e3 * precision.relative
+    loose: Multiple | None = None
+    # The factor of the problem that determines it best.
+    best = max(range(len(cases)), key=lambda index: _weight(cases[index]))
+    for law, values in _laws(cases):
+        ratio = np.asarray(factors) / np.asarray(values)
+        if np.ptp(ratio) > limit * np.abs(ratio).max():
+            continue
+        constant = float(ratio[best])
+        if not law:
+            return Multiple(constant, f"{constant:.6g}")
+        explained = f"{law} ({', '.join(word for letter, word in WORDS.items() if letter in law)})".replace(" ()", "")
+        if abs(constant - 1.0) <= limit:
+            return Multiple(constant, explained, law)
+        loose = loose or Multiple(constant, f"{constant:.6g} × {explained}", law)
+    return loose
+
+
+def _explains(fitted: Multiple, cases: Sequence[TargetComparison], precision: Precision) -> bool:
+    """Return whether the constant of one problem, times the law, explains all others, too."""
+    values = dict(_laws(cases))[fitted.law]
+    scaled = [fitted.constant * value for value in values]
+    gaps = (deviation(item.found, x * item.target, precision, x) for item, x in zip(cases, scaled, strict=True))
+    return max(gaps) <= TWO_ROUNDINGS * precision.relative
+
+
+def _weight(item: TargetComparison) -> float:
+    return size_of(item.target) / max(item.found.natural, 1e-300)
 
 
 def _laws(cases: Sequence[TargetComparison]) -> list[tuple[str, list[float]]]:
-    n = [float(item.found.batch_size) for item in cases]
-    laws = [("", [1.0] * len(cases))]
-    if len(set(n)) > 1 and min(n) > 1:
-        laws += [
-            ("n (the batch size)", n),
-            ("1/n (n the batch size)", [1.0 / x for x in n]),
-            ("(n−1)/n (n the batch size)", [(x - 1.0) / x for x in n]),
-            ("n/(n−1) (n the batch size)", [x / (x - 1.0) for x in n]),
-            ("(n−1) (n the batch size)", [x - 1.0 for x in n]),
-            ("1/(n−1) (n the batch size)", [1.0 / (x - 1.0) for x in n]),
-        ]
-    return [
-        *laws,
-        ("1/T (T the number of steps)", [1.0 / item.steps for item in cases]),
-        ("T (the number of steps)", [float(item.steps) for item in cases]),
-        ("1/E[length]", [1.0 / item.mean_length for item in cases]),
+    """Return laws with their values on the cases: one quantity first, then products of two."""
+    sizes, steps = [float(item.found.batch_size) for item in cases], [float(item.steps) for item in cases]
+    by_size: list[tuple[str, list[float]]] = []
+    if len(set(sizes)) > 1 and min(sizes) > 1:
+        by_size = [(law, [value(n) for n in sizes]) for law, value in BY_SIZE.items()]
+        by_size = [(law, values) for law, values in by_size if min(values) > 0.0]
+    by_steps = [(law, [value(x) for x in steps]) for law, value in BY_STEPS.items()]
+    lengths = [item.mean_length for item in cases]
+    single = [*by_size, *by_steps, ("1/E[length]", [1.0 / x for x in lengths]), ("E[length]", lengths)]
+    products = [
+        ("n/T" if (one, two) == ("n", "1/T") else f"{one} × {two}", [a * b for a, b in zip(x, y, strict=True)])
+        for one, x in by_size
+        for two, y in by_steps
     ]
+    return [("", [1.0] * len(cases)), *single, *products]
+
+
+def _listed(cases: Sequence[TargetComparison], factors: Sequence[float]) -> str:
+    """Return the factors in words, with where they were found."""
+    shown: dict[str, str] = {}
+    for item, factor in zip(cases, factors, strict=True):
+        size = item.found.batch_size
+        shown.setdefault(f"{factor:.4g}", f"{item.entry.name}, batch of {size}" if size > 1 else item.entry.name)
+    most = [f"{factor} ({where})" for factor, where in list(shown.items())[:MOST_SHOWN]]
+    return "; ".join([*most, *(["…"] if len(shown) > MOST_SHOWN else [])])

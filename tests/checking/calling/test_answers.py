@@ -14,6 +14,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.time_spent import Deadline
 from pgverify.estimators import RewardToGo
 
 BATCH, _ = pgv.exact.enumerate_trajectories(named("coin")[0])
@@ -38,7 +39,7 @@ def with_nan(batch: pgv.Trajectories) -> np.ndarray:
     [
         (raising, "raised ValueError: no", SHOWN, " on "),
         (lambda _: np.zeros(3), "returned shape (3,), must be (2, 2) or (2,)", SHOWN, ", on "),
-        (lambda _: np.zeros(2, dtype=bool), "returned dtype bool, must be float64 or float32", SHOWN, ", on "),
+        (lambda _: np.zeros(2, dtype=bool), "returned dtype bool, must be float64, float32 or float16", SHOWN, ", on "),
         (with_nan, "returned nan at [1, 0]", "the batch s=[0, 0] a=[1] r=[-0.4]", ", on "),
     ],
 )
@@ -83,7 +84,7 @@ def test_what_stops_a_listing_is_data() -> None:
         with pytest.raises(Changed) as changed:
             counting.same_again(BATCH, counting.estimate(BATCH), 1e-9)
         with pytest.raises(OutOfTime):
-            LimitedFunction(RewardToGo(), False, alarm, deadline=0.0).estimate(BATCH)
+            LimitedFunction(RewardToGo(), False, alarm, deadline=Deadline.after(0.0)).estimate(BATCH)
     assert missing.value.failure.happened == "raised ValueError: no"
     assert (changed.value.difference.gap, changed.value.difference.size) == (1.0, 2)
     assert str(changed.value) == "two calls on the same batch of 2 differ by 1"

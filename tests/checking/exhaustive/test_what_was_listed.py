@@ -12,6 +12,7 @@ import pgverify as pgv
 from pgverify.baselines import AverageReturn
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.checking.exhaustive import what_was_listed as ways
 from pgverify.checking.exhaustive.effort import Effort
 from pgverify.checking.exhaustive.one_problem import NEEDS_COMPANY, list_expectation
@@ -27,9 +28,7 @@ LEAVE_ONE_OUT = TotalReturn(AverageReturn(leave_one_out=True))
 SHORT = Effort(tried=(2, 3), sizes=(2, 3, 4))
 
 
-def listed(
-    function: Function, problem: pgv.Problem = COIN, deadline: float = float("inf")
-) -> ways.Listed | ways.Unlisted:
+def listed(function: Function, problem: pgv.Problem = COIN, deadline: Deadline = NEVER) -> ways.Listed | ways.Unlisted:
     with Alarm(10.0) as alarm:
         return list_expectation(LimitedFunction(function, False, alarm, deadline), problem, effort=SHORT)
 
@@ -113,7 +112,7 @@ def test_too_many() -> None:
 
 
 def test_late() -> None:
-    assert isinstance(listed(RIGHT, deadline=0.0), ways.Late)
+    assert isinstance(listed(RIGHT, deadline=Deadline.after(0.0)), ways.Late)
 
 
 def test_progress_gathers_the_evidence_of_its_problems() -> None:

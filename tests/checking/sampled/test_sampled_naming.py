@@ -17,9 +17,7 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.bugs import get
-from pgverify.checking import oracle
-from pgverify.checking.calling import implementation
-from pgverify.checking.sampled import draws
+from pgverify.checking.calling import time_spent
 from pgverify.checking.sampled.independence import CALLS, ROWS, dependence
 from pgverify.estimators import RewardToGo
 
@@ -166,8 +164,13 @@ def test_a_sampler_that_recycles_is_invalid() -> None:
 def one_second_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock of the tests' own, on which every look at it takes a second: nothing depends on the machine."""
     seconds = count()
-    for module in (oracle, implementation, draws):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    looks = [0.0]
+
+    def look() -> float:
+        looks.append(float(next(seconds)))
+        return looks[-1]
+
+    monkeypatch.setattr(time_spent, "time", SimpleNamespace(monotonic=look, process_time=lambda: looks[-1]))
 
 
 @pytest.mark.usefixtures("one_second_a_look")

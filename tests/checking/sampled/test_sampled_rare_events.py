@@ -19,6 +19,7 @@ from pgverify.baselines import StateValue
 from pgverify.checking import SuiteProblem
 from pgverify.checking.sampled import goal as sampled_goal
 from pgverify.checking.sampled import other_claims as sampled_naming
+from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo, TotalReturn
 from pgverify.stats import SequentialTest
 
@@ -208,3 +209,45 @@ def test_no_factor_is_zero() -> None:
     goal = sampled_goal.Goal.of("policy_gradient", suite[0], 1e-3)
     for times, expected in ((0.0, None), (3.0, pytest.approx(3.0, rel=1e-12))):
         assert sampled_naming._factor(lambda n, _, k=times: k * np.tile(goal.vector, (n, 1)), goal, TEST) == expected
+
+
+def drawn_by(acting: tuple[float, ...]) -> Callable[..., np.ndarray]:
+    """Importance sampling of one step: honest whatever the acting probabilities are."""
+
+    def estimates(problem: pgv.Problem, count: int, rng: np.random.Generator) -> np.ndarray:
+        own = problem.policy.probabilities()[0]
+        arm = rng.choice(len(own), size=count, p=acting)
+        reward = problem.mdp.paid[0, arm, 0]
+        return (np.eye(len(own)) - own)[arm] * (reward * own[arm] / np.array(acting)[arm])[:, None]
+
+    return estimates
+
+
+RARELY = (1e-5, 0.5, 0.5 - 1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_sampler_itself_draws_rarely_is_not_called_a_bias(seed: int) -> None:
+    """The first look, at 26,000, has seen the arm with probability 1/4; all of the budget some ten times."""
+    report = pgv.check(drawn_by(RARELY), "sampler", problems=arms((1.0, 0.3, -0.5)), seed=seed)
+    assert report.outcome.name == "INCONCLUSIVE"
+    assert "nothing that matters in its own draws is rarer than 0.001" in report.error_rate
+
+
+def test_a_bias_that_all_of_the_budget_shows_is_believed_and_the_number_given() -> None:
+    def halved(problem: pgv.Problem, count: int, rng: np.random.Generator) -> np.ndarray:
+        return drawn_by((0.4, 0.3, 0.3))(problem, count, rng) * [0.5, 1.0, 1.0]
+
+    problem = arms((1.0, 0.3, -0.5))
+    report = pgv.check(halved, "sampler", problems=problem, budget=60_000)
+    assert report.outcome.name == "BIASED"
+    # log(20 d K / α') / 60,000 with d = 3, K = 3 looks (26,667, 40,000, 60,000) and α' = 1e-6 / 2: 19.7 / 60,000.
+    assert "rarer than 0.00033" in report.error_rate
+    vouched = pgv.check(halved, "sampler", problems=problem, budget=60_000, rarest=2e-3)
+    assert vouched.outcome.name == "BIASED"
+    assert "rarer than 0.002" in vouched.error_rate
+
+
+def test_rarity_is_vouched_for_where_something_is_sampled() -> None:
+    with pytest.raises(InvalidInput, match=r"rarest is 0\.1, must be left out unless kind"):
+        pgv.check(RIGHT, problems=arms((1.0, 0.0)), rarest=0.1)

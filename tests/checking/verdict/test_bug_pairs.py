@@ -86,8 +86,8 @@ def test_every_pair_is_named(slug: str) -> None:
 def test_a_pair_times_a_factor_is_named() -> None:
     pair = get("discount-dropped + length-per-trajectory").implementation
     report = pgv.check(lambda batch: -2.0 * pair(batch), problems=named(*FEW, "delayed-reward"))
-    assert report.diagnosis == "discount-dropped + length-per-trajectory"
-    assert report.matches[0].factor == pytest.approx(-2.0)
+    assert report.diagnosis == "discount-dropped + length-per-trajectory + sign-reversed"
+    assert report.matches[0].factor == pytest.approx(2.0)
 
 
 def test_three_faults_have_no_name() -> None:

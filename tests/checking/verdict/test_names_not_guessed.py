@@ -70,8 +70,9 @@ def test_the_mean_over_a_batch_of_equal_lengths_is_the_mean_over_each(problem: s
 def test_a_fault_of_ordered_batches_is_compared_on_pairs() -> None:
     """256 ordered pairs are not listed; 136 unordered ones are, and both orders of a pair are as probable."""
     report = pgv.check(get("vtrace-next-trajectory").implementation, problems=named("near-deterministic"))
-    assert report.diagnosis is None
-    assert {"truncation-as-termination", "vtrace-next-trajectory"} <= {match.slug for match in report.matches}
+    same = {match.slug: match.same for match in report.matches}
+    assert {"truncation-as-termination", "vtrace-next-trajectory"} <= set(same)
+    assert [slug for slug in same if same[slug]] == ["vtrace-next-trajectory"] == [report.diagnosis]
 
 
 def test_every_equal_target_is_named() -> None:

@@ -13,6 +13,6 @@ CONTROLS = {
     "stuck-for-ever": ({"part": "committal", "baseline": "none"}, "for_ever", lambda x: 0.0 * x),
     "v-delays": ({"part": "committal", "baseline": "V"}, "others", lambda x: 1.05 * x),
     "v-never-stuck": ({"part": "committal", "baseline": "V"}, "committed", lambda x: 0.5 * x),
-    "shares": ({"part": "runs", "shift": 0.5}, "low", lambda x: x + 0.5),
+    "shares": ({"part": "runs", "shift": 0.5}, "share", lambda x: x + 0.1),
     "same-variance-other-fate": ({"part": "runs", "shift": 0.5}, "high", lambda x: x + 0.5),
 }

@@ -1,0 +1,186 @@
+"""Faults composed: what is estimated × what is subtracted and divided by × the number of steps, and the sign.
+
+What most training scripts do is two or three of these at once: rewards summed without γ, standardised, and a mean over
+all steps of the batch. Each stage alone is an entry of the catalogue; compositions of two that `pairs` has are left
+to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float, Inexact
+
+from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
+from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
+from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
+from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
+from pgverify.bugs.pairs import PAIRS
+from pgverify.bugs.steps import returns, rows, to_go, undiscounted_to_go
+from pgverify.bugs.whole_batch import LENGTH_OF_LONGEST, SIGN_REVERSED
+from pgverify.estimators import RewardToGo
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+ADDED = (SMALL, 1e-6, 1e-5, 1e-4)
+"""What is added to a standard deviation: these are in use, and tell from 1e-9 on."""
+
+OTHERS = "mean of the others"
+"""The right thing to subtract; it matters beside a division by lengths."""
+
+WHOLE_EPISODE = (OTHERS, GROUP_MEAN_SELF.slug, GROUP_STD.slug, GROUP_STD_POPULATION.slug)
+"""Advantages that are one number a trajectory, on every step of it."""
+
+CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug)
+
+DIVISORS: Mapping[str, Callable[[Trajectories], float | Float[Array, "n"]]] = MappingProxyType(
+    {
+        "": lambda batch: float(len(batch)),
+        LENGTH_PER_TRAJECTORY.slug: lambda batch: len(batch) * np.maximum(batch.lengths, 1.0),
+        LENGTH_PER_BATCH.slug: lambda batch: max(float(batch.lengths.sum()), 1.0),
+        LENGTH_OF_LONGEST.slug: lambda batch: len(batch) * max(float(batch.lengths.max(initial=0)), 1.0),
+    }
+)
+"""What the sum over trajectories is divided by."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """g = Σ_i Σ_t w_t ψ_t / divisor, as n rows of which it is the mean.
+
+    Attributes
+    ----------
+    target : str
+        "", "discount-dropped" or "return-undiscounted": which rewards count, and how.
+    centred : str
+        One of `CENTRED`.
+    divisor : str
+        A key of `DIVISORS`.
+    added : float
+        What is added to a standard deviation.
+    freedom : int
+        1 where that of all steps has the divisor "number of steps − 1".
+    """
+
+    target: str
+    centred: str = ""
+    divisor: str = ""
+    added: float = SMALL
+    freedom: int = 0
+
+    def __call__(self, batch: Trajectories) -> Inexact[Array, "n d"]:
+        """Return one contribution a trajectory [n, d]; the estimate is their mean."""
+        share = np.broadcast_to(len(batch) / np.asarray(DIVISORS[self.divisor](batch)), len(batch))
+        return rows(batch, self._weights(batch) * share[:, None])
+
+    def _weights(self, batch: Trajectories) -> Float[Array, "n T"]:
+        undiscounted = self.target == RETURN_UNDISCOUNTED.slug
+        if self.centred in WHOLE_EPISODE:
+            values = batch.relative_rewards.sum(axis=1) if undiscounted else returns(batch)
+            return np.broadcast_to(self._episodes(values)[:, None], batch.rewards.shape)
+        weights = undiscounted_to_go(batch) if undiscounted else to_go(batch)
+        taken = weights[batch.mask]
+        if self.centred and len(taken) > self.freedom:
+            weights = (weights - taken.mean()) / (taken.std(ddof=self.freedom) + self.added)
+        return weights if self.target else batch.discount_powers * weights
+
+    def _episodes(self, values: Float[Array, "n"]) -> Float[Array, "n"]:
+        if self.centred == OTHERS:
+            return less_others(values)
+        less = values - values.mean()
+        if self.centred == GROUP_MEAN_SELF.slug:
+            return less
+        freedom = 1 if self.centred == GROUP_STD.slug else 0
+        return less / (values.std(ddof=freedom) + self.added) if len(values) > freedom else 0.0 * less
+
+
+STAGES = {
+    bug.slug: bug
+    for bug in (
+        DISCOUNT_DROPPED,
+        RETURN_UNDISCOUNTED,
+        GROUP_MEAN_SELF,
+        GROUP_STD,
+        GROUP_STD_POPULATION,
+        NORMALISE_MINIBATCH,
+        LENGTH_PER_TRAJECTORY,
+        LENGTH_PER_BATCH,
+        LENGTH_OF_LONGEST,
+        RLOO_TOKEN_MEAN,
+        RLOO_SEQUENCE_MEAN,
+    )
+}
+"""The entries that compositions are made of."""
+
+LEFT_OUT = {LENGTH_PER_BATCH.slug: RLOO_TOKEN_MEAN.slug, LENGTH_PER_TRAJECTORY.slug: RLOO_SEQUENCE_MEAN.slug}
+"""What the mean of the others and a division by lengths are called together."""
+
+
+def _slugs(made: Composition) -> tuple[str, ...]:
+    if made.centred == OTHERS:
+        together = LEFT_OUT.get(made.divisor, made.divisor)
+        return tuple(slug for slug in (made.target, together) if slug)
+    return tuple(slug for slug in (made.target, made.centred, made.divisor) if slug)
+
+
+def _composed() -> Iterator[Bug]:
+    known = {pair.slug for pair in PAIRS} | set(STAGES)
+    targets = ("", DISCOUNT_DROPPED.slug, RETURN_UNDISCOUNTED.slug)
+    for target, centred, divisor in product(targets, CENTRED, DIVISORS):
+        if centred in WHOLE_EPISODE and target == DISCOUNT_DROPPED.slug:
+            continue  # a whole episode's return has no factor γ^t to lose
+        divided = centred in (GROUP_STD.slug, GROUP_STD_POPULATION.slug, NORMALISE_MINIBATCH.slug)
+        for added, freedom in product(ADDED if divided else ADDED[:1], (0, 1)):
+            plain = added == SMALL and freedom == 0
+            if freedom and centred != NORMALISE_MINIBATCH.slug:
+                continue
+            made = Composition(target, centred, divisor, added, freedom)
+            slugs = _slugs(made)
+            if not slugs or (plain and " + ".join(slugs) in known):
+                continue
+            yield _bug(made, slugs)
+
+
+def _bug(made: Composition, slugs: tuple[str, ...]) -> Bug:
+    stages = [STAGES[slug] for slug in slugs]
+    return Bug(
+        number=0,
+        slug=" + ".join(slugs),
+        effect=Effect.BIASED,
+        cause=" ".join(stage.cause for stage in stages),
+        cure=" ".join(stage.cure for stage in stages),
+        source=tuple(dict.fromkeys(place for stage in stages for place in stage.source)),
+        implementation=made,
+        correct=RewardToGo(),
+        batch_size=1 if not made.centred and made.divisor in ("", LENGTH_PER_TRAJECTORY.slug) else 2,
+    )
+
+
+def with_sign_reversed(bug: Bug) -> Bug:
+    """Return a fault composed with a wrong sign."""
+
+    def implementation(batch: Trajectories) -> Inexact[Array, "*rows d"]:
+        return -np.asarray(bug.implementation(batch))
+
+    return replace(
+        bug,
+        number=0,
+        slug=f"{bug.slug} + {SIGN_REVERSED.slug}",
+        effect=Effect.BIASED,
+        cause=f"{bug.cause} {SIGN_REVERSED.cause}",
+        cure=f"{bug.cure} {SIGN_REVERSED.cure}",
+        source=tuple(dict.fromkeys((*bug.source, *SIGN_REVERSED.source))),
+        implementation=implementation,
+        factor=None,
+        other_target=None,
+    )
+
+
+COMPOSITIONS: tuple[Bug, ...] = tuple(_composed())
+"""Compositions that are no entries and no pairs; some share a slug, and differ in what is added to a deviation."""

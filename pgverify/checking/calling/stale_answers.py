@@ -1,0 +1,61 @@
+"""Answers from memory: a function that remembers which object it was given, and not what was in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pgverify.checking.calling.guarded_call import guarded
+from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.trajectories import ARRAYS, Trajectories
+
+CLOSE = 1e-6
+"""Relative difference that single precision may make."""
+
+STALE = (
+    "its answers are stale: the same object with other content gets the old answer, as from a cache keyed by id(batch) "
+    "or an address, which is used again"
+)
+"""What was seen, and the mechanism behind it."""
+
+
+def remembers_objects(implementation: LimitedFunction, batch: Trajectories) -> bool:
+    """Return whether a function answers by which object it is given, on a batch and on the same with other rewards.
+
+    An object is filled anew in place, so that neither it nor its arrays move: the answer must become that of the new
+    content. Two other objects of the first content must have the first answer, or the function is random, and one of
+    the new content another, or the content does not matter.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    batch : Trajectories
+        With a step at least.
+    """
+    changed = replace(batch, rewards=2.0 * batch.rewards + batch.mask)
+    # Numbers must not be used again by chance: every object is alive until the end.
+    kept, equals, other = batch.copy(), [batch.copy() for _ in range(2)], changed.copy()
+    first = _answer(implementation, kept)
+    same = [_answer(implementation, equal) for equal in equals]
+    truth = _answer(implementation, other)
+    for name in ARRAYS:
+        getattr(kept, name)[...] = getattr(changed, name)
+    again = _answer(implementation, kept)
+    if first is None or truth is None or again is None:
+        return False
+    steady = all(_close(first, answer) for answer in same)
+    return steady and _close(first, again) and not _close(first, truth)
+
+
+def _answer(implementation: LimitedFunction, batch: Trajectories) -> Any:
+    """Return what the function itself returns, on this very object: `estimate` would hand over a copy."""
+    call = guarded(implementation.function, (batch,), implementation.alarm)
+    return None if call.failure or call.raw.dtype.kind not in "fiu" else np.array(call.raw, dtype=np.float64)
+
+
+def _close(one: Any, other: Any) -> bool:
+    if other is None or one.shape != other.shape:
+        return False
+    return bool(np.abs(one - other).max(initial=0.0) <= CLOSE * np.abs(one).max(initial=0.0))

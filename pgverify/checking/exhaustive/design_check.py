@@ -1,0 +1,150 @@
+"""The check on batches of the caller's design: listed where they can be, sampled where not, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pgverify.checking.calling.answer import Notes, together
+from pgverify.checking.design import Design, laws_of
+from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
+from pgverify.checking.exhaustive.invariants import Invariants
+from pgverify.checking.exhaustive.listed_design import list_design
+from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions
+from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
+from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
+from pgverify.checking.sampled.batch_law import BatchLaw
+from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.exhaustive_report import exhaustive_report
+from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scope import SampledSize
+from pgverify.exact import count_trajectories
+from pgverify.suites import SuiteProblem
+
+AGREE = 1e-3
+"""Relative difference of factors that sampled batches give: larger, and they are no common multiple."""
+
+
+def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: int) -> Report:
+    """Return the verdict on an implementation that is called on batches of one design.
+
+    Parameters
+    ----------
+    claim : ClaimedTarget
+    design : Design
+    alpha : float
+        Total false-alarm probability of what is sampled.
+    seed : int
+    """
+    known: list[tuple[SuiteProblem, Listed]] = []
+    unlisted: list[tuple[SuiteProblem, int, BatchLaw]] = []
+    notes: Notes = {}
+    missing: list[str] = []
+    for index, entry in enumerate(claim.suite):
+        number = count_trajectories(entry.problem)
+        if number > MOST_TRAJECTORIES:
+            missing.append(f"{entry.name} was not tried: it has {number:,} trajectories")
+            continue
+        found = list_design(claim.implementation, entry.problem, laws_of(design, entry.problem))
+        match found:
+            case TooMany():  # asked for above
+                continue
+            case Failing():
+                why, bound = f"on problem {entry.name} it {found}", "one failing input is enough"
+                step = "call it on the input above"
+                report = Report(Outcome.INVALID, why, "exhaustive", claim.target, bound, next_step=step)
+                return with_scope(report, claim.suite)
+            case Random():
+                return with_scope(_random(claim, entry, found, design, alpha, seed), claim.suite)
+            case Late():
+                missing.append(f"the total time limit passed before {entry.name} could be tried")
+                break
+        notes = together(notes, found.listed.notes)
+        if found.listed.expectations:
+            known.append((entry, found.listed))
+        unlisted += [(entry, index, law) for law in found.open]
+    # In one direction everything is a multiple of anything: what is listed there alone speaks for no size.
+    judged = {item.batch_size for entry, one in known if directions(entry.problem) > 1 for item in one.expectations}
+    pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
+    untried = Invariants((), (), 0, notes)
+    report = exhaustive_report(known, untried, claim.target, claim.given)
+    report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
+    if missing and report.outcome.good:
+        report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
+    report = replace(report, warnings=(*missing, *report.warnings))
+    return with_scope(report, claim.suite, sampled)
+
+
+def _with_samples(
+    claim: ClaimedTarget,
+    report: Report,
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    pairs: Sequence[SizePair],
+    alpha: float,
+    seed: int,
+) -> tuple[Report, SampledSizes | None]:
+    """Return the report with what was sampled: it lowers what was listed, and stands alone where that tells nothing."""
+    if not pairs:
+        return report, None
+
+    def sampled(multiple: bool) -> SampledSizes:
+        return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed)
+
+    # In one direction everything is a multiple of anything: then samples must tell.
+    telling = any(directions(entry.problem) > 1 for entry, _ in known)
+    if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
+        found = sampled(report.outcome is Outcome.SCALED)
+        return lowered(report, found, alpha, seed), found
+    if report.outcome is not Outcome.INCONCLUSIVE and telling:
+        return report, None
+    if report.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE):
+        found = sampled(multiple=False)
+        after = lowered(replace(report, outcome=Outcome.CORRECT), found, alpha, seed)
+        if after.outcome is Outcome.CORRECT and report.outcome is Outcome.INCONCLUSIVE:
+            return _consistent(report, [verdict.evidence for _, verdict in found.verdicts], alpha, seed), found
+        if after.outcome is not Outcome.BIASED:
+            return after, found
+        report = after
+    found = sampled(multiple=True)
+    return _multiple(report, found, alpha, seed), found
+
+
+def _consistent(report: Report, evidence: Sequence[SampledSize], alpha: float, seed: int) -> Report:
+    worst = max((each.hidden_bias for each in evidence), default=np.inf)
+    why = (
+        f"batches of the given design are too many to be listed; in samples any bias above {worst:.2g} would have shown"
+    )
+    rate = f"false alarm at most {alpha:g} in all; seed {seed}"
+    return replace(
+        report, outcome=Outcome.CONSISTENT, explanation=why, evidence="sampled", error_rate=rate, next_step=""
+    )
+
+
+def _multiple(report: Report, found: SampledSizes, alpha: float, seed: int) -> Report:
+    """Return SCALED where every sampled pair gave one multiple of the target, else the report as it is."""
+    factors = [verdict.factor for _, verdict in found.verdicts if verdict.factor is not None]
+    whole = all(verdict.bounded for _, verdict in found.verdicts) and not found.untried and not found.failure
+    if not whole or len(factors) < 2 or np.ptp(factors) > AGREE * abs(factors[0]) or factors[0] <= 0.0:
+        return report
+    if abs(factors[0] - 1.0) <= AGREE:
+        return report
+    why = f"in sampled batches the expectation is {float(np.mean(factors)):.6g} times the target on every problem"
+    rate = f"false alarm at most {alpha:g} in all; seed {seed}"
+    step = next_step(Outcome.SCALED, "sampled")
+    bare = replace(report, outcome=Outcome.SCALED, explanation=why, evidence="sampled", error_rate=rate, next_step=step)
+    return replace(bare, diagnosis=None, matches=(), cause="", cure="", source=())
+
+
+def _random(
+    claim: ClaimedTarget, entry: SuiteProblem, reason: Random, design: Design, alpha: float, seed: int
+) -> Report:
+    change = f"{reason}, on problem {entry.name}"
+    arguments = claim.implementation, claim.suite, claim.target, alpha, seed, change, reason.notes
+    size, group = design.trajectories
+    return check_random(*arguments, size=size, group_size=group)

@@ -1,0 +1,167 @@
+"""Search beyond the suite: what the suite has shown is looked for on further problems, and a failure made small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pgverify.checking.calling.answer import Failure
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.excuses import excuse
+from pgverify.checking.exhaustive.explored_case import ExploredCase, case_of, known_case
+from pgverify.checking.exhaustive.explored_expectation import (
+    COUPLED_HERE,
+    Company,
+    NotExplored,
+    explored_expectation,
+)
+from pgverify.checking.exhaustive.shrinking import shrunk
+from pgverify.checking.verdict.explored_judgement import Compared, SuiteVerdict
+from pgverify.errors import TooLarge
+from pgverify.suites.explored_problem import ExploredProblem
+
+PROCESSOR_SECONDS, WAITING_SECONDS = 1.5, 15.0
+"""After which no further problem begins: as much again as the suite takes of a slow function. Most take a tenth."""
+
+SHRINKING_SECONDS = 0.5
+"""Of the processor, for making a problem smaller."""
+
+PLAIN_TO_SEE = 0.01
+"""Of a gradient estimate: a deviation that a smaller problem must keep, unless that found was smaller already."""
+
+
+@dataclass(frozen=True, eq=False)
+class Different:
+    """A problem, made as small as it could be, on which what the suite has shown does not hold."""
+
+    case: ExploredCase
+    compared: Compared
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """What came of the search.
+
+    Attributes
+    ----------
+    count : int
+        Problems on which the same holds.
+    different : Different or None
+        The one on which it does not.
+    failed : (ExploredCase, Failure) or None
+        A call that gave no value, on a problem where that has no excuse.
+    names : mapping of "whole" and "cut" to set of str
+        What the expectations may still be: on problems that end, and where episodes are cut.
+    notes : mapping of kind to sentence
+    unclear : str
+        Why nothing can be said after all; empty where it can.
+    """
+
+    count: int = 0
+    different: Different | None = None
+    failed: tuple[ExploredCase, Failure] | None = None
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unclear: str = ""
+
+    def noting(self, kind: str, name: str) -> Explored:
+        """Return the same with one more problem of which something is to be said."""
+        return replace(self, notes={**self.notes, kind: (*self.notes.get(kind, ()), name)})
+
+
+def explore(implementation: LimitedFunction, verdict: SuiteVerdict, company: Company, count: int) -> Explored:
+    """Return what came of looking for the verdict of the suite on further problems.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    verdict : SuiteVerdict
+    company : Company
+    count : int
+        How many problems of the sequence.
+    """
+    done = Explored()
+    processor, wall = time.process_time() + PROCESSOR_SECONDS, time.monotonic() + WAITING_SECONDS
+    for index in range(count):
+        if time.process_time() > processor or time.monotonic() > wall:
+            return done.noting("slow", f"{index} of {count}")
+        try:
+            done = _one_more(done, implementation, verdict, company, known_case(index))
+        except OutOfTime:
+            return done.noting("late", f"{index} of {count}")
+        if done.different or done.failed:
+            break
+    return done
+
+
+def _one_more(
+    done: Explored, implementation: LimitedFunction, verdict: SuiteVerdict, company: Company, case: ExploredCase
+) -> Explored:
+    name = case.explored.name
+    targets = verdict.targets(case, 2 if company.pairs else 1)
+    if not targets:
+        return done.noting("undefined", name)
+    found = explored_expectation(implementation, case, company)
+    if isinstance(found, NotExplored) and found.reason == COUPLED_HERE:
+        done = replace(done, unclear=done.unclear or f"on problem {name} {COUPLED_HERE}")
+        company = Company(pairs=True, ordered=True)
+        found = explored_expectation(implementation, case, company)
+    if isinstance(found, NotExplored):
+        return done.noting(found.reason, name)
+    if isinstance(found, Failure):
+        why = excuse(implementation, case, company, found)
+        if not why:
+            return replace(done, failed=(case, found))
+        return done.noting(why, name if why in done.notes else f"{name} (where it {found})")
+    compared = verdict.compare(case, found, verdict.targets(case, found.batch_size))
+    if compared.hidden:
+        return done.noting("rounding", name)
+    kind = "whole" if case.explored.max_steps is None else "cut"
+    possible = done.names.get(kind, frozenset(targets))
+    left = possible & compared.holding
+    if left:
+        return replace(done, count=done.count + 1, names={**done.names, kind: left})
+    return replace(done, different=_made_small(implementation, verdict, company, case, compared, possible))
+
+
+def _made_small(
+    implementation: LimitedFunction,
+    verdict: SuiteVerdict,
+    company: Company,
+    case: ExploredCase,
+    compared: Compared,
+    possible: frozenset[str],
+) -> Different:
+    """Return the smallest problem found on which the expectation is none of what it may be."""
+    until = time.process_time() + SHRINKING_SECONDS
+    smallest = Different(case, compared, possible)
+    least = min(PLAIN_TO_SEE, verdict.distance(compared, possible))
+    found = {id(case.explored): smallest}
+
+    def shows(explored: ExploredProblem) -> bool:
+        if time.process_time() > until:
+            return False
+        try:
+            with np.errstate(all="ignore"):
+                smaller = case_of(explored)
+            expectation = explored_expectation(implementation, smaller, company)
+            if isinstance(expectation, NotExplored | Failure):
+                return False
+            targets = verdict.targets(smaller, expectation.batch_size)
+            again = verdict.compare(smaller, expectation, targets) if targets else compared
+        except (TooLarge, OutOfTime):
+            return False
+        if not targets or again.hidden or possible & again.holding or verdict.distance(again, possible) < least:
+            return False
+        found[id(explored)] = Different(smaller, again, possible)
+        return True
+
+    last = shrunk(case.explored, shows)
+    for different in found.values():
+        if different.case.explored.problem is last.problem and different.case.explored.max_steps == last.max_steps:
+            smallest = replace(different, case=replace(different.case, explored=last))
+    return smallest

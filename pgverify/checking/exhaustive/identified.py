@@ -1,0 +1,107 @@
+"""Whether a fault with the same expectation is the fault: its estimates on batches beside the implementation's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.bugs import COMPOSITIONS, ENTRIES, PAIRS, Bug, Effect
+from pgverify.bugs import get as get_bug
+from pgverify.checking.calling.calls import Calls, NoEstimate
+from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
+from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.matching_bugs import REVERSED
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import Report
+from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+SAME = 1e-6
+"""Relative to the largest estimate of a batch size: what single precision, or a small number added, may differ by."""
+
+MOST_PROBLEMS, MOST_BATCHES, MOST_SIZE, MOST_MATCHES = 3, 6, 5, 8
+"""What is compared, at most: problems, batches of each size, trajectories in a batch, faults."""
+
+
+def identified(report: Report, implementation: LimitedFunction, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+    """Return the report with the fault that the implementation is, among those whose expectation it has.
+
+    Its estimate is compared on batches, up to the factor of the match. Where it is that of one fault everywhere, this
+    is the diagnosis, whatever else has the same expectation; where it is that of none, the one fault with the same
+    expectation stays the diagnosis, and the report says that only the expectation is the same.
+
+    Parameters
+    ----------
+    report : Report
+    implementation : LimitedFunction
+    known : problems that were listed, with what was
+    """
+    if not report.matches or report.outcome is Outcome.NO_SIGNAL:
+        return report
+    most = max(match.problems for match in report.matches)
+    best = [match for match in report.matches if match.problems == most][:MOST_MATCHES]
+    try:
+        groups = list(_estimates(Calls(implementation), known))
+    except NoEstimate:
+        return report
+    same = {match.slug for match in best if groups and _is(match, groups)}
+    matches = tuple(replace(match, same=match.slug in same) for match in report.matches)
+    if len(same) != 1:
+        return replace(report, matches=matches)
+    if report.outcome is Outcome.INCONCLUSIVE:
+        return report
+    bug = get_bug(same.pop())
+    if report.outcome is Outcome.SCALED and bug.effect is not Effect.SCALED:
+        return report  # what is a multiple of the target here has a plainer cause than a fault that is here
+    named = replace(report, diagnosis=bug.slug, cause=bug.cause, cure=bug.cure, source=bug.source)
+    return replace(named, matches=tuple(sorted(matches, key=lambda match: not match.same)))
+
+
+Group = list[tuple[Trajectories, Float[Array, "d"]]]
+"""Batches of one size of one problem, and the implementation's estimates."""
+
+
+def _estimates(calls: Calls, known: Sequence[tuple[SuiteProblem, Listed]]) -> Iterator[Group]:
+    """Yield batches with the implementation's estimates: episodes of several lengths and steps first."""
+    rng = np.random.default_rng(2)
+    cases = [case for case in known if case[1].expectations and directions(case[0].problem) > 1]
+    for entry, listing in sorted(cases, key=_telling)[:MOST_PROBLEMS]:
+        batch, _ = every_trajectory(entry.problem)
+        sizes = [item.batch_size for item in listing.expectations if item.batch_size <= MOST_SIZE]
+        for size in sizes:
+            drawn = [rng.integers(len(batch), size=size).tolist() for _ in range(MOST_BATCHES)]
+            yield [(chosen, calls.estimate(chosen)) for chosen in (batch.select(rows) for rows in drawn)]
+
+
+def _telling(case: tuple[SuiteProblem, Listed]) -> tuple[bool, int]:
+    batch, _ = every_trajectory(case[0].problem)
+    return bool(np.ptp(batch.lengths) == 0), -batch.num_steps
+
+
+def _is(match: Match, groups: Sequence[Group]) -> bool:
+    """Return whether the estimates are those of a fault on every batch, up to its factor and law."""
+    slug = match.slug.removesuffix(f" + {REVERSED}")
+    sign = -1.0 if slug != match.slug else 1.0
+    variants = [bug for bug in (*ENTRIES, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
+    constant = None if match.law else sign * match.factor
+    return any(all(_equal(bug, group, constant) for group in groups) for bug in variants)
+
+
+def _equal(bug: Bug, group: Group, constant: float | None) -> bool:
+    try:
+        values = [np.asarray(bug.implementation(batch)) for batch, _ in group]
+    except Exception:  # an entry with a setting of its own, on another problem: it does not apply
+        return False
+    expected = np.stack([value.mean(axis=0) if value.ndim == 2 else value for value in values])
+    found = np.stack([estimate for _, estimate in group])
+    largest = float(np.abs(found).max())
+    if constant is None:  # a law: one factor for a batch size of a problem
+        square = float((expected * expected).sum())
+        constant = float((expected * found).sum()) / square if square > 0.0 else 0.0
+    return bool(np.abs(found - constant * expected).max() <= SAME * largest)

@@ -1,0 +1,205 @@
+"""Sizes of batches too large to be listed, sampled where trajectories are coupled: they can only lower a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from pgverify.checking.calling.answer import Notes
+from pgverify.checking.calling.calls import Calls, NoEstimate
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
+from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
+from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arranged
+from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.goal import Goal, rare_events
+from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
+from pgverify.checking.sampled.with_controls import FIT, Fitted, fitted
+from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
+from pgverify.problem import Problem
+from pgverify.suites import SuiteProblem
+from pgverify.validation import Array
+
+SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
+"""Beyond what is listed: even and odd, above and below the usual sizes of minibatches and of fast paths."""
+
+SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
+"""Of the standard suite: between them lengths, start states, discounts and chance."""
+
+MOST_ROWS, ROWS_A_CALL = 400_000, 100
+"""Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
+the time of: a second or two. The rest takes 48 batches a size."""
+
+
+@dataclass(frozen=True, eq=False)
+class SizePair:
+    """One problem and one size of batches.
+
+    Attributes
+    ----------
+    entry : SuiteProblem
+    index : int
+        Of the problem among those that were listed.
+    law : BatchLaw
+        Of the batches.
+    needed : bool
+        Whether trajectories were first seen to affect each other at this size, on this problem, and batches of it were
+        listed on no problem where that was so: then nothing else speaks for it.
+    """
+
+    entry: SuiteProblem
+    index: int
+    law: BatchLaw
+    needed: bool
+
+    @property
+    def size(self) -> int:
+        """Trajectories in a batch."""
+        return self.law.rows
+
+
+@dataclass(frozen=True, eq=False)
+class SampledSizes:
+    """What sampled batches have shown.
+
+    Attributes
+    ----------
+    verdicts : tuple of (SizePair, SizeVerdict)
+    untried : tuple of SizePair
+        For which no time was left.
+    failure : str
+        Why a call gave no value, with its batch; empty if all did.
+    notes : mapping of kind to sentence
+    """
+
+    verdicts: tuple[tuple[SizePair, SizeVerdict], ...]
+    untried: tuple[SizePair, ...]
+    failure: str
+    notes: Notes
+
+
+def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, given: bool) -> tuple[SizePair, ...]:
+    """Return what is to be sampled: nothing where no coupling was seen.
+
+    Parameters
+    ----------
+    known : problems that were listed, with what was
+    ordered : int
+        Size of the smallest batch of which two orders were seen to differ, 0 if of none.
+    given : bool
+        Whether the caller gave the problems: then larger batches of all of them are sampled.
+    """
+    batches = [(entry, listing) for entry, listing in known if isinstance(listing, ListedInBatches)]
+    seen = [listing.coupled for _, listing in batches if listing.coupled]
+    if not seen:
+        return ()
+    judged = {listing.coupled for _, listing in batches if listing.coupled in _sizes(listing)}
+    everywhere = {size for _, listing in batches for size in _sizes(listing)}
+    pairs = {}
+    for index, (entry, listing) in enumerate(batches):
+        listed = _sizes(listing)
+        chosen = given or entry.name in SAMPLED_PROBLEMS
+        coupled = {listing.coupled} - {0} - listed
+        # The list of all trajectories may be the first batch in which a coupling of smaller ones shows.
+        whole = {len(every_trajectory(entry.problem)[0])} if judged else set()
+        needed = coupled - judged - whole
+        if chosen and ordered and ordered not in everywhere:
+            needed = needed | {ordered}
+        sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
+        for size in sizes | needed | coupled:
+            law = IndependentLaw(every_trajectory(entry.problem)[1], size)
+            pairs[size, index] = SizePair(entry, index, law, size in needed)
+    # Small batches first, on every problem: a fault shows there soonest, if it shows there.
+    return tuple(pairs[key] for key in sorted(pairs))
+
+
+def _sizes(listing: ListedInBatches) -> set[int]:
+    return {item.batch_size for item in listing.expectations}
+
+
+def sample_sizes(
+    implementation: LimitedFunction,
+    pairs: Sequence[SizePair],
+    target: str,
+    multiple: bool,
+    alpha: float,
+    seed: int,
+) -> SampledSizes:
+    """Return what sampled batches of the given sizes say, until one is off or calls and time are spent.
+
+    Batches are drawn from the list of all trajectories with their probabilities, which is the exact law.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    pairs : problems and sizes
+    target : str
+    multiple : bool
+        Whether the listed sizes gave a multiple of the target: then any will do.
+    alpha : float
+        Total probability of a false alarm.
+    seed : int
+    """
+    calls = Calls(implementation)
+    verdicts: dict[SizePair, SizeVerdict] = {}
+    failure = ""
+    try:
+        verdicts.update(_verdicts(calls, pairs, target, multiple, alpha / max(len(pairs), 1), seed))
+    except NoEstimate as reason:
+        failure = str(reason.failure)
+    except OutOfTime:
+        pass
+    untried = tuple(pair for pair in pairs if pair not in verdicts)
+    return SampledSizes(tuple(verdicts.items()), untried, failure, calls.notes)
+
+
+def _verdicts(
+    calls: Calls, pairs: Sequence[SizePair], target: str, multiple: bool, alpha: float, seed: int
+) -> Iterator[tuple[SizePair, SizeVerdict]]:
+    """Yield verdicts until one is off: first those at sight, then those that take more batches.
+
+    Of these the needed come first, then the most suspect.
+
+    What is suspect is seen on other batches than those it is judged by.
+    """
+    doubtful: list[tuple[SizePair, Fitted, Goal]] = []
+    for pair in pairs:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
+        vector = target_vector(target, pair.entry.problem, pair.size)
+        if vector is None or pair.size < smallest_batch(target):
+            continue
+        fit, goal = _fit(calls, pair, rng), Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
+        if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
+            yield pair, verdict
+        else:
+            doubtful.append((pair, fit, goal))
+    left = MOST_ROWS
+    for pair, fit, goal in sorted(
+        doubtful, key=lambda case: (not case[0].needed, -suspicion(case[1], case[2], multiple))
+    ):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 1)))
+        guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
+        affordable = MOST_CALLS if fit.exact else left // (pair.size + ROWS_A_CALL)
+        verdict = judge_size(fit, guarded, pair.size, multiple, alpha, affordable, rng)
+        yield pair, verdict
+        if verdict.off:
+            return
+        left -= (verdict.evidence.calls - FIT - len(fit.first)) * (pair.size + ROWS_A_CALL)
+
+
+def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:
+    batch, _ = every_trajectory(pair.entry.problem)
+
+    def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
+        return calls.estimate(arranged(batch, rows, pair.law))
+
+    return fitted(pair.law, estimate, _controls(pair.entry.problem), rng)
+
+
+@lru_cache(maxsize=64)
+def _controls(problem: Problem) -> Controls:
+    return Controls.of(*every_trajectory(problem))

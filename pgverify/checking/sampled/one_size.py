@@ -1,0 +1,171 @@
+"""The verdict of sampled batches of one size on one problem: as it should be, off, or open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.sampled.goal import Goal
+from pgverify.checking.sampled.with_controls import FIT, ROUNDING, Fitted
+from pgverify.checking.verdict.scope import SampledSize
+from pgverify.errors import InvalidData
+from pgverify.stats import SequentialOutcome, SequentialTest
+from pgverify.stats.sequential_rare import RareEvents
+from pgverify.validation import Array
+
+RAREST = 0.05
+"""No decision falls before an event of this probability in a batch has shown: a few hundred batches."""
+
+TOLERANCE = 0.02
+"""Relative bias at which drawing ends: smaller ones may still hide, and the scope says so."""
+
+BOUNDED = 0.1
+"""Relative bias that must be excluded where a coupling is at no size that was listed."""
+
+MOST_CALLS = 2_000
+"""Batches of one size on one problem."""
+
+
+SUSPECT = 20.0
+"""Standard errors beyond which one suspicion is as good as another: the smaller batch is drawn first."""
+
+
+@dataclass(frozen=True, eq=False)
+class SizeVerdict:
+    """What sampled batches of one size on one problem have shown.
+
+    Attributes
+    ----------
+    evidence : SampledSize
+    mean : [d]
+        Of the estimates, less their controls.
+    off : bool
+        Whether the expectation is not what it should be, at the rate of the test.
+    silent : bool
+        Whether a multiple of the target was allowed, and nothing at all was seen.
+    factor : float or None
+        Which multiple of the target the mean is, where the controls explain the estimate wholly.
+    """
+
+    evidence: SampledSize
+    mean: Float[Array, "d"]
+    off: bool
+    silent: bool = False
+    factor: float | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a bias beyond `BOUNDED` would have been seen."""
+        return not self.off and not self.silent and self.evidence.hidden_bias <= BOUNDED
+
+
+def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict | None:
+    """Return the verdict that follows from the fitted controls; None where more batches are to be drawn.
+
+    Parameters as for `judge_size`.
+    """
+    mean = fit.first.mean(axis=0)
+    factor = _factor(mean, goal) if multiple else 1.0
+    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
+    if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
+        return SizeVerdict(SampledSize(size, used, np.inf, 1.0 / used), mean, off=False, silent=True)
+    gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
+    if not (fit.exact and factor > 0.0 and gap <= ROUNDING * fit.size):
+        return None
+    hidden = (gap + ROUNDING * fit.size) / unit if unit > 0.0 else 0.0
+    found = factor if goal.vector.any() else None
+    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found)
+
+
+def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
+    """Return how far the mean seems to be off, in its standard errors: what is drawn first, not what is said."""
+    factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
+    axes, aim = _axes(goal, factor, multiple)
+    off = fit.first @ axes - aim
+    error = off.std(axis=0) / len(off) ** 0.5 + ROUNDING * fit.size
+    return min(float((np.abs(off.mean(axis=0)) / np.maximum(error, 1e-300)).max(initial=0.0)), SUSPECT)
+
+
+def judge_size(
+    fit: Fitted, goal: Goal, size: int, multiple: bool, alpha: float, calls: int, rng: np.random.Generator
+) -> SizeVerdict:
+    """Return the verdict on batches of one size, after a sequential test on fresh ones.
+
+    Where the controls explain the estimate wholly, its mean follows from theirs, and agreement needs no more calls.
+    A deviation is stated only after a sequential test on fresh batches, at rate α.
+
+    Parameters
+    ----------
+    fit : Fitted
+    goal : Goal
+        The target, its unit, and what rare trajectories may add.
+    size : int
+    multiple : bool
+        Whether any positive multiple of the target will do, as at the sizes that were listed.
+    alpha : float
+    calls : int
+        How many may still be made.
+    rng : generator
+        Of the fresh batches.
+    """
+    mean = fit.first.mean(axis=0)
+    factor = _factor(mean, goal) if multiple else 1.0
+    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
+    nothing = SampledSize(size, used, np.inf, 1.0 / used)
+    axes, aim = _axes(goal, factor, multiple)
+    test = _test(alpha, aim.size, min(MOST_CALLS, calls))
+    if test is None or unit == 0.0:
+        return SizeVerdict(nothing, mean, off=False)
+    unseen = tuple(_turned(rare, axes, fit.leverage) for rare in goal.unseen)
+
+    def draw(count: int, _: int) -> Float[Array, "m e"]:
+        off = fit.sample(count, rng) @ axes - aim
+        return np.where(np.abs(off) <= ROUNDING * fit.size, 0.0, off) + aim
+
+    result = Goal(aim, unit, goal.trace, unseen).test(test, draw)
+    wrong = result.outcome is SequentialOutcome.BIASED and (factor > 0.0 or float(result.bias[0]) < 0.0)
+    hidden = float(result.hidden_bias) if factor > 0.0 else np.inf
+    found = mean if multiple else goal.vector + unit * result.bias
+    return SizeVerdict(SampledSize(size, used + result.n, hidden, RAREST), found, wrong)
+
+
+def _factor(mean: Float[Array, "d"], goal: Goal) -> float:
+    """Return which multiple of the target the mean is, along it; 1 where the target is zero."""
+    if not goal.vector.any():
+        return 1.0
+    along = goal.vector / goal.scale
+    return float(mean @ along / (along @ along) / goal.scale)
+
+
+def _axes(goal: Goal, factor: float, multiple: bool) -> tuple[Float[Array, "d e"], Float[Array, "e"]]:
+    """Return the directions in which the mean is tested, and what it should be in each.
+
+    All of them; those across the target where any positive multiple will do; and the target's own, where the multiple
+    seems to be of the wrong sign: that it is not zero is then to be shown.
+    """
+    size = goal.vector.size
+    if not multiple or not goal.vector.any():
+        return np.eye(size), goal.vector
+    along = (goal.vector / goal.scale)[:, None]
+    axes = np.linalg.svd(along)[0][:, 1:] if factor > 0.0 else along
+    # One parameter: every positive number is a multiple, and nothing is left to test.
+    axes = axes if axes.shape[1] else np.zeros((size, 1))
+    return axes, np.zeros(axes.shape[1])
+
+
+def _turned(rare: RareEvents, axes: Float[Array, "d e"], leverage: float) -> RareEvents:
+    return RareEvents(np.abs(axes).T @ rare.jump, axes.T @ rare.root).times(leverage)
+
+
+def _test(alpha: float, dimension: int, calls: int) -> SequentialTest | None:
+    """Return the test that fits into so many calls; None where there is none."""
+    if calls < 100:
+        return None
+    test = SequentialTest(alpha=alpha, tolerance=TOLERANCE, budget=calls, rarest=RAREST)
+    try:
+        test.looks(dimension)
+    except InvalidData:
+        return None
+    return test

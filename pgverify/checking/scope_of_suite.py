@@ -1,0 +1,65 @@
+"""The scope of a verdict, put together from the problems that were tried and from what was called on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scope import ProblemScope, SampledSize, Scope
+from pgverify.problem import FiniteHorizon, Problem
+from pgverify.suites import SuiteProblem
+
+
+def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSizes | None = None) -> Report:
+    """Return the report with the scope of its verdict.
+
+    Problems that no finding on an expectation names were not tried: they do not count.
+
+    Parameters
+    ----------
+    report : Report
+    suite : the problems that might be tried
+    sampled : SampledSizes, optional
+        Larger batches that were drawn.
+    """
+    sizes: dict[str, set[int]] = {}
+    for finding in report.findings:
+        if finding.check == "expectation":
+            listed = {finding.batch_size} if finding.trajectories else set()
+            sizes[finding.problem] = sizes.get(finding.problem, set()) | listed
+    drawn = sampled.verdicts if sampled is not None else ()
+    tried = [entry for entry in suite if entry.name in {*sizes, *(pair.entry.name for pair, _ in drawn)}]
+    problems = tuple(
+        ProblemScope(
+            entry.name,
+            tuple(sorted(sizes.get(entry.name, set()))),
+            _by_size(verdict.evidence for pair, verdict in drawn if pair.entry.name == entry.name),
+        )
+        for entry in tried
+    )
+    return replace(report, scope=_scope(problems, [entry.problem for entry in tried]))
+
+
+def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:
+    return tuple(sorted(evidence, key=lambda one: one.size))
+
+
+def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem]) -> Scope:
+    mdps = [problem.mdp for problem in problems]
+    objectives = [problem.objective for problem in problems if isinstance(problem.objective, FiniteHorizon)]
+    ends = {"horizon"} if problems else set()
+    if any(mdp.terminal.any() for mdp in mdps):
+        ends.add("terminal state")
+    return Scope(
+        problems=tried,
+        steps=max((objective.horizon for objective in objectives), default=0),
+        states=max((mdp.num_states for mdp in mdps), default=0),
+        actions=max((mdp.num_actions for mdp in mdps), default=0),
+        starts=max((int(np.count_nonzero(mdp.start)) for mdp in mdps), default=0),
+        ends=tuple(sorted(ends)),
+        discounts=tuple(sorted({float(objective.discount) for objective in objectives})),
+    )

@@ -1,0 +1,180 @@
+"""A sequence of random problems beyond the fixed suite: the same on every machine, each small enough to list.
+
+Between them they are long, wide, cut, without a step, without a future (γ = 0): what a fixed suite cannot hold without
+becoming large. Their numbers are round, so that one of them can be typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, repeat
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pgverify.mdp import TabularMDP
+from pgverify.policies import SoftmaxPolicy
+from pgverify.problem import Discounted, FiniteHorizon, Objective, Problem
+from pgverify.suites.explored_problem import ExploredProblem
+from pgverify.validation import Array
+
+SEQUENCE = 11
+"""Seed of the sequence."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a random problem of the sequence has to be like.
+
+    Attributes
+    ----------
+    horizon, actions, starts : int
+        T, A, and the number of start states.
+    going : int
+        Actions of each state after which the episode goes on; the others end it. One keeps long problems narrow.
+    discount : float
+    states : int
+        Those in which something is done; at least `starts` less those that are over.
+    over : int
+        Start states in which the episode has ended before its first step.
+    rewards : "plain", "ties" or "zeros"
+        All different from zero, of three values only, or half of them zero.
+    scale : float
+        What every reward is multiplied by.
+    chance : bool
+        Whether some actions may lead to either of two states.
+    cut : int
+        Steps after which episodes are cut; 0 where they are not.
+    endless : bool
+        Whether there is no horizon, so that only a cut ends what goes on.
+    """
+
+    horizon: int
+    actions: int
+    starts: int
+    going: int
+    discount: float
+    states: int = 3
+    over: int = 0
+    rewards: str = "plain"
+    scale: float = 1.0
+    chance: bool = False
+    cut: int = 0
+    endless: bool = False
+
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(16, 2, 1, 1, 0.9, states=4),
+    Recipe(1, 2, 8, 2, 0.9, states=8),
+    Recipe(1, 8, 2, 8, 1.0),
+    Recipe(3, 2, 1, 2, 0.8, cut=3, endless=True),
+    Recipe(3, 2, 3, 1, 0.8, over=1),
+    Recipe(3, 2, 2, 2, 0.0),
+    Recipe(3, 2, 1, 2, 1.0, chance=True),
+    Recipe(12, 4, 1, 1, 1.0),
+    Recipe(4, 2, 3, 1, 0.9, scale=1e6),
+    Recipe(8, 3, 2, 1, 1.0, cut=3),
+    Recipe(2, 3, 8, 1, 0.7, states=8, rewards="ties"),
+    Recipe(2, 8, 1, 8, 0.95),
+    Recipe(16, 2, 1, 1, 0.97, rewards="zeros", scale=1e-6),
+    Recipe(2, 8, 1, 1, 0.0),
+    Recipe(2, 2, 8, 2, 1.0, states=5, over=3),
+    Recipe(2, 4, 1, 3, 0.9, cut=2, endless=True),
+    Recipe(4, 2, 1, 2, 1.0, rewards="ties"),
+    Recipe(16, 3, 1, 1, 1.0, states=5, scale=1e6),
+    Recipe(6, 8, 1, 1, 0.9, rewards="zeros"),
+    Recipe(3, 2, 8, 1, 0.8, states=8, scale=1e-6),
+    Recipe(16, 2, 3, 1, 0.95, over=1, cut=10),
+    Recipe(4, 2, 2, 1, 0.0, over=1),
+    Recipe(2, 4, 2, 1, 0.5, rewards="ties", scale=1e6, chance=True),
+    Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
+)
+"""One after another, and again with other numbers. At least three each of: 16 steps, 8 actions, 8 start states, γ = 0,
+γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. At most a hundred trajectories each, and
+about half of them so few that pairs can be listed too."""
+
+
+def explored_problems(count: int) -> tuple[ExploredProblem, ...]:
+    """Return the first problems of the sequence.
+
+    Parameters
+    ----------
+    count : int
+        How many; 0 for none.
+    """
+    return tuple(explored_problem(index) for index in range(count))
+
+
+@lru_cache(maxsize=128)
+def explored_problem(index: int) -> ExploredProblem:
+    """Return one problem of the sequence, which depends on its number alone.
+
+    Parameters
+    ----------
+    index : int
+        From 0.
+    """
+    recipe = RECIPES[index % len(RECIPES)]
+    # Raw numbers of a named generator: other distributions may change from one release of NumPy to the next.
+    rng = np.random.Generator(np.random.PCG64([SEQUENCE, index]))
+    states = max(recipe.states, recipe.starts - recipe.over)
+    terminal = np.arange(states + max(recipe.over, 1)) >= states
+    transition = _transition(recipe, terminal, rng)
+    start = np.zeros(len(terminal))
+    first = [*range(recipe.starts - recipe.over), *range(states, states + recipe.over)]
+    start[first] = _shares(len(first))
+    logits = np.round(2.0 * rng.random(transition.shape[:2]) - 1.0, 1)
+    if recipe.horizon > 4 and recipe.going == 1:
+        # Going on has a probability near 0.9, or nobody would see the end.
+        goes_on = ~transition[:, :, terminal].any(axis=2)
+        logits[goes_on] = np.round(1.3 + 0.35 * recipe.actions + 0.4 * rng.random(int(goes_on.sum())), 1)
+    mdp = TabularMDP(start, transition, _rewards(recipe, transition, terminal, rng), terminal)
+    objective: Objective = FiniteHorizon(recipe.horizon, recipe.discount)
+    if recipe.endless:
+        objective = Discounted(recipe.discount)
+    cut = f" (cut after {recipe.cut} steps)" if recipe.cut else ""
+    return ExploredProblem(
+        f"explored[{index}]{cut}", Problem(mdp, SoftmaxPolicy(logits), objective), recipe.cut or None
+    )
+
+
+def _transition(recipe: Recipe, terminal: Bool[Array, "S"], rng: np.random.Generator) -> Float[Array, "S A S"]:
+    states = int((~terminal).sum())
+    transition = np.zeros((len(terminal), recipe.actions, len(terminal)))
+    transition[terminal, :, terminal] = 1.0
+    for state in range(states):
+        order = np.argsort(rng.random(recipe.actions), kind="stable")
+        for rank, action in enumerate(order):
+            # The next state in turn: none is out of reach, however narrow the problem.
+            following = (state + 1 + int(rank > 0) * int(states * rng.random())) % states
+            if rank >= recipe.going:
+                following = states
+            transition[state, action, following] += 1.0
+            if recipe.chance and rng.random() < 0.5:
+                other = states if following != states else (state + 1) % states
+                transition[state, action, [following, other]] = [0.7, 0.3]
+    return transition
+
+
+def _rewards(
+    recipe: Recipe, transition: Float[Array, "S A S"], terminal: Bool[Array, "S"], rng: np.random.Generator
+) -> Float[Array, "S A S"]:
+    # Both signs in every state, a step between any two actions, and no zero by chance: every action matters.
+    actions = transition.shape[1]
+    order = np.argsort(rng.random(transition.shape[:2]), axis=1, kind="stable")
+    table = np.round(-1.3 + 3.2 * order[:, :, None] / (actions - 1) + 0.3 * rng.random(transition.shape), 1)
+    table = np.where(table == 0.0, 0.1, table)
+    if recipe.rewards == "ties":
+        table = np.where(np.abs(table) < 1.0, 0.5, np.sign(table))
+    if recipe.rewards == "zeros":
+        states, chosen = np.indices(transition.shape[:2])
+        table = np.where(((states + chosen) % 2 == 0)[:, :, None], 0.0, table)
+    return np.where((transition > 0) & ~terminal[:, None, None], recipe.scale * table, 0.0)
+
+
+def _shares(count: int) -> Float[Array, "n"]:
+    """Return probabilities in hundredths, of which the last is the largest."""
+    shares = np.fromiter(chain(repeat(100 // count - 1, count - 1), [0]), dtype=np.int64, count=count)
+    shares[-1] = 100 - shares.sum()
+    return shares / 100.0

@@ -1,0 +1,74 @@
+"""Time is that of the processor: a busy machine makes nobody late, and what only waits is ended all the same."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from pgverify.checking.calling import alarm as alarms
+from pgverify.checking.calling.alarm import Alarm, TimeUp
+from pgverify.checking.calling.guarded_call import guarded
+from pgverify.checking.calling.time_spent import NEVER, Deadline, is_over
+
+LIMIT = 0.1
+
+
+@pytest.mark.parametrize(
+    ("wall", "work", "over"),
+    [
+        (0.9, 0.9, False),
+        (1.1, 1.1, True),
+        (5.0, 0.9, False),  # a machine that others use, too
+        (5.0, 1.1, True),
+        (1.1, 0.0, True),  # a sleep, or a lock
+        (1.1, 0.2, False),  # it did some work, and may do more
+        (2.1, 0.2, True),  # it did not
+        (0.9, 3.0, False),  # several threads
+    ],
+)
+def test_a_limit_is_of_work_or_of_waiting(wall: float, work: float, over: bool) -> None:
+    assert is_over(1.0, wall, work) is over
+
+
+def test_deadlines_pass() -> None:
+    assert Deadline.after(0.0).passed
+    assert not Deadline.after(1e6).passed
+    assert not NEVER.passed
+    assert Deadline.after(1e6).left > 1e5
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
+def test_a_call_that_waits_is_ended_after_the_limit() -> None:
+    start = time.monotonic()
+    with Alarm(LIMIT) as alarm:
+        found = guarded(time.sleep, (30.0,), alarm)
+    assert found.timed_out
+    assert time.monotonic() - start < 15.0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
+def test_a_call_on_a_slow_machine_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on which the processor is ours for a third of the time: three limits on the wall are one of work."""
+
+    def slowed() -> float:
+        return time.monotonic() / 3.0
+
+    monkeypatch.setattr(alarms, "time", SimpleNamespace(monotonic=time.monotonic, process_time=slowed))
+
+    def busy(seconds: float) -> float:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            pass
+        return seconds
+
+    with Alarm(LIMIT) as alarm:
+        assert guarded(busy, (2.0 * LIMIT,), alarm).raw == 2.0 * LIMIT
+        alarm.start()
+        start = time.monotonic()
+        with pytest.raises(TimeUp):
+            busy(300.0 * LIMIT)
+        alarm.stop()
+        assert time.monotonic() - start >= 3.0 * LIMIT

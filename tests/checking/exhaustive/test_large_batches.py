@@ -1,0 +1,130 @@
+"""Batches too large to be listed, sampled beside controls: faults that begin there, and innocents that must stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from checking_problems import named
+
+import pgverify as pgv
+from pgverify.baselines import AverageReturn
+from pgverify.checking.sampled.batch_law import IndependentLaw
+from pgverify.checking.sampled.controls import Controls
+from pgverify.estimators import RewardToGo, TotalReturn
+from pgverify.exact import enumerate_trajectories
+from pgverify.exact.expectation import expectation
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+Function = Callable[[pgv.Trajectories], np.ndarray]
+LEAVE_ONE_OUT = TotalReturn(AverageReturn(leave_one_out=True))
+
+
+def others(r: np.ndarray) -> np.ndarray:
+    return r - (r.sum() - r) / (len(r) - 1) if len(r) > 1 else r
+
+
+def returns(b: pgv.Trajectories) -> np.ndarray:
+    return np.asarray((b.discount_powers * b.rewards).sum(axis=1))
+
+
+def rows(b: pgv.Trajectories, a: np.ndarray) -> np.ndarray:
+    return b.score_weighted(np.repeat(a[:, None], b.num_steps, 1))
+
+
+def discount_forgotten_from_40(b: pgv.Trajectories) -> np.ndarray:
+    return LEAVE_ONE_OUT(b) if len(b) < 40 else RewardToGo(discount_weighting=False)(b)
+
+
+def divided_twice_above_100(b: pgv.Trajectories) -> np.ndarray:
+    return LEAVE_ONE_OUT(b) / (len(b) if len(b) > 100 else 1)
+
+
+def normalised_above_256(b: pgv.Trajectories) -> np.ndarray:
+    a = others(returns(b))
+    return rows(b, a / (a.std() + 1e-8) if len(b) > 256 else a)
+
+
+def sorted_in_fives(b: pgv.Trajectories) -> np.ndarray:
+    r, a = returns(b), returns(b)
+    order = np.argsort(b.lengths, kind="stable")
+    for first in range(0, len(r), 5):
+        chosen = order[first : first + 5]
+        a[chosen] = others(r[chosen])
+    return rows(b, a)
+
+
+def negated_above_100(b: pgv.Trajectories) -> np.ndarray:  # SCALED at the sizes that are listed
+    r = returns(b)
+    return rows(b, r - r.mean()) * (-1.0 if len(b) > 100 else 1.0)
+
+
+FAULTS = (
+    discount_forgotten_from_40,
+    divided_twice_above_100,
+    normalised_above_256,
+    sorted_in_fives,
+    negated_above_100,
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_large_batches_is_seen(fault: Function) -> None:
+    report = pgv.check(fault, problems=named("bandit", "early-stop", "random-end"))
+    assert report.outcome is pgv.Outcome.BIASED
+    assert "which were sampled" in report.explanation
+    assert report.evidence == "sampled"
+    finding = report.smallest_failure
+    assert finding is not None
+    assert finding.batch_size >= 10
+
+
+def by_start(b: pgv.Trajectories) -> np.ndarray:
+    a = returns(b)
+    for state in set(b.states[:, 0].tolist()):
+        a[b.states[:, 0] == state] = others(returns(b)[b.states[:, 0] == state])
+    return rows(b, a)
+
+
+def in_single_precision(b: pgv.Trajectories) -> np.ndarray:
+    return rows(b, others(returns(b).astype(np.float32)).astype(np.float64)).astype(np.float32)
+
+
+@pytest.mark.parametrize("innocent", [LEAVE_ONE_OUT, by_start, in_single_precision])
+def test_an_innocent_stays_correct(innocent: Function) -> None:
+    report = pgv.check(innocent, problems=named("bandit", "early-stop", "three-starts", "near-deterministic"))
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert report.scope is not None
+    sampled = {one.size: one.hidden_bias for each in report.scope.problems for one in each.sampled}
+    assert set(sampled) >= {10, 33, 64, 128, 300, 1021}
+    assert max(sampled.values()) < 0.1
+
+
+def test_a_multiple_that_depends_on_the_size_stays_scaled() -> None:
+    """(n − 1)/n at the listed sizes, and at the sampled ones."""
+
+    def own_mean(b: pgv.Trajectories) -> np.ndarray:
+        return rows(b, returns(b) - returns(b).mean())
+
+    report = pgv.check(own_mean, problems=named("bandit", "early-stop"))
+    assert report.outcome is pgv.Outcome.SCALED
+
+
+def test_the_controls_have_the_means_they_claim() -> None:
+    """Over all 216 batches of three of six trajectories from three start states."""
+    (problem,) = named("three-starts")
+    batch, probability = enumerate_trajectories(problem)
+    controls, group = Controls.of(batch, probability), np.array([0, 0, 1])
+    listed = [(list(i), float(np.prod(probability[list(i)]))) for i in np.ndindex((len(batch),) * 3)]
+    for index, mean in enumerate(
+        controls.means[:-1]
+    ):  # groups drawn at random are no groups of a prompt, but independent
+        found = expectation(lambda chosen, k=index: controls.on(np.array(chosen), group)[k], listed).mean
+        np.testing.assert_allclose(found, mean, atol=1e-12)
+
+
+def test_batches_are_drawn_with_the_probabilities_of_the_list() -> None:
+    law, rng = IndependentLaw(np.array([0.7, 0.2, 0.1]), 50), np.random.default_rng(0)
+    share = np.bincount(np.concatenate([law.draw(rng) for _ in range(400)]), minlength=3) / 20_000
+    assert np.abs(share - law.probability).max() < 0.02  # six standard errors of 0.0033

@@ -1,0 +1,129 @@
+"""Designs: only the batches that a function is made for, and what is said of them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from checking_problems import named
+
+import pgverify as pgv
+from pgverify.checking.design import laws_of
+from pgverify.checking.sampled.units import units_of
+from pgverify.errors import InvalidInput
+from pgverify.estimators import RewardToGo
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+SMALL = ("bandit", "early-stop", "three-starts")
+
+
+def in_groups(batch: pgv.Trajectories, size: int = 4, own: bool = False) -> np.ndarray:
+    r = (batch.rewards * batch.discount_powers).sum(axis=1).reshape(-1, size)
+    baseline = r.mean(axis=1, keepdims=True) if own else (r.sum(axis=1, keepdims=True) - r) / (size - 1)
+    return batch.score_weighted(np.repeat((r - baseline).reshape(-1, 1), batch.num_steps, axis=1))
+
+
+def test_leave_one_out_by_prompt_is_correct_and_the_own_mean_is_three_quarters() -> None:
+    design = pgv.Grouped(size=4, prompts=2)
+    assert pgv.check(in_groups, problems=named(*SMALL), design=design).outcome is pgv.Outcome.CORRECT
+    report = pgv.check(lambda b: in_groups(b, own=True), problems=named(*SMALL), design=design)
+    assert report.outcome is pgv.Outcome.SCALED
+    assert "0.75 times" in report.explanation
+
+
+def test_only_the_sizes_of_the_design_are_called_and_groups_share_their_prompt() -> None:
+    seen: set[int] = set()
+
+    def watching(batch: pgv.Trajectories) -> np.ndarray:
+        seen.add(len(batch))
+        assert batch.group is not None
+        assert batch.group.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+        assert all(len(set(group)) == 1 for group in batch.states[:, 0].reshape(-1, 4).tolist())
+        return in_groups(batch)
+
+    assert pgv.check(watching, problems=named(*SMALL), design=pgv.Grouped(4, 2)).outcome is pgv.Outcome.CORRECT
+    assert seen == {8}
+
+
+def test_a_constant_shows_at_one_size() -> None:
+    report = pgv.check(
+        lambda b: RewardToGo()(b).sum(axis=0) / 8, problems=named(*SMALL), design=pgv.Independent(sizes=(16,))
+    )
+    assert report.outcome is pgv.Outcome.SCALED
+    assert {f.batch_size for f in report.findings} == {16}
+
+
+def test_a_fault_in_groups_is_biased() -> None:
+    """Negative control: groups are divided by their standard deviation."""
+
+    def standardised(b: pgv.Trajectories) -> np.ndarray:
+        r = (b.rewards * b.discount_powers).sum(axis=1).reshape(-1, 4)
+        a = (r - r.mean(axis=1, keepdims=True)) / (r.std(axis=1, keepdims=True) + 1e-6)
+        return b.score_weighted(np.repeat(a.reshape(-1, 1), b.num_steps, axis=1))
+
+    report = pgv.check(standardised, problems=named(*SMALL), design=pgv.Grouped(4, 2))
+    assert report.outcome is pgv.Outcome.BIASED
+
+
+def test_groups_of_four_outcomes_are_35_and_add_up() -> None:
+    (problem,) = named("early-stop")
+    (law,) = laws_of(pgv.Grouped(4, 1), problem)
+    once, ordered = units_of(law, False, 1000), units_of(law, True, 1000)
+    assert once is not None
+    assert ordered is not None
+    assert (len(once), len(ordered)) == (35, 4**4)
+    for units in (once, ordered):
+        assert sum(chance for _, chance in units) == pytest.approx(1.0, abs=1e-12)
+    assert units_of(law, True, 255) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "call"), [(4, "pgv.Grouped(size=4, prompts=2)"), (2, "pgv.Grouped(size=2, prompts=2)")]
+)
+def test_without_a_design_the_call_is_told(size: int, call: str) -> None:
+    report = pgv.check(lambda b: in_groups(b, size))
+    assert report.outcome is pgv.Outcome.INCONCLUSIVE
+    assert f"design={call}" in report.next_step
+
+
+def test_one_size_alone_is_told_too() -> None:
+    def sixteen(b: pgv.Trajectories) -> np.ndarray:
+        if len(b) != 16:
+            raise ValueError("16 trajectories are needed")
+        return RewardToGo()(b)
+
+    assert "design=pgv.Independent(sizes=(16,))" in pgv.check(sixteen, problems=named("bandit")).next_step
+
+
+def test_what_fails_on_some_inputs_of_every_size_stays_invalid() -> None:
+    """Negative control: a standard deviation of zero is no matter of size."""
+
+    def divided(b: pgv.Trajectories) -> np.ndarray:
+        r = b.rewards.sum(axis=1)
+        return b.score_weighted(np.repeat(((r - r.mean()) / r.std())[:, None], b.num_steps, axis=1))
+
+    assert pgv.check(divided, problems=named("bandit")).outcome is pgv.Outcome.INVALID
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: pgv.Independent(sizes=(0,)), "sizes is 0"),
+        (lambda: pgv.Independent(sizes=(4, 4)), "sizes is (4, 4)"),
+        (lambda: pgv.Independent(sizes=()), "sizes is ()"),
+        (lambda: pgv.Grouped(size=1), "size is 1"),
+        (lambda: pgv.Grouped(prompts=0), "prompts is 0"),
+        (lambda: pgv.check(RewardToGo(), kind="sampler", design=pgv.Grouped()), 'kind="sampler"'),
+        (lambda: pgv.check(RewardToGo(), design=4), "design is 4"),
+    ],
+)
+def test_a_wrong_design_is_refused_in_one_sentence(make, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InvalidInput, match=re.escape(message)) as reason:
+        make()
+    assert "\n" not in str(reason.value)
+
+
+def test_more_prompts_than_start_states_are_drawn_with_replacement() -> None:
+    report = pgv.check(in_groups, problems=named("bandit", "early-stop"), design=pgv.Grouped(4, 3))
+    assert report.outcome is pgv.Outcome.CORRECT

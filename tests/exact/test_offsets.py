@@ -14,12 +14,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify import exact
 from pgverify.exact.routes import gradient_by_complex_step, gradient_by_enumeration, gradient_by_value_derivative
 
-OFFSETS = (1e4, 1e8)
+OFFSETS = slow_but((1e4, 1e8), [1e8])
 GRID = 2.0**-20
 CLOSE, ROUNDED = 1e-9, 1e-6
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify import (
@@ -197,7 +198,7 @@ def policies(states: int, actions: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "objective", [FiniteHorizon(4, 0.9, Entropy(0.1)), Discounted(0.3), AverageReward()], ids=lambda o: type(o).__name__
 )
-@pytest.mark.parametrize("states", [4, LARGE])
+@pytest.mark.parametrize("states", slow_but([4, LARGE], [4]))
 def test_every_exact_answer_is_that_of_dense_tables(
     states: int, objective: Objective, policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,9 @@ from pgverify.trajectories import ARRAYS, Trajectories
 CLOSE = 1e-6
 """Relative difference that single precision may make."""
 
+ATTEMPTS = 8
+"""On new objects: a number that was used before has an answer of its own in such a memory, and spoils an attempt."""
+
 STALE = (
     "its answers are stale: the same object with other content gets the old answer, as from a cache keyed by id(batch) "
     "or an address, which is used again"
@@ -34,11 +37,16 @@ def remembers_objects(implementation: LimitedFunction, batch: Trajectories) -> b
     batch : Trajectories
         With a step at least.
     """
+    alive: list[Trajectories] = []  # to the end, so that no number is used again, and each attempt meets new ones
+    return any(_remembers(implementation, batch, alive) for _ in range(ATTEMPTS))
+
+
+def _remembers(implementation: LimitedFunction, batch: Trajectories, alive: list[Trajectories]) -> bool:
     changed = replace(batch, rewards=2.0 * batch.rewards + batch.mask)
-    # Numbers must not be used again by chance: every object is alive until the end.
-    kept, equals, other = batch.copy(), [batch.copy() for _ in range(2)], changed.copy()
+    kept, equal, another, other = batch.copy(), batch.copy(), batch.copy(), changed.copy()
+    alive += [kept, equal, another, other]
     first = _answer(implementation, kept)
-    same = [_answer(implementation, equal) for equal in equals]
+    same = [_answer(implementation, item) for item in (equal, another)]
     truth = _answer(implementation, other)
     for name in ARRAYS:
         getattr(kept, name)[...] = getattr(changed, name)

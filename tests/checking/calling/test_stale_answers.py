@@ -47,6 +47,7 @@ def test_a_cache_by_content_is_right() -> None:
     assert pgv.check(remembering(content, mean=False), problems=PROBLEMS).outcome is pgv.Outcome.CORRECT
 
 
+@pytest.mark.slow
 def test_chance_is_not_stale() -> None:
     """Negative control: the same object has another answer each time."""
     rng = np.random.default_rng(0)

@@ -87,9 +87,9 @@ def last_left_out(batch: pgv.Trajectories) -> np.ndarray:
 @pytest.mark.parametrize(
     ("function", "outcome"),
     [
-        (neighbour_as_baseline, pgv.Outcome.CORRECT),
+        pytest.param(neighbour_as_baseline, pgv.Outcome.CORRECT, marks=pytest.mark.slow),
         (first_as_baseline, pgv.Outcome.CORRECT),
-        (first_twice, pgv.Outcome.CORRECT),
+        pytest.param(first_twice, pgv.Outcome.CORRECT, marks=pytest.mark.slow),
         (last_left_out, pgv.Outcome.BIASED),
     ],
 )
@@ -132,7 +132,8 @@ def mean_of_closed_rows(batch: pgv.Trajectories) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("function", "problem"), [(mean_of_earlier_failures, "coin"), (mean_of_closed_rows, "early-stop")]
+    ("function", "problem"),
+    [(mean_of_earlier_failures, "coin"), pytest.param(mean_of_closed_rows, "early-stop", marks=pytest.mark.slow)],
 )
 def test_honest_functions_of_earlier_trajectories_are_not_accused(function: Function, problem: str) -> None:
     """To them the order matters in few of the longest batches, most of all in the order of the list itself."""

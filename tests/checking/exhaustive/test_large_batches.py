@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from checking_problems import named
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.baselines import AverageReturn
@@ -69,7 +70,7 @@ FAULTS = (
 )
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", slow_but(FAULTS, [discount_forgotten_from_40]))
 def test_a_fault_of_large_batches_is_seen(fault: Function) -> None:
     report = pgv.check(fault, problems=named("bandit", "early-stop", "random-end"))
     assert report.outcome is pgv.Outcome.BIASED
@@ -91,7 +92,7 @@ def in_single_precision(b: pgv.Trajectories) -> np.ndarray:
     return rows(b, others(returns(b).astype(np.float32)).astype(np.float64)).astype(np.float32)
 
 
-@pytest.mark.parametrize("innocent", [LEAVE_ONE_OUT, by_start, in_single_precision])
+@pytest.mark.parametrize("innocent", slow_but([LEAVE_ONE_OUT, by_start, in_single_precision], [by_start]))
 def test_an_innocent_stays_correct(innocent: Function) -> None:
     report = pgv.check(innocent, problems=named("bandit", "early-stop", "three-starts", "near-deterministic"))
     assert report.outcome is pgv.Outcome.CORRECT

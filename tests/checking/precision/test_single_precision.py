@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from single_styles import FAULTY, STYLES, Array
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.checking.calling.significant_bits import significant_bits, unit_roundoff
@@ -23,7 +24,7 @@ def bfloat16(values: Array) -> Array:
     return ((words + 0x7FFF + ((words >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("name", slow_but(STYLES, [*list(STYLES)[::5], "a_constant_off"]))
 def test_right_styles_are_correct_on_the_whole_suite(name: str) -> None:
     report = pgv.check(STYLES[name])
     assert report.outcome is pgv.Outcome.CORRECT, str(report)
@@ -33,7 +34,7 @@ def test_right_styles_are_correct_on_the_whole_suite(name: str) -> None:
     assert bool(left_out) == (name == "a_constant_off"), left_out  # |w| = 10, and π(1 − π) = .001 on one problem
 
 
-@pytest.mark.parametrize("name", FAULTY)
+@pytest.mark.parametrize("name", slow_but(FAULTY, list(FAULTY)[::4]))
 def test_faults_of_thousandths_are_not(name: str) -> None:
     report = pgv.check(FAULTY[name])
     assert report.outcome is pgv.Outcome.BIASED, str(report)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from checking_problems import FEW, named
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.bugs import COMPOSITIONS, get
@@ -65,7 +66,7 @@ def batch_rows(batch: pgv.Trajectories) -> np.ndarray:
     return batch.score_weighted(summed(batch))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but(NAMES, list(NAMES)[:3]))
 def test_it_is_named(name: str) -> None:
     report = pgv.check(NAMES[name], problems=PROBLEMS)
     assert report.outcome is pgv.Outcome.BIASED

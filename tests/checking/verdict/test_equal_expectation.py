@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from checking_problems import FEW, named
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.bugs import get
@@ -41,7 +42,7 @@ def clipped(batch: pgv.Trajectories) -> pgv.Trajectories:
     return replace(batch, rewards=np.clip(batch.rewards, -1.0, 1.0))
 
 
-@pytest.mark.parametrize("slug", FUNCTIONS)
+@pytest.mark.parametrize("slug", slow_but(FUNCTIONS, ["first-as-baseline", "immediate-reward"]))
 def test_the_one_with_the_same_estimates_is_named(slug: str) -> None:
     report = pgv.check(FUNCTIONS[slug], problems=PROBLEMS)
     assert report.diagnosis == slug, str(report)
@@ -49,6 +50,7 @@ def test_the_one_with_the_same_estimates_is_named(slug: str) -> None:
     assert report.cause == get(slug).cause
 
 
+@pytest.mark.slow
 def test_all_with_the_same_expectation_are_listed() -> None:
     report = pgv.check(FUNCTIONS["last-row-lost"], problems=PROBLEMS)
     assert {match.slug for match in report.matches} == HALVED

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.baselines import StateValue
@@ -93,7 +94,7 @@ INNOCENT: dict[str, tuple[Weights, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", INNOCENT)
+@pytest.mark.parametrize("name", slow_but(INNOCENT, ["half of V", "two steps", "V-trace"]))
 def test_documented_advantages_are_correct_with_their_name(name: str) -> None:
     weights, named = INNOCENT[name]
     report = pgv.check(weights, kind="weights", explore=0)  # what they do at a cut is another matter
@@ -109,7 +110,7 @@ def test_of_other_targets_too() -> None:
     assert "with others it is GAE(λ = 0.7)" in report.warnings[0]
 
 
-@pytest.mark.parametrize("decay", [0.95, 1.0, 0.7])
+@pytest.mark.parametrize("decay", slow_but([0.95, 1.0, 0.7], [0.95]))
 def test_a_trace_without_discount_is_biased(decay: float) -> None:
     for kind, made in (("weights", lambda w: w), ("gradient", lambda w: lambda batch: batch.score_weighted(w(batch)))):
         report = pgv.check(made(with_trace(lambda _: decay)), kind=kind)
@@ -164,6 +165,7 @@ def test_who_reads_no_values_hears_nothing_of_them() -> None:
     assert not any(READS in warning for warning in pgv.check(RewardToGo()).warnings)
 
 
+@pytest.mark.slow
 def test_coupled_trajectories_get_the_words_alone() -> None:
     def centred(batch: pgv.Trajectories) -> Array:
         rows = GeneralizedAdvantage(0.9).weights(batch)

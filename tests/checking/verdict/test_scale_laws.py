@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from checking_problems import FEW, named
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.estimators import RewardToGo
@@ -26,7 +27,7 @@ LAWS: dict[str, Callable[[pgv.Trajectories], np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", slow_but(LAWS, ["1/T", "n/(n+1)"]))
 def test_the_law_is_found(law: str) -> None:
     report = pgv.check(LAWS[law], problems=PROBLEMS)
     assert report.outcome is pgv.Outcome.SCALED, str(report)

@@ -36,7 +36,7 @@ MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 
 
 UNLIKE = (
-    "on trajectories too rare to be sampled it is not what it is on the others: up to {:.2g} of the target could be "
+    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target, or more, could be "
     "missing there"
 )
 

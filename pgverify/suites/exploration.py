@@ -92,7 +92,7 @@ RECIPES: tuple[Recipe, ...] = (
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 8 actions, 8 start states, γ = 0,
 γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of all but
-three so few that pairs can be listed too."""
+five so few that pairs can be listed too."""
 
 
 def explored_problems(count: int) -> tuple[ExploredProblem, ...]:

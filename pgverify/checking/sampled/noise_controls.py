@@ -15,14 +15,13 @@ from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-
 LARGEST_SHARE = 2.0
 """Of a control, that is taken off: what is twice a gradient has twice its noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """An estimator of known expectation: ĝ − β c + β E c has the mean of ĝ, and little of its variance where c is like it.
+    """Of known expectation: ĝ − β c + β E c has the mean of ĝ, and little of its variance where c is like it.
 
     Attributes
     ----------

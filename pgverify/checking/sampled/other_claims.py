@@ -71,7 +71,9 @@ def name_samples(
 
     def problems() -> str:
         """Return on which problems, in words."""
-        return f"every problem but {', '.join(still_open)}, which the budget left open" if still_open else "every problem"
+        return (
+            f"every problem but {', '.join(still_open)}, which the budget left open" if still_open else "every problem"
+        )
 
     if everywhere([goal.silent() for goal in goals]):
         return Outcome.NO_SIGNAL, f"its estimates have mean zero on {problems()}, within {test.tolerance:.3g} of it"

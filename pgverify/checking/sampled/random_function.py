@@ -36,7 +36,7 @@ MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 
 
 UNLIKE = (
-    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target, or more, could be "
+    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target, more could be "
     "missing there"
 )
 
@@ -112,7 +112,9 @@ def check_random(
         return replace(result, outcome=SequentialOutcome.INCONCLUSIVE, note=UNLIKE.format(hidden / goal.scale))
 
     def estimate(batch: Trajectories) -> Float[Array, "d"] | None:
-        answer = calls.answer(batch if group_size is None else replace(batch, group=np.arange(len(batch)) // group_size))
+        answer = calls.answer(
+            batch if group_size is None else replace(batch, group=np.arange(len(batch)) // group_size)
+        )
         return None if isinstance(answer, Failure) else answer.array
 
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ EXPLANATIONS = {
 Judge = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialResult]
 
 
-def by_its_estimates(entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+def by_its_estimates(_entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
     """Return the result of the test as it is, whatever the problem."""
     return goal.test(test, draw)
 
@@ -140,9 +140,7 @@ def check_sampler(
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, Unusable, InvalidData):  # BIASED it is, then
-                worst, explanation = name_samples(
-                    draws, suite, goals, each, index, partial(_passes, judged), most_open
-                )
+                worst, explanation = name_samples(draws, suite, goals, each, index, partial(_passes, judged), most_open)
             break
         if outcome is Outcome.INCONCLUSIVE:
             still_open.append(entry.name)

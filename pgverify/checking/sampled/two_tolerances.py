@@ -25,7 +25,8 @@ def at_two_tolerances(goal: Goal, test: SequentialTest, draw: Draw) -> Sequentia
     """Return BIASED, or CONSISTENT within `SHARP`; else within the tolerance of the test, if rare events are left out.
 
     A bias counts only if no rare event explains it; that there is none may rest on the assumption that none matters,
-    which the result's note then says. Estimates that are `all_near` need no more looks. All tests see the same estimates, each with a third of the error rate.
+    which the result's note then says. Estimates that are `all_near` need no more looks. All tests see
+    the same estimates, each with a third of the error rate.
     """
     kept: dict[tuple[int, int], Float[Array, "k d"]] = {}
 

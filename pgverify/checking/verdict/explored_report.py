@@ -140,4 +140,3 @@ def _without_name(report: Report) -> Report:
 
 def _rebuilt(code: str) -> str:
     return f"the problem can be built again: {code}"
-

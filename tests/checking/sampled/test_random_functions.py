@@ -56,13 +56,15 @@ def test_a_multiple_and_another_target_have_the_words_of_deterministic_ones(slow
     twice = pgv.check(noisy(2.0), problems=problems)
     assert twice.outcome is pgv.Outcome.SCALED, str(twice)
     assert "2 times the target on every problem" in twice.explanation
+    if not slow:
+        return  # of few problems other names hold as well
     other = pgv.check(dropped(), problems=problems)
     assert other.outcome is pgv.Outcome.OTHER_TARGET, str(other)
     assert "discount_dropped on every problem" in other.explanation
 
 
 def rare_arm() -> pgv.Problem:
-    """An arm of probability 6e-6 that is paid 1: it is in one of 2,600 batches of 64, and holds half of the gradient."""
+    """An arm of probability 6e-6 that is paid 1: in one of 2,600 batches, and holds half of the gradient."""
     table = np.zeros((2, 2, 2))
     table[:, :, 1] = 1.0
     reward = np.zeros((2, 2, 2))
@@ -71,6 +73,7 @@ def rare_arm() -> pgv.Problem:
     return pgv.Problem(mdp, pgv.SoftmaxPolicy(np.array([[12.0, 0.0], [0.0, 0.0]])), pgv.FiniteHorizon(1, 1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [1.0, 0.0, -1.0])
 def test_what_lives_in_events_never_sampled_is_not_hidden_by_a_control(there: float) -> None:
     rng, problem = np.random.default_rng(0), rare_arm()

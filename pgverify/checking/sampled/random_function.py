@@ -36,8 +36,8 @@ MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 
 
 UNLIKE = (
-    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target, more could be "
-    "missing there"
+    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target could "
+    "be missing there, if not more"
 )
 
 

@@ -14,7 +14,7 @@ from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-Estimate = Callable[[Trajectories], Float[Array, "d"] | None]
+CalledByHand = Callable[[Trajectories], Float[Array, "d"] | None]
 
 MOST_CALLED = 48
 """Rare trajectories that are called, those that matter most; the others count as if the function gave nothing."""
@@ -24,7 +24,7 @@ CALLS = 3
 
 
 def hidden_in_rare(
-    estimate: Estimate, control: Control, problem: Problem, rarest: float, size: int, matters: float
+    estimate: CalledByHand, control: Control, problem: Problem, rarest: float, size: int, matters: float
 ) -> float:
     """Return how much of the mean may be missing in trajectories that are too rare to be sampled.
 

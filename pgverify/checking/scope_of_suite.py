@@ -41,7 +41,8 @@ def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSi
         )
         for entry in tried
     )
-    return replace(report, scope=_scope(problems, [entry.problem for entry in tried]))
+    beyond = report.scope.beyond if report.scope is not None else None  # what was known before
+    return replace(report, scope=replace(_scope(problems, [entry.problem for entry in tried]), beyond=beyond))
 
 
 def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:

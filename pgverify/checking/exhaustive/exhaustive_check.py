@@ -24,7 +24,7 @@ from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
-from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, report_after
+from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
@@ -103,7 +103,7 @@ class ClaimedTarget:
             return report
         known = progress.known(self.suite)
         if recognised_precision(known).coarse:  # rewards of all sizes are too much for so few bits
-            return report
+            return not_explored(report)
         verdict = SuiteVerdict.of(known, report.outcome, self.target)
         pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
         company = Company(pairs, bool(progress.ordered))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,11 +22,8 @@ from pgverify.checking.verdict.explored_judgement import Compared, SuiteVerdict
 from pgverify.errors import TooLarge
 from pgverify.suites.explored_problem import ExploredProblem
 
-PROCESSOR_SECONDS, WAITING_SECONDS = 1.5, 15.0
-"""After which no further problem begins: as much again as the suite takes of a slow function. Most take a tenth."""
-
-SHRINKING_SECONDS = 0.5
-"""Of the processor, for making a problem smaller."""
+SHRINKING_CALLS = 2_000
+"""For making a problem smaller. They are counted, not timed: on a slow machine the same problem has to come out."""
 
 PLAIN_TO_SEE = 0.01
 """Of a gradient estimate: a deviation that a smaller problem must keep, unless that found was smaller already."""
@@ -56,7 +52,10 @@ class Explored:
         A call that gave no value, on a problem where that has no excuse.
     names : mapping of "whole" and "cut" to set of str
         What the expectations may still be: on problems that end, and where episodes are cut.
-    notes : mapping of kind to sentence
+    notes : mapping of reason to names of problems
+        Why something is not said of them.
+    excused : mapping of reason to sentences
+        The same where a call gave no value, and what it did on the first of them.
     unclear : str
         Why nothing can be said after all; empty where it can.
     """
@@ -66,6 +65,7 @@ class Explored:
     failed: tuple[ExploredCase, Failure] | None = None
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    excused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unclear: str = ""
 
     def noting(self, kind: str, name: str) -> Explored:
@@ -85,10 +85,7 @@ def explore(implementation: LimitedFunction, verdict: SuiteVerdict, company: Com
         How many problems of the sequence.
     """
     done = Explored()
-    processor, wall = time.process_time() + PROCESSOR_SECONDS, time.monotonic() + WAITING_SECONDS
     for index in range(count):
-        if time.process_time() > processor or time.monotonic() > wall:
-            return done.noting("slow", f"{index} of {count}")
         try:
             done = _one_more(done, implementation, verdict, company, known_case(index))
         except OutOfTime:
@@ -116,7 +113,8 @@ def _one_more(
         why = excuse(implementation, case, company, found)
         if not why:
             return replace(done, failed=(case, found))
-        return done.noting(why, name if why in done.notes else f"{name} (where it {found})")
+        excused = {why: (f"on problem {name} it {found}",), **done.excused}
+        return replace(done.noting(why, name), excused=excused)
     compared = verdict.compare(case, found, verdict.targets(case, found.batch_size))
     if compared.hidden:
         return done.noting("rounding", name)
@@ -137,17 +135,19 @@ def _made_small(
     possible: frozenset[str],
 ) -> Different:
     """Return the smallest problem found on which the expectation is none of what it may be."""
-    until = time.process_time() + SHRINKING_SECONDS
+    calls_left = SHRINKING_CALLS
     smallest = Different(case, compared, possible)
     least = min(PLAIN_TO_SEE, verdict.distance(compared, possible))
     found = {id(case.explored): smallest}
 
     def shows(explored: ExploredProblem) -> bool:
-        if time.process_time() > until:
+        nonlocal calls_left
+        if calls_left <= 0:
             return False
         try:
             with np.errstate(all="ignore"):
                 smaller = case_of(explored)
+            calls_left -= len(smaller.batch) ** (2 if company.pairs else 1) + 1
             expectation = explored_expectation(implementation, smaller, company)
             if isinstance(expectation, NotExplored | Failure):
                 return False

@@ -10,16 +10,16 @@ from pgverify.checking.calling.answer import Failure
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
-from pgverify.checking.exhaustive.batch_lists import ordered_batches, unordered_batches
 from pgverify.checking.exhaustive.conditioning import Conditioning, conditioning_of
 from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE
 from pgverify.checking.exhaustive.explored_case import ExploredCase
+from pgverify.exact.batches import every_multiset, every_sequence
 from pgverify.exact.expectation import Expectation, expectation
 
 COUPLED_HERE = "its trajectories affect each other there, and on no problem of the suite"
 
-MOST_IN_PAIRS = 17
-"""Trajectories of which pairs are listed: half of the problems have no more, of each kind some."""
+MOST_IN_PAIRS, MOST_IN_ORDER = 23, 17
+"""Trajectories of which pairs are listed, once in both orders: most problems have no more, and of each kind some."""
 
 TOO_MANY_PAIRS = "it couples its trajectories, and even pairs are too many"
 
@@ -88,14 +88,14 @@ def _single(implementation: LimitedFunction, case: ExploredCase) -> BatchExpecta
 def _pairs(
     implementation: LimitedFunction, case: ExploredCase, ordered: bool
 ) -> BatchExpectation | NotExplored | Failure:
-    count, lengths = len(case.batch), case.batch.lengths
-    pairs = ordered_batches(case.probability, 2, bool(np.ptp(lengths))) if ordered else None
-    if not ordered and count <= MOST_IN_PAIRS:
-        # One order of each pair: the suite has shown that it does not matter. It is not that of the list, though.
-        listed = unordered_batches(case.probability, 2) or []
-        pairs = [(rows[::-1] if place % 2 else rows, chance) for place, (rows, chance) in enumerate(listed)]
-    if not pairs or count > MOST_IN_PAIRS:
+    if len(case.batch) > (MOST_IN_ORDER if ordered else MOST_IN_PAIRS):
         return NotExplored(TOO_MANY_PAIRS)
+    if ordered:
+        pairs = list(every_sequence(case.probability, 2))
+    else:
+        # One order of each pair: the suite has shown that it does not matter. It is not that of the list, though.
+        listed = every_multiset(case.probability, 2)
+        pairs = [(rows[::-1] if place % 2 else rows, chance) for place, (rows, chance) in enumerate(listed)]
     calls = Calls(implementation)
     try:
         found = expectation(lambda rows: calls.estimate(case.batch.select(rows)), pairs)

@@ -14,6 +14,8 @@ from pgverify.checking.verdict.targets import CLOSED_FORMS
 from pgverify.stats import SequentialOutcome, SequentialTest
 from pgverify.suites import SuiteProblem
 
+Tested = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialOutcome]
+
 WELL, ENOUGH = 0.05, 0.2
 """Standard error of the factor, in tolerances: where the pilot stops, and what is accepted at the end of the budget."""
 
@@ -24,6 +26,8 @@ def name_samples(
     goals: Sequence[Goal],
     test: SequentialTest,
     missed: int,
+    tested: Tested,
+    most_open: int = 0,
 ) -> tuple[Outcome, str]:
     """Return a better word than BIASED where another claim passes the equivalence test on every problem.
 
@@ -39,28 +43,46 @@ def name_samples(
         For one problem.
     missed : int
         The problem on which the bias showed: the others are tried after it.
+    tested : (entry, goal, test, draw) -> outcome
+        How one problem is tested.
+    most_open : int
+        Problems on which a claim may be neither borne out nor refuted; they are named.
     """
     order = sorted(range(len(suite)), key=lambda index: index != missed)
     purposes = count(1)
+    still_open: list[str] = []
 
     def everywhere(claimed: Sequence[Goal]) -> bool:
         purpose = next(purposes)
-
-        def equal(index: int) -> bool:
+        still_open.clear()
+        for index in order:
             goal, draw = claimed[index].measured(draws(index, purpose))
-            # Without a unit after all there is nothing to measure a gap against, and all estimates are zero.
-            return goal.scale == 0.0 or goal.test(test, draw).outcome is SequentialOutcome.CONSISTENT
+            if goal.scale == 0.0:  # nothing to measure a gap against, and all estimates are zero
+                continue
+            outcome = tested(suite[index], goal, test, draw)
+            if outcome is SequentialOutcome.INCONCLUSIVE and index != missed:
+                still_open.append(suite[index].name)
+            if len(still_open) > most_open or outcome not in (
+                SequentialOutcome.CONSISTENT,
+                *([SequentialOutcome.INCONCLUSIVE] if index != missed else []),
+            ):
+                return False
+        return True
 
-        return all(equal(index) for index in order)
+    def problems() -> str:
+        """Return on which problems, in words."""
+        return (
+            f"every problem but {', '.join(still_open)}, which the budget left open" if still_open else "every problem"
+        )
 
     if everywhere([goal.silent() for goal in goals]):
-        return Outcome.NO_SIGNAL, f"its estimates have mean zero on every problem, within {test.tolerance:.3g} of it"
+        return Outcome.NO_SIGNAL, f"its estimates have mean zero on {problems()}, within {test.tolerance:.3g} of it"
     # In one direction everything is a multiple.
     several = _different(goals) > 1 or directions(suite[missed].problem) > 1
     factor = _factor(draws(missed, next(purposes)), goals[missed], test) if several else None
     apart = factor is not None and abs(factor - 1.0) > 2.0 * test.tolerance  # else it is the target, if anything
     if factor is not None and apart and everywhere([goal.times(factor) for goal in goals]):
-        times = f"{factor:.4g} times the target on every problem, within {test.tolerance:.3g} of it"
+        times = f"{factor:.4g} times the target on {problems()}, within {test.tolerance:.3g} of it"
         if factor > 0:
             return Outcome.SCALED, f"the mean of its estimates is {times}"
         return Outcome.BIASED, f"the sign is reversed: the mean of its estimates is {times}"
@@ -69,7 +91,7 @@ def name_samples(
         if all(_near(other, goal, 2.0 * test.tolerance) for other, goal in zip(others, goals, strict=True)):
             continue  # the target itself, or too close to it to be told apart
         if everywhere(others):
-            return Outcome.OTHER_TARGET, f"the mean of its estimates is {name} on every problem, within the tolerance"
+            return Outcome.OTHER_TARGET, f"the mean of its estimates is {name} on {problems()}, within the tolerance"
     return Outcome.BIASED, ""
 
 

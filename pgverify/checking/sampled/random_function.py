@@ -12,13 +12,15 @@ from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.guarded_call import Guarded
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.sampled.goal import Draw, Goal
 from pgverify.checking.sampled.noise_controls import Control, best_control, controls
+from pgverify.checking.sampled.rare_trajectories import hidden_in_rare
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.sampled.two_tolerances import at_two_tolerances
 from pgverify.checking.verdict.report import Report
 from pgverify.problem import Problem
 from pgverify.sampling import sample
-from pgverify.stats import SequentialTest
+from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -31,6 +33,12 @@ PILOT = 50
 
 MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
 """Estimates, relative bias and rarest event for those: seconds, not hours."""
+
+
+UNLIKE = (
+    "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target could "
+    "be missing there, if not more"
+)
 
 
 def check_random(
@@ -93,8 +101,34 @@ def check_random(
                 estimates.append(answer.array + corrections[number])
         return Guarded(np.stack(estimates), "", "")
 
+    def one_problem(entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+        result = at_two_tolerances(goal, test, draw)
+        if result.outcome is not SequentialOutcome.CONSISTENT:
+            return result
+        known = control(entry.problem, np.random.default_rng([seed, PILOT]))
+        hidden = hidden_in_rare(estimate, known, entry.problem, test.rarest / size, size, result.limit * goal.scale)
+        if hidden <= result.limit * goal.scale:
+            return result
+        return replace(result, outcome=SequentialOutcome.INCONCLUSIVE, note=UNLIKE.format(hidden / goal.scale))
+
+    def estimate(batch: Trajectories) -> Float[Array, "d"] | None:
+        answer = calls.answer(
+            batch if group_size is None else replace(batch, group=np.arange(len(batch)) // group_size)
+        )
+        return None if isinstance(answer, Failure) else answer.array
+
     test = SequentialTest(alpha=alpha, **MODEST)  # type: ignore[arg-type]
-    report = check_sampler(sampler, suite, target, test, seed, suspected=False, several=size, judged=at_two_tolerances)
+    report = check_sampler(
+        sampler,
+        suite,
+        target,
+        test,
+        seed,
+        suspected=False,
+        several=size,
+        judged=one_problem,
+        most_open=(len(suite) - 1) // 2,
+    )
     explanation = (
         f"{report.explanation}; it is random ({change}), so batches of {size} were sampled, and what occurs in fewer "
         f"than {test.rarest:g} of them is taken to matter as little as what was seen"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.sampled.draws import Sampler, Unusable, reproducibility, source_of
@@ -31,7 +32,13 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
-Judge = Callable[[Goal, SequentialTest, Draw], SequentialResult]
+Judge = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialResult]
+
+
+def by_its_estimates(_entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+    """Return the result of the test as it is, whatever the problem."""
+    return goal.test(test, draw)
+
 
 INDEPENDENCE, CONFIRMATION = 1_000, 1_001
 """The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
@@ -49,7 +56,8 @@ def check_sampler(
     suspected: bool = True,
     several: int = 1,
     vouched: bool = True,
-    judged: Judge = Goal.test,
+    judged: Judge = by_its_estimates,
+    most_open: int = 0,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
 
@@ -81,8 +89,10 @@ def check_sampler(
         Trajectories in one estimate: as many times rarer is a trajectory that the same number of estimates shows.
     vouched : bool
         Whether the caller vouches for `test.rarest`.
-    judged : (goal, test, draw) -> result
+    judged : (entry, goal, test, draw) -> result
         How one problem is tested.
+    most_open : int
+        Problems that another claim may leave open, and are named then.
 
     Raises
     ------
@@ -113,7 +123,7 @@ def check_sampler(
                 reproduced = True
             if suspected and (how := dependence(draws(index, INDEPENDENCE), DEPENDENCE * share)):
                 raise Unusable(how)
-            result = judged(goal, each, draw)
+            result = judged(entry, goal, each, draw)
             if result.outcome is SequentialOutcome.BIASED and not vouched:
                 result = _seen_again(result, goal, each, draws(index, CONFIRMATION))
         except OutOfTime:
@@ -130,7 +140,7 @@ def check_sampler(
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, Unusable, InvalidData):  # BIASED it is, then
-                worst, explanation = name_samples(draws, suite, goals, each, index)
+                worst, explanation = name_samples(draws, suite, goals, each, index, partial(_passes, judged), most_open)
             break
         if outcome is Outcome.INCONCLUSIVE:
             still_open.append(entry.name)
@@ -160,6 +170,10 @@ def check_sampler(
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
     )
+
+
+def _passes(judged: Judge, entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialOutcome:
+    return judged(entry, goal, test, draw).outcome
 
 
 def _seen_again(result: SequentialResult, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:

@@ -116,12 +116,12 @@ class SuiteVerdict:
     def _multiples(
         self, case: ExploredCase, found: BatchExpectation, targets: Mapping[str, Float[Array, "d"]]
     ) -> Compared:
-        """Return the same for a multiple: together with the suite, it must still be one by a common law."""
+        """Return the same for a multiple: a law of the suite must go on; where it follows none, any multiple may be."""
         loose = self.precision
-        holding = []
+        holding, before = [], common_multiple(self.evidence, loose)
         for name, vector in targets.items():
             multiple = common_multiple([*self.evidence, _comparison(case, found, vector)], loose)
-            if multiple.words and multiple.constant > 0:
+            if multiple.words and multiple.constant > 0 and (multiple.lawful or not before.lawful):
                 holding.append(name)
         return Compared(found, targets, frozenset(holding))
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pgverify.checking.exhaustive.exploration import Different, Explored
 from pgverify.checking.exhaustive.explored_case import BOOTSTRAPPED, CUT_OFF
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
+from pgverify.checking.verdict.explored_scope import ExploredScope, LeftOut
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import deviation
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scope import Scope
 
 COULD_BE_LOWERED = (Outcome.CORRECT, Outcome.SCALED, Outcome.OTHER_TARGET)
 """Verdicts that one more problem can take back; those that name a fault stand."""
@@ -22,14 +24,16 @@ AT_THE_CUT = (
     "add γ^T V(s_T) to estimate that of the whole return"
 )
 
-WHAT_IS_SAID: Mapping[str, str] = {
-    "slow": "of the further problems only {} were tried, for the calls take long",
-    "late": "the total time limit passed when {} further problems were tried",
-    "undefined": "not judged on {}: it is not said what the target is there",
-    "rounding": "not judged on {}: rounding could hide a bias of 0.001 there",
+LATE = "the total time limit passed when {} further problems were tried"
+
+WHY_LEFT_OUT: Mapping[str, str] = {
+    "undefined": "it is not said what the target is there",
+    "rounding": "rounding could hide a bias of 0.001 there",
 }
 
-MOST_NAMES = 3
+TOO_COARSE = "rewards of all sizes are too much for so few bits"
+
+NOTHING_LISTED = Scope((), 0, 0, 0, 0, (), ())
 
 
 def report_after(report: Report, explored: Explored, verdict: SuiteVerdict) -> Report:
@@ -43,21 +47,26 @@ def report_after(report: Report, explored: Explored, verdict: SuiteVerdict) -> R
     verdict : SuiteVerdict
         What was looked for.
     """
-    notes = [_sentence(kind, names) for kind, names in explored.notes.items() if kind != "undefined"]
+    late = tuple(LATE.format(names[0]) for kind, names in explored.notes.items() if kind == "late")
+    notes = [f"{why}: {where[0]}" for why, where in explored.excused.items()]
     if explored.names.get("cut") == frozenset({CUT_OFF}):
         notes.append(AT_THE_CUT)
+    left_out = tuple(
+        LeftOut(WHY_LEFT_OUT.get(kind, kind), names) for kind, names in explored.notes.items() if kind != "late"
+    )
+    report = _with_beyond(report, ExploredScope(explored.count, left_out))
+    report = replace(report, warnings=(*report.warnings, *late), notes=(*report.notes, *notes))
     if explored.failed is not None:
         case, failure = explored.failed
         return replace(
             _without_name(report),
             outcome=Outcome.INVALID,
             explanation=f"on problem {case.explored.name}, beyond the suite, it {failure}",
-            warnings=(_rebuilt(case.explored.as_code()), *report.warnings, *notes),
+            warnings=(_rebuilt(case.explored.as_code()), *report.warnings),
             next_step="call it on the input above",
         )
     if explored.different is not None:
-        return _biased(report, explored.different, verdict, notes)
-    report = replace(report, warnings=(*report.warnings, *notes))
+        return _biased(report, explored.different, verdict)
     if explored.count:
         same = f"; the same on {explored.count} of a sequence of random problems"
         report = replace(report, error_rate=report.error_rate + same)
@@ -71,7 +80,17 @@ def report_after(report: Report, explored: Explored, verdict: SuiteVerdict) -> R
     return report
 
 
-def _biased(report: Report, different: Different, verdict: SuiteVerdict, notes: list[str]) -> Report:
+def not_explored(report: Report) -> Report:
+    """Return the report on code of a coarse precision, which is not looked for beyond the suite."""
+    return _with_beyond(report, ExploredScope(0, (LeftOut(TOO_COARSE),)))
+
+
+def _with_beyond(report: Report, beyond: ExploredScope) -> Report:
+    scope = report.scope if report.scope is not None else NOTHING_LISTED
+    return replace(report, scope=replace(scope, beyond=beyond))
+
+
+def _biased(report: Report, different: Different, verdict: SuiteVerdict) -> Report:
     case, compared = different.case, different.compared
     explored = case.explored
     name = min(different.names, key=lambda name: _gap(different, verdict, name))
@@ -105,7 +124,7 @@ def _biased(report: Report, different: Different, verdict: SuiteVerdict, notes: 
         outcome=Outcome.BIASED,
         explanation=f"the exact expectation {what}, but {there}",
         findings=(finding, *others),
-        warnings=(_rebuilt(explored.as_code()), *report.warnings, *notes),
+        warnings=(_rebuilt(explored.as_code()), *report.warnings),
         next_step=next_step(Outcome.BIASED, "exhaustive"),
     )
 
@@ -121,10 +140,3 @@ def _without_name(report: Report) -> Report:
 
 def _rebuilt(code: str) -> str:
     return f"the problem can be built again: {code}"
-
-
-def _sentence(kind: str, names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else "")
-    if kind in WHAT_IS_SAID:
-        return WHAT_IS_SAID[kind].format(shown)
-    return f"{kind}: not judged on {shown}"

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pgverify.checking.verdict.explored_scope import ExploredScope, explored_scope_from
+
 
 @dataclass(frozen=True)
 class SampledSize:
@@ -76,6 +78,8 @@ class Scope:
         Whether any importance ratio other than 1 occurred.
     critic : "exact" or "other"
         Whose values `batch.values` were.
+    beyond : ExploredScope or None
+        The search beyond the suite; None where there was none.
     """
 
     problems: tuple[ProblemScope, ...]
@@ -87,6 +91,7 @@ class Scope:
     discounts: tuple[float, ...]
     ratios: bool = False
     critic: str = "exact"
+    beyond: ExploredScope | None = None
 
     def __str__(self) -> str:
         listed = sorted({size for each in self.problems for size in each.sizes})
@@ -105,6 +110,7 @@ class Scope:
             f"{'; '.join(parts)}; at most {self.steps} steps, {self.states} states, {self.actions} actions, "
             f"{self.starts} start states; ends: {', '.join(self.ends)}; γ from {min(self.discounts, default=1.0):g} to "
             f"{max(self.discounts, default=1.0):g}; {ratios} other than 1; {self.critic} critic"
+            f"{f'; {self.beyond}' if self.beyond is not None else ''}"
         )
 
 
@@ -117,4 +123,5 @@ def scope_from(body: Any) -> Scope | None:
         sampled = tuple(SampledSize(**{**one, "hidden_bias": float(one["hidden_bias"])}) for one in each["sampled"])
         problems.append(ProblemScope(each["problem"], tuple(each["sizes"]), sampled))
     lists = {name: tuple(body[name]) for name in ("ends", "discounts")}
-    return Scope(**{**body, **lists, "problems": tuple(problems)})
+    beyond = explored_scope_from(body.get("beyond"))
+    return Scope(**{**body, **lists, "beyond": beyond, "problems": tuple(problems)})

@@ -18,7 +18,7 @@ from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arrang
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.goal import Goal, rare_events
 from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
-from pgverify.checking.sampled.with_controls import FIT, Fitted, fitted
+from pgverify.checking.sampled.with_controls import Fitted, fitted
 from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
@@ -188,7 +188,7 @@ def _verdicts(
         yield pair, verdict
         if verdict.off:
             return
-        left -= (verdict.evidence.calls - FIT - len(fit.first)) * (pair.size + ROWS_A_CALL)
+        left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
 
 
 def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:

@@ -53,6 +53,8 @@ def _baselines(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:
     yield np.where(first, halves[:, [1]], halves[:, [0]] if count > 1 else 0.0)
     squares = returns**2
     yield (squares.sum(axis=1, keepdims=True) - squares) / max(count - 1, 1)
+    others = (returns.sum(axis=1, keepdims=True) - returns) / max(count - 1, 1)
+    yield from (others**2, others**3, np.abs(others))  # of what is no mean of the others, but bends or clips it
     for size in BLOCKS:
         yield returns - others_in(returns, index // size)
     for stride in STRIDES:

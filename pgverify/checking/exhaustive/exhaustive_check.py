@@ -90,7 +90,7 @@ class ClaimedTarget:
         return report
 
     def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> tuple[Report, str]:
-        """Return the report on a function that is right after critics that are wrong, and whose values it was judged by."""
+        """Return the report on a right function after critics that are wrong, and whether any of them was judged."""
         if report.outcome is not Outcome.CORRECT:
             return report, "exact"
         tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")

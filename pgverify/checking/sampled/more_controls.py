@@ -20,8 +20,8 @@ STRIDES = (2, 4)
 def more_controls(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
     """Return controls of mean zero that depend on the order of the rows, and on the spread of the others' returns.
 
-    Each is the mean of b_i ψ_i, where the baseline b_i is made of trajectories other than i: E b_i ψ_i = E b_i E ψ_i = 0.
-    The last two are the reward-to-go of the first and of the last row, less the mean of all rows.
+    Each is the mean of b_i ψ_i, b_i made of trajectories other than i: E b_i ψ_i = E b_i E ψ_i = 0.
+    The last four are reward-to-go and the total return of the first and of the last row, less the mean of all rows.
 
     Parameters
     ----------
@@ -31,9 +31,12 @@ def more_controls(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Arra
     """
     returns = controls.totals[0][rows]
     baselines = [controls.weighted(rows, each) for each in _baselines(returns)]
-    to_go = controls.rows[0][rows[:, [0, -1]]]
-    mean = controls.times(rows, np.ones(rows.shape)) @ controls.rows[0] / rows.shape[1]
-    ends = [to_go[:, end] - mean for end in (0, 1)]
+    times = controls.times(rows, np.ones(rows.shape)) / rows.shape[1]
+    ends = [
+        controls.rows[kind][rows[:, end]] - times @ controls.rows[kind]
+        for kind in (0, 3)
+        for end in (0, rows.shape[1] - 1)
+    ]
     return np.stack([*baselines, *ends], axis=1)
 
 

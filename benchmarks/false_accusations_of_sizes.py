@@ -92,8 +92,8 @@ def main(runs: int, directory: Path) -> None:
     lines = [
         "# How often sampled batches accuse honest coupled functions",
         "",
-        f"At most {CALLS} batches a run, each run judged at {' and '.join(f'{rate:g}' for rate in RATES)}. In brackets the",
-        f"interval of the rate, which misses it with probability {ERROR:g}. Runs in which the controls explain the",
+        f"At most {CALLS} batches a run, each run judged at {' and '.join(f'{rate:g}' for rate in RATES)}. In brackets",
+        f"the interval of the rate, which misses it with probability {ERROR:g}. Runs in which the controls explain the",
         "function wholly cannot accuse and do not count. Made by "
         f"`python benchmarks/false_accusations_of_sizes.py {runs} reports`.",
         "",

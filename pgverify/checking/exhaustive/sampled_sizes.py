@@ -30,9 +30,9 @@ SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
 SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
 """Of the standard suite: between them lengths, start states, discounts and chance."""
 
-MOST_ROWS, ROWS_A_CALL = 250_000, 100
+MOST_ROWS, ROWS_A_CALL = 400_000, 100
 """Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
-the time of: a second. The rest takes 48 batches a size, or 80."""
+the time of: a second or two. The rest takes 48 batches a size, or 80."""
 
 
 @dataclass(frozen=True, eq=False)

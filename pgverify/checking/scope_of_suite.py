@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scope import ProblemScope, SampledSize, Scope
+from pgverify.exact import count_trajectories
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.suites import SuiteProblem
 
 
-def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSizes | None = None) -> Report:
+def with_scope(
+    report: Report, suite: Sequence[SuiteProblem], sampled: SampledSizes | None = None, critic: str = "exact"
+) -> Report:
     """Return the report with the scope of its verdict.
 
     Problems that no finding on an expectation names were not tried: they do not count.
@@ -25,6 +29,8 @@ def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSi
     suite : the problems that might be tried
     sampled : SampledSizes, optional
         Larger batches that were drawn.
+    critic : "exact" or "other"
+        Whether expectations with critics that are wrong were judged beside those with the exact one.
     """
     sizes: dict[str, set[int]] = {}
     for finding in report.findings:
@@ -42,14 +48,15 @@ def with_scope(report: Report, suite: Sequence[SuiteProblem], sampled: SampledSi
         for entry in tried
     )
     beyond = report.scope.beyond if report.scope is not None else None  # what was known before
-    return replace(report, scope=replace(_scope(problems, [entry.problem for entry in tried]), beyond=beyond))
+    scope = _scope(problems, [entry.problem for entry in tried], critic)
+    return replace(report, scope=replace(scope, beyond=beyond))
 
 
 def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:
     return tuple(sorted(evidence, key=lambda one: one.size))
 
 
-def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem]) -> Scope:
+def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem], critic: str) -> Scope:
     mdps = [problem.mdp for problem in problems]
     objectives = [problem.objective for problem in problems if isinstance(problem.objective, FiniteHorizon)]
     ends = {"horizon"} if problems else set()
@@ -63,4 +70,14 @@ def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem]) -> Scop
         starts=max((int(np.count_nonzero(mdp.start)) for mdp in mdps), default=0),
         ends=tuple(sorted(ends)),
         discounts=tuple(sorted({float(objective.discount) for objective in objectives})),
+        ratios=any(_ratios(problem) for problem in problems),
+        critic=critic,
     )
+
+
+def _ratios(problem: Problem) -> bool:
+    """Return whether π_θ and the policy that acted differ on any trajectory that was listed."""
+    if count_trajectories(problem) > MOST_TRAJECTORIES:
+        return False  # sampled, by π_θ itself
+    batch, _ = every_trajectory(problem)
+    return bool((batch.importance != 1.0).any())

@@ -127,3 +127,33 @@ def test_a_wrong_design_is_refused_in_one_sentence(make, message: str) -> None: 
 def test_more_prompts_than_start_states_are_drawn_with_replacement() -> None:
     report = pgv.check(in_groups, problems=named("bandit", "early-stop"), design=pgv.Grouped(4, 3))
     assert report.outcome is pgv.Outcome.CORRECT
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_constant_shows_in_pairs_where_nothing_else_is_asked_for(own: bool) -> None:
+    """A quarter of reward-to-go; and the own mean, which is half the target in every pair."""
+
+    def function(b: pgv.Trajectories) -> np.ndarray:
+        r = (b.rewards * b.discount_powers).sum(axis=1)
+        return b.score_weighted(np.where(b.mask, (r - r.mean())[:, None], 0.0)) if own else RewardToGo()(b) / 4
+
+    report = pgv.check(function, problems=named(*SMALL), design=pgv.Independent(sizes=(2,)))
+    assert report.outcome is pgv.Outcome.SCALED
+    assert f"{'0.5' if own else '0.25'} times" in report.explanation
+
+
+def test_a_single_size_without_a_design_is_no_constant() -> None:
+    """Negative control: in pairs a group's own standard deviation is a multiple, in larger batches none."""
+
+    def standardised(b: pgv.Trajectories) -> np.ndarray:
+        r = b.rewards.sum(axis=1)
+        return b.score_weighted(np.where(b.mask, ((r - r.mean()) / (r.std() + 1e-8))[:, None], 0.0))
+
+    assert pgv.check(standardised, problems=named(*SMALL)).outcome is not pgv.Outcome.SCALED
+
+
+def test_blocks_inside_a_batch_are_settled_by_sampling_with_controls() -> None:
+    report = pgv.check(in_groups, problems=named(*SMALL), design=pgv.Independent(sizes=(64,)))
+    assert report.outcome is pgv.Outcome.CONSISTENT
+    wrong = pgv.check(lambda b: in_groups(b) * 1.5, problems=named(*SMALL), design=pgv.Independent(sizes=(64,)))
+    assert wrong.outcome is pgv.Outcome.SCALED

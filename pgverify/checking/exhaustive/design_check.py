@@ -19,10 +19,13 @@ from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, 
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.random_function import check_random
 from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scale_laws import common_multiple
 from pgverify.checking.verdict.scope import SampledSize
 from pgverify.exact import count_trajectories
 from pgverify.suites import SuiteProblem
@@ -74,11 +77,30 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
     untried = Invariants((), (), 0, notes)
     report = exhaustive_report(known, untried, claim.target, claim.given)
+    if design.trajectories[0] == 2:
+        report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
     report = replace(report, warnings=(*missing, *report.warnings))
     return with_scope(report, claim.suite, sampled)
+
+
+def _of_pairs(report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
+    """Return SCALED where pairs are all that the function is made for, and every one gave one multiple."""
+    if report.outcome is not Outcome.INCONCLUSIVE:
+        return report
+    precision = recognised_precision(known)
+    multiple = common_multiple(compared(known, report.target), precision)
+    if not multiple.pairs_alone or multiple.constant <= 0.0:
+        return report
+    why = f"the exact expectation is {multiple.words} times the target on every problem"
+    findings = tuple(
+        replace(each, holds=each.deviation <= precision.relative) if each.check == "expectation" else each
+        for each in report.findings
+    )
+    step = next_step(Outcome.SCALED, "exhaustive")
+    return replace(report, outcome=Outcome.SCALED, explanation=why, findings=findings, next_step=step)
 
 
 def _with_samples(

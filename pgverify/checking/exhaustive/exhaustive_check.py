@@ -89,13 +89,14 @@ class ClaimedTarget:
             report = identified(report, self.implementation, known)
         return report
 
-    def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
-        """Return the report on a function that is right, with what critics have shown that are wrong."""
+    def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> tuple[Report, str]:
+        """Return the report on a right function after critics that are wrong, and whether any of them was judged."""
         if report.outcome is not Outcome.CORRECT:
-            return report
+            return report, "exact"
         tried = with_other_critics(self.implementation, known, self.target == "policy_gradient")
         advantage = self.target in ("policy_gradient", "discount_dropped")
-        return judged_with_critics(report, tried, recognised_precision(known), advantage)
+        judged = judged_with_critics(report, tried, recognised_precision(known), advantage)
+        return judged, "other" if tried.found else "exact"
 
     def explored(self, report: Report, progress: Progress) -> Report:
         """Return the report after the search beyond the suite, where that could lower the verdict."""
@@ -170,17 +171,17 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 
 
 def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: int) -> Report:
-    known = progress.known(claim.suite)
+    known, critic = progress.known(claim.suite), "exact"
     if progress.late:
         report = claim.at_first_sight(progress)
     else:
         report, progress = claim.thorough(progress)
         report = claim.explored(report, progress)
-        report = claim.with_critics(claim.with_weights(report, known), known)
+        report, critic = claim.with_critics(claim.with_weights(report, known), known)
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
     larger = with_larger_batches(report, claim.implementation, known, progress.ordered, claim.given, alpha, seed)
-    report = with_scope(larger[0], claim.suite, larger[1])
+    report = with_scope(larger[0], claim.suite, larger[1], critic)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())

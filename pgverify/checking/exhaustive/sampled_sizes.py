@@ -18,7 +18,7 @@ from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arrang
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.goal import Goal, rare_events
 from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
-from pgverify.checking.sampled.with_controls import FIT, Fitted, fitted
+from pgverify.checking.sampled.with_controls import Fitted, fitted
 from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
@@ -32,7 +32,7 @@ SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chai
 
 MOST_ROWS, ROWS_A_CALL = 400_000, 100
 """Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
-the time of: a second or two. The rest takes 48 batches a size."""
+the time of: a second or two. The rest takes 48 batches a size, or 80."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class SizePair:
     law : BatchLaw
         Of the batches.
     needed : bool
-        Whether trajectories were first seen to affect each other at this size, on this problem, and batches of it were
-        listed on no problem where that was so: then nothing else speaks for it.
+        Whether trajectories were first seen to affect each other at this size on this problem, or their order to
+        matter, and its batches could not be listed here: what other problems have shown does not speak for it.
     """
 
     entry: SuiteProblem
@@ -97,28 +97,17 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
     seen = [listing.coupled for _, listing in batches if listing.coupled]
     if not seen:
         return ()
-    judged = {listing.coupled for _, listing in batches if listing.coupled in _sizes(listing)}
-    everywhere = {size for _, listing in batches for size in _sizes(listing)}
     pairs = {}
     for index, (entry, listing) in enumerate(batches):
-        listed = _sizes(listing)
+        listed = {item.batch_size for item in listing.expectations}
         chosen = given or entry.name in SAMPLED_PROBLEMS
-        coupled = {listing.coupled} - {0} - listed
-        # The list of all trajectories may be the first batch in which a coupling of smaller ones shows.
-        whole = {len(every_trajectory(entry.problem)[0])} if judged else set()
-        needed = coupled - judged - whole
-        if chosen and ordered and ordered not in everywhere:
-            needed = needed | {ordered}
+        needed = {listing.coupled, ordered if chosen else 0} - {0} - listed
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
-        for size in sizes | needed | coupled:
+        for size in sizes | needed:
             law = IndependentLaw(every_trajectory(entry.problem)[1], size)
             pairs[size, index] = SizePair(entry, index, law, size in needed)
     # Small batches first, on every problem: a fault shows there soonest, if it shows there.
     return tuple(pairs[key] for key in sorted(pairs))
-
-
-def _sizes(listing: ListedInBatches) -> set[int]:
-    return {item.batch_size for item in listing.expectations}
 
 
 def sample_sizes(
@@ -188,7 +177,7 @@ def _verdicts(
         yield pair, verdict
         if verdict.off:
             return
-        left -= (verdict.evidence.calls - FIT - len(fit.first)) * (pair.size + ROWS_A_CALL)
+        left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
 
 
 def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:

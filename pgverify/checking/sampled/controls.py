@@ -1,4 +1,4 @@
-"""Controls: what usual estimators say on the same batch, whose expectation is known."""
+"""Controls: what usual estimators say on the same batches, whose expectation is known."""
 
 from __future__ import annotations
 
@@ -65,41 +65,57 @@ class Controls:
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
         return cls(rows, totals, batch.states[:, 0], steps, to_go.T, batch.mask.T.astype(float), means)
 
-    def on(self, rows: Integer[Array, "n"], group: Integer[Array, "n"] | None) -> Float[Array, "k d"]:
-        """Return the controls on the batch of the given rows of the list, in the given groups if there are any."""
-        share = np.bincount(rows, minlength=len(self.starts)) / len(rows)
-        plain = np.tensordot(share, self.rows, axes=(0, 1))
-        score = self.rows[5]
-        together = np.zeros_like(self.starts)
+    def on(self, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+        """Return the controls on m batches of the given rows of the list, in the given groups if there are any."""
+        times = self.times(rows, np.ones(rows.shape))
+        plain = np.moveaxis(np.tensordot(times, self.rows, axes=(1, 1)), 1, 0) / rows.shape[1]
         coupled = [
-            _leave_one_out(self.totals[0], score, share * len(rows), together),
-            _leave_one_out(self.totals[1], score, share * len(rows), together),
-            _leave_one_out(self.totals[0], score, share * len(rows), self.starts),
-            self._by_time(share * len(rows), np.ones_like(self.to_go)),
-            self._by_time(share * len(rows), self.under_way),
-            plain[3] if group is None else _leave_one_out(self.totals[0, rows], score[rows], np.ones(len(rows)), group),
+            self._leave_one_out(times, self.totals[0], np.zeros_like(self.starts)),
+            self._leave_one_out(times, self.totals[1], np.zeros_like(self.starts)),
+            self._leave_one_out(times, self.totals[0], self.starts),
+            self._by_time(times, np.ones_like(self.to_go)),
+            self._by_time(times, self.under_way),
+            plain[3] if group is None else self.weighted(rows, others_in(self.totals[0][rows], group)),
         ]
-        return np.concatenate([plain, np.stack(coupled)])
+        return np.stack([*plain, *coupled], axis=1)
 
-    def _by_time(self, times: Float[Array, "K"], counted: Float[Array, "T K"]) -> Float[Array, "d"]:
+    def times(self, rows: Integer[Array, "m n"], weights: Float[Array, "m n"]) -> Float[Array, "m K"]:
+        """Return how often each row of the list is in each batch, each time with its weight."""
+        flat = rows + len(self.starts) * np.arange(len(rows))[:, None]
+        counted = np.bincount(flat.ravel(), weights.ravel(), minlength=len(rows) * len(self.starts))
+        return counted.reshape(len(rows), len(self.starts))
+
+    def weighted(self, rows: Integer[Array, "m n"], weights: Float[Array, "m n"]) -> Float[Array, "m d"]:
+        """Return the mean of w_i ψ_i in each batch, ψ the score of a trajectory."""
+        return np.asarray(self.times(rows, weights) @ self.rows[5] / rows.shape[1])
+
+    def _leave_one_out(
+        self, times: Float[Array, "m K"], total: Float[Array, "K"], label: Integer[Array, "K"]
+    ) -> Float[Array, "m d"]:
+        """Return the mean of ψ_i (R_i − the mean of the others with the same label) in each batch.
+
+        Nothing is subtracted from one that is alone.
+        """
+        same = (label[:, None] == label).astype(float)
+        count, returns = times @ same, (times * total) @ same
+        baseline = np.where(count > 1.5, (returns - total) / np.maximum(count - 1.0, 1.0), 0.0)
+        return np.asarray((times * (total - baseline)) @ self.rows[5] / times.sum(axis=1, keepdims=True))
+
+    def _by_time(self, times: Float[Array, "m K"], counted: Float[Array, "T K"]) -> Float[Array, "m d"]:
         """Return the mean of Σ_t ψ_t (G_t − the mean of the others' at t), of those that are counted."""
-        sums, numbers = (times * counted * self.to_go).sum(axis=1), (times * counted).sum(axis=1)
-        others = numbers[:, None] - counted
-        baseline = np.where(others > 0.5, (sums[:, None] - counted * self.to_go) / np.maximum(others, 1.0), 0.0)
-        return np.asarray(np.einsum("k,tk,tkd->d", times, self.to_go - baseline, self.steps) / times.sum())
+        sums, numbers = times @ (counted * self.to_go).T, times @ counted.T
+        others = numbers[:, :, None] - counted
+        left = sums[:, :, None] - counted * self.to_go
+        baseline = np.where(others > 0.5, left / np.maximum(others, 1.0), 0.0)
+        weights = times[:, None, :] * (self.to_go - baseline)
+        return np.asarray(np.tensordot(weights, self.steps, axes=((1, 2), (0, 1))) / times.sum(axis=1, keepdims=True))
 
 
-def _leave_one_out(
-    total: Float[Array, "k"], score: Float[Array, "k d"], times: Float[Array, "k"], label: Integer[Array, "k"]
-) -> Float[Array, "d"]:
-    """Return the mean of ψ_i (R_i − the mean of the others with the same label), each i so many times in the batch.
-
-    Nothing is subtracted from one that is alone.
-    """
-    count, returns = np.bincount(label, weights=times), np.bincount(label, weights=times * total)
-    others = np.maximum(count - 1.0, 1.0)[label]
-    baseline = np.where(count[label] > 1.5, (returns[label] - total) / others, 0.0)
-    return np.asarray((times * (total - baseline)) @ score / times.sum())
+def others_in(values: Float[Array, "m n"], label: Integer[Array, "n"]) -> Float[Array, "m n"]:
+    """Return each value less the mean of the others in the batch with the same label; as it is where it is alone."""
+    same = (label[:, None] == np.arange(label.max() + 1)).astype(float)
+    count, sums = same.sum(axis=0)[label], (values @ same)[:, label]
+    return np.asarray(np.where(count > 1.5, values - (sums - values) / np.maximum(count - 1.0, 1.0), values))
 
 
 def _tail_sums(numbers: Float[Array, "n T"]) -> Float[Array, "n T"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.sampled.goal import Goal
-from pgverify.checking.sampled.with_controls import FIT, ROUNDING, Fitted
+from pgverify.checking.sampled.with_controls import ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
 from pgverify.errors import InvalidData
 from pgverify.stats import SequentialOutcome, SequentialTest
@@ -68,7 +68,7 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     """
     mean = fit.first.mean(axis=0)
     factor = _factor(mean, goal) if multiple else 1.0
-    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
+    unit, used = abs(factor) * goal.scale, fit.used
     if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
         return SizeVerdict(SampledSize(size, used, np.inf, 1.0 / used), mean, off=False, silent=True)
     gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
@@ -112,7 +112,7 @@ def judge_size(
     """
     mean = fit.first.mean(axis=0)
     factor = _factor(mean, goal) if multiple else 1.0
-    unit, used = abs(factor) * goal.scale, FIT + len(fit.first)
+    unit, used = abs(factor) * goal.scale, fit.used
     nothing = SampledSize(size, used, np.inf, 1.0 / used)
     axes, aim = _axes(goal, factor, multiple)
     test = _test(alpha, aim.size, min(MOST_CALLS, calls))

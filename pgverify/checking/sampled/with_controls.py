@@ -10,10 +10,14 @@ from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.validation import Array
 
 FIT, CONFIRM = 32, 16
 """Batches on which the controls are fitted, and on which it is seen whether they explain the estimate wholly."""
+
+FIT_MORE = 64
+"""Batches on which all controls together are fitted, where the usual ones do not explain the estimate wholly."""
 
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
@@ -21,11 +25,69 @@ ROUNDING = 1e-5
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
 
+CHUNK = 64
+"""Batches whose controls are computed at once: what is computed for all rows of a few hundred fills no cache."""
+
 Estimate = Callable[[Integer[Array, "n"]], Float[Array, "d"]]
 """Calls on a batch of rows of a list."""
 
-Drawn = Callable[[np.random.Generator], tuple[Float[Array, "d"], Float[Array, "k d"]]]
-"""Draws a batch; returns the estimate on it, and the controls."""
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where batches come from, and what is computed on them.
+
+    Attributes
+    ----------
+    rows : callable
+        Draws the rows of a batch.
+    estimate : callable
+    controls : Controls
+    group : [n] or None
+        Which rows belong together.
+    more : bool
+        Whether the controls that depend on the order of the rows are among them.
+    """
+
+    rows: Callable[[np.random.Generator], Integer[Array, "n"]]
+    estimate: Estimate
+    controls: Controls
+    group: Integer[Array, "n"] | None
+    more: bool = False
+
+    @property
+    def means(self) -> Float[Array, "k d"]:
+        """The expectations of the controls."""
+        means = self.controls.means
+        extra = len(more_controls(self.controls, np.zeros((1, 2), dtype=int))[0]) if self.more else 0
+        return np.concatenate([means, np.zeros((extra, means.shape[1]))])
+
+    def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
+        """Return the controls on batches of the given rows."""
+        usual = self.controls.on(rows, self.group)
+        return np.concatenate([usual, more_controls(self.controls, rows)], axis=1) if self.more else usual
+
+    def draw(self, count: int, rng: np.random.Generator) -> Drawn:
+        """Return so many batches with their estimates."""
+        rows = np.stack([self.rows(rng) for _ in range(count)])
+        return Drawn(rows, np.stack([self.estimate(each) for each in rows]))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Batches, and the estimates on them.
+
+    Attributes
+    ----------
+    rows : [m, n]
+    estimates : [m, d]
+    """
+
+    rows: Integer[Array, "m n"]
+    estimates: Float[Array, "m d"]
+
+    def after(self, earlier: Drawn) -> Drawn:
+        """Return the earlier ones and these."""
+        return Drawn(np.concatenate([earlier.rows, self.rows]), np.concatenate([earlier.estimates, self.estimates]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,20 +98,20 @@ class Fitted:
 
     Attributes
     ----------
-    draw : callable
+    source : Source
     coefficients : [k, d]
         a, for each coordinate.
-    means : [k, d]
-        E c.
+    used : int
+        Batches that were drawn so far.
     first : [m, d]
         x on fresh batches that were drawn to see how well the fit holds.
     size : float
         The largest |ĝ| that was met.
     """
 
-    draw: Drawn
+    source: Source
     coefficients: Float[Array, "k d"]
-    means: Float[Array, "k d"]
+    used: int
     first: Float[Array, "m d"]
     size: float
 
@@ -63,45 +125,60 @@ class Fitted:
         """Return 1 + max Σ_k |a_k|: how much larger x may be than an estimate."""
         return 1.0 + float(np.abs(self.coefficients).sum(axis=0).max(initial=0.0))
 
+    @property
+    def spread(self) -> float:
+        """Return the trace of the covariance of x, as far as it was seen."""
+        return float(self.first.var(axis=0).sum())
+
     def sample(self, count: int, rng: np.random.Generator) -> Float[Array, "m d"]:
         """Return x on new batches."""
-        return np.stack([self._reduced(*self.draw(rng)) for _ in range(count)])
+        parts = [self.source.draw(min(CHUNK, count - done), rng) for done in range(0, count, CHUNK)]
+        return np.concatenate([self.reduced(each) for each in parts])
 
-    def _reduced(self, estimate: Float[Array, "d"], controls: Float[Array, "k d"]) -> Float[Array, "d"]:
-        return np.asarray(estimate - (self.coefficients * (controls - self.means)).sum(axis=0))
+    def reduced(self, drawn: Drawn) -> Float[Array, "m d"]:
+        """Return x on batches that were drawn."""
+        away = self.source.on(drawn.rows) - self.source.means
+        return np.asarray(drawn.estimates - np.einsum("kd,mkd->md", self.coefficients, away))
 
 
 def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
     Where some trajectories are seldom drawn, batches that hold all alike are tried first: what the controls explain
-    wholly there, they explain wherever.
+    wholly there, they explain wherever. Where the usual controls do not, those that depend on the order come to them.
     """
-
-    def source(rows: Callable[[np.random.Generator], Integer[Array, "n"]]) -> Drawn:
-        def draw(rng: np.random.Generator) -> tuple[Float[Array, "d"], Float[Array, "k d"]]:
-            chosen = rows(rng)
-            return estimate(chosen), controls.on(chosen, law.group)
-
-        return draw
-
-    plain, spread = source(law.draw), source(law.spread)
+    plain, spread = (Source(rows, estimate, controls, law.group) for rows in (law.draw, law.spread))
+    used = 0
     if law.skewed:
-        fit = _fitted(spread, controls.means, rng)
-        x = np.concatenate([fit.first, replace(fit, draw=plain).sample(CONFIRM, rng)])
-        fit = replace(fit, draw=plain, first=x)
+        fit = _best(spread, rng)
+        x = np.concatenate([fit.first, replace(fit, source=replace(plain, more=fit.source.more)).sample(CONFIRM, rng)])
+        used = fit.used + CONFIRM
+        fit = replace(fit, source=replace(plain, more=fit.source.more), first=x, used=used)
         if fit.exact:
             return fit
-    return _fitted(plain, controls.means, rng)
+    fit = _best(plain, rng)
+    return replace(fit, used=fit.used + used)
 
 
-def _fitted(draw: Drawn, means: Float[Array, "k d"], rng: np.random.Generator) -> Fitted:
-    pairs = [draw(rng) for _ in range(FIT)]
-    estimates, found = np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-    columns = [_slopes(estimates[:, j], found[:, :, j]) for j in range(estimates.shape[1])]
-    size = float(np.abs(estimates).max(initial=0.0))
-    fit = Fitted(draw, np.stack(columns, axis=1), means, estimates[:0], size)
-    return replace(fit, first=fit.sample(CONFIRM, rng))
+def _best(source: Source, rng: np.random.Generator) -> Fitted:
+    """Return the fit of the usual controls if they explain the estimate wholly, else that which leaves less."""
+    begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
+    usual = _fitted(source, begun, fresh)
+    if usual.exact:
+        return usual
+    more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
+    fresh = source.draw(CONFIRM, rng)
+    both = [_fitted(source, more, fresh), _fitted(replace(source, more=True), more, fresh)]
+    return both[1] if both[1].exact or both[1].spread < both[0].spread else both[0]
+
+
+def _fitted(source: Source, begun: Drawn, fresh: Drawn) -> Fitted:
+    found = source.on(begun.rows)
+    columns = [_slopes(begun.estimates[:, j], found[:, :, j]) for j in range(begun.estimates.shape[1])]
+    size = float(max(np.abs(each.estimates).max(initial=0.0) for each in (begun, fresh)))
+    used = len(begun.rows) + len(fresh.rows)
+    fit = Fitted(source, np.stack(columns, axis=1), used, begun.estimates[:0], size)
+    return replace(fit, first=fit.reduced(fresh))
 
 
 def _slopes(estimate: Float[Array, "m"], controls: Float[Array, "m k"]) -> Float[Array, "k"]:

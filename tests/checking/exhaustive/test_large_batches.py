@@ -13,6 +13,7 @@ import pgverify as pgv
 from pgverify.baselines import AverageReturn
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.estimators import RewardToGo, TotalReturn
 from pgverify.exact import enumerate_trajectories
 from pgverify.exact.expectation import expectation
@@ -121,7 +122,7 @@ def test_the_controls_have_the_means_they_claim() -> None:
     for index, mean in enumerate(
         controls.means[:-1]
     ):  # groups drawn at random are no groups of a prompt, but independent
-        found = expectation(lambda chosen, k=index: controls.on(np.array(chosen), group)[k], listed).mean
+        found = expectation(lambda chosen, k=index: controls.on(np.array([chosen]), group)[0, k], listed).mean
         np.testing.assert_allclose(found, mean, atol=1e-12)
 
 
@@ -129,3 +130,16 @@ def test_batches_are_drawn_with_the_probabilities_of_the_list() -> None:
     law, rng = IndependentLaw(np.array([0.7, 0.2, 0.1]), 50), np.random.default_rng(0)
     share = np.bincount(np.concatenate([law.draw(rng) for _ in range(400)]), minlength=3) / 20_000
     assert np.abs(share - law.probability).max() < 0.02  # six standard errors of 0.0033
+
+
+def test_controls_of_the_order_have_mean_zero() -> None:
+    """Over all 256 batches of four of four trajectories; the square of one's own return would not."""
+    (problem,) = named("early-stop")
+    batch, probability = enumerate_trajectories(problem)
+    controls = Controls.of(batch, probability)
+    listed = np.array(list(np.ndindex((len(batch),) * 4)))
+    chance = probability[listed].prod(axis=1)
+    means = np.einsum("m,mkd->kd", chance, more_controls(controls, listed))
+    np.testing.assert_allclose(means, 0.0, atol=1e-12)
+    own = chance @ controls.weighted(listed, controls.totals[0][listed] ** 2)  # negative control
+    assert np.abs(own).max() > 1e-3

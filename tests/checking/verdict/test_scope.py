@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from checking_problems import named
 
@@ -49,3 +50,15 @@ def test_a_document_of_version_1_is_read() -> None:
 def test_what_nothing_bounds_is_said() -> None:
     assert "any bias could hide" in str(SampledSize(33, 48, float("inf"), 1 / 48))
     assert "unseen" in str(SampledSize(33, 48, 0.02, 1 / 48))
+
+
+def test_the_critic_is_the_other_one_where_wrong_ones_were_judged() -> None:
+    def advantage(batch: pgv.Trajectories) -> np.ndarray:
+        values = batch.values
+        error = np.where(batch.mask, batch.rewards + batch.discount * values[:, 1:] - values[:, :-1], 0.0)
+        return batch.score_weighted(error * batch.discount_powers)
+
+    report = pgv.check(advantage, explore=0)
+    assert report.scope is not None
+    assert report.scope.critic == "other"
+    assert "other critic" in str(report)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pgverify.bugs import COMPOSITIONS, PAIRS, Bug, Effect
+from pgverify.bugs import COMPOSITIONS, PAIRS, Bug
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.matching_bugs import ranked, suspects
+from pgverify.checking.verdict.matching_bugs import combines, ranked, suspects
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation
 from pgverify.checking.verdict.scale_laws import fitted_law
 from pgverify.checking.verdict.scaled_names import FEWEST
@@ -45,7 +45,7 @@ def composed_matches(evidence: Sequence[TargetComparison], precision: Precision,
     for form in ("same", "constant"):
         if matches := ranked(match for known, match in made if known == form):
             return matches
-    known = [bug for bug in suspects(target) if bug.setting is None and bug.effect is not Effect.SCALED]
+    known = [bug for bug in suspects(target) if bug.setting is None and combines(bug)]
     return ranked(match for form, match in (*made, *matching([*known, *PAIRS])) if form == "law")
 
 

@@ -61,7 +61,7 @@ def matching_bugs(
     tries = [(suspected, False)]
     if not silent and not multiple:
         pairs = [bug for bug in PAIRS if bug.target == target]
-        tries += [([bug for bug in suspected if bug.effect is not Effect.SCALED], True), (pairs, False), (pairs, True)]
+        tries += [([bug for bug in suspected if combines(bug)], True), (pairs, False), (pairs, True)]
     matches: list[Match] = []
     for bugs, multiples in tries:
         if not matches:
@@ -94,6 +94,11 @@ def suspects(target: str) -> Iterator[Bug]:
         harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
         if not harmless and bug.target == target:
             yield bug
+
+
+def combines(bug: Bug) -> bool:
+    """Return whether a multiple of a fault is two faults: of what only scales the target, it is a multiple of that."""
+    return bug.effect is not Effect.SCALED and bug.slug != REVERSED
 
 
 def _match(

@@ -20,7 +20,7 @@ from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
-from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
+from pgverify.bugs.normalisation import BASELINE_FIT_SAME_BATCH, NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.steps import returns, rows, to_go, undiscounted_to_go
 from pgverify.bugs.whole_batch import LENGTH_OF_LONGEST, SIGN_REVERSED
@@ -37,7 +37,8 @@ OTHERS = "mean of the others"
 WHOLE_EPISODE = (OTHERS, GROUP_MEAN_SELF.slug, GROUP_STD.slug, GROUP_STD_POPULATION.slug)
 """Advantages that are one number a trajectory, on every step of it."""
 
-CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug)
+CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug, BASELINE_FIT_SAME_BATCH.slug)
+"""The last is the plainest baseline that is fitted to its own batch: the mean over all steps."""
 
 DIVISORS: Mapping[str, Callable[[Trajectories], float | Float[Array, "n"]]] = MappingProxyType(
     {
@@ -86,7 +87,9 @@ class Composition:
             return np.broadcast_to(self._episodes(values)[:, None], batch.rewards.shape)
         weights = undiscounted_to_go(batch) if undiscounted else to_go(batch)
         taken = weights[batch.mask]
-        if self.centred and len(taken) > self.freedom:
+        if self.centred == BASELINE_FIT_SAME_BATCH.slug and len(taken):
+            weights = weights - taken.mean()
+        elif self.centred and len(taken) > self.freedom:
             weights = (weights - taken.mean()) / (taken.std(ddof=self.freedom) + self.added)
         return weights if self.target else batch.discount_powers * weights
 
@@ -109,6 +112,7 @@ STAGES = {
         GROUP_STD,
         GROUP_STD_POPULATION,
         NORMALISE_MINIBATCH,
+        BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,
         LENGTH_PER_BATCH,
         LENGTH_OF_LONGEST,
@@ -142,7 +146,8 @@ def _composed() -> Iterator[Bug]:
                 continue
             made = Composition(target, centred, divisor, added, freedom)
             slugs = _slugs(made)
-            if not slugs or (plain and " + ".join(slugs) in known):
+            form = slugs == (BASELINE_FIT_SAME_BATCH.slug,)  # of that entry, which fits one value a state
+            if not slugs or (plain and " + ".join(slugs) in known and not form):
                 continue
             yield _bug(made, slugs)
 

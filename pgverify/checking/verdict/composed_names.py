@@ -16,6 +16,12 @@ from pgverify.checking.verdict.scale_laws import fitted_law
 from pgverify.checking.verdict.scaled_names import FEWEST
 from pgverify.checking.verdict.targets import mean_of
 
+GROUP_MEAN = "group-mean-self"
+
+UNDOING = ("n/(n−1)", "n²/(n−1)", "1/(n−1)")
+"""Laws that undo the factor (n−1)/n of a mean that includes the own sample: n/(n−1) times it is the mean of the others,
+and right."""
+
 
 def composed_matches(evidence: Sequence[TargetComparison], precision: Precision, target: str) -> tuple[Match, ...]:
     """Return the compositions of faults with the same expectation, up to a constant or else a law of scale.
@@ -72,6 +78,8 @@ def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) ->
         worst = max(worst, deviation(item.found, factor * mean, precision, factor))
     plain = all(deviation(item.found, mean, precision) <= precision.relative for item, mean in seen)
     form = "same" if plain else "law" if law.law else "constant"
+    if GROUP_MEAN in bug.slug and any(undone in law.law for undone in UNDOING):
+        return None
     constant = 1.0 if plain else law.constant
     return form, Match(bug.slug, len(seen), worst, constant, "" if plain else law.law)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
+from pgverify.bugs import ENTRIES, FORMS, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
@@ -89,8 +89,8 @@ def _told(found: BatchExpectation, precision: Precision) -> bool:
 
 
 def suspects(target: str) -> Iterator[Bug]:
-    """Yield the catalogued faults that claim the same target."""
-    for bug in ENTRIES:
+    """Yield the catalogued faults that claim the same target, in all of their forms."""
+    for bug in (*ENTRIES, *FORMS):
         harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
         if not harmless and bug.target == target:
             yield bug

@@ -38,6 +38,9 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
     | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
     | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
+    | {f"⌈n/{k}⌉": lambda n, k=k: float(ceil(n / k)) for k in (2, 3, 4)}
+    | {f"n/⌈n/{k}⌉": lambda n, k=k: n / ceil(n / k) for k in (2, 3, 4)}
+    | {f"(n−⌈n/{k}⌉)/n": lambda n, k=k: (n - ceil(n / k)) / n for k in (3, 4, 5, 8)}
 )
 """Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
 batch smaller than a group is kept)."""

@@ -1,4 +1,4 @@
-"""Correct implementations of ∇J in odder styles: other containers, other orders, other baselines, state that is none."""
+"""Correct implementations of ∇J in odder styles: other containers, other orders, other baselines, harmless state."""
 
 from __future__ import annotations
 

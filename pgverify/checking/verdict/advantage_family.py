@@ -69,7 +69,8 @@ def judged_with_critics(report: Report, tried: OtherCritics, level: Precision, k
             f"whose trace decays by {decay:.6g} a step whatever γ, not by γλ: the factor γ is missing in the trace"
         )
         step = "multiply the trace by γ, too"
-        if decay > (1.0 + SHORT) * min(item.discount for item in found if item.discount > 0.0):  # λ = decay/γ is above 1
+        least = min(item.discount for item in found if item.discount > 0.0)
+        if decay > (1.0 + SHORT) * least:  # λ = decay/γ is above 1
             return replace(report, outcome=Outcome.BIASED, explanation=words, next_step=step)
         warned = (f"{READS}; the factor γ is missing in its trace", *report.warnings)
         return replace(report, outcome=Outcome.INCONCLUSIVE, explanation=words, warnings=warned, next_step=step)

@@ -18,6 +18,9 @@ from pgverify.checking.verdict.targets import mean_of
 
 GROUP_MEAN = "group-mean-self"
 
+MOST_SIZE = 6
+"""Trajectories in a batch: more make too many batches for some hundred compositions."""
+
 UNDOING = ("n/(n−1)", "n²/(n−1)", "1/(n−1)")
 """Laws that undo the factor (n−1)/n of a mean that includes the own sample: n/(n−1) times it is the mean of the others,
 and right."""
@@ -36,7 +39,8 @@ def composed_matches(evidence: Sequence[TargetComparison], precision: Precision,
     target : str
         What the implementation claims to estimate.
     """
-    cases = [i for i in evidence if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
+    small = [item for item in evidence if item.found.batch_size <= MOST_SIZE]
+    cases = [i for i in small if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
     # A multiple in one direction says nothing, and batches of few trajectories are listed sooner.
     cases = sorted(cases, key=lambda i: (i.directions < 2, _calls(i)))
     if len({id(i.entry) for i in cases if i.directions > 1}) < FEWEST:

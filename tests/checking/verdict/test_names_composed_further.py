@@ -150,7 +150,7 @@ def test_what_is_no_fault_where_it_was_compared_is_no_name() -> None:
 
 
 def test_one_number_is_no_other_target() -> None:
-    """Ordered batches of eight are listed on `coin` alone, of one direction: (n−1)/n is that of clipped rewards there."""
+    """Ordered batches of eight are listed on `coin` alone: there 7/8 of the target is that of clipped rewards, too."""
     design = pgv.Grouped(4, 2)
     report = pgv.check(lambda b: RIGHT(b)[:-1].sum(axis=0) / len(b), problems=named("coin"), design=design)
     assert report.outcome is pgv.Outcome.INCONCLUSIVE, str(report)

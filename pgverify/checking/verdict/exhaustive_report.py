@@ -72,7 +72,6 @@ def exhaustive_report(
         loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
         judgement = judge(evidence, precision, others)
-    judgement = alone.lowering(judgement)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
         for level in dict.fromkeys((SINGLE if precision.coarse else precision, MIXED)):

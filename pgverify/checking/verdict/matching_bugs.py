@@ -115,13 +115,15 @@ def _match(
         size = expectation.batch_size
         # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
         # One of batches is the same as one of single trajectories on some problems: of equal length, say.
-        sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size if bug.batch_size > 1 else 1,)
+        sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size,)
         goal = target_vector(bug.target, entry.problem, size)
         differs = goal is None or deviation(expectation, goal, precision) > precision.relative
         off += differs
         means = (mean_of(bug, "implementation", entry.problem, number) for number in sizes)
         known = (mean for mean in means if mean is not None)
         mean = next(known, None)
+        if mean is None and bug.batch_size == 1 and size > 1:  # too many batches, of rows that affect no other
+            mean = mean_of(bug, "implementation", entry.problem, 1)
         if mean is None:
             continue
         factor = 1.0

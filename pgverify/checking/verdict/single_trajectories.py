@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
-from pgverify.checking.verdict.judgement import Judgement
-from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import MIXED, deviation, vanishes
 from pgverify.checking.verdict.targets import smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
@@ -41,13 +39,6 @@ class Alone:
         if self.silent:
             return ()
         return (f"on single trajectories its expectation is not the target ({self.problem}): batches were judged",)
-
-    def lowering(self, judgement: Judgement) -> Judgement:
-        """Return the judgement on batches; BIASED where it is CORRECT, and single trajectories say otherwise."""
-        if judgement.outcome is not Outcome.CORRECT or self.silent:
-            return judgement
-        why = "in batches the exact expectation equals the target, on single trajectories it is something else"
-        return replace(judgement, outcome=Outcome.BIASED, explanation=f"{why} (problem {self.problem})", factor=None)
 
 
 def off_alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> Alone:

@@ -3,12 +3,14 @@
 from pgverify.bugs.bug import Bug, Effect, Implementation
 from pgverify.bugs.catalogue import ENTRIES, get, names
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
+from pgverify.bugs.forms import FORMS
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.targets import TARGETS
 
 __all__ = [
     "COMPOSITIONS",
     "ENTRIES",
+    "FORMS",
     "PAIRS",
     "TARGETS",
     "Bug",

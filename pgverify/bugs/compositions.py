@@ -16,13 +16,14 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
+from pgverify.bugs.credited_rewards import CREDITED, CREDITING, WITHOUT_POWERS
+from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
-from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
+from pgverify.bugs.normalisation import BASELINE_FIT_SAME_BATCH, NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.pairs import PAIRS
-from pgverify.bugs.steps import returns, rows, to_go, undiscounted_to_go
+from pgverify.bugs.steps import returns, rows
 from pgverify.bugs.whole_batch import LENGTH_OF_LONGEST, SIGN_REVERSED
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
@@ -37,7 +38,8 @@ OTHERS = "mean of the others"
 WHOLE_EPISODE = (OTHERS, GROUP_MEAN_SELF.slug, GROUP_STD.slug, GROUP_STD_POPULATION.slug)
 """Advantages that are one number a trajectory, on every step of it."""
 
-CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug)
+CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug, BASELINE_FIT_SAME_BATCH.slug)
+"""The last is the plainest baseline that is fitted to its own batch: the mean over all steps."""
 
 DIVISORS: Mapping[str, Callable[[Trajectories], float | Float[Array, "n"]]] = MappingProxyType(
     {
@@ -56,8 +58,8 @@ class Composition:
 
     Attributes
     ----------
-    target : str
-        "", "discount-dropped" or "return-undiscounted": which rewards count, and how.
+    target : tuple of str
+        A key of `CREDITED`: which rewards count, and how.
     centred : str
         One of `CENTRED`.
     divisor : str
@@ -68,7 +70,7 @@ class Composition:
         1 where that of all steps has the divisor "number of steps − 1".
     """
 
-    target: str
+    target: tuple[str, ...]
     centred: str = ""
     divisor: str = ""
     added: float = SMALL
@@ -80,15 +82,16 @@ class Composition:
         return rows(batch, self._weights(batch) * share[:, None])
 
     def _weights(self, batch: Trajectories) -> Float[Array, "n T"]:
-        undiscounted = self.target == RETURN_UNDISCOUNTED.slug
         if self.centred in WHOLE_EPISODE:
-            values = batch.relative_rewards.sum(axis=1) if undiscounted else returns(batch)
+            values = batch.relative_rewards.sum(axis=1) if self.target else returns(batch)
             return np.broadcast_to(self._episodes(values)[:, None], batch.rewards.shape)
-        weights = undiscounted_to_go(batch) if undiscounted else to_go(batch)
+        weights = CREDITED[self.target](batch)
         taken = weights[batch.mask]
-        if self.centred and len(taken) > self.freedom:
+        if self.centred == BASELINE_FIT_SAME_BATCH.slug and len(taken):
+            weights = weights - taken.mean()
+        elif self.centred and len(taken) > self.freedom:
             weights = (weights - taken.mean()) / (taken.std(ddof=self.freedom) + self.added)
-        return weights if self.target else batch.discount_powers * weights
+        return weights if set(self.target) & set(WITHOUT_POWERS) else batch.discount_powers * weights
 
     def _episodes(self, values: Float[Array, "n"]) -> Float[Array, "n"]:
         if self.centred == OTHERS:
@@ -103,12 +106,12 @@ class Composition:
 STAGES = {
     bug.slug: bug
     for bug in (
-        DISCOUNT_DROPPED,
-        RETURN_UNDISCOUNTED,
+        *CREDITING,
         GROUP_MEAN_SELF,
         GROUP_STD,
         GROUP_STD_POPULATION,
         NORMALISE_MINIBATCH,
+        BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,
         LENGTH_PER_BATCH,
         LENGTH_OF_LONGEST,
@@ -125,15 +128,14 @@ LEFT_OUT = {LENGTH_PER_BATCH.slug: RLOO_TOKEN_MEAN.slug, LENGTH_PER_TRAJECTORY.s
 def _slugs(made: Composition) -> tuple[str, ...]:
     if made.centred == OTHERS:
         together = LEFT_OUT.get(made.divisor, made.divisor)
-        return tuple(slug for slug in (made.target, together) if slug)
-    return tuple(slug for slug in (made.target, made.centred, made.divisor) if slug)
+        return (*made.target, *((together,) if together else ()))
+    return (*made.target, *(slug for slug in (made.centred, made.divisor) if slug))
 
 
 def _composed() -> Iterator[Bug]:
     known = {pair.slug for pair in PAIRS} | set(STAGES)
-    targets = ("", DISCOUNT_DROPPED.slug, RETURN_UNDISCOUNTED.slug)
-    for target, centred, divisor in product(targets, CENTRED, DIVISORS):
-        if centred in WHOLE_EPISODE and target == DISCOUNT_DROPPED.slug:
+    for target, centred, divisor in product(CREDITED, CENTRED, DIVISORS):
+        if centred in WHOLE_EPISODE and target not in ((), (RETURN_UNDISCOUNTED.slug,)):
             continue  # a whole episode's return has no factor γ^t to lose
         divided = centred in (GROUP_STD.slug, GROUP_STD_POPULATION.slug, NORMALISE_MINIBATCH.slug)
         for added, freedom in product(ADDED if divided else ADDED[:1], (0, 1)):
@@ -142,7 +144,8 @@ def _composed() -> Iterator[Bug]:
                 continue
             made = Composition(target, centred, divisor, added, freedom)
             slugs = _slugs(made)
-            if not slugs or (plain and " + ".join(slugs) in known):
+            form = slugs == (BASELINE_FIT_SAME_BATCH.slug,)  # of that entry, which fits one value a state
+            if not slugs or (plain and " + ".join(slugs) in known and not form):
                 continue
             yield _bug(made, slugs)
 

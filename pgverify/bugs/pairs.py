@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.credited_rewards import StepWeights
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, REWARD_DISCOUNTED_BY_INDEX
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD, standardised
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
@@ -24,8 +25,6 @@ from pgverify.bugs.steps import returns, rows, to_go
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
-
-StepWeights = Float[Array, "n T"]
 
 
 def _over_steps(batch: Trajectories, weights: StepWeights) -> StepWeights:

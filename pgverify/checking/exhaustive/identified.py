@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.bugs import COMPOSITIONS, ENTRIES, PAIRS, Bug, Effect
+from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
@@ -88,7 +88,7 @@ def _is(match: Match, groups: Sequence[Group]) -> bool:
     """Return whether the estimates are those of a fault on every batch, up to its factor and law."""
     slug = match.slug.removesuffix(f" + {REVERSED}")
     sign = -1.0 if slug != match.slug else 1.0
-    variants = [bug for bug in (*ENTRIES, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
+    variants = [bug for bug in (*ENTRIES, *FORMS, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
     constant = None if match.law else sign * match.factor
     return any(all(_equal(bug, group, constant) for group in groups) for bug in variants)
 

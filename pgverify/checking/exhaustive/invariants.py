@@ -157,7 +157,7 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
     # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
     order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
     yield _Variant("permutation", (batch.select(order),))
-    if len(batch) % 2 == 0:
+    if len(batch) % 2 == 0 and len(batch) > 2:  # a half of one trajectory may be refused
         half = len(batch) // 2
         yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
     yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, critic=2.0 * batch.values),), 2.0)

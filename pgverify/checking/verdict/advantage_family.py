@@ -66,9 +66,14 @@ def judged_with_critics(report: Report, tried: OtherCritics, level: Precision, k
     if (decay := _without_discount(found, tolerance)) is not None:
         words = (
             f"with the exact critic the exact expectation equals the target; with another it is that of an advantage "
-            f"whose trace decays by {decay:.6g} a step, not by γλ: the factor γ is missing in the trace"
+            f"whose trace decays by {decay:.6g} a step whatever γ, not by γλ: the factor γ is missing in the trace"
         )
-        return replace(report, outcome=Outcome.BIASED, explanation=words, next_step="multiply the trace by γ, too")
+        step = "multiply the trace by γ, too"
+        least = min(item.discount for item in found if item.discount > 0.0)
+        if decay > (1.0 + SHORT) * least:  # λ = decay/γ is above 1
+            return replace(report, outcome=Outcome.BIASED, explanation=words, next_step=step)
+        warned = (f"{READS}; the factor γ is missing in its trace", *report.warnings)
+        return replace(report, outcome=Outcome.INCONCLUSIVE, explanation=words, warnings=warned, next_step=step)
     if _is_mixture(found, tolerance):
         return _noted(report, f"{READS}; with others it is a mixture of n-step advantages that has no name")
     return replace(
@@ -149,7 +154,7 @@ def _by_problem(found: Sequence[WithCritic]) -> list[list[WithCritic]]:
 
 
 def _without_discount(found: Sequence[WithCritic], tolerance: float) -> float | None:
-    """Return ρ where Σ_k ρ^k δ_{t+k} is it on all problems, and on some no mixture; None otherwise."""
+    """Return ρ where Σ_k ρ^k δ_{t+k} is it on all problems, whatever their γ; None otherwise."""
     cases = [(items, items[0].discount) for items in _by_problem(found) if len(items[0].terms) > 1]
     cases = [(items, discount) for items, discount in cases if discount > 0.0]
     if len({discount for _, discount in cases}) < 2:
@@ -160,7 +165,7 @@ def _without_discount(found: Sequence[WithCritic], tolerance: float) -> float | 
         coefficients = [(decay / discount) ** k for k in range(len(items[0].terms))]
         if not all(_off(item, _expected(item, coefficients)) <= CLOSE * tolerance for item in items):
             return None
-    return decay if any(decay > (1.0 + SHORT) * discount for _, discount in cases) else None
+    return decay if decay > CLOSE * tolerance else None
 
 
 def _is_mixture(found: Sequence[WithCritic], tolerance: float) -> bool:

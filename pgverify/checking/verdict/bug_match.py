@@ -38,4 +38,4 @@ class Match:
             return (
                 f" (times {self.law})" if abs(self.factor - 1.0) <= 1e-6 else f" (times {self.factor:.6g} × {self.law})"
             )
-        return "" if self.factor == 1.0 else f" (times {self.factor:.6g})"
+        return "" if abs(self.factor - 1.0) <= 1e-6 else f" (times {self.factor:.6g})"

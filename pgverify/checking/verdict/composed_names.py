@@ -6,15 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pgverify.bugs import COMPOSITIONS, PAIRS, Bug, Effect
+from pgverify.bugs import COMPOSITIONS, PAIRS, Bug
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.matching_bugs import ranked, suspects
+from pgverify.checking.verdict.matching_bugs import combines, ranked, suspects
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation
 from pgverify.checking.verdict.scale_laws import fitted_law
 from pgverify.checking.verdict.scaled_names import FEWEST
 from pgverify.checking.verdict.targets import mean_of
+
+GROUP_MEAN = "group-mean-self"
+
+MOST_SIZE = 6
+"""Trajectories in a batch: more make too many batches for some hundred compositions."""
+
+UNDOING = ("n/(n−1)", "n²/(n−1)", "1/(n−1)")
+"""Laws that undo the factor (n−1)/n of a mean that includes the own sample: n/(n−1) times it is the mean of the others,
+and right."""
 
 
 def composed_matches(evidence: Sequence[TargetComparison], precision: Precision, target: str) -> tuple[Match, ...]:
@@ -30,7 +39,8 @@ def composed_matches(evidence: Sequence[TargetComparison], precision: Precision,
     target : str
         What the implementation claims to estimate.
     """
-    cases = [i for i in evidence if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
+    small = [item for item in evidence if item.found.batch_size <= MOST_SIZE]
+    cases = [i for i in small if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
     # A multiple in one direction says nothing, and batches of few trajectories are listed sooner.
     cases = sorted(cases, key=lambda i: (i.directions < 2, _calls(i)))
     if len({id(i.entry) for i in cases if i.directions > 1}) < FEWEST:
@@ -45,7 +55,7 @@ def composed_matches(evidence: Sequence[TargetComparison], precision: Precision,
     for form in ("same", "constant"):
         if matches := ranked(match for known, match in made if known == form):
             return matches
-    known = [bug for bug in suspects(target) if bug.setting is None and bug.effect is not Effect.SCALED]
+    known = [bug for bug in suspects(target) if bug.setting is None and combines(bug)]
     return ranked(match for form, match in (*made, *matching([*known, *PAIRS])) if form == "law")
 
 
@@ -72,6 +82,8 @@ def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) ->
         worst = max(worst, deviation(item.found, factor * mean, precision, factor))
     plain = all(deviation(item.found, mean, precision) <= precision.relative for item, mean in seen)
     form = "same" if plain else "law" if law.law else "constant"
+    if GROUP_MEAN in bug.slug and any(undone in law.law for undone in UNDOING):
+        return None
     constant = 1.0 if plain else law.constant
     return form, Match(bug.slug, len(seen), worst, constant, "" if plain else law.law)
 

@@ -14,7 +14,7 @@ from pgverify.checking.exhaustive.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
-from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
+from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
 from pgverify.checking.verdict.composed_names import composed_matches
@@ -27,7 +27,8 @@ from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviat
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
-from pgverify.checking.verdict.targets import TARGETS, smallest_batch, target_vector
+from pgverify.checking.verdict.single_trajectories import off_alone
+from pgverify.checking.verdict.targets import TARGETS, target_vector
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -56,8 +57,10 @@ def exhaustive_report(
     """
     evidence = compared(known, target)
     noticed = {kind: note for kind, note in invariants.notes.items() if kind not in INFORMING}
-    warned = (*noticed.values(), *invariants.broken, *_noisy(known), *_alone(known, target))
-    notes = (*(invariants.notes[kind] for kind in INFORMING if kind in invariants.notes), *invariants.informs)
+    alone = off_alone(known, target)
+    warned = (*noticed.values(), *invariants.broken, *_noisy(known), *alone.warnings)
+    informing = (invariants.notes[kind] for kind in INFORMING if kind in invariants.notes)
+    notes = (*informing, *invariants.informs, *alone.notes)
     if not evidence:
         reason = "no problem is small enough for its batches to be listed" if known else "no problem could be listed"
         bound = "nothing was compared"
@@ -100,7 +103,7 @@ def _matches(
     """Return the faults that explain what was found: one alone if there is one, else several composed."""
     multiple = judgement.factor is not None
     if judgement.factor is not None and judgement.factor < 0.0:
-        return reversed_target(evidence)
+        return (*scaled_matches(evidence, level, target, -1.0), *reversed_target(evidence))
     scaled = judgement.outcome is Outcome.SCALED
     found = [(item.entry, item.found) for item in evidence]
     alone = () if scaled and not given else matching_bugs(found, level, target, given, multiple)
@@ -138,16 +141,6 @@ def _noisy(known: Sequence[tuple[SuiteProblem, Listed]]) -> list[str]:
     ]
 
 
-def _alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[str]:
-    """Return a note where single trajectories have another expectation than the target: batches were judged."""
-    for entry, listing in known:
-        alone = listing.alone if isinstance(listing, ListedInBatches) else None
-        vector = target_vector(target, entry.problem, 1) if smallest_batch(target) == 1 else None
-        if alone and vector is not None and deviation(alone, vector, MIXED) > MIXED.relative:
-            return [f"on single trajectories its expectation is not the target ({entry.name}): batches were judged"]
-    return []
-
-
 def _findings(judgement: Judgement, evidence: Sequence[TargetComparison], precision: Precision) -> Iterator[Finding]:
     fine = judgement.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE)
     for item in evidence:
@@ -176,6 +169,8 @@ def _diagnosis(judgement: Judgement, matches: tuple[Match, ...]) -> Bug | None:
     # Many a mistake leaves nothing: zero has no one cause.
     silent = judgement.outcome is Outcome.NO_SIGNAL
     bug = get_bug(best[0].slug) if len(best) == 1 and not silent else None
+    if any(match.slug == REVERSED for match in matches):
+        return get_bug(REVERSED)  # whatever made the length of it
     if bug and judgement.factor is not None and bug.effect is not Effect.SCALED and bug.slug != REVERSED:
         return None  # what is a multiple of the target on these problems has a plainer cause than a fault that is here
     return bug

@@ -17,6 +17,11 @@ from pgverify.validation import Array
 NOTHING = 1e-13
 """Relative to the size of a gradient estimate: a target below is zero, to the rounding of its own computation."""
 
+NARROW = (
+    "the exact expectation differs from the target on the only problem whose batches could be listed, which has one "
+    "direction: there it is a multiple of the target, as everything is"
+)
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -59,6 +64,8 @@ def judge(
         multiple = common_multiple(evidence, level if level is precision else replace(level, rounding=0.0))
         if multiple.words and multiple.constant > 0:
             return _multiple(multiple, worst, level)
+        if _narrow(evidence):
+            return Judgement(Outcome.INCONCLUSIVE, NARROW, worst, level=level)
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
         if names:
             note = f"the exact expectation equals {' and '.join(names)} on every problem"
@@ -114,6 +121,12 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
         note += f", which {stated(cases, level)}"
     outcome = Outcome.CORRECT if level.enough else Outcome.INCONCLUSIVE
     return Judgement(outcome, note, worst, 1.0 if outcome.good else None, level, left_out=left_out)
+
+
+def _narrow(evidence: Sequence[TargetComparison]) -> bool:
+    """Return whether batches of one size on one problem, of one direction, are all: one number, that many explain."""
+    several = len({(id(item.entry), item.found.batch_size) for item in evidence}) > 1
+    return not several and evidence[0].found.batch_size > 1 and evidence[0].directions < 2
 
 
 def _is_target(

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from pgverify.bugs import ENTRIES, PAIRS, Bug, Effect
+from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, lost_to_rounding, vanishes
-from pgverify.checking.verdict.targets import mean_of
+from pgverify.checking.verdict.targets import mean_of, target_vector
 from pgverify.suites import SuiteProblem
+
+IMMEDIATE = "immediate-reward + "
+"""Compositions that have the expectation of pairs with past-rewards, and are tried beside these."""
 
 REVERSED = "sign-reversed"
 """The slug of the entry that a negative factor is."""
@@ -60,8 +63,9 @@ def matching_bugs(
         suspected = [bug for bug in suspected if bug.effect is Effect.SCALED]
     tries = [(suspected, False)]
     if not silent and not multiple:
-        pairs = [bug for bug in PAIRS if bug.target == target]
-        tries += [([bug for bug in suspected if bug.effect is not Effect.SCALED], True), (pairs, False), (pairs, True)]
+        immediate = [bug for bug in COMPOSITIONS if bug.slug.startswith(IMMEDIATE)]
+        pairs = [bug for bug in (*PAIRS, *immediate) if bug.target == target]
+        tries += [([bug for bug in suspected if combines(bug)], True), (pairs, False), (pairs, True)]
     matches: list[Match] = []
     for bugs, multiples in tries:
         if not matches:
@@ -89,26 +93,37 @@ def _told(found: BatchExpectation, precision: Precision) -> bool:
 
 
 def suspects(target: str) -> Iterator[Bug]:
-    """Yield the catalogued faults that claim the same target."""
-    for bug in ENTRIES:
+    """Yield the catalogued faults that claim the same target, in all of their forms."""
+    for bug in (*ENTRIES, *FORMS):
         harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
         if not harmless and bug.target == target:
             yield bug
+
+
+def combines(bug: Bug) -> bool:
+    """Return whether a multiple of a fault is two faults: of what only scales the target, it is a multiple of that."""
+    return bug.effect is not Effect.SCALED and bug.slug != REVERSED
 
 
 def _match(
     bug: Bug, found: Sequence[tuple[SuiteProblem, BatchExpectation]], precision: Precision, multiples: bool
 ) -> Match | None:
     worst, seen = 0.0, 0
+    off = told = 0
     factors: list[float] = []
     for entry, expectation in found:
         size = expectation.batch_size
         # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
         # One of batches is the same as one of single trajectories on some problems: of equal length, say.
         sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size,)
+        goal = target_vector(bug.target, entry.problem, size)
+        differs = goal is None or deviation(expectation, goal, precision) > precision.relative
+        off += differs
         means = (mean_of(bug, "implementation", entry.problem, number) for number in sizes)
         known = (mean for mean in means if mean is not None)
         mean = next(known, None)
+        if mean is None and bug.batch_size == 1 and size > 1:  # too many batches, of rows that affect no other
+            mean = mean_of(bug, "implementation", entry.problem, 1)
         if mean is None:
             continue
         factor = 1.0
@@ -125,7 +140,10 @@ def _match(
             return None
         if any(deviation(expectation, factor * other, precision, factor) > precision.relative for other in known):
             return None  # it depends on the size of the batch, and the implementation does not
-        worst, seen = max(worst, gap), seen + 1
+        worst, seen, told = max(worst, gap), seen + 1, told + differs
+    # Where neither the fault nor what was found is off the target, that they are equal tells nothing.
+    if 2 * told < off:
+        return None
     # On one or two problems some fault or other is a multiple of anything.
     if seen == 0 or (multiples and len(factors) < 3):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
@@ -10,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of
+from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of, vanishes
 
 TWO_ROUNDINGS = 3.0
 """Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
@@ -21,6 +22,7 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "1/n": lambda n: 1.0 / n,
         "(n−1)/n": lambda n: (n - 1.0) / n,
         "n/(n−1)": lambda n: n / (n - 1.0),
+        "(n−2)/n": lambda n: (n - 2.0) / n,
         "(n−1)": lambda n: n - 1.0,
         "1/(n−1)": lambda n: 1.0 / (n - 1.0),
         "n/(n+1)": lambda n: n / (n + 1.0),
@@ -28,12 +30,17 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "1/(n+1)": lambda n: 1.0 / (n + 1.0),
         "√n": sqrt,
         "1/√n": lambda n: 1.0 / sqrt(n),
+        "n²/(n−1)": lambda n: n * n / (n - 1.0),
+        "√(n(n−1))": lambda n: sqrt(n * (n - 1.0)),
         "√((n−1)/n)": lambda n: sqrt((n - 1.0) / n),
         "√(n/(n−1))": lambda n: sqrt(n / (n - 1.0)),
     }
     | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
     | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
     | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
+    | {f"⌈n/{k}⌉": lambda n, k=k: float(ceil(n / k)) for k in (2, 3, 4)}
+    | {f"n/⌈n/{k}⌉": lambda n, k=k: n / ceil(n / k) for k in (2, 3, 4)}
+    | {f"(n−⌈n/{k}⌉)/n": lambda n, k=k: (n - ceil(n / k)) / n for k in (3, 4, 5, 8)}
 )
 """Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
 batch smaller than a group is kept)."""
@@ -43,8 +50,38 @@ BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
 )
 """Laws in the number of steps of the problem."""
 
-WORDS = MappingProxyType({"n": "n the batch size", "T": "T the number of steps"})
+FURTHER: Mapping[str, Callable[[TargetComparison], float]] = MappingProxyType(
+    {
+        "1/E[length]": lambda item: 1.0 / item.mean_length,
+        "E[length]": lambda item: item.mean_length,
+        "1/(T+1)": lambda item: 1.0 / (item.steps + 1.0),
+        "1/T²": lambda item: 1.0 / item.steps**2,
+        "γ": lambda item: _discount(item),
+        "1/γ": lambda item: 1.0 / _discount(item),
+        "1−γ": lambda item: 1.0 - _discount(item),
+        "1/(1−γ)": lambda item: 1.0 / (1.0 - _discount(item)),
+        "1/A": lambda item: 1.0 / item.entry.problem.mdp.num_actions,
+        "A": lambda item: float(item.entry.problem.mdp.num_actions),
+        "1/S": lambda item: 1.0 / item.entry.problem.mdp.num_states,
+        "1/d": lambda item: 1.0 / len(item.target),
+    }
+)
+"""Laws in one quantity of the problem, which no other multiplies."""
+
+WORDS = MappingProxyType(
+    {
+        "n": "n the batch size",
+        "T": "T the number of steps",
+        "γ": "γ the discount",
+        "A": "A the number of actions",
+        "S": "S the number of states",
+        "d": "d the number of parameters",
+    }
+)
 """What the letters mean."""
+
+DISTINCT = 3
+"""Values that a quantity of the problem must have among those compared: two are met by too many laws."""
 
 MOST_SHOWN = 6
 """Factors that are listed in words."""
@@ -84,6 +121,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     In one direction everything is a multiple of anything; so one problem with two directions, or two targets, must be
     among them. Without a law all factors must be positive, and two problems show that the direction is kept.
     """
+    evidence, silent = _without_silent(evidence, precision)
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     pairs = zip(evidence, found or [], strict=False)
     cases, factors = [], []
@@ -97,10 +135,26 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     pairs_alone = {item.found.batch_size for item in (wide or cases)} == {2}
     fitted = fitted_law(cases, factors, precision)
     if fitted is not None and _explains(fitted, cases, precision):
-        return Multiple(fitted.constant, fitted.words, fitted.law, pairs_alone)
+        return Multiple(fitted.constant, fitted.words + silent, fitted.law, pairs_alone)
     if min(factors) <= 0.0 or len(_telling(cases, factors, precision)) < 2:
         return NONE
-    return Multiple(float(np.mean(factors)), _listed(cases, factors), lawful=False)
+    return Multiple(float(np.mean(factors)), _listed(cases, factors) + silent, lawful=False)
+
+
+def _without_silent(
+    evidence: Sequence[TargetComparison], precision: Precision
+) -> tuple[Sequence[TargetComparison], str]:
+    """Return the evidence without batches so small that nothing is left of them, and what to say of these.
+
+    A sum that leaves two rows out is 0 in pairs, and (n−2)/n times the target in larger batches. All sizes up to one
+    must be silent, on every problem with something to estimate, and none of the larger.
+    """
+    told = [item for item in evidence if size_of(item.target) > precision.relative * item.found.natural]
+    none = {item.found.batch_size for item in told if vanishes(item.found, precision)}
+    some = {item.found.batch_size for item in told if not vanishes(item.found, precision)}
+    if not none or not some or max(none) >= min(some):
+        return evidence, ""
+    return [item for item in evidence if item.found.batch_size >= min(some)], f", and 0 in batches of {max(none)},"
 
 
 def _telling(cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision) -> set[int]:
@@ -165,14 +219,27 @@ def _laws(cases: Sequence[TargetComparison]) -> list[tuple[str, list[float]]]:
         by_size = [(law, [value(n) for n in sizes]) for law, value in BY_SIZE.items()]
         by_size = [(law, values) for law, values in by_size if min(values) > 0.0]
     by_steps = [(law, [value(x) for x in steps]) for law, value in BY_STEPS.items()]
-    lengths = [item.mean_length for item in cases]
-    single = [*by_size, *by_steps, ("1/E[length]", [1.0 / x for x in lengths]), ("E[length]", lengths)]
+    further = [(law, values) for law in FURTHER if (values := _further(law, cases))]
+    single = [*by_size, *by_steps, *further]
     products = [
         ("n/T" if (one, two) == ("n", "1/T") else f"{one} × {two}", [a * b for a, b in zip(x, y, strict=True)])
         for one, x in by_size
         for two, y in by_steps
     ]
     return [("", [1.0] * len(cases)), *single, *products]
+
+
+def _further(law: str, cases: Sequence[TargetComparison]) -> list[float]:
+    """Return the values of a law of the problem; none where it is not defined, or two values would do."""
+    with contextlib.suppress(ZeroDivisionError):
+        values = [FURTHER[law](item) for item in cases]
+        if min(values) > 0.0 and len(set(values)) >= (2 if "length" in law else DISTINCT):
+            return values
+    return []
+
+
+def _discount(item: TargetComparison) -> float:
+    return float(getattr(item.entry.problem.objective, "discount", 1.0))
 
 
 def _listed(cases: Sequence[TargetComparison], factors: Sequence[float]) -> str:

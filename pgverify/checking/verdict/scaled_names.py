@@ -14,8 +14,13 @@ from pgverify.checking.verdict.scale_laws import BY_STEPS, fitted_law
 FEWEST = 3
 """Problems with more than one direction, and something to estimate, below which nothing is named here."""
 
+SEEN = 1e-2
+"""How far from 1 a factor must be somewhere, to be what makes a multiple."""
 
-def scaled_matches(evidence: Sequence[TargetComparison], precision: Precision, target: str) -> tuple[Match, ...]:
+
+def scaled_matches(
+    evidence: Sequence[TargetComparison], precision: Precision, target: str, sign: float = 1.0
+) -> tuple[Match, ...]:
     """Return the faults of scale whose factor is that found; else those that leave a law of the steps.
 
     Their expectation is known without listing: `Bug.factor` times the target. What is left when the factor is divided
@@ -27,6 +32,8 @@ def scaled_matches(evidence: Sequence[TargetComparison], precision: Precision, t
     precision : Precision
     target : str
         What the implementation claims to estimate.
+    sign : 1 or −1
+        That of the multiples: the faults are reversed besides.
     """
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision) or []
     seen = [(item, factor) for item, factor in zip(evidence, found, strict=False) if factor is not None]
@@ -39,15 +46,18 @@ def scaled_matches(evidence: Sequence[TargetComparison], precision: Precision, t
         if bug.effect is not Effect.SCALED or bug.factor is None or bug.setting is not None:
             continue
         expected = [bug.factor(item.found.batch_size) for item in cases]
+        expected = [sign * factor for factor in expected]
         law = None
-        if min(expected) > 0.0:
+        # A fault that leaves the sizes that were listed as they are does not show in them.
+        shows = max(abs(factor - sign) for factor in expected) > SEEN
+        if shows and min(map(abs, expected)) > 0.0:
             law = fitted_law(cases, [f / e for (_, f), e in zip(seen, expected, strict=True)], precision)
         if law is None:
             continue
         if not law.law and abs(law.constant - 1.0) <= 1e3 * precision.relative:
-            plain.append(Match(bug.slug, len(seen), 0.0))
+            plain.append(Match(bug.slug, len(seen), 0.0, sign))
         elif law.law in BY_STEPS and bug.batch_size > 1 and several:
-            lawful.append(Match(bug.slug, len(seen), 0.0, law.constant, law.law))
+            lawful.append(Match(bug.slug, len(seen), 0.0, sign * law.constant, law.law))
     return ranked(plain or lawful)
 
 

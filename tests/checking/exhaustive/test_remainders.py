@@ -83,17 +83,19 @@ def test_chance_is_not_taken_for_the_order(size: int, problems: tuple[str, ...])
     assert "it is random (two calls on the same batch of" in report.explanation
 
 
-@pytest.mark.parametrize("factor", [1.3, 1.0])
+@pytest.mark.parametrize("factor", [1.3, 1.0, 0.0])
 def test_batches_of_one_have_a_word_of_their_own(factor: float) -> None:
-    """Where batches are judged, single trajectories are not; the second is the negative control."""
+    """Another gradient is a warning, for batches were judged; none at all is what a mean over others makes of one."""
 
     def function(batch: pgv.Trajectories) -> np.ndarray:
         return factor * RewardToGo()(batch) if len(batch) == 1 else LEAVE_ONE_OUT(batch)
 
     report = pgv.check(function, problems=named("coin", "bandit"))
-    assert report.outcome is pgv.Outcome.CORRECT
+    assert report.outcome is pgv.Outcome.CORRECT, str(report)
     said = "on single trajectories its expectation is not the target (problems[0]): batches were judged"
-    assert (said in report.warnings) is (factor != 1.0)
+    assert (said in report.warnings) is (factor == 1.3)
+    silent = "makes nothing of single trajectories (problems[0]): batches were judged"
+    assert (silent in report.notes) is (factor == 0.0)
 
 
 def test_chance_in_batches_that_cannot_be_listed_is_not_taken_for_coupling() -> None:

@@ -13,7 +13,8 @@ from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.score_blocks import ScoreBlocks
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.problem import Problem
+from pgverify.kinds import FLAG, accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.validation import Array, require_integer, require_number
 
 LARGEST_FULL = 400
@@ -88,6 +89,7 @@ class Plan:
         return float(1.0 / np.sqrt(1.0 + perpendicular / (batch_size * self.gradient_norm**2)))
 
 
+@accepts(problem=REAL_PROBLEM, above_one=FLAG)
 def plan(
     estimator: object,
     problem: Problem,

@@ -120,7 +120,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     elif path.is_dir() and (path / "study.py").is_file():
         path = path / "study.py"
     elif not path.is_file():
-        raise unknown_name("study", name_or_path, known)
+        raise unknown_name("study", name_or_path, known, "`pgverify study list`")
     # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process.
     module_name = f"pgverify_study_{abs(hash(str(path.resolve())))}"
     module = sys.modules.get(module_name)

@@ -16,9 +16,10 @@ from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import remembers
-from pgverify.problem import Problem
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
@@ -48,6 +49,7 @@ class EstimatorMoments:
     covariance: Float[Array, "d d"] | None = None
 
 
+@accepts(problem=REAL_PROBLEM)
 def moments(
     estimator: object,
     problem: Problem,

@@ -64,7 +64,7 @@ def entry(name: str) -> Entry:
     for known in ENTRIES:
         if known.name == name:
             return known
-    raise unknown_name("MDP", name, names())
+    raise unknown_name("MDP", name, names(), "pgv.mdps.names() (`pgverify mdps`)")
 
 
 def get(name: str) -> TabularMDP:

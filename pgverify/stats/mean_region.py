@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from pgverify.kinds import accepts
 from pgverify.stats.bias_test import BiasTest
 from pgverify.stats.directions import (
     Directions,
@@ -19,7 +20,7 @@ from pgverify.stats.directions import (
     target_array,
 )
 from pgverify.stats.hotelling_test import log_choices
-from pgverify.stats.moments import Moments
+from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import f_critical, nonnegative, open_unit, t_critical
 from pgverify.validation import Array
 
@@ -107,6 +108,7 @@ class MeanRegion:
     note: str
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(
         cls,
         moments: Moments,

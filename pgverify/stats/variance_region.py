@@ -10,8 +10,9 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts
 from pgverify.stats.directions import target_array
-from pgverify.stats.moments import Moments
+from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import normal_critical, open_unit, t_critical
 from pgverify.validation import Array, require_integer
 
@@ -49,6 +50,7 @@ class VarianceRegion:
     high: Float[Array, "d"]
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(cls, moments: Moments, confidence: float) -> VarianceRegion:
         """Return the intervals for the variances that `moments` estimate.
 
@@ -106,6 +108,7 @@ class TraceInterval:
     high: float
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(cls, moments: Moments, confidence: float) -> TraceInterval:
         """Return the interval for the trace that `moments` estimate.
 

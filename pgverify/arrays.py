@@ -51,6 +51,8 @@ def as_array(name: str, value: Any, error: type[InvalidInput]) -> np.ndarray:
     """
     if type(value) is np.ndarray:
         return value
+    if isinstance(value, bytearray) or (isinstance(value, memoryview) and value.format in ("b", "B", "c")):
+        raise error(f"{name} is {shown(value)}, raw bytes, must be an array of real numbers; np.frombuffer reads them")
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.getmaskarray(value).any():
             raise error(f"{name} is a masked array with masked entries, must have none; .filled(value) fills them in")
@@ -84,7 +86,7 @@ def real_numbers(
         numbers = _from_objects(name, array, value, error)
     elif kind in "fiu" or (kind == "c" and may_be_complex):
         with np.errstate(over="ignore"):  # a long double beyond the range is infinite, and refused as that
-            numbers = np.array(array, dtype=np.complex128 if kind == "c" else np.float64)
+            numbers = np.array(array, dtype=np.complex128 if kind == "c" else np.float64, order="C")
     else:
         found = f"{shown(value)} ({KINDS.get(kind, array.dtype)})"
         raise error(f"{name} must be an array of real numbers, found {found}{CURES.get(kind, '')}")
@@ -93,10 +95,12 @@ def real_numbers(
 
 
 def integers(name: str, value: Any, error: type[InvalidInput]) -> Integer[Array, "..."]:
-    """Return `value` as an array of integers, the same object where it is one; fractions are refused."""
+    """Return `value` as an array of 64-bit integers, the same object where it is one; fractions are refused."""
     array = as_array(name, value, error)
     if array.dtype.kind in "iu":
-        return array
+        if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+            raise error(f"{name} holds {array.max()}, must hold integers below 2^63")
+        return array.astype(np.int64, copy=False)
     if array.size == 0 and array.dtype.kind == "f":  # an empty list is one of floats to NumPy
         return array.astype(np.int64)
     found = KINDS.get(array.dtype.kind, "fractions" if array.dtype.kind == "f" else str(array.dtype))
@@ -119,10 +123,8 @@ def weights_as_given(name: str, value: Any, error: type[InvalidInput]) -> Inexac
     finite is for the caller to see: what stands on padding need not be.
     """
     array = as_array(name, value, error)
-    if array.dtype.kind in "fc" and array.dtype.itemsize in (4, 8, 16):
-        return array
-    if array.dtype.kind == "f":
-        return array.astype(np.float64)
+    if array.dtype.kind in "fc":
+        return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
     return real_numbers(name, value, error)
 
 

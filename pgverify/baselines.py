@@ -20,7 +20,7 @@ from pgverify.kinds import accepts, instance_of, known_arguments
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
-from pgverify.validation import Array, real_array, require_flag, require_number, settle
+from pgverify.validation import Array, real_array, require_flag, require_number, settle, shown
 
 
 @runtime_checkable
@@ -53,7 +53,7 @@ def table_of(baseline: Baseline, rollout: Rollout) -> Float[Array, "*time S"]:
     """Return the table of a baseline, refusing one that is no function of state and time alone."""
     if not isinstance(baseline, TableBaseline):
         raise InvalidEstimator(
-            f"baseline is {baseline!r}, must be a function of state and time alone for exact moments: NoBaseline, "
+            f"baseline is {shown(baseline)}, must be a function of state and time alone for exact moments: NoBaseline, "
             "Constant, StateValue or TimeStateValue; otherwise sample, or enumerate batches"
         )
     return baseline.table(rollout)
@@ -65,8 +65,8 @@ def with_baseline(base: StepRecursion | TotalRecursion, baseline: Baseline, roll
         return replace(base, baseline=table_of(baseline, rollout))
     if base.decay != rollout.discount:
         raise InvalidEstimator(
-            f"baseline {baseline!r} is a mean of returns with γ = {rollout.discount:g}, but the estimator's own return "
-            f"has γ = {base.decay:g}: no closed form is known; enumerate (exact.enumerated_moments) or sample"
+            f"baseline {shown(baseline)} is a mean of returns with γ = {rollout.discount:g}, but the estimator's own "
+            f"return has γ = {base.decay:g}: no closed form is known; enumerate (exact.enumerated_moments) or sample"
         )
     return BatchRecursion(base, baseline.leave_one_out)
 
@@ -144,7 +144,7 @@ class AverageReturn:
         """Return the mean return where the episode goes on [n, T+1]."""
         if not batch.rollout.on_policy:
             raise InvalidEstimator(
-                f"baseline is {self!r}, must be a function of state and time where another policy acted: the mean "
+                f"baseline is {shown(self)}, must be a function of state and time where another policy acted: the mean "
                 "return of the batch is that of the other policy"
             )
         returns = batch.relative_rewards @ batch.discount_powers
@@ -178,7 +178,7 @@ class StateValue:
     def __post_init__(self) -> None:
         if self.values is not None:
             array = real_array("values", self.values, InvalidEstimator)
-            if array.ndim != 1:
+            if array.ndim != 1 or not array.size:
                 raise InvalidEstimator(f"values has shape {array.shape}, must be [S]; use TimeStateValue for [T, S]")
             object.__setattr__(self, "values", array)
 
@@ -216,7 +216,7 @@ class TimeStateValue:
 
     def __post_init__(self) -> None:
         array = real_array("values", self.values, InvalidEstimator)
-        if array.ndim != 2:
+        if array.ndim != 2 or not array.size:
             raise InvalidEstimator(f"values has shape {array.shape}, must be [T, S] or [T+1, S]")
         object.__setattr__(self, "values", array)
 

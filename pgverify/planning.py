@@ -73,7 +73,7 @@ class Plan:
 
     def mean_squared_error(self, batch_size: int) -> float:
         """Return E|ĝ − ∇J|² = |bias|² + tr Cov[g]/N, exactly."""
-        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        batch_size = require_integer("batch_size", batch_size, 1, InvalidSampling)
         return self.bias_norm**2 + self.trace / batch_size
 
     def cosine(self, batch_size: int) -> float:
@@ -82,7 +82,7 @@ class Plan:
         Only the noise perpendicular to ∇J turns the estimate; the trace of all of it would understate the cosine.
         Accurate when the noise along ∇J is small beside |∇J|.
         """
-        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        batch_size = require_integer("batch_size", batch_size, 1, InvalidSampling)
         if self.gradient_norm == 0.0:
             return 0.0
         perpendicular = max(self.trace - self.parallel, 0.0)

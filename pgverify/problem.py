@@ -14,7 +14,7 @@ from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle
+from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle, shown
 
 
 @known_arguments
@@ -122,7 +122,7 @@ class Problem(SuggestsNames):
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
             raise InvalidObjective(
-                f"objective is {self.objective!r}, must be FiniteHorizon(...), Discounted(...) or AverageReward()"
+                f"objective is {shown(self.objective)}, must be FiniteHorizon(...), Discounted(...) or AverageReward()"
             )
         if isinstance(self.objective, AverageReward) and self.mdp.terminal.any():
             state = int(np.argmax(self.mdp.terminal))
@@ -156,8 +156,8 @@ REAL_PROBLEM = replace(PROBLEM, fits=_is_real, expected="a Problem whose paramet
 def _require_bonus(bonus: object) -> None:
     if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
         raise InvalidObjective(
-            f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient), or another object with "
-            "coefficient, reward and require_fit"
+            f"bonus is {shown(bonus)}, must be Entropy(coefficient), KL(reference, coefficient), or another object "
+            "with coefficient, reward and require_fit"
         )
 
 

@@ -174,7 +174,7 @@ class Trajectories(SuggestsNames):
         try:
             index = rows if isinstance(rows, slice) else _row_index(rows)
             return self._with({name: array[index] for name, array in self._arrays()})
-        except (IndexError, TypeError, ValueError, OverflowError):
+        except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
                 f"value for each of the {len(self)} trajectories"

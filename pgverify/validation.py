@@ -71,7 +71,7 @@ def require_integer(
 ) -> int:
     """Return `value` as an int, refusing fractions, booleans, and anything outside `minimum`..`largest`."""
     number = _scalar(value)
-    if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer) or number < minimum:
+    if not _is(int, number) or number < minimum:
         raise error(f"{name} is {shown(value)}, must be an integer of at least {minimum}{hint}")
     if largest is not None and number > largest:
         raise error(f"{name} is {_large(number)}, must be an integer from {minimum} to {largest:,}{hint}")
@@ -89,8 +89,7 @@ def require_number(
     """Return `value` as a float inside [low, high]; NaN never passes."""
     number = _scalar(value)
     wanted = allowed or f"a number in [{low:g}, {high:g}]"
-    real = isinstance(number, int | float | np.integer | np.floating) and not isinstance(number, bool)
-    if not real:
+    if not (_is(int, number) or _is(float, number)):
         raise error(f"{name} is {shown(value)}, must be {wanted}")
     try:
         as_float = float(number)
@@ -123,6 +122,13 @@ def settle(instance: object, **validated: Any) -> None:
     """
     for name, value in validated.items():
         object.__setattr__(instance, name, value)
+
+
+def _is(kind: type[int | float], value: Any) -> bool:
+    """Return whether a value is an integer, or a float, of Python or NumPy; to NumPy time spans are integers, too."""
+    if isinstance(value, bool | np.bool_ | np.timedelta64):
+        return False
+    return isinstance(value, (int, np.integer) if kind is int else (float, np.floating))
 
 
 def _scalar(value: Any) -> Any:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.sampled.batch_law import BatchLaw, GroupedLaw, IndependentLaw
@@ -35,7 +33,10 @@ class Independent:
     sizes: tuple[int, ...] = (64,)
 
     def __post_init__(self) -> None:
-        given = self.sizes if isinstance(self.sizes, Iterable) and np.ndim(self.sizes) else (self.sizes,)
+        several: Any = self.sizes
+        if isinstance(several, bytes | bytearray | memoryview | str):  # which are sequences of integers, too
+            raise InvalidInput(f"sizes is {shown(several)}, must be an integer of at least 1, or several")
+        given = several if isinstance(several, Iterable) and getattr(several, "shape", (1,)) else (several,)
         sizes = tuple(require_integer("sizes", size, 1, InvalidInput) for size in given)
         if not sizes or len(set(sizes)) < len(sizes):
             raise InvalidInput(f"sizes is {shown(self.sizes)}, must hold at least one size and none twice")

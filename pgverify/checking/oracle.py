@@ -22,6 +22,7 @@ from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.kinds import FUNCTION
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
@@ -29,6 +30,11 @@ from pgverify.suites.standard import standard_suite
 from pgverify.validation import require_integer, require_number, require_text
 
 KINDS = ("gradient", "weights", "sampler")
+
+
+IMPLEMENTATION = replace(
+    FUNCTION, expected="a function of a batch", advice="of a class give an instance", error=InvalidInput
+)
 
 
 def check(
@@ -98,8 +104,7 @@ def check(
         raise unknown_name("kind", kind, KINDS)
     target_terms(require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'"))
     batches = require_design(design, kind)
-    if not callable(implementation):
-        raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
+    IMPLEMENTATION.require("implementation", implementation)
     time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
     seed = require_integer("seed", seed, 0, InvalidInput, largest=None)

@@ -74,7 +74,7 @@ def enumerate_trajectories(
         As for `exact.rollout`.
     """
     law = _bounded(problem, acting, max_steps)
-    require_integer("limit", limit, 1, TooLarge)
+    limit = require_integer("limit", limit, 1, TooLarge)
     count = _count(law)
     if count > limit:
         raise TooLarge(

@@ -53,6 +53,7 @@ def enumerated_moments(
         When the estimate is not finite or not [d].
     """
     n = require_integer("batch_size", batch_size, 1, InvalidSampling)
+    limit = require_integer("limit", limit, 1, TooLarge)
     count = count_trajectories(problem)
     if count**n > limit:
         raise TooLarge(

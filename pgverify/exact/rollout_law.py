@@ -41,7 +41,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
         When the acting policy is of another shape, or never does what the problem's policy does.
     """
     if max_steps is not None:
-        require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
+        max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
     policy, solution = problem.policy, solve(problem)
     table = partial(getattr, solution, "state_values")
     actor = policy if acting is None or acting is policy else require_support(acting, problem)

@@ -62,7 +62,7 @@ def entry(name: str) -> Entry:
         Listing the nearest known names.
     """
     for known in ENTRIES:
-        if known.name == name:
+        if isinstance(name, str) and known.name == name:
             return known
     raise unknown_name("MDP", name, names(), "pgv.mdps.names() (`pgverify mdps`)")
 

@@ -62,7 +62,9 @@ class LinearSoftmaxPolicy(SuggestsNames):
 
     def with_parameters(self, theta: ArrayLike) -> LinearSoftmaxPolicy:
         """Return the same policy at another θ [d]."""
-        return LinearSoftmaxPolicy(self.features, theta)
+        array = parameter_array("theta", theta, InvalidPolicy)
+        require_shape("theta", array, self.weights.shape, "[d]", InvalidPolicy)
+        return LinearSoftmaxPolicy(self.features, array)
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(a|s) [S, A]."""

@@ -145,7 +145,7 @@ class CoordinateTest:
         direction : [d], optional
         """
         variance = variance_array(covariance)
-        require_integer("n", n, 2, InvalidData)
+        n = require_integer("n", n, 2, InvalidData)
         noise = self._noise(covariance, variance)
         still = quiet(variance, noise)
         needed = f_noncentrality(1, n - 1, self.alpha / variance.size, self.power) ** 0.5

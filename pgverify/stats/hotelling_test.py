@@ -150,7 +150,7 @@ class HotellingTest:
         direction : [d], optional
         """
         axes, noise = self._axes(covariance)
-        require_integer("n", n, 2, InvalidData)
+        n = require_integer("n", n, 2, InvalidData)
         r, d = axes.rank, axes.basis.shape[0]
         if n < r + 2:
             return math.inf

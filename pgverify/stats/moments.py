@@ -157,7 +157,7 @@ class Moments:
             If there is no part, or two parts do not fit together.
         """
         total: Moments | None = None
-        if not isinstance(parts, Iterable):
+        if not isinstance(parts, Iterable) or getattr(parts, "ndim", 1) == 0:
             raise InvalidData(f"parts is {described(parts)}, must be several Moments")
         for part in parts:
             MOMENTS.require("parts", part)

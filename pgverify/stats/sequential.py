@@ -28,7 +28,7 @@ from pgverify.stats.sequential_power import count_to_clear, count_to_find, lengt
 from pgverify.stats.sequential_rare import RareEvents
 from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult, explanation
 from pgverify.stats.sequential_tails import UNSEEN, Tails, directions
-from pgverify.validation import real_array, require_integer, require_number, require_shape, settle
+from pgverify.validation import real_array, require_flag, require_integer, require_number, require_shape, settle
 
 DrawSamples = Callable[[int, int], Any]
 """`draw(count, index)` returns `count` new independent samples [count, d]; index = 0, 1, ... may seed them."""
@@ -180,6 +180,8 @@ class SequentialTest:
 
     def looks(self, dimension: int, bounded: bool = False) -> Looks:
         """Return the planned looks in `dimension` coordinates; `bounded` when `jump` is given."""
+        dimension = require_integer("dimension", dimension, 1, InvalidData)
+        bounded = require_flag("bounded", bounded, InvalidData)
         return Looks.planned(
             dimension=require_integer("dimension", dimension, 1, InvalidData),
             first_look=self.first_look,

@@ -131,8 +131,8 @@ class VarianceRatio:
         n : int
             At least four pairs.
         """
-        nonnegative("spread", spread)
-        require_integer("n", n, FEWEST, InvalidData)
+        spread = nonnegative("spread", spread)
+        n = require_integer("n", n, FEWEST, InvalidData)
         noncentrality = f_noncentrality(1, n - 1, 1 - self.confidence, self.power)
         return _exp(spread * math.sqrt(noncentrality / n))
 
@@ -141,8 +141,8 @@ class VarianceRatio:
 
         None when no number up to 2^50 suffices, as for a ratio of 1.
         """
-        nonnegative("spread", spread)
-        require_number("ratio", ratio, 5e-324, 1.7e308, InvalidData, "a finite number above 0")
+        spread = nonnegative("spread", spread)
+        ratio = require_number("ratio", ratio, 5e-324, 1.7e308, InvalidData, "a finite number above 0")
         if ratio == 1.0:
             return None
         if spread == 0.0:

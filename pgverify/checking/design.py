@@ -36,7 +36,8 @@ class Independent:
         several: Any = self.sizes
         if isinstance(several, bytes | bytearray | memoryview | str):  # which are sequences of integers, too
             raise InvalidInput(f"sizes is {shown(several)}, must be an integer of at least 1, or several")
-        given = several if isinstance(several, Iterable) and getattr(several, "shape", (1,)) else (several,)
+        alone = not isinstance(several, Iterable) or getattr(several, "ndim", None) == 0
+        given = (several,) if alone else several
         sizes = tuple(require_integer("sizes", size, 1, InvalidInput) for size in given)
         if not sizes or len(set(sizes)) < len(sizes):
             raise InvalidInput(f"sizes is {shown(self.sizes)}, must hold at least one size and none twice")

@@ -1,0 +1,38 @@
+"""Tables on a terminal: text is folded to its width, a number never; where it is too narrow, lines are longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported by the functions that draw: plain output needs none
+    from rich.console import Console
+    from rich.table import Table
+
+
+WIDEST = 100_000
+"""Columns of a terminal: more than any table needs."""
+
+
+def empty_table(*numbers: str) -> Table:
+    """Return a table without rows, with columns of numbers under these headings."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print a table, as wide as its longest words and numbers need where the terminal is narrower.
+
+    rich squeezes every column into the width, and shows 9.6349245e-05 as 9.6349245e…: wrong by orders of magnitude.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    given = console or Console()
+    unlimited = given.options.update(width=WIDEST)
+    given.width = max(given.width, Measurement.get(given, unlimited, table).minimum)
+    given.print(table)

@@ -143,6 +143,26 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     return study, path
 
 
+def require_extra(study: str, module: str, extra: str) -> None:
+    """Refuse a study whose cells need an optional library that is not there: once, before any of them is computed.
+
+    Parameters
+    ----------
+    study : str
+    module : str
+        What is imported, as in "gymnasium".
+    extra : str
+        The extra of pgverify that brings it.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no such module.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise InvalidInput(f"study {study} needs {module}, which is not installed: pip install pgverify[{extra}]")
+
+
 def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:
     """Return the cells of a study, each with a seed of its own that depends on the study's name and its index."""
     from numpy.random import SeedSequence

@@ -20,7 +20,7 @@ def empty_table(*numbers: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     return table
 
 
@@ -32,6 +32,10 @@ def print_table(table: Table, console: Console | None = None) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
+    for column in table.columns:
+        texts = [str(text) for text in (column.header, *column.cells)]
+        pieces = texts if column.no_wrap else [word for text in texts for word in text.split()]
+        column.min_width = max(map(len, pieces), default=0)
     given = console or Console()
     unlimited = given.options.update(width=WIDEST)
     given.width = max(given.width, Measurement.get(given, unlimited, table).minimum)

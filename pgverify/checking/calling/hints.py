@@ -44,8 +44,8 @@ def shape_hint(shape: tuple[int, ...], batch: Trajectories) -> str:
         return ""
     return (
         f"; S·A = {states * actions} numbers are the score of a tabular softmax, but this problem's policy has "
-        f"d = {size} parameter{'s' if size > 1 else ''}: use batch.policy.score(), or judge on problems with tabular policies, "
-        "problems=[p for p in pgv.suites.get('standard') if isinstance(p.problem.policy, pgv.SoftmaxPolicy)]"
+        f"d = {size} parameter{'s' if size > 1 else ''}: use batch.policy.score(), or judge on problems with tabular "
+        "policies, problems=[p for p in pgv.suites.get('standard') if isinstance(p.problem.policy, pgv.SoftmaxPolicy)]"
     )
 
 

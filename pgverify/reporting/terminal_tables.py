@@ -9,10 +9,6 @@ if TYPE_CHECKING:  # imported by the functions that draw: plain output needs non
     from rich.table import Table
 
 
-WIDEST = 100_000
-"""Columns of a terminal: more than any table needs."""
-
-
 def empty_table(*numbers: str) -> Table:
     """Return a table without rows, with columns of numbers under these headings."""
     from rich import box
@@ -30,13 +26,12 @@ def print_table(table: Table, console: Console | None = None) -> None:
     rich squeezes every column into the width, and shows 9.6349245e-05 as 9.6349245e…: wrong by orders of magnitude.
     """
     from rich.console import Console
-    from rich.measure import Measurement
 
     for column in table.columns:
         texts = [str(text) for text in (column.header, *column.cells)]
         pieces = texts if column.no_wrap else [word for text in texts for word in text.split()]
         column.min_width = max(map(len, pieces), default=0)
     given = console or Console()
-    unlimited = given.options.update(width=WIDEST)
-    given.width = max(given.width, Measurement.get(given, unlimited, table).minimum)
+    # A space on either side of each column, and a stroke between them and at both ends.
+    given.width = max(given.width, 1 + sum((column.min_width or 0) + 3 for column in table.columns))
     given.print(table)

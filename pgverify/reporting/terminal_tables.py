@@ -9,6 +9,10 @@ if TYPE_CHECKING:  # imported by the functions that draw: plain output needs non
     from rich.table import Table
 
 
+SLACK = 2
+"""Characters a column beyond the least: with fewer, widths are not left to rich."""
+
+
 def empty_table(*numbers: str) -> Table:
     """Return a table without rows, with columns of numbers under these headings."""
     from rich import box
@@ -33,5 +37,9 @@ def print_table(table: Table, console: Console | None = None) -> None:
         column.min_width = max(map(len, pieces), default=0)
     given = console or Console()
     # A space on either side of each column, and a stroke between them and at both ends.
-    given.width = max(given.width, 1 + sum((column.min_width or 0) + 3 for column in table.columns))
+    needed = 1 + sum((column.min_width or 0) + 3 for column in table.columns)
+    if given.width < needed + SLACK * len(table.columns):  # rich would share out too little unevenly
+        for column in table.columns:
+            column.width = column.min_width
+    given.width = max(given.width, needed)
     given.print(table)

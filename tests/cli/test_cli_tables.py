@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -26,7 +25,7 @@ def printed(width: int, squeezed: bool = False) -> str:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("width", np.arange(20, 201, 6).tolist())
+@pytest.mark.parametrize("width", [20, 40, *range(60, 100), 120, 200])
 def test_no_number_is_cut(width: int) -> None:
     text = printed(width)
     assert "…" not in text

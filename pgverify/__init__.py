@@ -110,7 +110,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"pgverify.{_HOMES[name]}"), name)
         globals()[name] = value  # asked for once
         return value
-    raise AttributeError(f"module 'pgverify' has no attribute {name!r}")
+    from pgverify.errors import UnknownAttribute
+
+    raise UnknownAttribute("module 'pgverify'", name, lambda: __all__)
 
 
 def __dir__() -> list[str]:

@@ -14,11 +14,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidEstimator
+from pgverify.kinds import accepts, instance_of, known_arguments
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array, real_array, require_number
+from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
+from pgverify.validation import Array, real_array, require_flag, require_number, settle, shown
 
 
 @runtime_checkable
@@ -39,11 +41,19 @@ class TableBaseline(Baseline, Protocol):
         ...
 
 
+BASELINE = instance_of(
+    Baseline,
+    expected="a baseline",
+    advice="of pgv.baselines, StateValue() is the policy's value, Constant(3.0) a number, StateValue(values) a table",
+    error=InvalidEstimator,
+)
+
+
 def table_of(baseline: Baseline, rollout: Rollout) -> Float[Array, "*time S"]:
     """Return the table of a baseline, refusing one that is no function of state and time alone."""
     if not isinstance(baseline, TableBaseline):
         raise InvalidEstimator(
-            f"baseline is {baseline!r}, must be a function of state and time alone for exact moments: NoBaseline, "
+            f"baseline is {shown(baseline)}, must be a function of state and time alone for exact moments: NoBaseline, "
             "Constant, StateValue or TimeStateValue; otherwise sample, or enumerate batches"
         )
     return baseline.table(rollout)
@@ -55,25 +65,29 @@ def with_baseline(base: StepRecursion | TotalRecursion, baseline: Baseline, roll
         return replace(base, baseline=table_of(baseline, rollout))
     if base.decay != rollout.discount:
         raise InvalidEstimator(
-            f"baseline {baseline!r} is a mean of returns with γ = {rollout.discount:g}, but the estimator's own return "
-            f"has γ = {base.decay:g}: no closed form is known; enumerate (exact.enumerated_moments) or sample"
+            f"baseline {shown(baseline)} is a mean of returns with γ = {rollout.discount:g}, but the estimator's own "
+            f"return has γ = {base.decay:g}: no closed form is known; enumerate (exact.enumerated_moments) or sample"
         )
     return BatchRecursion(base, baseline.leave_one_out)
 
 
+@known_arguments
 @dataclass(frozen=True)
 class NoBaseline:
     """b = 0."""
 
+    @accepts(batch=BATCH)
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return zeros [n, T+1]."""
         return np.zeros(batch.states.shape)
 
+    @accepts(rollout=ROLLOUT)
     def table(self, rollout: Rollout) -> Float[Array, "S"]:
         """Return zeros [S]."""
         return np.zeros(len(rollout.start))
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Constant:
     """b = `value` in every state, in units of reward.
@@ -86,24 +100,21 @@ class Constant:
     value: float
 
     def __post_init__(self) -> None:
-        require_number(
-            "value",
-            self.value,
-            -np.finfo(float).max,
-            np.finfo(float).max,
-            InvalidEstimator,
-            "a finite number",
-        )
+        allowed = f"a finite number of at most {LARGEST:g} in size"
+        settle(self, value=require_number("value", self.value, -LARGEST, LARGEST, InvalidEstimator, allowed))
 
+    @accepts(batch=BATCH)
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return the constant where the episode goes on [n, T+1]."""
         return np.where(batch.ongoing, float(self.value), 0.0)
 
+    @accepts(rollout=ROLLOUT)
     def table(self, rollout: Rollout) -> Float[Array, "S"]:
         """Return the constant for every state [S]."""
         return np.full(len(rollout.start), float(self.value))
 
 
+@known_arguments
 @dataclass(frozen=True)
 class AverageReturn:
     """b = (1/n) Σ_j R_j, the mean return of the batch itself, or b_i = Σ_{j≠i} R_j/(n−1), that of the others.
@@ -125,11 +136,15 @@ class AverageReturn:
 
     leave_one_out: bool = False
 
+    def __post_init__(self) -> None:
+        settle(self, leave_one_out=require_flag("leave_one_out", self.leave_one_out, InvalidEstimator))
+
+    @accepts(batch=BATCH)
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return the mean return where the episode goes on [n, T+1]."""
         if not batch.rollout.on_policy:
             raise InvalidEstimator(
-                f"baseline is {self!r}, must be a function of state and time where another policy acted: the mean "
+                f"baseline is {shown(self)}, must be a function of state and time where another policy acted: the mean "
                 "return of the batch is that of the other policy"
             )
         returns = batch.relative_rewards @ batch.discount_powers
@@ -145,6 +160,7 @@ class AverageReturn:
         return np.where(batch.ongoing, means[:, None], 0.0)
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class StateValue:
     """b(s): one number a state, or by default the state value V of the policy itself.
@@ -162,16 +178,18 @@ class StateValue:
     def __post_init__(self) -> None:
         if self.values is not None:
             array = real_array("values", self.values, InvalidEstimator)
-            if array.ndim != 1:
+            if array.ndim != 1 or not array.size:
                 raise InvalidEstimator(f"values has shape {array.shape}, must be [S]; use TimeStateValue for [T, S]")
             object.__setattr__(self, "values", array)
 
+    @accepts(batch=BATCH)
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return b(s_t) for t = 0..T [n, T+1]."""
         if self.values is None:
             return batch.values
         return np.where(batch.ongoing, self._fitting(batch.problem.mdp.num_states)[batch.states], 0.0)
 
+    @accepts(rollout=ROLLOUT)
     def table(self, rollout: Rollout) -> Float[Array, "*time S"]:
         """Return b as [S], or V_t as [T+1, S] where the true value depends on time."""
         return rollout.values if self.values is None else self._fitting(len(rollout.start))
@@ -183,6 +201,7 @@ class StateValue:
         return array
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class TimeStateValue:
     """b_t(s): one number for every time and state.
@@ -197,10 +216,11 @@ class TimeStateValue:
 
     def __post_init__(self) -> None:
         array = real_array("values", self.values, InvalidEstimator)
-        if array.ndim != 2:
+        if array.ndim != 2 or not array.size:
             raise InvalidEstimator(f"values has shape {array.shape}, must be [T, S] or [T+1, S]")
         object.__setattr__(self, "values", array)
 
+    @accepts(batch=BATCH)
     def evaluate(self, batch: Trajectories) -> Float[Array, "n T_plus_1"]:
         """Return b_t(s_t) for t = 0..T [n, T+1]."""
         rows = self._fitting(batch.num_steps, batch.problem.mdp.num_states)
@@ -214,6 +234,7 @@ class TimeStateValue:
         times = np.arange(batch.num_steps + 1)
         return np.where(batch.ongoing, rows[times, batch.states], 0.0)
 
+    @accepts(rollout=ROLLOUT)
     def table(self, rollout: Rollout) -> Float[Array, "time S"]:
         """Return b_t(s) as given, [T, S] or [T+1, S]."""
         if rollout.horizon is None:

@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Bool, Inexact
 
 from pgverify.errors import InvalidObjective
+from pgverify.kinds import known_arguments
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.validation import Array, require_number
+from pgverify.validation import Array, require_number, settle
 
 
 @runtime_checkable
@@ -43,6 +44,7 @@ LARGEST = 1e100
 """|β| beyond this leaves no digit for the rewards."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Entropy:
     """c(s,a) = −β log π(a|s): E_π c = β H(π(·|s)), the entropy in nats.
@@ -61,7 +63,7 @@ class Entropy:
     coefficient: float
 
     def __post_init__(self) -> None:
-        require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective)
+        settle(self, coefficient=require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective))
 
     def reward(self, probabilities: Inexact[Array, "S A"]) -> Inexact[Array, "S A"]:
         """Return c(s,a); 0 where the policy never acts so."""
@@ -71,6 +73,7 @@ class Entropy:
         """Nothing to refuse: the entropy is finite whatever the policy."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class KL:
     """c(s,a) = −β log(π(a|s)/π_ref(a|s)): E_π c = −β KL(π(·|s) ‖ π_ref(·|s)), in nats.
@@ -91,7 +94,7 @@ class KL:
     coefficient: float
 
     def __post_init__(self) -> None:
-        require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective)
+        settle(self, coefficient=require_number("coefficient", self.coefficient, -LARGEST, LARGEST, InvalidObjective))
         if not is_policy(self.reference):
             raise InvalidObjective(
                 f"reference is {kind_of(self.reference)}, must be a policy; a SoftmaxPolicy with logits of "

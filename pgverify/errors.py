@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class InvalidInput(ValueError):
@@ -47,7 +48,74 @@ class TooLarge(InvalidInput):
 
 
 class UnknownName(InvalidInput):
-    """No entry of that name; the message lists the nearest ones."""
+    """No entry of that name; the message lists the nearest ones, if any is near."""
+
+
+class WrongKind(InvalidInput):
+    """An argument is something else altogether than what is expected; the message says how to make one."""
+
+
+class WrongArguments(InvalidInput, TypeError):
+    """Arguments that a function does not have, or lacks; the message names those that it has."""
+
+
+class UnknownAttribute(InvalidInput, AttributeError):
+    """No attribute of that name; the message, written when it is read, suggests the nearest.
+
+    It is asked for by `hasattr`, thousands of times: nothing is looked up until somebody reads it.
+    """
+
+    def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]]) -> None:
+        super().__init__(owner, name)
+        self._known = known
+
+    def __str__(self) -> str:
+        owner, name = self.args
+        suggested = nearest(name, (known for known in self._known() if not known.startswith("_")))
+        return f"{owner} has no attribute {name!r}" + (f"; did you mean {' or '.join(suggested)}?" if suggested else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnknownName, (str(self),)
+
+
+SYNONYMS = {
+    "lam lambda_ lmbda gae_lambda lambd trace": "trace_decay",
+    "gamma discount_factor": "discount",
+    "n n_trajectories num_samples n_samples num_episodes n_episodes episodes batch_size": "num_trajectories",
+    "rng random_state random_seed": "seed",
+    "max_length time_limit_steps timesteps n_steps num_steps steps": "max_steps",
+    "T length episode_length": "horizon",
+    "theta params weights": "parameters",
+    "probs pi": "probabilities",
+    "obs observations observation": "states",
+    "acts": "actions",
+    "dones done terminals": "terminated",
+    "logp logprobs old_log_probs": "log_probs",
+    "verdict result": "outcome",
+    "P transitions": "transition",
+    "R r": "reward",
+    "critic_values V vf": "values",
+    "n_states S": "num_states",
+    "n_actions A": "num_actions",
+}
+"""What other libraries call our names, several words to one of ours."""
+
+ALIKE = 0.6
+"""Similarity (difflib's ratio) from which a name may be a misspelling of another."""
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Return a value as it prints, on one line of at most `most` characters, whatever its repr does."""
+    try:
+        text = repr(value)
+    except Exception:  # an integer of thousands of digits, an object of somebody's own
+        text = f"an object of type {type(value).__name__}"
+    return shortened(" ".join(text.split()), most)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text of at most `most` characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def one_sentence(error: BaseException) -> str:
@@ -56,8 +124,44 @@ def one_sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """Return the error for a name that is not known, listing the nearest known ones."""
-    names = sorted(known)
-    nearest = get_close_matches(name, names, n=3, cutoff=0.3) or names[:5]
-    return UnknownName(f"unknown {kind} {name!r}: the nearest known are {', '.join(nearest)}")
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return at most three of the known names for which a name may stand; none where all are distant."""
+    names = sorted(set(known))
+    meant = [ours for theirs, ours in SYNONYMS.items() if name in theirs.split() and ours in names]
+    folded = {ours.casefold(): ours for ours in names}
+    alike = [folded[found] for found in get_close_matches(name.casefold(), folded, n=3, cutoff=ALIKE)]
+    begun = [
+        ours for ours in names if min(len(name), len(ours)) > 3 and (ours.startswith(name) or name.startswith(ours))
+    ]
+    return list(dict.fromkeys(meant + alike + begun))[:3]
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str], listed_by: str = "") -> UnknownName:
+    """Return the error for a name that is not known, with the nearest known ones if there are any.
+
+    Parameters
+    ----------
+    kind : str
+        What is named, as in "MDP".
+    name : anything
+        As it was given.
+    known : names
+    listed_by : str
+        What lists all of them, for the message where none is near.
+    """
+    names = list(known)
+    if not isinstance(name, str):
+        wanted = _choice(names, listed_by, "the name of one")
+        return UnknownName(f"{kind} is {shown(name)} of type {type(name).__name__}, must be {wanted}")
+    close = nearest(name, names)
+    if close:
+        return UnknownName(f"unknown {kind} {shown(name)}: the nearest known are {', '.join(close)}")
+    return UnknownName(f"unknown {kind} {shown(name)}, must be {_choice(names, listed_by, 'a known one')}")
+
+
+def _choice(names: list[str], listed_by: str, otherwise: str) -> str:
+    """Return what there is to choose from: all of a few names, or what lists many."""
+    if len(names) <= 8:
+        return f"one of {', '.join(sorted(names))}"
+    some = f"{otherwise}, such as {names[0]}"
+    return f"{some}; {listed_by} lists all {len(names)}" if listed_by else some

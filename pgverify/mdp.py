@@ -9,14 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import truths
 from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidMDP
+from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp_tables import SparseTable, dense_tables, is_sparse, sparse_tables
 from pgverify.validation import Array, first_index, real_array, require_probability_rows, require_shape
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class TabularMDP:
+class TabularMDP(SuggestsNames):
     """A Markov decision process with S states and A actions, given by its tables.
 
     p(s) = `start`, P(s'|s,a) = `transition`, r(s,a,s') = `reward`. Terminal states are absorbing and pay
@@ -127,8 +130,13 @@ class TabularMDP:
             As the attributes of these names; without noise there is none.
         """
         running = ~self.terminal[:, None, None] & (self.successors.weight > 0)
+        shape = self.successors.weight.shape
+        paid = real_array("paid", paid, InvalidMDP)
+        noise = np.zeros(shape) if noise is None else real_array("noise", noise, InvalidMDP)
+        for name, given in (("paid", paid), ("noise", noise)):
+            require_shape(name, given, shape, "[S, A, K]", InvalidMDP)
         table = self.successors.rows if self.sparse else self.successors.spread
-        reward, spread = (table(np.where(running, x, 0.0)) for x in (paid, 0.0 * paid if noise is None else noise))
+        reward, spread = (table(np.where(running, x, 0.0)) for x in (paid, noise))
         return TabularMDP(self.start, self.transition, reward, self.terminal, spread)
 
     def __repr__(self) -> str:
@@ -139,12 +147,13 @@ class TabularMDP:
 
 
 def _terminal(terminal: ArrayLike | None, states: int) -> Bool[Array, "S"]:
-    array = np.zeros(states, dtype=bool) if terminal is None else np.array(terminal)
-    if array.dtype != np.bool_:
-        raise InvalidMDP(f"terminal has dtype {array.dtype}, must hold booleans, one a state")
+    array = np.zeros(states, dtype=bool) if terminal is None else truths("terminal", terminal, InvalidMDP).copy()
     require_shape("terminal", array, (states,), "[S]", InvalidMDP)
     array.setflags(write=False)
     return array
+
+
+MDP = instance_of(TabularMDP, expected="a TabularMDP", advice="pgv.mdps.get(name) and pgv.mdps.load(path) give one")
 
 
 def _refuse_leaks(lists: SuccessorLists, paid: Float[Array, "S A K"], terminal: Bool[Array, "S"]) -> None:

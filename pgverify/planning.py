@@ -13,7 +13,8 @@ from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.score_blocks import ScoreBlocks
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.problem import Problem
+from pgverify.kinds import FLAG, accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.validation import Array, require_integer, require_number
 
 LARGEST_FULL = 400
@@ -72,7 +73,7 @@ class Plan:
 
     def mean_squared_error(self, batch_size: int) -> float:
         """Return E|ĝ − ∇J|² = |bias|² + tr Cov[g]/N, exactly."""
-        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        batch_size = require_integer("batch_size", batch_size, 1, InvalidSampling)
         return self.bias_norm**2 + self.trace / batch_size
 
     def cosine(self, batch_size: int) -> float:
@@ -81,13 +82,14 @@ class Plan:
         Only the noise perpendicular to ∇J turns the estimate; the trace of all of it would understate the cosine.
         Accurate when the noise along ∇J is small beside |∇J|.
         """
-        require_integer("batch_size", batch_size, 1, InvalidSampling)
+        batch_size = require_integer("batch_size", batch_size, 1, InvalidSampling)
         if self.gradient_norm == 0.0:
             return 0.0
         perpendicular = max(self.trace - self.parallel, 0.0)
         return float(1.0 / np.sqrt(1.0 + perpendicular / (batch_size * self.gradient_norm**2)))
 
 
+@accepts(problem=REAL_PROBLEM, above_one=FLAG)
 def plan(
     estimator: object,
     problem: Problem,

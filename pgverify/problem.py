@@ -8,13 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import as_array
 from pgverify.bonus import Bonus
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
+from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number
+from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle, shown
 
 
+@known_arguments
 @dataclass(frozen=True)
 class FiniteHorizon:
     """J = E Σ_{t<T} γ^t r_t. The horizon is part of the problem: reaching it is termination, not truncation.
@@ -35,10 +38,11 @@ class FiniteHorizon:
 
     def __post_init__(self) -> None:
         _require_bonus(self.bonus)
-        require_integer("horizon", self.horizon, 1, InvalidObjective, " step")
-        require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
+        horizon = require_integer("horizon", self.horizon, 1, InvalidObjective, " step")
+        settle(self, horizon=horizon, discount=require_number("discount", self.discount, 0.0, 1.0, InvalidObjective))
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Discounted:
     """J = E Σ_{t≥0} γ^t r_t.
@@ -56,13 +60,14 @@ class Discounted:
 
     def __post_init__(self) -> None:
         _require_bonus(self.bonus)
-        require_number("discount", self.discount, 0.0, 1.0, InvalidObjective)
+        settle(self, discount=require_number("discount", self.discount, 0.0, 1.0, InvalidObjective))
         if self.discount == 1.0:
             raise InvalidObjective(
                 "discount is 1.0, must be below 1 without a horizon; use FiniteHorizon(horizon, discount=1.0)"
             )
 
 
+@known_arguments
 @dataclass(frozen=True)
 class AverageReward:
     """J = lim_{T→∞} (1/T) E Σ_{t<T} r_t, for a continuing problem whose chain is unichain and aperiodic.
@@ -82,8 +87,9 @@ class AverageReward:
 Objective: TypeAlias = FiniteHorizon | Discounted | AverageReward
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(SuggestsNames):
     """The J(θ) whose gradient is in question: dynamics, policy and objective, checked to fit.
 
     Parameters
@@ -108,7 +114,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not isinstance(self.mdp, TabularMDP):
-            raise InvalidMDP(f"mdp is {type(self.mdp).__name__}, must be a TabularMDP")
+            raise InvalidMDP(f"mdp is {kind_of(self.mdp)}, must be a TabularMDP; pgv.mdps.get(name) gives one")
         if not is_policy(self.policy):
             raise InvalidPolicy(
                 f"policy is {kind_of(self.policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
@@ -116,7 +122,7 @@ class Problem:
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
             raise InvalidObjective(
-                f"objective is {self.objective!r}, must be FiniteHorizon(...), Discounted(...) or AverageReward()"
+                f"objective is {shown(self.objective)}, must be FiniteHorizon(...), Discounted(...) or AverageReward()"
             )
         if isinstance(self.objective, AverageReward) and self.mdp.terminal.any():
             state = int(np.argmax(self.mdp.terminal))
@@ -136,16 +142,29 @@ class Problem:
         return replace(self, policy=self.policy.with_parameters(theta))
 
 
+PROBLEM = instance_of(Problem, expected="a Problem", advice="pgv.Problem(mdp, policy, objective) makes one of an MDP")
+
+
+def _is_real(problem: object) -> bool:
+    return PROBLEM.fits(problem) and not np.iscomplexobj(getattr(problem, "policy").parameters)  # noqa: B009
+
+
+REAL_PROBLEM = replace(PROBLEM, fits=_is_real, expected="a Problem whose parameters are real numbers")
+"""Where imaginary parts, by which derivatives are taken, would be lost."""
+
+
 def _require_bonus(bonus: object) -> None:
     if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
         raise InvalidObjective(
-            f"bonus is {bonus!r}, must be Entropy(coefficient), KL(reference, coefficient), or another object with "
-            "coefficient, reward and require_fit"
+            f"bonus is {shown(bonus)}, must be Entropy(coefficient), KL(reference, coefficient), or another object "
+            "with coefficient, reward and require_fit"
         )
 
 
 def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:
-    probabilities = policy.probabilities()
+    probabilities = as_array("policy.probabilities()", policy.probabilities(), InvalidPolicy)
+    if probabilities.dtype.kind not in "fc":
+        raise InvalidPolicy(f"policy.probabilities() has dtype {probabilities.dtype}, must hold floating-point numbers")
     shape = (mdp.num_states, mdp.num_actions)
     if probabilities.shape != shape:
         raise InvalidPolicy(

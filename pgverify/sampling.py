@@ -11,9 +11,10 @@ from jaxtyping import Bool, Float, Integer
 from pgverify.errors import InvalidSampling
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, next_probabilities, remembers
-from pgverify.problem import Problem
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.randomness import STEPS_IN_WINDOW, AliasTable, Channel, Stream, choose_by_inversion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories, concatenate
@@ -23,6 +24,7 @@ CHUNK_CELLS = 2**20
 """Trajectories × steps in a chunk by default: some tens of megabytes."""
 
 
+@accepts(problem=REAL_PROBLEM)
 def sample(
     problem: Problem,
     num_trajectories: int,
@@ -66,6 +68,7 @@ def sample(
     return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting, group_size)))
 
 
+@accepts(problem=REAL_PROBLEM)
 def sample_chunks(
     problem: Problem,
     num_trajectories: int,
@@ -79,11 +82,11 @@ def sample_chunks(
 
     Parameters and errors as for `sample`.
     """
-    require_integer("num_trajectories", num_trajectories, 1, InvalidSampling)
-    require_integer("seed", seed, 0, InvalidSampling)
+    num_trajectories = require_integer("num_trajectories", num_trajectories, 1, InvalidSampling)
+    seed = require_integer("seed", seed, 0, InvalidSampling, largest=None)
     law = rollout(problem, max_steps, acting)
     if group_size is not None:
-        require_integer("group_size", group_size, 1, InvalidSampling)
+        group_size = require_integer("group_size", group_size, 1, InvalidSampling)
         if num_trajectories % group_size:
             raise InvalidSampling(
                 f"num_trajectories is {num_trajectories}, must be a multiple of group_size = {group_size}: whole groups"
@@ -91,7 +94,7 @@ def sample_chunks(
     if chunk_size is None:
         expected_steps = law.horizon or int(np.ceil(12.0 / max(1.0 - law.survival, 1e-9)))
         chunk_size = max(1, CHUNK_CELLS // max(expected_steps, 1))
-    require_integer("chunk_size", chunk_size, 1, InvalidSampling)
+    chunk_size = require_integer("chunk_size", chunk_size, 1, InvalidSampling)
     draw = _Draw.of(law, seed, group_size)
     for first in range(0, num_trajectories, chunk_size):
         yield draw.trajectories(first, min(chunk_size, num_trajectories - first))

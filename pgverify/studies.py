@@ -120,7 +120,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     elif path.is_dir() and (path / "study.py").is_file():
         path = path / "study.py"
     elif not path.is_file():
-        raise unknown_name("study", name_or_path, known)
+        raise unknown_name("study", name_or_path, known, "`pgverify study list`")
     # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process.
     module_name = f"pgverify_study_{abs(hash(str(path.resolve())))}"
     module = sys.modules.get(module_name)
@@ -141,6 +141,26 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     if not isinstance(study, Study):
         raise InvalidFile(f"{path} defines STUDY as {type(study).__name__}, must be a pgverify.studies.Study")
     return study, path
+
+
+def require_extra(study: str, module: str, extra: str) -> None:
+    """Refuse a study whose cells need an optional library that is not there: once, before any of them is computed.
+
+    Parameters
+    ----------
+    study : str
+    module : str
+        What is imported, as in "gymnasium".
+    extra : str
+        The extra of pgverify that brings it.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no such module.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise InvalidInput(f"study {study} needs {module}, which is not installed: pip install pgverify[{extra}]")
 
 
 def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:

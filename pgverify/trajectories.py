@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Inexact, Integer
 
-from pgverify.errors import InvalidEstimator, InvalidSampling
+from pgverify.arrays import integers, real_numbers, refuse_non_finite, truths, weights_as_given
+from pgverify.errors import InvalidEstimator, InvalidInput, InvalidSampling
+from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, score_sum
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
-from pgverify.validation import Array, require_shape
+from pgverify.validation import Array, bracket, first_index, require_shape, settle, shown
 
 ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
 """The fields that hold one row a trajectory, always."""
@@ -24,8 +26,9 @@ OPTIONAL_ARRAYS = ("group", "critic")
 """Those that may be None."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False, repr=False)
-class Trajectories:
+class Trajectories(SuggestsNames):
     """n trajectories of a problem, padded to a common number of steps T, and the law they come from.
 
     Time runs t = 0..T-1; `rewards[:, t]` is the reward that follows (s_t, a_t), a bonus of the objective included.
@@ -62,6 +65,10 @@ class Trajectories:
     critic: Float[Array, "n T_plus_1"] | None = None
 
     def __post_init__(self) -> None:
+        ROLLOUT.require("rollout", self.rollout)
+        settle(self, **plain_arrays(self))
+        if self.actions.ndim != 2:
+            raise InvalidSampling(f"actions has shape {self.actions.shape}, must be [n, T]")
         count, steps = self.actions.shape
         for name, shape, meaning in (
             ("states", (count, steps + 1), "[n, T+1]"),
@@ -75,6 +82,9 @@ class Trajectories:
             array = getattr(self, name)
             if array is not None or name in ARRAYS:
                 require_shape(name, array, shape, meaning, InvalidSampling)
+        mdp = self.rollout.problem.mdp
+        for name, last in (("states", mdp.num_states - 1), ("actions", mdp.num_actions - 1), ("lengths", steps)):
+            _require_range(name, getattr(self, name), last)
 
     @property
     def problem(self) -> Problem:
@@ -161,11 +171,14 @@ class Trajectories:
 
     def select(self, rows: Any) -> Trajectories:
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
-        index = rows
-        if not isinstance(rows, slice):
-            index = np.atleast_1d(rows)
-            index = index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy
-        return self._with({name: array[index] for name, array in self._arrays()})
+        try:
+            index = rows if isinstance(rows, slice) else _row_index(rows)
+            return self._with({name: array[index] for name, array in self._arrays()})
+        except Exception:  # whatever NumPy, or what was handed over, has to say
+            raise InvalidSampling(
+                f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
+                f"value for each of the {len(self)} trajectories"
+            ) from None
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""
@@ -197,14 +210,58 @@ class Trajectories:
         InvalidEstimator
             When the weights are not [n, T].
         """
-        require_shape("weights", weights, self.actions.shape, "[n, T]", InvalidEstimator)
-        return score_sum(self.policy, self, weights)
+        given = weights_as_given("weights", weights, InvalidEstimator)
+        require_shape("weights", given, self.actions.shape, "[n, T]", InvalidEstimator)
+        if given.dtype.kind == "c":
+            raise InvalidEstimator("weights holds complex numbers, must hold real ones; .real takes their real parts")
+        refuse_non_finite("weights", np.where(self.mask, given, 0.0), InvalidEstimator)  # on padding anything may stand
+        return score_sum(self.policy, self, given)
 
     def __repr__(self) -> str:
         return (
             f"Trajectories(n={len(self)}, steps={self.num_steps}, mean length={self.lengths.mean():.4g}, "
             f"terminated={int(self.terminated.sum())})"
         )
+
+
+BATCH = instance_of(Trajectories, expected="a batch of trajectories", advice="pgv.sample(problem, n) draws one")
+ROLLOUT = instance_of(Rollout, expected="the law of a rollout", advice="pgv.exact.rollout(problem) gives it")
+
+
+def _row_index(rows: Any) -> Array:
+    if isinstance(rows, np.ma.MaskedArray):
+        raise TypeError
+    index = np.atleast_1d(rows)
+    if index.ndim != 1:
+        raise IndexError
+    return index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy
+
+
+def _require_range(name: str, array: Integer[Array, "..."], last: int) -> None:
+    """Refuse an entry outside 0..last, naming the first."""
+    if array.size and (array.min() < 0 or array.max() > last):
+        index = first_index((array < 0) | (array > last))
+        raise InvalidSampling(f"{name}{bracket(index)} is {array[index]}, must lie in 0..{last}")
+
+
+def plain_arrays(batch: Trajectories) -> dict[str, Array]:
+    """Return the fields of a batch as plain arrays of the kinds that they must be of."""
+    read = {"states": integers, "actions": integers, "lengths": integers, "group": integers, "terminated": truths}
+    given = {name: getattr(batch, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
+    return {
+        name: read.get(name, _numbers)(name, value, InvalidSampling)
+        for name, value in given.items()
+        if value is not None or name in ARRAYS
+    }
+
+
+def _numbers(name: str, value: Any, error: type[InvalidInput]) -> Float[Array, "..."]:
+    """Return an array of floats as it is where it may be, for batches share theirs; log-probabilities may be −∞."""
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        allowed = np.isfinite(value) | (np.isneginf(value) if name == "log_probs" else False)
+        if allowed.all():
+            return value
+    return real_numbers(name, value, error)
 
 
 def concatenate(batches: Sequence[Trajectories]) -> Trajectories:

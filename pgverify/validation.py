@@ -8,49 +8,33 @@ import numpy as np
 from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import LARGEST, real_numbers
+from pgverify.arrays import Array as Array
+from pgverify.arrays import refuse_non_finite as refuse_non_finite
 from pgverify.errors import InvalidInput
+from pgverify.errors import shortened as shortened
+from pgverify.errors import shown as shown
 
-Array = np.ndarray
 ROW_SUM_TOLERANCE = 1e-12
 """Rows of probabilities must sum to one this closely: routes to the gradient are compared at 1e-10."""
+LARGEST_INTEGER = 2**63 - 1
+"""The largest integer an array can hold: of counts, sizes and seeds none is larger."""
 
 
-def real_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Float[Array, "..."]:
-    """Return `value` as a new read-only float64 array, every entry finite."""
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as reason:
-        raise error(f"{name} must be an array of real numbers, found {shown(value)} ({reason})") from None
-    refuse_non_finite(name, array, error)
-    array.setflags(write=False)
-    return array
+def real_array(name: str, value: ArrayLike, error: type[InvalidInput], largest: float = LARGEST) -> Float[Array, "..."]:
+    """Return `value` as a new read-only float64 array, every entry finite and at most `largest` in size."""
+    return read_only(real_numbers(name, value, error, largest))
 
 
 def parameter_array(name: str, value: ArrayLike, error: type[InvalidInput]) -> Inexact[Array, "..."]:
     """Return `value` as a new read-only float64 array, or complex128 where a complex step is being taken."""
-    try:
-        array = np.array(value)
-    except ValueError as reason:
-        raise error(f"{name} must be an array of numbers, found {shown(value)} ({reason})") from None
-    if not np.iscomplexobj(array):
-        return real_array(name, value, error)
-    refuse_non_finite(name, array, error)
-    array.setflags(write=False)
-    return array
+    return read_only(real_numbers(name, value, error, may_be_complex=True))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
     """Return the same array, which can no longer be written to."""
     array.setflags(write=False)
     return array
-
-
-def refuse_non_finite(name: str, array: Inexact[Array, "..."], error: type[InvalidInput]) -> None:
-    """Refuse NaN and infinity, naming the first entry that has one."""
-    bad = ~np.isfinite(array)
-    if bad.any():
-        index = first_index(bad)
-        raise error(f"{name}{bracket(index)} is {array[index]}, every entry must be finite")
 
 
 def require_shape(
@@ -77,11 +61,21 @@ def require_probability_rows(name: str, rows: Float[Array, "... K"], error: type
         )
 
 
-def require_integer(name: str, value: Any, minimum: int, error: type[InvalidInput], hint: str = "") -> int:
-    """Return `value` as an int, refusing fractions, booleans and anything below `minimum`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
-        raise error(f"{name} is {value!r}, must be an integer of at least {minimum}{hint}")
-    return int(value)
+def require_integer(
+    name: str,
+    value: Any,
+    minimum: int,
+    error: type[InvalidInput],
+    hint: str = "",
+    largest: int | None = LARGEST_INTEGER,
+) -> int:
+    """Return `value` as an int, refusing fractions, booleans, and anything outside `minimum`..`largest`."""
+    number = _scalar(value)
+    if not _is(int, number) or number < minimum:
+        raise error(f"{name} is {shown(value)}, must be an integer of at least {minimum}{hint}")
+    if largest is not None and number > largest:
+        raise error(f"{name} is {_large(number)}, must be an integer from {minimum} to {largest:,}{hint}")
+    return int(number)
 
 
 def require_number(
@@ -93,10 +87,59 @@ def require_number(
     allowed: str | None = None,
 ) -> float:
     """Return `value` as a float inside [low, high]; NaN never passes."""
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not number or not low <= value <= high:
-        raise error(f"{name} is {value!r}, must be {allowed or f'a number in [{low:g}, {high:g}]'}")
-    return float(value)
+    number = _scalar(value)
+    wanted = allowed or f"a number in [{low:g}, {high:g}]"
+    if not (_is(int, number) or _is(float, number)):
+        raise error(f"{name} is {shown(value)}, must be {wanted}")
+    try:
+        as_float = float(number)
+    except OverflowError:
+        raise error(f"{name} is {_large(number)}, must be {wanted}") from None
+    if not low <= as_float <= high:
+        raise error(f"{name} is {shown(value)}, must be {wanted}")
+    return as_float
+
+
+def require_flag(name: str, value: Any, error: type[InvalidInput]) -> bool:
+    """Return `value` as a bool: "no", 0 and an empty list are no way to say False."""
+    flag = _scalar(value)
+    if not isinstance(flag, bool | np.bool_):
+        raise error(f"{name} is {shown(value)}, must be True or False")
+    return bool(flag)
+
+
+def require_text(name: str, value: Any, error: type[InvalidInput], meaning: str) -> str:
+    """Return `value` if it is a string; `meaning` says which strings are meant, as in "a name of the zoo"."""
+    if not isinstance(value, str):
+        raise error(f"{name} is {shown(value)} of type {type(value).__name__}, must be {meaning}")
+    return str(value)
+
+
+def settle(instance: object, **validated: Any) -> None:
+    """Set fields of a frozen dataclass to what was made of them: values are used as they were validated.
+
+    A horizon of `np.int8` would otherwise overflow in a product, and a discount of `np.float16` round every power.
+    """
+    for name, value in validated.items():
+        object.__setattr__(instance, name, value)
+
+
+def _is(kind: type[int | float], value: Any) -> bool:
+    """Return whether a value is an integer, or a float, of Python or NumPy; to NumPy time spans are integers, too."""
+    if isinstance(value, bool | np.bool_ | np.timedelta64):
+        return False
+    return isinstance(value, (int, np.integer) if kind is int else (float, np.floating))
+
+
+def _scalar(value: Any) -> Any:
+    """Return the entry of an array without axes; anything else as it is."""
+    plain = isinstance(value, np.ndarray) and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
+    return value[()] if plain else value
+
+
+def _large(number: Any) -> str:
+    """Return an integer that is too large to be printed by the number of its bits."""
+    return f"an integer of {int(number).bit_length()} bits"
 
 
 def first_index(where: np.ndarray | np.bool_) -> tuple[int, ...]:
@@ -107,13 +150,3 @@ def first_index(where: np.ndarray | np.bool_) -> tuple[int, ...]:
 def bracket(index: tuple[int, ...]) -> str:
     """Spell an index as it would be typed."""
     return f"[{', '.join(map(str, index))}]" if index else ""
-
-
-def shown(value: object, most: int = 60) -> str:
-    """Return a value as it prints, on one line of at most `most` characters."""
-    return shortened(" ".join(repr(value).split()), most)
-
-
-def shortened(text: str, most: int = 60) -> str:
-    """Return a text of at most `most` characters; a longer one ends in an ellipsis."""
-    return text if len(text) <= most else text[: most - 1] + "…"

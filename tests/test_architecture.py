@@ -18,7 +18,7 @@ from package_sources import packages, sources
 
 LONGEST_FILE = 400
 
-BASE = "errors validation"
+BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
@@ -29,7 +29,9 @@ ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
     for room, rooms in {
         "errors": "",
-        "validation": "errors",
+        "arrays": "errors",
+        "validation": "errors arrays",
+        "kinds": "errors validation",
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",

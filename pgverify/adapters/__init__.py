@@ -13,13 +13,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from pgverify.errors import UnknownAttribute
+
 __all__ = ["gymnasium", "jax", "process", "torch"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise UnknownAttribute(f"module {__name__!r}", name, lambda: __all__)
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ from pgverify.adapters.protocol import Requests, batch_fields, problem_fields, r
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.estimators.protocol import KINDS
 from pgverify.problem import Problem
-from pgverify.validation import Array, require_number, shortened
+from pgverify.validation import Array, require_number, shortened, shown
 
 __all__ = [
     "CannotStart",
@@ -60,15 +60,15 @@ def from_command(argv: str | Sequence[str], kind: str = "gradient", time_limit: 
     CannotStart
         When there is no such program, or it may not be run.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind", str(kind), KINDS)
-    require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
+    time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     try:
         words = shlex.split(argv) if isinstance(argv, str) else list(argv)
-    except ValueError as reason:
-        raise InvalidInput(f"argv is {argv!r}, cannot be split into words ({reason}); give a list of words") from None
+    except (TypeError, ValueError) as reason:
+        raise InvalidInput(f"argv is {shown(argv)}, is no list of words ({reason}); give one") from None
     if not words or not all(isinstance(word, str) for word in words):
-        raise InvalidInput(f"argv is {argv!r}, must be a program and its arguments, each a string")
+        raise InvalidInput(f"argv is {shown(argv)}, must be a program and its arguments, each a string")
     return ExternalProgram(words, kind, time_limit)
 
 

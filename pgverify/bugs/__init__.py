@@ -6,6 +6,7 @@ from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.forms import FORMS
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.targets import TARGETS
+from pgverify.kinds import suggesting as _suggesting
 
 __all__ = [
     "COMPOSITIONS",
@@ -20,3 +21,5 @@ __all__ = [
     "names",
     "with_sign_reversed",
 ]
+
+__getattr__ = _suggesting(__name__, __all__)

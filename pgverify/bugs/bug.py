@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from jaxtyping import Float
 
+from pgverify.kinds import instance_of
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -82,3 +83,6 @@ class Bug:
     factor: Callable[[int], float] | None = None
     other_target: str | None = None
     note: str = ""
+
+
+BUG = instance_of(Bug, expected="an entry of the catalogue", advice="pgv.bugs.get(slug) gives one")

@@ -131,10 +131,12 @@ def get(slug: str) -> Bug:
     UnknownName
         Listing the nearest known slugs.
     """
+    if not isinstance(slug, str):
+        raise unknown_name("bug", slug, names(), "pgv.bugs.names() (`pgverify bugs`)")
     for known in (*ENTRIES, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
     rest, _, last = slug.rpartition(" + ")
     if rest and last == whole_batch.SIGN_REVERSED.slug:
         return with_sign_reversed(get(rest))
-    raise unknown_name("bug", slug, names())
+    raise unknown_name("bug", slug, names(), "pgv.bugs.names() (`pgverify bugs`)")

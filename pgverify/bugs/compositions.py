@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float, Inexact
 
-from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.bug import BUG, Bug, Effect
 from pgverify.bugs.credited_rewards import CREDITED, CREDITING, WITHOUT_POWERS
 from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
@@ -26,6 +26,7 @@ from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.steps import returns, rows
 from pgverify.bugs.whole_batch import LENGTH_OF_LONGEST, SIGN_REVERSED
 from pgverify.estimators import RewardToGo
+from pgverify.kinds import accepts
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -165,6 +166,7 @@ def _bug(made: Composition, slugs: tuple[str, ...]) -> Bug:
     )
 
 
+@accepts(bug=BUG)
 def with_sign_reversed(bug: Bug) -> Bug:
     """Return a fault composed with a wrong sign."""
 

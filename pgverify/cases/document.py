@@ -56,7 +56,7 @@ def golden(seed: int = 1) -> dict[str, Any]:
     InvalidSampling
         When the seed is no integer of at least 0.
     """
-    require_integer("seed", seed, 0, InvalidSampling)
+    seed = require_integer("seed", seed, 0, InvalidSampling)
     return {
         "schema": SCHEMA,
         "version": VERSION,

@@ -1,15 +1,21 @@
-"""The arrays of the document by name, with their shapes: what JSON Schema cannot say."""
+"""The document against its JSON Schema, and the shapes of its arrays, which JSON Schema cannot say."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 from pgverify.errors import InvalidFile
+from pgverify.validation import shortened
 
 SCHEMA = "pgverify-cases"
 VERSION = 1
+
+LONGEST_COMPLAINT = 160
+"""Characters of what the schema says of an entry, which may quote all of a table."""
 
 SIZES = {"S": "num_states", "A": "num_actions", "d": "num_parameters", "T": "num_steps"}
 
@@ -76,6 +82,18 @@ def require_document(document: Any) -> None:
             _require(here, estimator, ESTIMATOR, sizes)
             if _find(here, "mean", estimator) is not None:
                 _require(here, estimator, MOMENTS, sizes)
+    require_schema(document)
+
+
+def require_schema(document: Any) -> None:
+    """Refuse whatever the JSON Schema refuses that readers in other languages are given, by its own words."""
+    from jsonschema import Draft202012Validator  # imported late: only who reads golden cases needs it
+
+    schema = json.loads((files("pgverify.cases") / "schema.json").read_text(encoding="utf-8"))
+    for error in Draft202012Validator(schema).iter_errors(document):
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+        said = shortened(" ".join(error.message.split()), LONGEST_COMPLAINT)
+        raise InvalidFile(f"{where.lstrip('.') or 'the document'} is damaged: {said}, as schema.json says")
 
 
 def require_kind(document: Any) -> None:

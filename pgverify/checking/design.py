@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.sampled.batch_law import BatchLaw, GroupedLaw, IndependentLaw
 from pgverify.errors import InvalidInput
+from pgverify.kinds import described, known_arguments
 from pgverify.problem import Problem
-from pgverify.validation import require_integer
+from pgverify.validation import require_integer, settle, shown
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Independent:
     """Batches of independent trajectories, of the given sizes and no other.
@@ -31,10 +33,14 @@ class Independent:
     sizes: tuple[int, ...] = (64,)
 
     def __post_init__(self) -> None:
-        given = self.sizes if isinstance(self.sizes, Iterable) else (self.sizes,)
+        several: Any = self.sizes
+        if isinstance(several, bytes | bytearray | memoryview | str):  # which are sequences of integers, too
+            raise InvalidInput(f"sizes is {shown(several)}, must be an integer of at least 1, or several")
+        alone = not isinstance(several, Iterable) or getattr(several, "ndim", None) == 0
+        given = (several,) if alone else several
         sizes = tuple(require_integer("sizes", size, 1, InvalidInput) for size in given)
         if not sizes or len(set(sizes)) < len(sizes):
-            raise InvalidInput(f"sizes is {self.sizes!r}, must hold at least one size and none twice")
+            raise InvalidInput(f"sizes is {shown(self.sizes)}, must hold at least one size and none twice")
         object.__setattr__(self, "sizes", sizes)
 
     @property
@@ -43,6 +49,7 @@ class Independent:
         return max(self.sizes), None
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Grouped:
     """Batches of groups: several trajectories from each of several start states, the prompts.
@@ -67,8 +74,8 @@ class Grouped:
     prompts: int = 2
 
     def __post_init__(self) -> None:
-        require_integer("size", self.size, 2, InvalidInput)
-        require_integer("prompts", self.prompts, 1, InvalidInput)
+        size = require_integer("size", self.size, 2, InvalidInput)
+        settle(self, size=size, prompts=require_integer("prompts", self.prompts, 1, InvalidInput))
 
     @property
     def trajectories(self) -> tuple[int, int | None]:
@@ -94,7 +101,7 @@ def require_design(design: object, kind: str) -> Design | None:
     if design is None:
         return None
     if not isinstance(design, Independent | Grouped):
-        raise InvalidInput(f"design is {design!r}, must be pgv.Independent(sizes=...) or pgv.Grouped(size=...)")
+        raise InvalidInput(f"design is {described(design)}, must be pgv.Independent(sizes=…) or pgv.Grouped(size=…)")
     if kind == "sampler":
         raise InvalidInput(f'design is {design!r}, but kind="sampler" draws its own trajectories, must be left out')
     return design

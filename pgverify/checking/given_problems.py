@@ -8,7 +8,7 @@ from pgverify.errors import InvalidInput, InvalidObjective
 from pgverify.exact import count_trajectories
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
-from pgverify.validation import shortened
+from pgverify.validation import shown
 
 DEFAULT = "leave it out for the standard suite"
 
@@ -59,4 +59,4 @@ def _ends(problem: Problem) -> bool:
 
 def _shown(value: object) -> str:
     """Return the value as it prints, on one line of bounded length."""
-    return shortened(" ".join(repr(value).split()), 200)
+    return shown(value, 200)

@@ -22,13 +22,19 @@ from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.kinds import FUNCTION
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
 from pgverify.suites.standard import standard_suite
-from pgverify.validation import require_integer, require_number
+from pgverify.validation import require_integer, require_number, require_text
 
 KINDS = ("gradient", "weights", "sampler")
+
+
+IMPLEMENTATION = replace(
+    FUNCTION, expected="a function of a batch", advice="of a class give an instance", error=InvalidInput
+)
 
 
 def check(
@@ -94,16 +100,15 @@ def check(
     InvalidInput
         When the call itself is wrong. What the implementation does never raises, KeyboardInterrupt excepted.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind", str(kind), KINDS)
-    target_terms(str(target))
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
+    target_terms(require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'"))
     batches = require_design(design, kind)
-    if not callable(implementation):
-        raise InvalidInput(f"implementation is {implementation!r}, must be a function of a batch")
-    require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    IMPLEMENTATION.require("implementation", implementation)
+    time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
-    require_integer("seed", seed, 0, InvalidInput)
-    require_integer("explore", explore, 0, InvalidInput, ", the number of further problems")
+    seed = require_integer("seed", seed, 0, InvalidInput, largest=None)
+    explore = require_integer("explore", explore, 0, InvalidInput, ", the number of further problems")
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     if rarest is not None:
         if kind != "sampler":

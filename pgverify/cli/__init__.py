@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pgverify import __version__
-from pgverify.cli import bugs, cases, check, exact, study
+from pgverify.cli import bugs, cases, check, exact, mdps, study
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     help="gradcheck for policy gradients: exact ground truth, verdicts and variance.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.command("check")(check.check)
@@ -29,6 +30,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(cases.app, name="cases")
 app.command("report")(study.report)
 app.command("exact")(exact.exact)
+app.command("mdps")(mdps.mdps)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _complain(error)
     except usage_error as error:
         # Help that was asked for by giving no sub-command has been printed already.
-        code = FINE if type(error).__name__ == "NoArgsIsHelpError" else _complain(error.format_message())
+        code = (
+            FINE
+            if type(error).__name__ == "NoArgsIsHelpError"
+            else _complain(_with_help(error.format_message(), given))
+        )
     except (KeyboardInterrupt, typer.Abort):
         print("pgverify: interrupted", file=sys.stderr)
         code = INTERRUPTED
@@ -53,6 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:  # a disk that is full, an answer that nobody can take
         code = _complain(f"reading or writing failed: {error.strerror or error}")
     sys.exit(code if isinstance(code, int) else FINE)
+
+
+def _with_help(message: str, given: Sequence[str]) -> str:
+    """Return a complaint about a command that does not exist with the way to the list of those that do."""
+    if not message.startswith("No such command"):
+        return message
+    group = next((word for word in given if word in ("study", "cases")), "")
+    return f"{message.rstrip('.')}; {' '.join(['pgverify', group]).strip()} --help lists the commands"
 
 
 def _complain(what: object) -> int:

@@ -10,7 +10,9 @@ from pgverify.cli.terminal import sign_of_life
 
 
 def bugs(
-    slug: Annotated[str | None, typer.Argument(metavar="SLUG", help="One entry; by default a table of all.")] = None,
+    slug: Annotated[
+        str | None, typer.Argument(metavar="SLUG", help="One entry, or its number; by default a table of all.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the catalogued faults, or show one: its cause, its cure, its code, and what the oracle says of it."""
@@ -20,7 +22,23 @@ def bugs(
     if slug is None:
         print_table(json)
         return
-    bug = get(slug)
+    bug = get(_slug_of(slug))
     with sign_of_life("asking the oracle"):
         report = verdict(bug)
     print_page(bug, report, json)
+
+
+def _slug_of(typed: str) -> str:
+    """Return the slug of an entry that was named by its number; anything else as it was typed."""
+    from pgverify.bugs import ENTRIES
+    from pgverify.errors import UnknownName
+
+    if not typed.isdecimal():
+        return typed
+    numbered = {entry.number: entry.slug for entry in ENTRIES}
+    number = int(typed[:9])
+    if number not in numbered:
+        raise UnknownName(
+            f"unknown bug number {typed[:20]}, must be one of 1..{max(numbered)}: `pgverify bugs` lists them"
+        )
+    return numbered[number]

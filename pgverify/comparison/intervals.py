@@ -16,7 +16,7 @@ from pgverify.errors import InvalidData
 from pgverify.stats import BiasTest, Moments, TraceInterval, VarianceRatioResult
 from pgverify.stats.power import normal_critical, open_unit
 from pgverify.studies import Claim, Row
-from pgverify.validation import Array, require_integer
+from pgverify.validation import Array, require_integer, settle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +38,8 @@ class Simultaneous:
     most_rows: int
 
     def __post_init__(self) -> None:
-        open_unit("error_rate", self.error_rate)
-        require_integer("most_rows", self.most_rows, 1, InvalidData)
+        settle(self, error_rate=open_unit("error_rate", self.error_rate))
+        settle(self, most_rows=require_integer("most_rows", self.most_rows, 1, InvalidData))
 
     @property
     def alpha(self) -> float:

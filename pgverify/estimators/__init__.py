@@ -6,6 +6,7 @@ from pgverify.estimators.protocol import Estimator, StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
 from pgverify.estimators.standardized import StandardizedAdvantage, StandardizedReturn
 from pgverify.estimators.total_return import TotalReturn
+from pgverify.kinds import suggesting as _suggesting
 
 __all__ = [
     "Estimator",
@@ -17,3 +18,5 @@ __all__ = [
     "StepWeighted",
     "TotalReturn",
 ]
+
+__getattr__ = _suggesting(__name__, __all__)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
 from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.validation import Array, shown
 
 
 def discounted_sum(
@@ -55,6 +55,6 @@ def require_on_policy(batch: Trajectories, estimator: object) -> None:
     """Refuse somebody else's actions where no importance weights are known for an estimator."""
     if not batch.rollout.on_policy:
         raise InvalidEstimator(
-            f"estimator is {estimator!r}, must weight other people's actions (batch.importance) where another policy "
-            "acted, as RewardToGo, TotalReturn, GeneralizedAdvantage and NStepAdvantage do without a mean of the batch"
+            f"estimator is {shown(estimator)}, must weight other people's actions (batch.importance) where another "
+            "policy acted, as RewardToGo, TotalReturn, GeneralizedAdvantage and NStepAdvantage do, without a batch mean"
         )

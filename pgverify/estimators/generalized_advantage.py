@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, StateValue, table_of
+from pgverify.baselines import BASELINE, Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
+from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array, require_number
+from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
+from pgverify.validation import Array, require_flag, require_number, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class GeneralizedAdvantage:
     """g = Σ_t γ^t ψ_t A_t, with A_t = Σ_{k≥t} (γλ)^{k−t} δ_k and δ_t = r_t + γ V(s_{t+1}) − V(s_t).
@@ -50,8 +52,15 @@ class GeneralizedAdvantage:
     discount_weighting: bool = True
 
     def __post_init__(self) -> None:
-        require_number("trace_decay", self.trace_decay, 0.0, 1.0, InvalidEstimator)
+        decay = require_number("trace_decay", self.trace_decay, 0.0, 1.0, InvalidEstimator)
+        BASELINE.require("critic", self.critic)
+        settle(
+            self,
+            trace_decay=decay,
+            discount_weighting=require_flag("discount_weighting", self.discount_weighting, InvalidEstimator),
+        )
 
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return γ^t A_t for every step [n, T]."""
         values = self.critic.evaluate(batch)
@@ -62,6 +71,7 @@ class GeneralizedAdvantage:
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * decided(advantage, ratios)
 
+    @accepts(rollout=ROLLOUT)
     def recursion(self, rollout: Rollout) -> StepRecursion:
         """Return u = δ, κ = γλ, c = γ^t or 1, no baseline."""
         return StepRecursion(
@@ -71,6 +81,7 @@ class GeneralizedAdvantage:
             critic=table_of(self.critic, rollout),
         )
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, StateValue, table_of
+from pgverify.baselines import BASELINE, Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios
+from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array, require_integer
+from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
+from pgverify.validation import Array, require_flag, require_integer, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class NStepAdvantage:
     """g = Σ_t γ^t ψ_t A_t, with A_t = Σ_{k<n} γ^k r_{t+k} + γ^n V(s_{t+n}) − V(s_t).
@@ -50,8 +52,15 @@ class NStepAdvantage:
     discount_weighting: bool = True
 
     def __post_init__(self) -> None:
-        require_integer("steps", self.steps, 1, InvalidEstimator)
+        steps = require_integer("steps", self.steps, 1, InvalidEstimator)
+        BASELINE.require("critic", self.critic)
+        settle(
+            self,
+            steps=steps,
+            discount_weighting=require_flag("discount_weighting", self.discount_weighting, InvalidEstimator),
+        )
 
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return γ^t A_t for every step [n, T]."""
         steps = batch.num_steps
@@ -85,6 +94,7 @@ class NStepAdvantage:
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * decided(advantage, ratios)
 
+    @accepts(rollout=ROLLOUT)
     def recursion(self, rollout: Rollout) -> StepRecursion:
         """Return u = δ, κ = γ, n terms: the critic's values telescope between the first and the last."""
         return StepRecursion(
@@ -95,6 +105,7 @@ class NStepAdvantage:
             lookahead=self.steps,
         )
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))

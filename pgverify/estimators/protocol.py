@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 
+from pgverify.errors import InvalidEstimator
+from pgverify.kinds import instance_of
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -29,3 +31,11 @@ class StepWeighted(Estimator, Protocol):
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return w_t for every step."""
         ...
+
+
+STEP_WEIGHTED = instance_of(
+    StepWeighted,
+    expected="an estimator with weights",
+    advice="pgv.estimators.RewardToGo() is one",
+    error=InvalidEstimator,
+)

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline, with_baseline
+from pgverify.baselines import BASELINE, Baseline, NoBaseline, with_baseline
+from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
+from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import Recursion, StepRecursion
 from pgverify.rollout import Rollout
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
+from pgverify.validation import Array, require_flag, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class RewardToGo:
     """g = Σ_t γ^t ψ_t (G_t − b_t(s_t)), with G_t = Σ_{k≥t} γ^{k−t} r_k.
@@ -42,6 +45,11 @@ class RewardToGo:
     baseline: Baseline = field(default_factory=NoBaseline)
     discount_weighting: bool = True
 
+    def __post_init__(self) -> None:
+        BASELINE.require("baseline", self.baseline)
+        settle(self, discount_weighting=require_flag("discount_weighting", self.discount_weighting, InvalidEstimator))
+
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return γ^t (G_t − b_t(s_t)) for every step [n, T]."""
         ratios = decision_ratios(batch)
@@ -49,12 +57,14 @@ class RewardToGo:
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
         return batch.step_scale * powers * decided(to_go - self.baseline.evaluate(batch)[:, :-1], ratios)
 
+    @accepts(rollout=ROLLOUT)
     def recursion(self, rollout: Rollout) -> Recursion:
         """Return u = r, κ = γ, c = γ^t or 1."""
         weighting = rollout.discount if self.discount_weighting else 1.0
         base = StepRecursion(rollout.discount, weighting, np.zeros(len(rollout.start)))
         return with_baseline(base, self.baseline, rollout)
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))

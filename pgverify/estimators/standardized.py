@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import require_on_policy
-from pgverify.estimators.protocol import StepWeighted
+from pgverify.estimators.protocol import STEP_WEIGHTED, StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array, require_number
+from pgverify.kinds import accepts, known_arguments
+from pgverify.trajectories import BATCH, Trajectories
+from pgverify.validation import Array, require_number, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StandardizedReturn:
     """g_i = Σ_t ψ_t (R_i − R̄)/(σ_R + ε), with R̄ and σ_R the mean and standard deviation over the batch.
@@ -36,8 +39,9 @@ class StandardizedReturn:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        require_number("epsilon", self.epsilon, 0.0, np.inf, InvalidEstimator)
+        settle(self, epsilon=_epsilon(self.epsilon))
 
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return the group advantage on every step [n, T]."""
         require_on_policy(batch, self)
@@ -45,11 +49,13 @@ class StandardizedReturn:
         advantage = _standardize(returns, self.epsilon)
         return batch.step_scale * np.where(batch.mask, advantage[:, None], 0.0)
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StandardizedAdvantage:
     """g_i = Σ_t ψ_t (w_t − w̄)/(σ_w + ε), the step weights of another estimator standardised over the batch's steps.
@@ -73,8 +79,10 @@ class StandardizedAdvantage:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        require_number("epsilon", self.epsilon, 0.0, np.inf, InvalidEstimator)
+        STEP_WEIGHTED.require("base", self.base)
+        settle(self, epsilon=_epsilon(self.epsilon))
 
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return the standardised weights [n, T], 0 on padding."""
         require_on_policy(batch, self)
@@ -84,6 +92,7 @@ class StandardizedAdvantage:
             standardized[mask] = batch.step_scale * _standardize(weights[mask], self.epsilon)
         return standardized
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))
@@ -94,3 +103,7 @@ def _standardize(values: Float[Array, "n"], epsilon: float) -> Float[Array, "n"]
     spread = np.sqrt((centred**2).mean())
     # Where nothing varies every centred value is 0 and stays so, also with ε = 0.
     return centred / (spread + epsilon) if spread + epsilon > 0 else centred
+
+
+def _epsilon(value: object) -> float:
+    return require_number("epsilon", value, 0.0, LARGEST, InvalidEstimator, "a number in [0, inf], and finite")

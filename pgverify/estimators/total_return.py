@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.baselines import Baseline, NoBaseline, with_baseline
+from pgverify.baselines import BASELINE, Baseline, NoBaseline, with_baseline
+from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decision_ratios
+from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import Recursion, TotalRecursion
 from pgverify.rollout import Rollout
-from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
+from pgverify.validation import Array, require_flag, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class TotalReturn:
     """g = Σ_t ψ_t (R − b_t(s_t)), with R = Σ_t γ^t r_t.
@@ -40,6 +43,11 @@ class TotalReturn:
     baseline: Baseline = field(default_factory=NoBaseline)
     discount_weighting: bool = True
 
+    def __post_init__(self) -> None:
+        BASELINE.require("baseline", self.baseline)
+        settle(self, discount_weighting=require_flag("discount_weighting", self.discount_weighting, InvalidEstimator))
+
+    @accepts(batch=BATCH)
     def weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         """Return R − b_t(s_t) for every step [n, T]."""
         powers = batch.discount_powers if self.discount_weighting else np.ones(batch.num_steps)
@@ -49,12 +57,14 @@ class TotalReturn:
         # A score stands beside rewards before and after it: all decisions count.
         return weights if ratios is None else weights * ratios.prod(axis=1, keepdims=True)
 
+    @accepts(rollout=ROLLOUT)
     def recursion(self, rollout: Rollout) -> Recursion:
         """Return κ = γ or 1."""
         decay = rollout.discount if self.discount_weighting else 1.0
         base = TotalRecursion(decay, np.zeros(len(rollout.start)))
         return with_baseline(base, self.baseline, rollout)
 
+    @accepts(batch=BATCH)
     def __call__(self, batch: Trajectories) -> Float[Array, "n d"]:
         """Return one contribution a trajectory [n, d]."""
         return batch.score_weighted(self.weights(batch))

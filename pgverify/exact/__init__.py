@@ -17,6 +17,7 @@ from pgverify.exact.routes import (
 from pgverify.exact.solution import Solution, solve
 from pgverify.exact.state_visits import occupancy
 from pgverify.exact.value_functions import Values, values
+from pgverify.kinds import suggesting as _suggesting
 
 __all__ = [
     "EstimatorMoments",
@@ -44,3 +45,5 @@ __all__ = [
     "values",
     "variance_shares",
 ]
+
+__getattr__ = _suggesting(__name__, __all__)

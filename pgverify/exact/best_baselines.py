@@ -22,7 +22,8 @@ from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_values
-from pgverify.problem import Problem
+from pgverify.kinds import accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
@@ -65,6 +66,7 @@ class OptimalBaseline:
     trace: dict[str, float]
 
 
+@accepts(problem=REAL_PROBLEM)
 def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None = None) -> OptimalBaseline:
     """Return the variance-minimising baselines of an estimator; any baseline it already has is left out.
 

@@ -37,11 +37,13 @@ from pgverify.exact.past import Past, eligibility, pasts
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, increment, step_law
 from pgverify.exact.step_moments import backward_sweep
-from pgverify.problem import Problem
+from pgverify.kinds import accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array, require_integer
 
 
+@accepts(problem=REAL_PROBLEM)
 def batch_moments(
     estimator: object,
     problem: Problem,

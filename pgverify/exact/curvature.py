@@ -9,14 +9,16 @@ from pgverify.errors import TooLarge
 from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.routes import complex_step
 from pgverify.exact.solution import solve
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import dense_score
-from pgverify.problem import Problem
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.validation import Array
 
 LARGEST_MATRIX = 5_000
 """Largest d for which a [d, d] matrix is built: 200 MB of float64."""
 
 
+@accepts(problem=REAL_PROBLEM)
 def hessian(problem: Problem) -> Float[Array, "d d"]:
     """Return ∇²J(θ), the complex-step derivative of the exact gradient.
 
@@ -37,6 +39,7 @@ def hessian(problem: Problem) -> Float[Array, "d d"]:
     return (jacobian + jacobian.T) / 2.0
 
 
+@accepts(problem=REAL_PROBLEM)
 def fisher(problem: Problem) -> Float[Array, "d d"]:
     """Return the Fisher information of the policy under the weights of the gradient theorem.
 
@@ -87,6 +90,7 @@ def _weighted_scores(problem: Problem) -> Float[Array, "SA d"]:
     return score.reshape(-1, score.shape[-1]) * weights.reshape(-1, 1)
 
 
+@accepts(problem=REAL_PROBLEM)
 def natural_gradient(problem: Problem) -> Float[Array, "d"]:
     """Return F^+ ∇J, the smallest vector that solves F x = ∇J.
 

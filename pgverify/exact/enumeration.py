@@ -8,9 +8,10 @@ from jaxtyping import Float
 from pgverify.errors import InvalidObjective, TooLarge
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import Prefix, log_prob, next_probabilities, remembers
-from pgverify.problem import FiniteHorizon, Problem
+from pgverify.problem import REAL_PROBLEM, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, require_integer
@@ -19,6 +20,7 @@ DEFAULT_LIMIT = 200_000
 """Trajectories: a batch of this size is a few hundred megabytes at most and a few seconds of work."""
 
 
+@accepts(problem=REAL_PROBLEM)
 def count_trajectories(problem: Problem, acting: Policy | None = None, max_steps: int | None = None) -> int:
     """Return how many trajectories of positive probability a problem has, without listing them.
 
@@ -41,6 +43,7 @@ def count_trajectories(problem: Problem, acting: Policy | None = None, max_steps
     return _count(_bounded(problem, acting, max_steps))
 
 
+@accepts(problem=REAL_PROBLEM)
 def enumerate_trajectories(
     problem: Problem, limit: int = DEFAULT_LIMIT, acting: Policy | None = None, max_steps: int | None = None
 ) -> tuple[Trajectories, Float[Array, "n"]]:
@@ -71,7 +74,7 @@ def enumerate_trajectories(
         As for `exact.rollout`.
     """
     law = _bounded(problem, acting, max_steps)
-    require_integer("limit", limit, 1, TooLarge)
+    limit = require_integer("limit", limit, 1, TooLarge)
     count = _count(law)
     if count > limit:
         raise TooLarge(

@@ -16,12 +16,13 @@ from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import remembers
-from pgverify.problem import Problem
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, DeclaresRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
-from pgverify.validation import Array
+from pgverify.validation import Array, shown
 
 Form: TypeAlias = Literal["full", "diagonal", "trace"]
 
@@ -48,6 +49,7 @@ class EstimatorMoments:
     covariance: Float[Array, "d d"] | None = None
 
 
+@accepts(problem=REAL_PROBLEM)
 def moments(
     estimator: object,
     problem: Problem,
@@ -94,23 +96,23 @@ def moments(
     require_form(form, problem)
     if acting is not None and acting is not problem.policy and remembers(acting):
         raise InvalidPolicy(
-            f"acting is {acting!r}, whose actions may depend on the history (it has next_probabilities), must be a "
-            "table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
+            f"acting is {shown(acting)}, whose actions may depend on the history (it has next_probabilities), must be "
+            "a table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
         )
     law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
     declared = row_recursion(estimator, law.rollout)
     if not law.rollout.on_policy and not isinstance(declared, StepRecursion):
         raise InvalidEstimator(
-            f"estimator is {estimator!r}, must be a sum over steps such as RewardToGo where another policy acts: its "
-            "importance weights are those of whole trajectories; list it (exact.enumerate_trajectories) or sample it"
+            f"estimator is {shown(estimator)}, must be a sum over steps such as RewardToGo where another policy acts: "
+            "its importance weights are those of whole trajectories; list it (exact.enumerate_trajectories) or sample"
         )
     return recursion_moments(law, declared, form)
 
 
 def require_form(form: str, problem: Problem) -> None:
     """Refuse a form that does not exist, or a [d, d] matrix that would not fit in memory."""
-    if form not in ("full", "diagonal", "trace"):
-        raise InvalidEstimator(f"form is {form!r}, must be 'full', 'diagonal' or 'trace'")
+    if not isinstance(form, str) or form not in ("full", "diagonal", "trace"):
+        raise InvalidEstimator(f"form is {shown(form)}, must be 'full', 'diagonal' or 'trace'")
     if form == "full":
         require_matrix_fits(problem)
 
@@ -120,7 +122,7 @@ def row_recursion(estimator: object, law: Rollout) -> StepRecursion | TotalRecur
     declared = declared_recursion(estimator, law)
     if isinstance(declared, BatchRecursion):
         raise InvalidEstimator(
-            f"estimator is {estimator!r}, whose contributions depend on each other, must be a function of one "
+            f"estimator is {shown(estimator)}, whose contributions depend on each other, must be a function of one "
             "trajectory here; use exact.batch_moments(estimator, problem, batch_size)"
         )
     return declared
@@ -130,7 +132,7 @@ def declared_recursion(estimator: object, law: Rollout) -> Recursion:
     """Return the recursion an estimator declares, or say what can be done when it declares none."""
     if not isinstance(estimator, DeclaresRecursion):
         raise InvalidEstimator(
-            f"estimator is {estimator!r}, must declare its recursion for exact moments; otherwise sample it "
+            f"estimator is {shown(estimator)}, must declare its recursion for exact moments; otherwise sample it "
             "(pgverify.sample, pgverify.stats.Moments) or enumerate (exact.enumerated_moments)"
         )
     return estimator.recursion(law)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from jaxtyping import Inexact
 
 from pgverify.exact.solution import solve
-from pgverify.problem import Problem
+from pgverify.kinds import accepts
+from pgverify.problem import PROBLEM, REAL_PROBLEM, Problem
 from pgverify.validation import Array
 
 
+@accepts(problem=REAL_PROBLEM)
 def expected_return(problem: Problem) -> float:
     """Return J(θ), the expected return of the policy (per step, for the average reward).
 
@@ -31,6 +33,7 @@ def analytic_expected_return(problem: Problem) -> complex:
     return solve(problem).expected_return
 
 
+@accepts(problem=PROBLEM)
 def gradient(problem: Problem) -> Inexact[Array, "d"]:
     """Return ∇J(θ) by the policy gradient theorem.
 
@@ -58,6 +61,7 @@ def gradient(problem: Problem) -> Inexact[Array, "d"]:
     return problem.policy.score_vjp(solution.weighted_sum(centred=True) * solution.chain.probabilities)
 
 
+@accepts(problem=PROBLEM)
 def probability_gradient(problem: Problem) -> Inexact[Array, "S A"]:
     """Return ∂J/∂π(a|s), every entry of π taken as free.
 

@@ -12,7 +12,8 @@ from pgverify.exact.batches import every_sequence
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments
 from pgverify.exact.expectation import expectation
-from pgverify.problem import Problem
+from pgverify.kinds import FUNCTION, accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array, refuse_non_finite, require_integer
 
@@ -20,6 +21,7 @@ DEFAULT_BATCHES = 20_000
 """Batches: each is one call of the function, a few seconds in all."""
 
 
+@accepts(estimator=FUNCTION, problem=REAL_PROBLEM)
 def enumerated_moments(
     estimator: Callable[[Trajectories], Float[Array, "*n d"]],
     problem: Problem,
@@ -51,6 +53,7 @@ def enumerated_moments(
         When the estimate is not finite or not [d].
     """
     n = require_integer("batch_size", batch_size, 1, InvalidSampling)
+    limit = require_integer("limit", limit, 1, TooLarge)
     count = count_trajectories(problem)
     if count**n > limit:
         raise TooLarge(

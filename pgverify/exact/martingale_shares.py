@@ -29,7 +29,8 @@ from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, at_time, step_law
 from pgverify.exact.step_moments import StepMoments, backward_sweep, lookahead, return_values
-from pgverify.problem import Problem
+from pgverify.kinds import FLAG, accepts
+from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import StepRecursion
 from pgverify.validation import Array
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 SOURCES = ("start", "action", "transition", "reward")
 
 
+@accepts(problem=REAL_PROBLEM, covariance=FLAG)
 def variance_shares(
     estimator: object, problem: Problem, covariance: bool = False, max_steps: int | None = None
 ) -> pd.DataFrame:

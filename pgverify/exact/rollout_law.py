@@ -8,12 +8,14 @@ import numpy as np
 
 from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.exact.solution import solve
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.problem import Discounted, FiniteHorizon, Problem
+from pgverify.problem import REAL_PROBLEM, Discounted, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import require_integer
 
 
+@accepts(problem=REAL_PROBLEM)
 def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | None = None) -> Rollout:
     """Return the law by which trajectories of a problem are generated.
 
@@ -39,7 +41,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
         When the acting policy is of another shape, or never does what the problem's policy does.
     """
     if max_steps is not None:
-        require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
+        max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
     policy, solution = problem.policy, solve(problem)
     table = partial(getattr, solution, "state_values")
     actor = policy if acting is None or acting is policy else require_support(acting, problem)

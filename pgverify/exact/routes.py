@@ -15,8 +15,9 @@ from pgverify.exact.enumeration import DEFAULT_LIMIT, enumerate_trajectories
 from pgverify.exact.gradient_theorem import analytic_expected_return
 from pgverify.exact.solution import solve
 from pgverify.exact.stationary import deviation_matrix, stationary_distribution
+from pgverify.kinds import accepts
 from pgverify.policies.protocol import dense_score
-from pgverify.problem import Discounted, FiniteHorizon, Problem
+from pgverify.problem import REAL_PROBLEM, Discounted, FiniteHorizon, Problem
 from pgverify.validation import Array
 
 COMPLEX_STEP = 1e-150
@@ -37,6 +38,7 @@ def complex_step(
     return np.stack(columns, axis=-1)
 
 
+@accepts(problem=REAL_PROBLEM)
 def gradient_by_complex_step(problem: Problem) -> Float[Array, "d"]:
     """Return ∇J as the complex-step derivative of J(θ) itself.
 
@@ -48,6 +50,7 @@ def gradient_by_complex_step(problem: Problem) -> Float[Array, "d"]:
     )
 
 
+@accepts(problem=REAL_PROBLEM)
 def gradient_by_enumeration(problem: Problem, limit: int = DEFAULT_LIMIT) -> Float[Array, "d"]:
     """Return ∇J by summing over every trajectory of a finite-horizon problem.
 
@@ -68,6 +71,7 @@ def gradient_by_enumeration(problem: Problem, limit: int = DEFAULT_LIMIT) -> Flo
     return total
 
 
+@accepts(problem=REAL_PROBLEM)
 def gradient_by_value_derivative(problem: Problem) -> Float[Array, "d"]:
     """Return ∇J by differentiating the value recursion; no score function appears.
 

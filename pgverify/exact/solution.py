@@ -19,7 +19,8 @@ from pgverify.exact.bellman import (
 )
 from pgverify.exact.chain import Chain, induced_chain, require_markov
 from pgverify.exact.stationary import stationary_distribution
-from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Problem
+from pgverify.kinds import accepts
+from pgverify.problem import PROBLEM, AverageReward, Discounted, FiniteHorizon, Problem
 from pgverify.validation import Array, read_only
 
 PLACE = "_solution"
@@ -226,6 +227,7 @@ def power_sums(decay: float, number: int) -> Float[Array, "n"]:
     return np.cumsum(np.power(decay, np.arange(number, dtype=np.float64)))
 
 
+@accepts(problem=PROBLEM)
 def solve(problem: Problem) -> Solution:
     """Return the exact solution of a problem: chain, V, Q, A and visits, each computed once and when it is asked for.
 

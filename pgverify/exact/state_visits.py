@@ -5,10 +5,12 @@ from __future__ import annotations
 from jaxtyping import Inexact
 
 from pgverify.exact.solution import solve
-from pgverify.problem import Problem
+from pgverify.kinds import accepts
+from pgverify.problem import PROBLEM, Problem
 from pgverify.validation import Array
 
 
+@accepts(problem=PROBLEM)
 def occupancy(problem: Problem) -> Inexact[Array, "*time S"]:
     """Return how probable, or how frequent, each state is under the policy.
 

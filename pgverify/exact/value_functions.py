@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Inexact
 
 from pgverify.exact.solution import solve
-from pgverify.problem import Problem
+from pgverify.kinds import accepts
+from pgverify.problem import PROBLEM, Problem
 from pgverify.validation import Array
 
 
@@ -31,6 +32,7 @@ class Values:
     advantage: Inexact[Array, "*time S A"]
 
 
+@accepts(problem=PROBLEM)
 def values(problem: Problem) -> Values:
     """Return the state values, action values and advantages of the policy.
 

@@ -1,5 +1,6 @@
 """The zoo: named problems with known answers, random families, and importers of other people's tables."""
 
+from pgverify.kinds import suggesting as _suggesting
 from pgverify.mdps.catalogue import entry, get, names
 from pgverify.mdps.files import load, save
 from pgverify.mdps.gymnasium_tables import from_gymnasium
@@ -7,3 +8,5 @@ from pgverify.mdps.named_mdp import Entry, KnownAnswer
 from pgverify.mdps.random_mdps import garnet
 
 __all__ = ["Entry", "KnownAnswer", "entry", "from_gymnasium", "garnet", "get", "load", "names", "save"]
+
+__getattr__ = _suggesting(__name__, __all__)

@@ -62,9 +62,9 @@ def entry(name: str) -> Entry:
         Listing the nearest known names.
     """
     for known in ENTRIES:
-        if known.name == name:
+        if isinstance(name, str) and known.name == name:
             return known
-    raise unknown_name("MDP", name, names())
+    raise unknown_name("MDP", name, names(), "pgv.mdps.names() (`pgverify mdps`)")
 
 
 def get(name: str) -> TabularMDP:

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pgverify.errors import InvalidFile, InvalidMDP
-from pgverify.mdp import TabularMDP
+from pgverify.kinds import PATH, accepts
+from pgverify.mdp import MDP, TabularMDP
 from pgverify.validation import Array, shortened
 
 FORMAT = "pgverify-mdp"
@@ -25,6 +26,7 @@ LARGEST_TABLE = 2**28
 """Entries of one dense [S, A, S] table: 2 GiB of float64, several of which are needed; larger ones are kept sparse."""
 
 
+@accepts(mdp=MDP, path=PATH)
 def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
     """Write a problem to a JSON file.
 
@@ -69,6 +71,7 @@ def save(mdp: TabularMDP, path: str | PathLike[str]) -> None:
         raise InvalidFile(f"{path} cannot be written: {reason}") from None
 
 
+@accepts(path=PATH)
 def load(path: str | PathLike[str]) -> TabularMDP:
     """Read a problem that `save` wrote, or anybody else in the same format.
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.errors import InvalidInput, InvalidMDP, UnknownName
+from pgverify.errors import InvalidInput, InvalidMDP, UnknownName, WrongKind
+from pgverify.kinds import described
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array, real_array, require_shape
 
@@ -17,7 +18,7 @@ TableEntry = tuple[int, int, float, int, float, bool]
 """State, action, probability, next state, reward, terminated."""
 
 
-def from_gymnasium(env_id: str, **kwargs: Any) -> TabularMDP:
+def from_gymnasium(env_id: Any, **kwargs: Any) -> TabularMDP:
     """Return the MDP that a Gymnasium environment publishes as its table `P`.
 
     `P[s][a]` lists outcomes (probability, next state, reward, terminated); the start is
@@ -38,8 +39,8 @@ def from_gymnasium(env_id: str, **kwargs: Any) -> TabularMDP:
 
     Parameters
     ----------
-    env_id : str
-        As for `gymnasium.make`, for example "FrozenLake-v1".
+    env_id : str, or an environment
+        As for `gymnasium.make`, for example "FrozenLake-v1"; or an environment, which is left open.
     **kwargs
         Passed to `gymnasium.make`, for example `is_slippery=False`.
 
@@ -52,6 +53,8 @@ def from_gymnasium(env_id: str, **kwargs: Any) -> TabularMDP:
     InvalidMDP
         The environment has no table, no start distribution, or a table that does not describe it.
     """
+    if not isinstance(env_id, str):
+        return _from_object(env_id, kwargs)
     try:
         import gymnasium
     except ImportError:
@@ -68,6 +71,21 @@ def from_gymnasium(env_id: str, **kwargs: Any) -> TabularMDP:
         return _from_env(env_id, env.unwrapped)
     finally:
         env.close()
+
+
+def _from_object(env: Any, kwargs: dict[str, Any]) -> TabularMDP:
+    """Read the table of an environment that somebody made: Gymnasium itself is not needed."""
+    if isinstance(env, type) or not (hasattr(env, "unwrapped") and hasattr(env, "step")):
+        raise WrongKind(
+            f"env_id is {described(env)}, must be the name of a Gymnasium environment or an environment; of a "
+            "class give an instance, or register it (gymnasium.register) and give its name"
+        )
+    if kwargs:
+        raise InvalidInput(
+            f"{', '.join(kwargs)} cannot be passed to an environment that is made already, leave them out"
+        )
+    spec = getattr(env, "spec", None)
+    return _from_env(str(getattr(spec, "id", None) or type(env.unwrapped).__name__), env.unwrapped)
 
 
 def _from_env(env_id: str, env: Any) -> TabularMDP:

@@ -11,15 +11,17 @@ from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidPolicy
-from pgverify.policies.protocol import dense_score
+from pgverify.kinds import SuggestsNames, known_arguments
+from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
 from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.policies.tabular_softmax import SMALL_TABLE
 from pgverify.validation import Array, parameter_array, real_array, require_shape
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class LinearSoftmaxPolicy:
+class LinearSoftmaxPolicy(SuggestsNames):
     """π(a|s) ∝ exp(φ(s,a)·θ), with score ψ(s,a) = φ(s,a) − Σ_b π(b|s) φ(s,b).
 
     States that share features are aliased: the policy cannot tell them apart.
@@ -60,7 +62,9 @@ class LinearSoftmaxPolicy:
 
     def with_parameters(self, theta: ArrayLike) -> LinearSoftmaxPolicy:
         """Return the same policy at another θ [d]."""
-        return LinearSoftmaxPolicy(self.features, theta)
+        array = parameter_array("theta", theta, InvalidPolicy)
+        require_shape("theta", array, self.weights.shape, "[d]", InvalidPolicy)
+        return LinearSoftmaxPolicy(self.features, array)
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(a|s) [S, A]."""
@@ -68,7 +72,7 @@ class LinearSoftmaxPolicy:
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
-        return self.logit_vjp(logit_vjp(*self._softmax, weights))
+        return self.logit_vjp(logit_vjp(*self._softmax, table_weights("weights", weights, self.features.shape[:2])))
 
     def score_sum(self, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
         """Return Σ_t w_t ∇ log π(a_t|s_t), step by step where states are many.
@@ -101,6 +105,7 @@ class LinearSoftmaxPolicy:
     def logit_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∂z(s,a)/∂θ = Σ w(s,a) φ(s,a) for weights [..., S, A]."""
         states, actions, size = self.features.shape
+        weights = table_weights("weights", weights, (states, actions))
         flat = weights.reshape(*weights.shape[:-2], states * actions)
         return flat @ self.features.reshape(states * actions, size)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Inexact
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import refuse_non_finite, weights_as_given
+from pgverify.errors import InvalidPolicy
+from pgverify.kinds import Requirement, accepts
 from pgverify.validation import Array
 
 
@@ -48,6 +51,29 @@ def kind_of(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
+def table_weights(name: str, weights: Any, shape: tuple[int, int]) -> Inexact[Array, "... S A"]:
+    """Return weights [..., S, A] of a policy's second door as an array, every entry finite.
+
+    Raises
+    ------
+    InvalidPolicy
+        When they are no numbers, or not [..., S, A] of the policy.
+    """
+    array = weights_as_given(name, weights, InvalidPolicy)
+    refuse_non_finite(name, array, InvalidPolicy)
+    if array.shape[-2:] != shape:
+        raise InvalidPolicy(f"{name} has shape {array.shape}, must be [..., S, A] with [S, A] = {shape}")
+    return array
+
+
+POLICY = Requirement(
+    is_policy,
+    "a policy, with parameters, with_parameters, probabilities and score_vjp",
+    "pgv.SoftmaxPolicy(logits) is one",
+)
+
+
+@accepts(policy=POLICY)
 def dense_score(policy: Policy) -> Inexact[Array, "S A d"]:
     """Return the score ψ(s,a) = ∇ log π(a|s) of any policy, row by row through its second door.
 

@@ -11,7 +11,8 @@ from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidPolicy
-from pgverify.policies.protocol import dense_score
+from pgverify.kinds import SuggestsNames, known_arguments
+from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
 from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.validation import Array, parameter_array, require_shape
@@ -20,8 +21,9 @@ SMALL_TABLE = 256
 """Logits up to which one product over all states is faster than picking those visited; measured."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class SoftmaxPolicy:
+class SoftmaxPolicy(SuggestsNames):
     """π(a|s) = exp z(s,a) / Σ_b exp z(s,b), with parameters θ = z flattened (d = S·A).
 
     The score is ∂ log π(a|s) / ∂z(s',b) = 1{s=s'} (1{a=b} − π(b|s)). Accurate to rounding in every entry, also
@@ -67,6 +69,7 @@ class SoftmaxPolicy:
 
     def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., S·A]."""
+        weights = table_weights("weights", weights, self.logits.shape)
         by_logit = logit_vjp(*self._softmax, weights)
         return by_logit.reshape(*weights.shape[:-2], self.logits.size)
 
@@ -92,6 +95,7 @@ class SoftmaxPolicy:
 
     def logit_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,a) ∂z(s,a)/∂θ for weights [..., S, A]: the parameters are the logits."""
+        weights = table_weights("weights", weights, self.logits.shape)
         return weights.reshape(*weights.shape[:-2], self.logits.size)
 
     @property

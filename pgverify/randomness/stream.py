@@ -89,7 +89,7 @@ class Stream:
         InvalidSampling
             On a seed that is negative or no integer.
         """
-        seed = require_integer("seed", seed, 0, InvalidSampling)
+        seed = require_integer("seed", seed, 0, InvalidSampling, largest=None)
         key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
         key.setflags(write=False)
         return cls(key)
@@ -110,8 +110,8 @@ class Stream:
         InvalidSampling
             On a window or on trajectories for which there is no counter.
         """
-        window = require_integer("window", window, 0, InvalidSampling)
-        first = require_integer("first", first, 0, InvalidSampling)
+        window = require_integer("window", window, 0, InvalidSampling, largest=None)
+        first = require_integer("first", first, 0, InvalidSampling, largest=None)
         rows = require_integer("rows", rows, 0, InvalidSampling)
         if window > _LAST_WORD:
             raise InvalidSampling(f"window is {window}, must be an integer below 2^64")

@@ -59,21 +59,29 @@ def print_table(as_json: bool) -> None:
     if as_json:
         print(json.dumps([as_data(bug) for bug in ENTRIES], ensure_ascii=False, indent=2))
     elif (console := Console()).is_terminal:
-        from rich import box
-        from rich.table import Table
+        from pgverify.reporting import terminal_tables
 
-        table = Table(box=box.SIMPLE_HEAD)
-        table.add_column("no.", justify="right", no_wrap=True)
+        table = terminal_tables.empty_table("no.")
         table.add_column("effect", max_width=10)  # two words of one entry would cost the causes of all eight columns
         table.add_column("slug", no_wrap=True)
         table.add_column("cause")
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        terminal_tables.print_table(table, console)
+        print_legend()
     else:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for number, effect, slug, cause in rows:
             print(f"{number:>{widths[0]}}  {effect:<{widths[1]}}  {slug:<{widths[2]}}  {cause}")
+        print_legend()
+
+
+def print_legend() -> None:
+    """Print what the letters of the effects stand for."""
+    print("\nThe effect of an entry on the expectation of its estimate:")
+    for effect, words in EFFECTS.items():
+        print(f"  {effect.value:<18}  {words}")
+    print("`pgverify bugs SLUG`, or its number, shows one: its cause, its cure, its code, and the verdict on it.")
 
 
 def print_page(bug: Bug, report: Report, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pgverify.reporting.exact_answers import ExactAnswers
+from pgverify.reporting.terminal_tables import empty_table, print_table
 
 if TYPE_CHECKING:  # imported by the function that draws tables: JSON needs none
     from rich.table import Table
@@ -42,8 +43,6 @@ def as_json(name: str, answers: ExactAnswers) -> str:
 
 def print_tables(name: str, answers: ExactAnswers) -> None:
     """Print the numbers, then a table of the estimators and one of the states."""
-    from rich.console import Console
-
     print(f"{name}, {answers.objective!r}")
     print(f"J(θ)    {answers.expected_return:.15g}")
     print(f"|∇J|    {answers.gradient_norm:.15g}")
@@ -51,14 +50,14 @@ def print_tables(name: str, answers: ExactAnswers) -> None:
         eigenvalues = np.linalg.eigvalsh(answers.hessian)
         print(f"∇²J     eigenvalues from {eigenvalues[0]:.8g} to {eigenvalues[-1]:.8g}")
     if answers.moments is not None:
-        Console().print(_noise_table(answers))
-    Console().print(_state_table(answers))
+        print_table(_noise_table(answers))
+    print_table(_state_table(answers))
     if len(answers.gradient) > MOST_STATES:
         print(f"The first {MOST_STATES} of {len(answers.gradient)} states; --json prints all.")
 
 
 def _noise_table(answers: ExactAnswers) -> Table:
-    table = _empty("estimator", "tr Cov of one trajectory", "trajectories for 5 %")
+    table = empty_table("estimator", "tr Cov of one trajectory", "trajectories for 5 %")
     table.columns[0].justify = "left"
     for noise in answers.moments or ():
         needed = "none suffices" if noise.trajectories is None else f"{noise.trajectories:,}"
@@ -68,17 +67,7 @@ def _noise_table(answers: ExactAnswers) -> Table:
 
 def _state_table(answers: ExactAnswers) -> Table:
     actions = answers.gradient.shape[1]
-    table = _empty("state", "V", *(f"∂J/∂θ(·,{action})" for action in range(actions)))
+    table = empty_table("state", "V", *(f"∂J/∂θ(·,{action})" for action in range(actions)))
     for state, row in enumerate(answers.gradient[:MOST_STATES]):
         table.add_row(str(state), f"{answers.state_values[state]:.8g}", *(f"{g:.8g}" for g in row))
-    return table
-
-
-def _empty(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in headings:
-        table.add_column(heading, justify="right")
     return table

@@ -50,7 +50,7 @@ def make_workload(study: Study, path: Path, seed: int = 0, quick: bool = False) 
     InvalidInput
         When the seed is not an integer in [0, 2^63), or the study's grid is empty or malformed.
     """
-    require_integer("seed", seed, 0, InvalidInput)
+    seed = require_integer("seed", seed, 0, InvalidInput)
     if seed > LARGEST_SEED:
         raise InvalidInput(f"seed is {seed}, must be at most {LARGEST_SEED}")
     text = path.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Statistics on arrays: moments, confidence regions, tests with their power. Knows no MDP."""
 
+from pgverify.kinds import suggesting as _suggesting
 from pgverify.stats.bias_test import BiasResult, BiasTest
 from pgverify.stats.binomial import clopper_pearson
 from pgverify.stats.calibration import Calibration, quantile_pairs
@@ -37,3 +38,5 @@ __all__ = [
     "quantile_pairs",
     "uniform_band",
 ]
+
+__getattr__ = _suggesting(__name__, __all__)

@@ -9,13 +9,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from pgverify.errors import InvalidData
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest
 from pgverify.stats.directions import beyond, rounding_noise
 from pgverify.stats.hotelling_test import HotellingResult, HotellingTest
-from pgverify.stats.moments import Moments
+from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import nonnegative, open_unit
 from pgverify.stats.skewed_means import corrected_p_values, equivalent_statistic, notable_skewness
-from pgverify.validation import Array
+from pgverify.validation import Array, require_flag, settle
 
 TOO_FEW = "only the coordinates were tested: the samples are too few for the directions in which they vary"
 FEW_EVENTS = (
@@ -69,6 +71,7 @@ class BiasResult:
     rests_on_deterministic: bool
 
 
+@known_arguments
 @dataclass(frozen=True)
 class BiasTest:
     """Test that the mean equals its target: each coordinate, and every direction at once.
@@ -97,9 +100,10 @@ class BiasTest:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        open_unit("alpha", self.alpha)
-        open_unit("power", self.power)
-        nonnegative("rounding", self.rounding)
+        settle(self, alpha=open_unit("alpha", self.alpha))
+        settle(self, power=open_unit("power", self.power))
+        settle(self, rounding=nonnegative("rounding", self.rounding))
+        settle(self, deterministic=require_flag("deterministic", self.deterministic, InvalidData))
 
     @property
     def coordinate(self) -> CoordinateTest:
@@ -111,6 +115,7 @@ class BiasTest:
         """The test of all directions, at half the error rate."""
         return HotellingTest(self.alpha / 2, self.power, self.rounding)
 
+    @accepts(moments=MOMENTS)
     def run(self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None) -> BiasResult:
         """Test `moments` against `target` [d]; `jump` (number or [d]) bounds |x_j − x'_j|."""
         coordinate = self.coordinate.run(moments, target, jump)

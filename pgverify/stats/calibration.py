@@ -63,7 +63,7 @@ class Calibration:
         from scipy.special import ndtr
         from scipy.stats import kstwo
 
-        open_unit("confidence", confidence)
+        confidence = open_unit("confidence", confidence)
         theoretical, observed = quantile_pairs(scores)
         k = observed.size
         below = ndtr(observed)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.directions import (
     beyond,
     jump_array,
@@ -17,9 +18,9 @@ from pgverify.stats.directions import (
     target_array,
     variance_array,
 )
-from pgverify.stats.moments import Moments
+from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import f_noncentrality, f_power, nonnegative, open_unit, smallest_count
-from pgverify.validation import Array, require_integer
+from pgverify.validation import Array, require_integer, settle
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,7 @@ class CoordinateResult:
     rests_on_deterministic: bool
 
 
+@known_arguments
 @dataclass(frozen=True)
 class CoordinateTest:
     """Test that the mean equals its target in every coordinate.
@@ -94,10 +96,11 @@ class CoordinateTest:
     rounding: float = 1e-9
 
     def __post_init__(self) -> None:
-        open_unit("alpha", self.alpha)
-        open_unit("power", self.power)
-        nonnegative("rounding", self.rounding)
+        settle(self, alpha=open_unit("alpha", self.alpha))
+        settle(self, power=open_unit("power", self.power))
+        settle(self, rounding=nonnegative("rounding", self.rounding))
 
+    @accepts(moments=MOMENTS)
     def run(self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None) -> CoordinateResult:
         """Test `moments` against `target` [d]; `jump` (number or [d]) bounds |x_j − x'_j|."""
         from scipy.special import stdtr
@@ -142,7 +145,7 @@ class CoordinateTest:
         direction : [d], optional
         """
         variance = variance_array(covariance)
-        require_integer("n", n, 2, InvalidData)
+        n = require_integer("n", n, 2, InvalidData)
         noise = self._noise(covariance, variance)
         still = quiet(variance, noise)
         needed = f_noncentrality(1, n - 1, self.alpha / variance.size, self.power) ** 0.5

@@ -92,7 +92,7 @@ def jump_array(jump: ArrayLike | float | None, dimension: int) -> Float[Array, "
     """Return the bound on |x_j − x'_j|, one a coordinate, or None when none is known."""
     if jump is None:
         return None
-    array = real_array("jump", np.asarray(jump), InvalidData)
+    array = real_array("jump", jump, InvalidData)
     if array.shape not in ((), (dimension,)):
         raise InvalidData(f"jump has shape {array.shape}, must be a number or [d] = {(dimension,)}")
     negative = np.asarray(array < 0)

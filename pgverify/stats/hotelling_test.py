@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.coordinate_test import unit
 from pgverify.stats.directions import (
     Directions,
@@ -20,9 +21,9 @@ from pgverify.stats.directions import (
     target_array,
     varying_directions,
 )
-from pgverify.stats.moments import Moments
+from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import f_noncentrality, f_power, nonnegative, open_unit, smallest_count
-from pgverify.validation import Array, require_integer
+from pgverify.validation import Array, require_integer, settle
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ class HotellingResult:
     rests_on_deterministic: bool
 
 
+@known_arguments
 @dataclass(frozen=True)
 class HotellingTest:
     """Test that the mean vector equals its target, in every direction at once.
@@ -93,14 +95,16 @@ class HotellingTest:
     rounding: float = 1e-9
 
     def __post_init__(self) -> None:
-        open_unit("alpha", self.alpha)
-        open_unit("power", self.power)
-        nonnegative("rounding", self.rounding)
+        settle(self, alpha=open_unit("alpha", self.alpha))
+        settle(self, power=open_unit("power", self.power))
+        settle(self, rounding=nonnegative("rounding", self.rounding))
 
+    @accepts(moments=MOMENTS)
     def applicable(self, moments: Moments) -> bool:
         """Return whether there are enough samples: full moments with n ≥ r + 2."""
         return not moments.diagonal and moments.count >= 2 and moments.count >= self.directions(moments).rank + 2
 
+    @accepts(moments=MOMENTS)
     def run(self, moments: Moments, target: ArrayLike, jump: ArrayLike | float | None = None) -> HotellingResult:
         """Test `moments` against `target` [d]; `jump` (number or [d]) bounds |x_j − x'_j|."""
         from scipy.special import fdtrc
@@ -146,7 +150,7 @@ class HotellingTest:
         direction : [d], optional
         """
         axes, noise = self._axes(covariance)
-        require_integer("n", n, 2, InvalidData)
+        n = require_integer("n", n, 2, InvalidData)
         r, d = axes.rank, axes.basis.shape[0]
         if n < r + 2:
             return math.inf
@@ -179,6 +183,7 @@ class HotellingTest:
             return None
         return smallest_count(lambda n: f_power(r, n - r, self.alpha, n * strength), self.power, r + 2)
 
+    @accepts(moments=MOMENTS)
     def directions(self, moments: Moments) -> Directions:
         """Return the directions that vary in the sample."""
         return varying_directions(moments.covariance, self._noise(moments))

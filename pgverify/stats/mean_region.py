@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from pgverify.errors import InvalidData
+from pgverify.kinds import accepts
 from pgverify.stats.bias_test import BiasTest
 from pgverify.stats.directions import (
     Directions,
@@ -19,9 +21,12 @@ from pgverify.stats.directions import (
     target_array,
 )
 from pgverify.stats.hotelling_test import log_choices
-from pgverify.stats.moments import Moments
-from pgverify.stats.power import f_critical, nonnegative, open_unit, t_critical
-from pgverify.validation import Array
+from pgverify.stats.moments import MOMENTS, Moments
+from pgverify.stats.power import f_critical, nonnegative, t_critical
+from pgverify.validation import Array, require_number
+
+LEAST = 2.0**-53
+"""A smaller confidence taken from one leaves one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,7 @@ class MeanRegion:
     note: str
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(
         cls,
         moments: Moments,
@@ -130,8 +136,8 @@ class MeanRegion:
         InvalidData
             Naming the argument, the value and what is allowed.
         """
-        open_unit("confidence", confidence)
-        nonnegative("rounding", rounding)
+        confidence = require_number("confidence", confidence, LEAST, 1.0 - LEAST, InvalidData, "a number in (0, 1)")
+        rounding = nonnegative("rounding", rounding)
         test = BiasTest(1 - confidence, rounding=rounding)
         variance = moments.variance
         noise = rounding_noise(moments.mean, variance, rounding)
@@ -163,7 +169,7 @@ class MeanRegion:
 
         True is an equivalence claim: wrong with probability at most 1 − confidence. False claims nothing.
         """
-        nonnegative("tolerance", tolerance)
+        tolerance = nonnegative("tolerance", tolerance)
         return self.largest_bias(target) <= tolerance
 
 

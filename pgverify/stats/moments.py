@@ -10,13 +10,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import as_array
 from pgverify.errors import InvalidData
-from pgverify.validation import Array, first_index, real_array, require_integer, require_shape
+from pgverify.kinds import described, instance_of, known_arguments
+from pgverify.validation import Array, first_index, real_array, require_flag, require_integer, require_shape, settle
 
 LARGEST_SAMPLE = 1e70
 """Fourth powers are summed: 1e280 leaves room for 1e28 samples below the largest double, 1.8e308."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Central sums of n vectors x_i in d dimensions, y_i = x_i − mean.
@@ -60,12 +63,12 @@ class Moments:
     norm_fourth: float | None = None
 
     def __post_init__(self) -> None:
-        require_integer("count", self.count, 0, InvalidData)
+        settle(self, count=require_integer("count", self.count, 0, InvalidData))
         mean = real_array("mean", self.mean, InvalidData)
         if mean.ndim != 1 or mean.size == 0:
             raise InvalidData(f"mean has shape {mean.shape}, must be [d] with d at least 1")
         size = mean.size
-        full = np.ndim(self.scatter) == 2
+        full = as_array("scatter", self.scatter, InvalidData).ndim == 2
         shapes: dict[str, tuple[int, ...]] = {
             "scatter": (size, size) if full else (size,),
             "third": (size,),
@@ -77,7 +80,7 @@ class Moments:
             shapes |= {"norm_third": (size,), "norm_fourth": ()}
         object.__setattr__(self, "mean", mean)
         for name, shape in shapes.items():
-            array = real_array(name, np.asarray(getattr(self, name)), InvalidData)
+            array = real_array(name, getattr(self, name), InvalidData, largest=np.inf)
             require_shape(name, array, shape, "[d, d]" if len(shape) == 2 else "[d]", InvalidData)
             object.__setattr__(self, name, array if shape else float(array))
 
@@ -85,6 +88,7 @@ class Moments:
     def empty(cls, dimension: int, diagonal: bool = False) -> Moments:
         """Return the moments of no samples at all: merging with them changes nothing."""
         size = require_integer("dimension", dimension, 1, InvalidData)
+        diagonal = require_flag("diagonal", diagonal, InvalidData)
         zero = np.zeros(size)
         if diagonal:
             return cls(0, zero, zero, zero, zero)
@@ -101,6 +105,7 @@ class Moments:
             would overflow), naming the index.
         """
         x = sample_array("samples", samples)
+        diagonal = require_flag("diagonal", diagonal, InvalidData)
         if len(x) == 0:
             return cls.empty(x.shape[1], diagonal)
         mean = x.mean(axis=0)
@@ -121,6 +126,7 @@ class Moments:
         InvalidData
             If the dimensions differ, or one keeps the full scatter and the other its diagonal.
         """
+        MOMENTS.require("other", other)
         if self.scatter.shape != other.scatter.shape:
             raise InvalidData(
                 f"other.scatter has shape {other.scatter.shape}, must be that of self, {self.scatter.shape}"
@@ -151,7 +157,10 @@ class Moments:
             If there is no part, or two parts do not fit together.
         """
         total: Moments | None = None
+        if not isinstance(parts, Iterable) or getattr(parts, "ndim", 1) == 0:
+            raise InvalidData(f"parts is {described(parts)}, must be several Moments")
         for part in parts:
+            MOMENTS.require("parts", part)
             total = part if total is None else total.merge(part)
         if total is None:
             raise InvalidData("parts is empty, must hold at least one Moments (Moments.empty will do)")
@@ -223,6 +232,11 @@ class Moments:
         )
         scatter = self.scatter + n * np.outer(shift, shift)
         return Moments(self.count, self.mean, scatter, third, fourth, norm_third, norm_fourth)
+
+
+MOMENTS = instance_of(
+    Moments, expected="the Moments of a sample", advice="pgv.stats.Moments.of(samples) gives them", error=InvalidData
+)
 
 
 def sample_array(name: str, value: ArrayLike) -> Float[Array, "n d"]:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.validation import Array
+from pgverify.errors import InvalidData
+from pgverify.stats.power import open_unit
+from pgverify.validation import Array, require_integer
 
 DRAWS = 4_000_000
 """Uniforms simulated to set the level: about 0.3 s; the coverage is then known to about half a percent."""
+
+
+MOST = 100_000
+"""Ordered uniforms: 400 samples of as many are 0.3 GB."""
 
 
 def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
@@ -30,6 +36,8 @@ def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, "n"],
     """
     from scipy.special import betaincinv
 
+    count = require_integer("count", count, 1, InvalidData, largest=MOST)
+    coverage = open_unit("coverage", coverage)
     rank = np.arange(1, count + 1)
     repeats = int(np.clip(DRAWS // count, 400, 4000))
     samples = np.sort(np.random.default_rng(0).random((repeats, count)), axis=1)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidData
 from pgverify.validation import require_number
 
@@ -23,7 +24,7 @@ def open_unit(name: str, value: Any) -> float:
 
 def nonnegative(name: str, value: Any) -> float:
     """Return a finite number of at least zero; NaN never passes."""
-    return require_number(name, value, 0.0, 1.7e308, InvalidData, "a finite number of at least 0")
+    return require_number(name, value, 0.0, LARGEST, InvalidData, "a finite number of at least 0")
 
 
 def normal_critical(alpha: float) -> float:

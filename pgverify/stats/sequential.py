@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import FUNCTION, accepts, known_arguments
 from pgverify.stats.coordinate_test import unit
 from pgverify.stats.directions import (
     Directions,
@@ -27,12 +28,13 @@ from pgverify.stats.sequential_power import count_to_clear, count_to_find, lengt
 from pgverify.stats.sequential_rare import RareEvents
 from pgverify.stats.sequential_result import SequentialOutcome, SequentialResult, explanation
 from pgverify.stats.sequential_tails import UNSEEN, Tails, directions
-from pgverify.validation import require_integer, require_number, require_shape
+from pgverify.validation import real_array, require_flag, require_integer, require_number, require_shape, settle
 
 DrawSamples = Callable[[int, int], Any]
 """`draw(count, index)` returns `count` new independent samples [count, d]; index = 0, 1, ... may seed them."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class SequentialTest:
     """Test a mean against its target with as many samples as it takes, looking on the way.
@@ -101,13 +103,14 @@ class SequentialTest:
 
     def __post_init__(self) -> None:
         for name in ("alpha", "consistent_rate", "rarest", "power"):
-            open_unit(name, getattr(self, name))
+            settle(self, **{name: open_unit(name, getattr(self, name))})
         for name in ("tolerance", "rounding"):
-            nonnegative(name, getattr(self, name))
+            settle(self, **{name: nonnegative(name, getattr(self, name))})
         for name in ("budget", "first_look", "batch"):
-            require_integer(name, getattr(self, name), 2, InvalidData)
-        require_number("growth", self.growth, 1.01, 100.0, InvalidData)
+            settle(self, **{name: require_integer(name, getattr(self, name), 2, InvalidData)})
+        settle(self, growth=require_number("growth", self.growth, 1.01, 100.0, InvalidData))
 
+    @accepts(draw=FUNCTION)
     def run(
         self,
         draw: DrawSamples,
@@ -134,7 +137,7 @@ class SequentialTest:
             Bounds on what events rarer than `rarest` may add, each for another law that the samples may have.
             Where samples turn out larger, the guard against their own tails still stands.
         """
-        goal = np.atleast_1d(np.asarray(target))
+        goal = np.atleast_1d(real_array("target", target, InvalidData))
         goal = target_array("target", goal, goal.size)
         limit = self.tolerance * nonnegative("scale", scale)
         bound = jump_array(jump, goal.size)
@@ -177,6 +180,8 @@ class SequentialTest:
 
     def looks(self, dimension: int, bounded: bool = False) -> Looks:
         """Return the planned looks in `dimension` coordinates; `bounded` when `jump` is given."""
+        dimension = require_integer("dimension", dimension, 1, InvalidData)
+        bounded = require_flag("bounded", bounded, InvalidData)
         return Looks.planned(
             dimension=require_integer("dimension", dimension, 1, InvalidData),
             first_look=self.first_look,

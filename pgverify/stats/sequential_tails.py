@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidData
 from pgverify.stats.directions import Directions, rounding_noise, varying_directions
 from pgverify.stats.moments import Moments, sample_array
+from pgverify.stats.power import nonnegative
 from pgverify.stats.sequential_rare import RareEvents
 from pgverify.validation import Array, require_integer
 
@@ -56,6 +57,7 @@ class Tails:
         """Return the tails of `samples` [n, d], n at least 2."""
         x = sample_array("samples", samples)
         require_integer("the number of samples", len(x), 2, InvalidData)
+        rounding = nonnegative("rounding", rounding)
         moments = Moments.of(x)
         kurtosis, radius = _whitened(x, moments, rounding)
         return cls(moments, kurtosis, radius, x.min(axis=0), x.max(axis=0), rounding)

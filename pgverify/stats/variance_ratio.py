@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import known_arguments
 from pgverify.stats.directions import UNDERFLOW, target_array
 from pgverify.stats.moments import Moments, sample_array
 from pgverify.stats.power import (
@@ -21,7 +22,7 @@ from pgverify.stats.power import (
     smallest_count,
     t_critical,
 )
-from pgverify.validation import Array, require_integer, require_number
+from pgverify.validation import Array, require_integer, require_number, settle
 
 FEWEST = 4
 ROUNDING = 1e-12
@@ -55,6 +56,7 @@ class VarianceRatioResult:
     zero: Literal["", "first", "second", "both"]
 
 
+@known_arguments
 @dataclass(frozen=True)
 class VarianceRatio:
     """Compare the traces of the covariances of two estimators, sample by sample.
@@ -82,8 +84,8 @@ class VarianceRatio:
     power: float = 0.9
 
     def __post_init__(self) -> None:
-        open_unit("confidence", self.confidence)
-        open_unit("power", self.power)
+        settle(self, confidence=open_unit("confidence", self.confidence))
+        settle(self, power=open_unit("power", self.power))
 
     def run(
         self,
@@ -129,8 +131,8 @@ class VarianceRatio:
         n : int
             At least four pairs.
         """
-        nonnegative("spread", spread)
-        require_integer("n", n, FEWEST, InvalidData)
+        spread = nonnegative("spread", spread)
+        n = require_integer("n", n, FEWEST, InvalidData)
         noncentrality = f_noncentrality(1, n - 1, 1 - self.confidence, self.power)
         return _exp(spread * math.sqrt(noncentrality / n))
 
@@ -139,8 +141,8 @@ class VarianceRatio:
 
         None when no number up to 2^50 suffices, as for a ratio of 1.
         """
-        nonnegative("spread", spread)
-        require_number("ratio", ratio, 5e-324, 1.7e308, InvalidData, "a finite number above 0")
+        spread = nonnegative("spread", spread)
+        ratio = require_number("ratio", ratio, 5e-324, 1.7e308, InvalidData, "a finite number above 0")
         if ratio == 1.0:
             return None
         if spread == 0.0:

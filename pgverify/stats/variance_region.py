@@ -10,9 +10,10 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts
 from pgverify.stats.directions import target_array
-from pgverify.stats.moments import Moments
-from pgverify.stats.power import normal_critical, open_unit, t_critical
+from pgverify.stats.moments import MOMENTS, Moments
+from pgverify.stats.power import nonnegative, normal_critical, open_unit, t_critical
 from pgverify.validation import Array, require_integer
 
 FEWEST = 4
@@ -49,6 +50,7 @@ class VarianceRegion:
     high: Float[Array, "d"]
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(cls, moments: Moments, confidence: float) -> VarianceRegion:
         """Return the intervals for the variances that `moments` estimate.
 
@@ -57,7 +59,8 @@ class VarianceRegion:
         InvalidData
             For a confidence outside (0, 1), or fewer than max(4, z + 1) samples.
         """
-        alpha = 1 - open_unit("confidence", confidence)
+        confidence = open_unit("confidence", confidence)
+        alpha = 1 - confidence
         z = normal_critical(alpha / moments.dimension)
         fewest = max(FEWEST, math.floor(z) + 1)
         n = require_integer("moments.count", moments.count, fewest, InvalidData, " for such an interval")
@@ -106,6 +109,7 @@ class TraceInterval:
     high: float
 
     @classmethod
+    @accepts(moments=MOMENTS)
     def of(cls, moments: Moments, confidence: float) -> TraceInterval:
         """Return the interval for the trace that `moments` estimate.
 
@@ -114,7 +118,8 @@ class TraceInterval:
         InvalidData
             For a confidence outside (0, 1), or fewer than four samples.
         """
-        alpha = 1 - open_unit("confidence", confidence)
+        confidence = open_unit("confidence", confidence)
+        alpha = 1 - confidence
         n = require_integer("moments.count", moments.count, FEWEST, InvalidData, " for such an interval")
         trace = moments.trace
         if trace == 0.0:
@@ -131,6 +136,7 @@ class TraceInterval:
 
     def contains(self, trace: float) -> bool:
         """Return whether `trace` lies in the interval."""
+        trace = nonnegative("trace", trace)
         return self.low <= trace <= self.high
 
 

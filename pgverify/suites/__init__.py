@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from pgverify.errors import unknown_name
+from pgverify.kinds import suggesting as _suggesting
 from pgverify.suites.standard import standard_suite
 from pgverify.suites.suite_problem import SuiteProblem
 
 __all__ = ["SuiteProblem", "get", "names"]
+
+__getattr__ = _suggesting(__name__, __all__)
 
 _SUITES: Mapping[str, Callable[[], tuple[SuiteProblem, ...]]] = MappingProxyType({"standard": standard_suite})
 
@@ -27,6 +30,6 @@ def get(name: str) -> tuple[SuiteProblem, ...]:
     UnknownName
         Listing the nearest suites.
     """
-    if name not in _SUITES:
-        raise unknown_name("suite", str(name), _SUITES)
+    if not isinstance(name, str) or name not in _SUITES:
+        raise unknown_name("suite", name, _SUITES)
     return _SUITES[name]()

@@ -28,7 +28,7 @@ from pgverify.comparison import (
 )
 from pgverify.errors import UnknownName
 from pgverify.estimators import Estimator, GeneralizedAdvantage, RewardToGo, TotalReturn
-from pgverify.studies import Claim, Row, Scalar, Study
+from pgverify.studies import Claim, Row, Scalar, Study, require_extra
 from pgverify.validation import Array
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ REPORTED = 50_000
 
 
 def cells(quick: bool) -> Sequence[Mapping[str, Scalar]]:
+    require_extra("unbiasedness", "gymnasium", "gymnasium")
     zoo = ["random-walk-5", "garnet-small"] if quick else list(ZOO)
     tables = ["FrozenLake"] if quick else list(TABLES)
     estimators = list(_estimators(_problem("random-walk-5")))

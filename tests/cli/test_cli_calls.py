@@ -17,7 +17,7 @@ WRONG = {
     "unknown option": ("exact river-swim --horizon 3 --frob", "--frob"),
     "horizon no number": ("exact river-swim --horizon many", "--horizon"),
     "no argument": ("exact", "Missing argument"),
-    "unknown study": ("study run no-such-study", "unknown study 'no-such-study': the nearest known are"),
+    "unknown study": ("study run no-such-study", "unknown study 'no-such-study', must be "),
     "no study": ("study run", "takes either names or files of studies, or --all"),
     "names and all": ("study run x --all", "takes either names or files of studies, or --all"),
     "workers": (

@@ -10,6 +10,7 @@ import numpy as np
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.guarded_call import global_state, guarded
+from pgverify.checking.calling.hints import shape_hint
 from pgverify.checking.calling.significant_bits import OF_DOUBLE, OF_HALF, significant_bits
 from pgverify.trajectories import ARRAYS, Trajectories
 from pgverify.validation import Array, bracket, first_index
@@ -76,7 +77,7 @@ def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...]
         notes["integers"] = f"returns integers ({raw.dtype}) on {describe(batch)}"
     if raw.shape not in shapes:
         allowed = " or ".join(map(str, dict.fromkeys(shapes)))
-        return _refused(f"returned shape {raw.shape}, must be {allowed}", batch, notes)
+        return _refused(f"returned shape {raw.shape}, must be {allowed}{shape_hint(raw.shape, batch)}", batch, notes)
     value = raw.astype(np.float64)
     bad = ~(np.abs(value) <= LARGEST)
     if bad.any():

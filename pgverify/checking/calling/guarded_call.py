@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm, TimeUp
+from pgverify.checking.calling.hints import NOTHING, framework_hint
 
 
 class _Printed(io.StringIO):
@@ -61,11 +62,16 @@ def _called(
 ) -> tuple[Any, str, bool]:
     """Return the array, why there is none, and whether the time is up."""
     raw, failure, timed_out = None, "", False
+    returned: Any = None
     try:
         with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
             alarm.start()
             returned = function(*arguments)
+            if returned is None:
+                return None, NOTHING, False
             raw = np.asarray(returned)
+            if raw.ndim == 0 and (hint := framework_hint(function, returned, None)):
+                return None, f"returned one number, a {type(returned).__name__}, must return an array{hint}", False
             if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
                 raw, failure = None, "returned a masked array with masked entries"
     except KeyboardInterrupt:
@@ -76,6 +82,7 @@ def _called(
         failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
+        failure += framework_hint(function, returned, reason)
     return raw, failure, timed_out
 
 

@@ -51,7 +51,7 @@ INVALID: dict[str, tuple[Callable[..., object], str]] = {
     "fails rarely": (fails_rarely, "a=[1, 1, 1]"),
     "nan rarely": (nan_rarely, "a=[1, 1, 1]"),
     "wrong shape": (lambda b: RIGHT(b)[:, :1], "shape"),
-    "none": (lambda _: None, "dtype object"),
+    "none": (lambda _: None, "returned None"),
     "complex": (lambda b: RIGHT(b) + 0j, "complex128"),
     "masked": (lambda b: np.ma.masked_array(RIGHT(b), mask=RIGHT(b) > 0), "masked"),
     "too large": (lambda b: 1e300 * RIGHT(b), "e+299"),

@@ -1,0 +1,46 @@
+"""What is said beside a failure that many make, and that it is not said of others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pgverify.checking.calling.hints import framework_hint, shape_hint
+from pgverify.sampling import sample
+from pgverify.suites import get
+
+
+def batch_of(name: str):  # type: ignore[no-untyped-def]
+    return next(sample(given.problem, 2) for given in get("standard") if given.name == name)
+
+
+def test_numbers_for_every_logit_are_explained_where_features_are_shared() -> None:
+    batch = batch_of("shared-features")
+    cells = batch.problem.mdp.num_states * batch.problem.mdp.num_actions
+    said = shape_hint((2, cells), batch)
+    assert f"d = {batch.policy.parameters.size} parameter" in said
+    assert "batch.policy.score()" in said
+    assert "pgv.SoftmaxPolicy" in said
+    assert shape_hint((2, cells + 1), batch) == ""
+
+
+def test_a_tabular_policy_needs_no_explanation() -> None:
+    batch = batch_of("coin")
+    assert shape_hint((2, 7), batch) == ""
+
+
+def test_a_loss_handed_over_as_it_is_names_the_adapter() -> None:
+    def loss(logits: object, batch: object) -> None: ...
+
+    def estimate(batch: object) -> None: ...
+
+    missing = TypeError("missing 1 required positional argument")
+    assert "pgv.adapters.torch.from_loss" in framework_hint(loss, None, missing)
+    assert framework_hint(estimate, None, missing) == ""
+    assert framework_hint(estimate, np.zeros(2), None) == ""
+
+
+def test_what_comes_from_a_framework_names_its_adapter() -> None:
+    tensor = type("Tensor", (), {"__module__": "torch"})()
+    array = type("ArrayImpl", (), {"__module__": "jaxlib._jax"})()
+    assert "pgv.adapters.torch.from_loss" in framework_hint(len, tensor, None)
+    assert "pgv.adapters.jax.from_loss" in framework_hint(len, array, None)

@@ -61,3 +61,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     names = sorted(known)
     nearest = get_close_matches(name, names, n=3, cutoff=0.3) or names[:5]
     return UnknownName(f"unknown {kind} {name!r}: the nearest known are {', '.join(nearest)}")
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text of at most `most` characters; a longer one ends in an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -9,6 +9,7 @@ from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidInput
+from pgverify.errors import shortened as shortened
 
 Array = np.ndarray
 ROW_SUM_TOLERANCE = 1e-12
@@ -112,8 +113,3 @@ def bracket(index: tuple[int, ...]) -> str:
 def shown(value: object, most: int = 60) -> str:
     """Return a value as it prints, on one line of at most `most` characters."""
     return shortened(" ".join(repr(value).split()), most)
-
-
-def shortened(text: str, most: int = 60) -> str:
-    """Return a text of at most `most` characters; a longer one ends in an ellipsis."""
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except usage_error as error:
         # Help that was asked for by giving no sub-command has been printed already.
         code = FINE if type(error).__name__ == "NoArgsIsHelpError" else _complain(error.format_message())
-    except (KeyboardInterrupt, typer.Abort):
-        print("pgverify: interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as reason:
+        print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm, TimeUp
+from pgverify.checking.isolation.noted_function import NotedFunction
 
 
 class _Printed(io.StringIO):
@@ -43,13 +45,19 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
     alarm : Alarm
         Its time limit, inside its `with` block.
     """
-    printed = _Printed()
+    printed, owner = _Printed(), os.getpid()
+    if isinstance(function, NotedFunction):
+        function.begin(arguments, alarm.seconds)
     try:
         raw, failure, timed_out = _called(function, arguments, alarm, printed)
         late = alarm.stop()
     except TimeUp:  # it rang when the call was over; the next time is far enough
         raw, failure, timed_out, late = None, "", True, True
         alarm.stop()
+    if os.getpid() != owner:  # a copy of this process that the call forked: one of us is enough
+        os._exit(1)
+    if isinstance(function, NotedFunction):
+        function.end()
     if late or timed_out:
         failure = failure or f"did not return within the time limit of {alarm.seconds:g} s"
         return Guarded(None, failure, printed.getvalue(), timed_out=True)
@@ -68,8 +76,10 @@ def _called(
             raw = np.asarray(returned)
             if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
                 raw, failure = None, "returned a masked array with masked entries"
-    except KeyboardInterrupt:
-        raise
+    except KeyboardInterrupt as reason:
+        if not isinstance(function, NotedFunction):
+            raise
+        failure = f"raised {type(reason).__name__}"  # Ctrl-C does not come to a process of its own
     except TimeUp:
         timed_out = True
     except TimeoutError as reason:  # a program that never answers: it is not asked a thousand times more

@@ -62,7 +62,7 @@ def from_command(argv: str | Sequence[str], kind: str = "gradient", time_limit: 
     """
     if kind not in KINDS:
         raise unknown_name("kind", str(kind), KINDS)
-    require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
+    time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     try:
         words = shlex.split(argv) if isinstance(argv, str) else list(argv)
     except ValueError as reason:

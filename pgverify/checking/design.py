@@ -67,8 +67,8 @@ class Grouped:
     prompts: int = 2
 
     def __post_init__(self) -> None:
-        require_integer("size", self.size, 2, InvalidInput)
-        require_integer("prompts", self.prompts, 1, InvalidInput)
+        object.__setattr__(self, "size", require_integer("size", self.size, 2, InvalidInput))
+        object.__setattr__(self, "prompts", require_integer("prompts", self.prompts, 1, InvalidInput))
 
     @property
     def trajectories(self) -> tuple[int, int | None]:

@@ -100,13 +100,14 @@ class SequentialTest:
     batch: int = 65_536
 
     def __post_init__(self) -> None:
+        # Kept as the plain numbers that were checked: single precision, given in a scalar, would go on in every sum.
         for name in ("alpha", "consistent_rate", "rarest", "power"):
-            open_unit(name, getattr(self, name))
+            object.__setattr__(self, name, float(open_unit(name, getattr(self, name))))
         for name in ("tolerance", "rounding"):
-            nonnegative(name, getattr(self, name))
+            object.__setattr__(self, name, float(nonnegative(name, getattr(self, name))))
         for name in ("budget", "first_look", "batch"):
-            require_integer(name, getattr(self, name), 2, InvalidData)
-        require_number("growth", self.growth, 1.01, 100.0, InvalidData)
+            object.__setattr__(self, name, require_integer(name, getattr(self, name), 2, InvalidData))
+        object.__setattr__(self, "growth", require_number("growth", self.growth, 1.01, 100.0, InvalidData))
 
     def run(
         self,

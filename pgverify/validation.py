@@ -95,6 +95,8 @@ def require_number(
 ) -> float:
     """Return `value` as a float inside [low, high]; NaN never passes."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if isinstance(value, np.floating | np.integer):
+        value = value.item()  # a bound may be beyond the range of its precision
     if not number or not low <= value <= high:
         raise error(f"{name} is {value!r}, must be {allowed or f'a number in [{low:g}, {high:g}]'}")
     return float(value)

@@ -16,8 +16,19 @@ from pgverify.checking.calling.alarm import Alarm, TimeUp
 from pgverify.checking.isolation.noted_function import NotedFunction
 
 
+MOST_KEPT = 10_000
+"""Characters of what a call prints that are kept: the report tells the first few."""
+
+
 class _Printed(io.StringIO):
-    """Standard output of a call; survives being closed by it."""
+    """Standard output of a call, as far as it is kept; survives being closed by it."""
+
+    def write(self, text: str) -> int:
+        """Keep the beginning, and take the rest for written."""
+        room = MOST_KEPT - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
 
     def close(self) -> None:
         """Stay open."""

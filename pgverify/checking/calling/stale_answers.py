@@ -38,12 +38,14 @@ def remembers_objects(implementation: LimitedFunction, batch: Trajectories) -> b
     # Numbers must not be used again by chance: every object is alive until the end.
     kept, equals, other = batch.copy(), [batch.copy() for _ in range(2)], changed.copy()
     first = _answer(implementation, kept)
+    if first is None:
+        return False
     same = [_answer(implementation, equal) for equal in equals]
     truth = _answer(implementation, other)
     for name in ARRAYS:
         getattr(kept, name)[...] = getattr(changed, name)
     again = _answer(implementation, kept)
-    if first is None or truth is None or again is None:
+    if truth is None or again is None:
         return False
     steady = all(_close(first, answer) for answer in same)
     return steady and _close(first, again) and not _close(first, truth)

@@ -18,7 +18,7 @@ from pgverify.checking.isolation.supervisor import Ending, Listener, supervise
 from pgverify.checking.isolation.whereabouts import Doing
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
-from pgverify.errors import InvalidInput, one_sentence, shortened
+from pgverify.errors import InvalidInput, UnknownName, one_sentence, shortened
 
 
 def check_in_process(
@@ -79,7 +79,13 @@ def check_isolated(implementation: Callable[..., Any], options: dict[str, Any], 
     request = {"options": plain, "pickled_options": pickled}
     name = _name_of(implementation)
     if name:
-        return check_in_process({**request, "implementation": name}, limits)
+        try:
+            return check_in_process({**request, "implementation": name}, limits)
+        except UnknownName as reason:
+            raise InvalidInput(
+                f"implementation is {name}, which is not found when that is imported anew ({reason}), must be defined "
+                "at the top of a module or file, outside of any condition"
+            ) from None
     return check_in_process({**request, "pickled": _pickled("implementation", implementation)}, limits)
 
 

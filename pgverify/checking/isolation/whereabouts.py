@@ -21,6 +21,9 @@ NAME, LONGEST_NAME = 64, 192
 INPUT = struct.Struct("<IIIHcc")  # trajectories, of them shown, steps, length of the text, kinds of states and actions
 SHAPE, LENGTHS, DATA = 320, 352, 384
 
+KINDS = {"i8": b"q", "i4": b"i", "f8": b"d", "f4": b"f"}
+"""Kinds of numbers as NumPy and as `struct` call them."""
+
 
 class Doing(IntEnum):
     """What the process of a check is doing."""
@@ -75,6 +78,7 @@ class Notebook:
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
+            file.seek(0, 2)  # the memory keeps a descriptor: what somebody writes to it comes after what is read
             self._memory = mmap.mmap(file.fileno(), NOTE_BYTES)
         self._calls = self._number = self._of = 0
 
@@ -97,7 +101,7 @@ class Notebook:
         if batch is not None and batch.actions.shape[1] * SHOWN * 3 * 8 < NOTE_BYTES - 2 * DATA:
             shown, steps = min(SHOWN, count), batch.actions.shape[1]
             rows = batch.states[:shown], batch.actions[:shown], batch.rewards[:shown]
-            kinds = rows[0].dtype.char.encode(), rows[1].dtype.char.encode()
+            kinds = KINDS[rows[0].dtype.str[1:]], KINDS[rows[1].dtype.str[1:]]
             data = b"".join([row.tobytes() for row in rows])
             lengths = batch.lengths[:shown].astype("<u8").tobytes()
             self._memory[LENGTHS : LENGTHS + len(lengths)] = lengths

@@ -53,7 +53,9 @@ def remembers_objects(implementation: LimitedFunction, batch: Trajectories) -> b
 
 def _answer(implementation: LimitedFunction, batch: Trajectories) -> Any:
     """Return what the function itself returns, on this very object: `estimate` would hand over a copy."""
+    tables = implementation.tables.of(batch.rollout)
     call = guarded(implementation.function, (batch,), implementation.alarm)
+    tables.changed()  # what it did to them has been judged by now; they are put back
     return None if call.failure or call.raw.dtype.kind not in "fiu" else np.array(call.raw, dtype=np.float64)
 
 

@@ -75,7 +75,6 @@ def judged(request: Mapping[str, Any], notebook: Notebook | None = None) -> str:
     """
     # NumPy and the oracle first: what they take is not the implementation's.
     import pgverify.checking as checking
-    import pgverify.checking.oracle
 
     options = {**request["options"], **_unpickled(request.get("pickled_options"))}
     design = request.get("design")

@@ -11,6 +11,7 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.surroundings import Surroundings
 from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.design_check import check_by_design
@@ -22,6 +23,7 @@ from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.problem import Problem
@@ -143,13 +145,27 @@ def check(
     suite = standard_suite() if problems is None else suite_of(problems)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
-        if kind == "sampler":
-            sampler = guarded_sampler(implementation, time_limit, deadline)
-            report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
-            return with_scope(report, suite)
-        with Alarm(time_limit) as alarm:
-            limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            claim = ClaimedTarget(limited, target, suite, problems is not None, explore if problems is None else 0)
-            if batches is not None:
-                return check_by_design(claim, batches, test.alpha, seed)
-            return check_by_listing(claim, test.alpha, seed)
+        surroundings = Surroundings()
+        try:
+            if kind == "sampler":
+                sampler = guarded_sampler(implementation, time_limit, deadline)
+                report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
+                report = with_scope(report, suite)
+            else:
+                with Alarm(time_limit) as alarm:
+                    limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
+                    count = explore if problems is None else 0
+                    claim = ClaimedTarget(limited, target, suite, problems is not None, count)
+                    if batches is not None:
+                        report = check_by_design(claim, batches, test.alpha, seed)
+                    else:
+                        report = check_by_listing(claim, test.alpha, seed)
+        except Exception:  # a function of NumPy that was replaced may have broken the check: then that is the verdict
+            broken = spoiled_by(surroundings.restored(), target)
+            if broken is None:
+                raise
+            return broken
+        except BaseException:
+            surroundings.restored()
+            raise
+        return with_surroundings(report, surroundings.restored())

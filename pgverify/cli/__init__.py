@@ -15,7 +15,7 @@ import typer
 from pgverify import __version__
 from pgverify.cli import bugs, cases, check, exact, study
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
-from pgverify.errors import InvalidInput
+from pgverify.errors import InvalidInput, one_sentence
 
 app = typer.Typer(
     help="gradcheck for policy gradients: exact ground truth, verdicts and variance.",
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort) as reason:
         print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED
+    except SystemExit as reason:  # none of our commands does that: it comes from code that they called
+        code = _complain(f"code that is not ours tried to end the program: {one_sentence(reason)}")
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")
     except OSError as error:  # a disk that is full, an answer that nobody can take

@@ -15,7 +15,6 @@ import numpy as np
 from pgverify.checking.calling.alarm import Alarm, TimeUp
 from pgverify.checking.isolation.noted_function import NotedFunction
 
-
 MOST_KEPT = 10_000
 """Characters of what a call prints that are kept: the report tells the first few."""
 

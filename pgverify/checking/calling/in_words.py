@@ -22,6 +22,8 @@ def batch_in_words(first: Sequence[PlainTrajectory], count: int) -> str:
     count : int
         How many it has.
     """
-    told = [f"s={list(states)} a={list(actions)} r={[round(r, 6) for r in rewards]}" for states, actions, rewards in first]
+    told = [
+        f"s={list(states)} a={list(actions)} r={[round(r, 6) for r in rewards]}" for states, actions, rewards in first
+    ]
     more = f", … ({count} trajectories)" if count > len(first) else ""
     return f"the batch {'; '.join(told)}{more}"

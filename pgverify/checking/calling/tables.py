@@ -5,14 +5,11 @@ They are read-only, but anybody may change that; the suite is shared by all chec
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from pgverify.errors import InvalidInput
 
 SMALL = 100_000
 """Entries of S·A·S up to which everything that is computed from tables once is computed at once, and watched."""
@@ -39,24 +36,34 @@ class WatchedTables:
     """
 
     def __init__(self, root: Any) -> None:
+        self._root = root
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        root = self._root
         mdp = getattr(root, "problem", root).mdp
         self._small = mdp.num_states**2 * mdp.num_actions <= SMALL
         self._owners: dict[int, dict[str, Any]] = {}
         self._entries: list[tuple[dict[str, Any], str, Any, str]] = []
         self._arrays: dict[int, tuple[np.ndarray, bytes, str]] = {}
-        if self._small and hasattr(root, "value_table"):
-            with contextlib.suppress(InvalidInput):  # where there are no values nobody can write to them
-                _ = root.values
         self._look_at(root, "")
         self._contents = list(self._arrays.values())
         self._watched = [array for array, _, _ in self._contents]
         self._bytes = [content for _, content, _ in self._contents]
-        names = {key: [name for owner, name, _, _ in self._entries if owner is self._owners[key]] for key in self._owners}
-        self._values = [(self._owners[key].get, each, [*map(self._owners[key].get, each)]) for key, each in names.items()]
+        names = {
+            key: [name for owner, name, _, _ in self._entries if owner is self._owners[key]] for key in self._owners
+        }
+        self._known = [*self._owners.values()], sum(map(len, self._owners.values()))
+        self._values = [
+            (self._owners[key].get, each, [*map(self._owners[key].get, each)]) for key, each in names.items()
+        ]
 
     def changed(self) -> str:
         """Return which table was changed since, and put all back; empty if none was."""
+        owners, known = self._known
         if self._intact():
+            if sum(map(len, owners)) != known:
+                self._look_at_all()  # a table that is computed once was computed now, and is watched from here on
             return ""
         found = ""
         for owner, name, value, path in self._entries:

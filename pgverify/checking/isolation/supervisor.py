@@ -69,7 +69,9 @@ def so_far(where: Whereabouts) -> str:
     return f"after {where.calls} calls, the last on problem {where.problem}{of}; no verdict yet"
 
 
-def supervise(request: Mapping[str, Any], limits: Limits, listener: Listener | None = None, alone: bool = False) -> Ending:
+def supervise(
+    request: Mapping[str, Any], limits: Limits, listener: Listener | None = None, alone: bool = False
+) -> Ending:
     """Run a check in a process of its own, and return how it ended; nothing that it started is left.
 
     Parameters
@@ -152,7 +154,9 @@ def _watch(
             return ""
         if child.returncode is not None:
             return _how_it_ended(child.returncode)
-        if happened := limits.exceeded_by(tree.memory(now >= thorough)) or limits.passed(where, now, tree.work(), began):
+        if happened := limits.exceeded_by(tree.memory(now >= thorough)) or limits.passed(
+            where, now, tree.work(), began
+        ):
             return happened
         if now >= thorough:
             thorough = now + THOROUGH

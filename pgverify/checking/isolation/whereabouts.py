@@ -116,9 +116,7 @@ def read_whereabouts(path: Path) -> Whereabouts:
         page = path.read_bytes()
         doing, number, of, _, calls, began, work, limit = PLACE.unpack_from(page)
         problem = page[NAME : NAME + LONGEST_NAME].split(b"\0")[0].decode(errors="replace")
-        return Whereabouts(
-            Doing(doing), problem, number, of, calls, began, work, limit, _given(page) if calls else ""
-        )
+        return Whereabouts(Doing(doing), problem, number, of, calls, began, work, limit, _given(page) if calls else "")
     except (OSError, ValueError, struct.error):
         return Whereabouts(Doing.STARTING)
 

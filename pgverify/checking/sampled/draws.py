@@ -33,7 +33,6 @@ def guarded_sampler(
     function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float, deadline: Deadline
 ) -> Sampler:
     """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits, none begins after the deadline."""
-
     tables = TablesOfProblems()
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:

@@ -26,9 +26,9 @@ class NotedFunction:
         function: Callable[..., Any],
         notebook: Notebook,
         suite: Any,
-        beyond: Iterator[tuple[str, Any]] = iter(()),
+        beyond: Iterator[tuple[str, Any]] | None = None,
     ) -> None:
-        self._function, self._notebook, self._beyond = function, notebook, beyond
+        self._function, self._notebook, self._beyond = function, notebook, beyond or iter(())
         self._known = {id(entry.problem): (entry.name, number) for number, entry in enumerate(suite, 1)}
         self._kept = list(suite)  # an id is one as long as its object lives
         self._last: Any = None

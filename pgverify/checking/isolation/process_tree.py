@@ -108,7 +108,7 @@ def children_now() -> set[int]:
 
 @contextlib.contextmanager
 def adopting_orphans() -> Iterator[None]:
-    """Make orphaned descendants children of this process, where the system can, that none gets away by forking twice."""
+    """Have orphaned descendants come to this process, where the system can: none gets away by forking twice."""
     if not sys.platform.startswith("linux"):
         yield
         return

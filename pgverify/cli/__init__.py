@@ -39,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="replace")  # a γ is no reason to fail where the terminal knows none
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(given, prog_name="pgverify", standalone_mode=False)
+        command = typer.main.get_command(app)
+        # Not by its `main`, which turns Ctrl-C into an exit code without a word.
+        with command.make_context("pgverify", given) as context:
+            code = command.invoke(context)
+    except typer.Exit as left:
+        code = left.exit_code
     except InvalidInput as error:
         code = _complain(error)
     except usage_error as error:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pgverify.cli.check_progress import check_progress
-from pgverify.cli.exit_codes import INTERRUPTED
 from pgverify.cli.terminal import reserved_output
 from pgverify.errors import InvalidFile, InvalidInput
 
@@ -107,12 +105,8 @@ def _judged(request: dict[str, Any], memory_limit: float, isolate: bool) -> Repo
 
     options = request["options"]
     limits = Limits(options["time_limit"], options["total_time_limit"], memory_limit)
-    try:
-        with check_progress() as listener:
-            return isolated_check.check_in_process(request, limits, listener, alone=True)
-    except KeyboardInterrupt as reason:  # typer would leave without a word
-        print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+    with check_progress() as listener:
+        return isolated_check.check_in_process(request, limits, listener, alone=True)
 
 
 def _design(batch_size: list[int] | None, group_size: int | None, prompts: int) -> dict[str, Any] | None:

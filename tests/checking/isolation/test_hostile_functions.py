@@ -54,7 +54,7 @@ def _command(process: psutil.Process) -> str:
 
 def test_there_are_many_of_every_kind() -> None:
     assert len(ALL) >= 60
-    assert QUICK <= set(ALL)
+    assert set(ALL) >= QUICK
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ALL])
@@ -62,7 +62,8 @@ def test_the_command_line_survives(name: str, tmp_path: Path) -> None:
     done, report = judged(f"{FILE}:{name}", tmp_path, "--junit", "report.xml")
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    assert report["outcome"] == "INVALID" if name in INVALID else report["outcome"] not in ("CORRECT", "CONSISTENT")
+    outcome = report["outcome"]
+    assert outcome == "INVALID" or (name not in INVALID and outcome not in ("CORRECT", "CONSISTENT"))
     assert str(report["explanation"]) in done.stdout or len(str(report["explanation"])) > 200
     if name in INVALID:
         assert "on problem " in str(report["explanation"])

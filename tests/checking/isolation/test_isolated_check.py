@@ -41,8 +41,8 @@ def test_a_check_within_a_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_supervising_process_imports_no_numpy(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pgverify.cli import main\n"
-        "try: main(['check', 'nonsuch.py:f'])\nexcept SystemExit as left: print(left.code, 'numpy' in sys.modules, file=sys.stderr)"
+        "import sys\nfrom pgverify.cli import main\ntry: main(['check', 'nonsuch.py:f'])\n"
+        "except SystemExit as left: print(left.code, 'numpy' in sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr.splitlines()[-1] == "2 False"

@@ -7,7 +7,7 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue test test-all test-pages test-thirdparty check format benchmark clean
+.PHONY: study catalogue test test-all test-hostile test-pages test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -20,6 +20,9 @@ test: $(READY)  ## the default test suite
 
 test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-hostile: $(READY)  ## every hostile function through the command line, one after another
+	$(BIN)/pytest tests/checking/isolation
 
 test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
 	$(BIN)/pytest -n auto tests/docs

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
+from pgverify.foreign_code import foreign_code
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -131,7 +132,8 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
-            spec.loader.exec_module(module)
+            with foreign_code():
+                spec.loader.exec_module(module)
         except Exception as reason:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
             if isinstance(reason, InvalidInput):
@@ -168,7 +170,8 @@ def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:
     from numpy.random import SeedSequence
 
     label = int.from_bytes(study.name.encode(), "little")  # all of the name: studies may share a prefix
-    grid = study.cells(quick)
+    with foreign_code():
+        grid = [*study.cells(quick)]
     return [
         Cell(index, dict(parameters), int(SeedSequence([seed, label, index]).generate_state(1)[0]))
         for index, parameters in enumerate(grid)

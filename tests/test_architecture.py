@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies studies"
+TOOLS = f"{CORE} suites bugs checking adapters strategies studies foreign_code"
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
@@ -32,6 +32,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "arrays": "errors",
         "validation": "errors arrays",
         "kinds": "errors validation",
+        "foreign_code": "errors",  # the guard of every call of code that is not ours
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
@@ -55,12 +56,13 @@ ALLOWED: Mapping[str, set[str]] = {
         "checking": f"{CORE} suites bugs",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
-        "studies": f"{CORE} bugs checking adapters",
+        "studies": f"{CORE} bugs checking adapters foreign_code",
         "comparison": f"{CORE} studies",
+        "isolated_child": f"{CORE} suites bugs checking adapters",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} running reporting cases pgverify",
+        "cli": f"{TOOLS} running reporting cases isolated_child pgverify",
         "__main__": "cli",
         "pgverify": TOOLS,  # the root re-exports; only the rooms above the library may import it back
     }.items()

@@ -11,15 +11,19 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.surroundings import Surroundings
 from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import suite_of
+from pgverify.checking.isolation.isolated_check import check_isolated
+from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.kinds import FUNCTION
@@ -51,6 +55,8 @@ def check(
     rarest: float | None = None,
     design: Design | None = None,
     explore: int = 24,
+    isolate: bool = False,
+    memory_limit: float = MEMORY_LIMIT,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -94,6 +100,12 @@ def check(
         Random problems, the first of a sequence that is the same everywhere, on which the verdict of the standard suite
         is looked for once more: longer, wider, cut, without a step, γ = 0. They can only lower it; 0 for none. It has
         no effect where `problems` are given, and none on a "sampler".
+    isolate : bool
+        Whether the implementation is called in a process of its own, as the command line does: what ends it, hangs in
+        compiled code, or eats memory is then INVALID, with the input, and what it started ends with it. It must be
+        found there: at the top of a module or a file, or by pickling.
+    memory_limit : float
+        GiB for that process and all that it starts. It has no effect without `isolate`.
 
     Raises
     ------
@@ -102,28 +114,63 @@ def check(
     """
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    target_terms(require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'"))
+    target = require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'")
+    target_terms(target)
     batches = require_design(design, kind)
     IMPLEMENTATION.require("implementation", implementation)
+    # From here on every value is the plain Python number that was checked, whatever NumPy scalar it came as.
     time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
-    deadline = Deadline.after(require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput))
+    total_time_limit = require_number("total_time_limit", total_time_limit, 1e-3, 1e9, InvalidInput)
+    memory_limit = require_number("memory_limit", memory_limit, 1e-3, 1e6, InvalidInput)
     seed = require_integer("seed", seed, 0, InvalidInput, largest=None)
     explore = require_integer("explore", explore, 0, InvalidInput, ", the number of further problems")
     test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=budget)
     if rarest is not None:
         if kind != "sampler":
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
-        test = replace(test, rarest=require_number("rarest", rarest, 1e-9, 0.5, InvalidInput))
+        rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
+        test = replace(test, rarest=rarest)
+    if isolate:
+        options = {
+            "kind": kind,
+            "target": target,
+            "problems": None if problems is None else suite_of(problems),
+            "alpha": test.alpha,
+            "tolerance": test.tolerance,
+            "seed": seed,
+            "time_limit": time_limit,
+            "budget": test.budget,
+            "total_time_limit": total_time_limit,
+            "rarest": rarest,
+            "design": batches,
+            "explore": explore,
+        }
+        return check_isolated(implementation, options, Limits(time_limit, total_time_limit, memory_limit))
+    deadline = Deadline.after(total_time_limit)
     suite = standard_suite() if problems is None else suite_of(problems)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
-        if kind == "sampler":
-            sampler = guarded_sampler(implementation, time_limit, deadline)
-            report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
-            return with_scope(report, suite)
-        with Alarm(time_limit) as alarm:
-            limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-            claim = ClaimedTarget(limited, target, suite, problems is not None, explore if problems is None else 0)
-            if batches is not None:
-                return check_by_design(claim, batches, alpha, seed)
-            return check_by_listing(claim, alpha, seed)
+        surroundings = Surroundings()
+        try:
+            if kind == "sampler":
+                sampler = guarded_sampler(implementation, time_limit, deadline)
+                report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
+                report = with_scope(report, suite)
+            else:
+                with Alarm(time_limit) as alarm:
+                    limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
+                    count = explore if problems is None else 0
+                    claim = ClaimedTarget(limited, target, suite, problems is not None, count)
+                    if batches is not None:
+                        report = check_by_design(claim, batches, test.alpha, seed)
+                    else:
+                        report = check_by_listing(claim, test.alpha, seed)
+        except Exception:  # a function of NumPy that was replaced may have broken the check: then that is the verdict
+            broken = spoiled_by(surroundings.restored(), target)
+            if broken is None:
+                raise
+            return broken
+        except BaseException:
+            surroundings.restored()
+            raise
+        return with_surroundings(report, surroundings.restored())

@@ -15,7 +15,7 @@ import typer
 from pgverify import __version__
 from pgverify.cli import bugs, cases, check, exact, mdps, study
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
-from pgverify.errors import InvalidInput
+from pgverify.errors import InvalidInput, one_sentence
 
 app = typer.Typer(
     help="gradcheck for policy gradients: exact ground truth, verdicts and variance.",
@@ -41,7 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="replace")  # a γ is no reason to fail where the terminal knows none
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(given, prog_name="pgverify", standalone_mode=False)
+        command = typer.main.get_command(app)
+        # Not by its `main`, which turns Ctrl-C into an exit code without a word.
+        with command.make_context("pgverify", given) as context:
+            code = command.invoke(context)
+    except typer.Exit as left:
+        code = left.exit_code
     except InvalidInput as error:
         code = _complain(error)
     except usage_error as error:
@@ -51,9 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if type(error).__name__ == "NoArgsIsHelpError"
             else _complain(_with_help(error.format_message(), given))
         )
-    except (KeyboardInterrupt, typer.Abort):
-        print("pgverify: interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, typer.Abort) as reason:
+        print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED
+    except SystemExit as reason:  # none of our commands does that: it comes from code that they called
+        code = _complain(f"code that is not ours tried to end the program: {one_sentence(reason)}")
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")
     except OSError as error:  # a disk that is full, an answer that nobody can take

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pgverify.cli.implementation import load_function
-from pgverify.cli.terminal import reserved_output, sign_of_life
+from pgverify.cli.check_progress import check_progress
+from pgverify.cli.terminal import reserved_output
 from pgverify.errors import InvalidFile, InvalidInput
 
 if TYPE_CHECKING:
-    from pgverify.checking.design import Grouped, Independent
+    from pgverify.checking import Report
 
 STANDARD_OUTPUT = Path("-")
-
-Kind = Literal["gradient", "weights", "sampler"]
 
 
 def check(
@@ -53,66 +49,73 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
+    memory_limit: Annotated[float, typer.Option(help="GiB for its process and all that it starts.")] = 4.0,
+    isolate: Annotated[
+        bool, typer.Option("--isolate/--no-isolate", help="In a process of its own, or in this one for a debugger.")
+    ] = True,
 ) -> None:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
     Exit codes: 0 correct or consistent, 1 anything worse, 2 the call itself was wrong, 3 inconclusive.
     """
-    from pgverify.checking import check as judge
     from pgverify.reporting.junit import junit_xml
 
     _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
     _refuse_unwritable("--junit", junit)
+    if (implementation is None) == (command is None):
+        raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM"')
+    options = {
+        "kind": kind,
+        "target": target,
+        "alpha": alpha,
+        "tolerance": tolerance,
+        "seed": seed,
+        "time_limit": time_limit,
+        "total_time_limit": total_time_limit,
+        "explore": explore,
+        "budget": budget,
+        "rarest": rarest,
+        "design": None,
+    }
+    request = {
+        "implementation": implementation,
+        "command": command,
+        "options": options,
+        "design": _design(batch_size, group_size, prompts),
+    }
     with reserved_output() as answer:
-        with (
-            _given(implementation, command, kind, time_limit) as function,
-            sign_of_life("calling the implementation on every trajectory of every problem"),
-        ):
-            report = judge(
-                function,
-                kind=cast(Kind, kind),  # an unknown one is refused there, with the nearest known
-                target=target,
-                alpha=alpha,
-                tolerance=tolerance,
-                seed=seed,
-                # A program's own limit comes first: its message knows what the program said last.
-                time_limit=time_limit if command is None else time_limit + 1.0,
-                total_time_limit=total_time_limit,
-                explore=explore,
-                budget=budget,
-                rarest=rarest,
-                design=_design(batch_size, group_size, prompts),
-            )
+        report = _judged(request, memory_limit, isolate)
         if json is not None and json != STANDARD_OUTPUT:
             _write("--json", json, report.to_json())
         if junit is not None:
             _write("--junit", junit, junit_xml(report, implementation or command or ""))
-        print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer)
+        print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer, flush=True)
     raise typer.Exit(report.outcome.exit_code)
 
 
-def _design(batch_size: list[int] | None, group_size: int | None, prompts: int) -> Independent | Grouped | None:
-    """Return the batches that the implementation is made for, where any were named."""
-    from pgverify.checking.design import Grouped, Independent
+def _judged(request: dict[str, Any], memory_limit: float, isolate: bool) -> Report:
+    """Return the report on what was asked for, from a process of its own unless that is not wanted."""
+    if not isolate:
+        from pgverify.checking import Report
+        from pgverify.isolated_child import judged
 
+        return Report.from_json(judged(request))
+    from pgverify.checking.isolation import isolated_check
+    from pgverify.checking.isolation.limits import Limits
+
+    options = request["options"]
+    limits = Limits(options["time_limit"], options["total_time_limit"], memory_limit)
+    with check_progress() as listener:
+        return isolated_check.check_in_process(request, limits, listener, alone=True)
+
+
+def _design(batch_size: list[int] | None, group_size: int | None, prompts: int) -> dict[str, Any] | None:
+    """Return the batches that the implementation is made for, where any were named, in numbers."""
     if batch_size and group_size is not None:
         raise InvalidInput("check takes either --batch-size or --group-size, for batches are grouped or they are not")
     if group_size is not None:
-        return Grouped(group_size, prompts)
-    return Independent(tuple(batch_size)) if batch_size else None
-
-
-def _given(
-    implementation: str | None, command: str | None, kind: str, time_limit: float
-) -> AbstractContextManager[Callable[..., Any]]:
-    """Return the function, or the program, which ends when the context is left."""
-    if implementation is not None and command is None:
-        return nullcontext(load_function(implementation))
-    if command is None or implementation is not None:
-        raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM"')
-    from pgverify.adapters.process import from_command
-
-    return from_command(command, kind=kind, time_limit=time_limit)
+        return {"size": group_size, "prompts": prompts}
+    return {"sizes": batch_size} if batch_size else None
 
 
 def _refuse_unwritable(option: str, path: Path | None) -> None:

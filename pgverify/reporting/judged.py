@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgverify.errors import InvalidFile, one_sentence
+from pgverify.foreign_code import foreign_code
 from pgverify.running.fingerprint import digest
 from pgverify.running.store import Run, Store
 from pgverify.studies import Claim, Row, Study, load_study, study_files
@@ -82,12 +83,14 @@ def _judge(run: Run, rows: list[Row]) -> Judged:
     if run.done == run.total:
         table = pd.DataFrame(rows)
         try:  # what a study does wrong is reported beside what it did right
-            claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
+            with foreign_code():
+                claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
         except Exception as error:
             broken = True
             troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
         try:
-            drawn = study.figures(table.copy())
+            with foreign_code():
+                drawn = study.figures(table.copy())
         except Exception as error:
             broken = True
             troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")

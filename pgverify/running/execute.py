@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence
+from pgverify.foreign_code import foreign_code
 from pgverify.running.executors import Pool
 from pgverify.running.fingerprint import digest
 from pgverify.running.rows import plain_rows
@@ -162,8 +163,9 @@ def _submit(executor: Executor, task: _Task) -> Future[Any]:
 def compute_cell(path: str, source: str, cell: Cell) -> tuple[list[Row] | None, str | None]:
     """Return (rows, None), or (None, the reason in one sentence): not every exception survives a process."""
     try:
-        return plain_rows(_study(path, source).run(dict(cell.parameters), cell.seed)), None
-    except (Exception, SystemExit) as error:  # a study that calls sys.exit must not end the run
+        with foreign_code():  # a study that calls sys.exit must not end the run
+            return plain_rows(_study(path, source).run(dict(cell.parameters), cell.seed)), None
+    except Exception as error:
         return None, one_sentence(error)
 
 

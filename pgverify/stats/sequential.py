@@ -102,6 +102,7 @@ class SequentialTest:
     batch: int = 65_536
 
     def __post_init__(self) -> None:
+        # Kept as the plain numbers that were checked: single precision, given in a scalar, would go on in every sum.
         for name in ("alpha", "consistent_rate", "rarest", "power"):
             settle(self, **{name: open_unit(name, getattr(self, name))})
         for name in ("tolerance", "rounding"):

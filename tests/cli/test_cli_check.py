@@ -164,7 +164,7 @@ def test_defaults_and_options_are_those_of_the_library(
     monkeypatch.setattr(checking, "check", spy)
     call(capsys, "check", "mine:good")
     assert given[0] == {name: documented[name] for name in given[0]}
-    assert set(given[0]) == set(documented) - {"implementation", "problems"}
+    assert set(given[0]) == set(documented) - {"implementation", "problems", "isolate", "memory_limit"}
     options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3 --budget 9"
     call(capsys, "check", "mine:good", *options.split(), "--total-time-limit", "20", "--explore", "5")
     assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 5, 9, None, None]

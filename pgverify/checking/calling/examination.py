@@ -11,6 +11,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.guarded_call import global_state, guarded
 from pgverify.checking.calling.hints import shape_hint
+from pgverify.checking.calling.in_words import SHOWN, batch_in_words
 from pgverify.checking.calling.significant_bits import OF_DOUBLE, OF_HALF, significant_bits
 from pgverify.trajectories import ARRAYS, Trajectories
 from pgverify.validation import Array, bracket, first_index
@@ -57,13 +58,12 @@ def ask(
 
 def describe(batch: Trajectories) -> str:
     """Return a batch as one would type it, shortened where it is long."""
+    lengths = batch.lengths[:SHOWN].tolist()
     first = [
-        f"s={batch.states[i, : batch.lengths[i] + 1].tolist()} a={batch.actions[i, : batch.lengths[i]].tolist()} "
-        f"r={np.round(batch.rewards[i, : batch.lengths[i]], 6).tolist()}"
-        for i in range(min(len(batch), 2))
+        (batch.states[i, : n + 1].tolist(), batch.actions[i, :n].tolist(), batch.rewards[i, :n].tolist())
+        for i, n in enumerate(lengths)
     ]
-    more = f", … ({len(batch)} trajectories)" if len(batch) > 2 else ""
-    return f"the batch {'; '.join(first)}{more}"
+    return batch_in_words(first, len(batch))
 
 
 def _same(given: Any, original: Array) -> bool:

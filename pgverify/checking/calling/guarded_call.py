@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +14,21 @@ import numpy as np
 
 from pgverify.checking.calling.alarm import Alarm, TimeUp
 from pgverify.checking.calling.hints import NOTHING, framework_hint
+from pgverify.checking.isolation.noted_function import NotedFunction
+
+MOST_KEPT = 10_000
+"""Characters of what a call prints that are kept: the report tells the first few."""
 
 
 class _Printed(io.StringIO):
-    """Standard output of a call; survives being closed by it."""
+    """Standard output of a call, as far as it is kept; survives being closed by it."""
+
+    def write(self, text: str) -> int:
+        """Keep the beginning, and take the rest for written."""
+        room = MOST_KEPT - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
 
     def close(self) -> None:
         """Stay open."""
@@ -44,13 +56,19 @@ def guarded(function: Callable[..., Any], arguments: tuple[Any, ...], alarm: Ala
     alarm : Alarm
         Its time limit, inside its `with` block.
     """
-    printed = _Printed()
+    printed, owner = _Printed(), os.getpid()
+    if isinstance(function, NotedFunction):
+        function.begin(arguments, alarm.seconds)
     try:
         raw, failure, timed_out = _called(function, arguments, alarm, printed)
         late = alarm.stop()
     except TimeUp:  # it rang when the call was over; the next time is far enough
         raw, failure, timed_out, late = None, "", True, True
         alarm.stop()
+    if os.getpid() != owner:  # a copy of this process that the call forked: one of us is enough
+        os._exit(1)
+    if isinstance(function, NotedFunction):
+        function.end()
     if late or timed_out:
         failure = failure or f"did not return within the time limit of {alarm.seconds:g} s"
         return Guarded(None, failure, printed.getvalue(), timed_out=True)
@@ -74,8 +92,10 @@ def _called(
                 return None, f"returned one number, a {type(returned).__name__}, must return an array{hint}", False
             if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
                 raw, failure = None, "returned a masked array with masked entries"
-    except KeyboardInterrupt:
-        raise
+    except KeyboardInterrupt as reason:
+        if not isinstance(function, NotedFunction):
+            raise
+        failure = f"raised {type(reason).__name__}"  # Ctrl-C does not come to a process of its own
     except TimeUp:
         timed_out = True
     except TimeoutError as reason:  # a program that never answers: it is not asked a thousand times more

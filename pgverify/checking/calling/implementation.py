@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure
-from pgverify.checking.calling.examination import ask
+from pgverify.checking.calling.examination import ask, describe
+from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.trajectories import Trajectories
 
@@ -30,12 +31,15 @@ class LimitedFunction:
         The time limit of each call.
     deadline : Deadline
         From then on every call raises `OutOfTime`.
+    tables : TablesOfProblems
+        Compared after every call: who writes to them has no value.
     """
 
     function: Callable[[Trajectories], Any]
     returns_weights: bool
     alarm: Alarm
     deadline: Deadline = NEVER
+    tables: TablesOfProblems = field(default_factory=TablesOfProblems)
 
     def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
@@ -54,4 +58,8 @@ class LimitedFunction:
     def _answer(self, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], watched: bool = False) -> Answer:
         if self.deadline.passed:
             raise OutOfTime
-        return ask(self.function, batch, shapes, self.alarm, watched)
+        tables = self.tables.of(batch.rollout)
+        answer = ask(self.function, batch, shapes, self.alarm, watched)
+        if table := tables.changed():
+            return Failure(WROTE.format(table=table), describe(batch), notes=answer.notes)
+        return answer

@@ -38,20 +38,27 @@ def remembers_objects(implementation: LimitedFunction, batch: Trajectories) -> b
         With a step at least.
     """
     alive: list[Trajectories] = []  # to the end, so that no number is used again, and each attempt meets new ones
-    return any(_remembers(implementation, batch, alive) for _ in range(ATTEMPTS))
+    for _ in range(ATTEMPTS):
+        found = _remembers(implementation, batch, alive)
+        if found is not False:
+            return bool(found)
+    return False
 
 
-def _remembers(implementation: LimitedFunction, batch: Trajectories, alive: list[Trajectories]) -> bool:
+def _remembers(implementation: LimitedFunction, batch: Trajectories, alive: list[Trajectories]) -> bool | None:
+    """Return what one attempt shows; None where there is no answer: then no further one is asked for."""
     changed = replace(batch, rewards=2.0 * batch.rewards + batch.mask)
     kept, equal, another, other = batch.copy(), batch.copy(), batch.copy(), changed.copy()
     alive += [kept, equal, another, other]
     first = _answer(implementation, kept)
+    if first is None:
+        return None
     same = [_answer(implementation, item) for item in (equal, another)]
     truth = _answer(implementation, other)
     for name in ARRAYS:
         getattr(kept, name)[...] = getattr(changed, name)
     again = _answer(implementation, kept)
-    if first is None or truth is None or again is None:
+    if truth is None or again is None:
         return False
     steady = all(_close(first, answer) for answer in same)
     return steady and _close(first, again) and not _close(first, truth)
@@ -59,7 +66,9 @@ def _remembers(implementation: LimitedFunction, batch: Trajectories, alive: list
 
 def _answer(implementation: LimitedFunction, batch: Trajectories) -> Any:
     """Return what the function itself returns, on this very object: `estimate` would hand over a copy."""
+    tables = implementation.tables.of(batch.rollout)
     call = guarded(implementation.function, (batch,), implementation.alarm)
+    tables.changed()  # what it did to them has been judged by now; they are put back
     return None if call.failure or call.raw.dtype.kind not in "fiu" else np.array(call.raw, dtype=np.float64)
 
 

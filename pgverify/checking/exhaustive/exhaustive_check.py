@@ -142,7 +142,8 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
     if progress.failed is not None:
         index, reason = progress.failed
         batch, _ = every_trajectory(claim.suite[index].problem)
-        if remembers_objects(claim.implementation, batch):
+        late = isinstance(reason, Failing) and reason.failure.timed_out  # it would take as long again, five times
+        if not late and remembers_objects(claim.implementation, batch):
             return with_scope(_stale(claim, claim.suite[index].name, progress.notes), claim.suite)
         return with_scope(_not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed), claim.suite)
     return _in_the_end(claim, progress, alpha, seed)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.guarded_call import Guarded, guarded
 from pgverify.checking.calling.implementation import OutOfTime
+from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.sampled.goal import Draw
 from pgverify.problem import Problem
@@ -32,13 +33,18 @@ def guarded_sampler(
     function: Callable[[Problem, int, np.random.Generator], Any], time_limit: float, deadline: Deadline
 ) -> Sampler:
     """Return somebody's sampler, guarded; each call may last `PATIENCE` time limits, none begins after the deadline."""
+    tables = TablesOfProblems()
 
     def sampler(problem: Problem, count: int, rng: np.random.Generator) -> Guarded:
         if deadline.passed:
             raise OutOfTime
         limit = min(PATIENCE * time_limit, max(deadline.left, time_limit))
         with Alarm(limit) as alarm:
-            return guarded(function, (problem, count, rng), alarm)
+            watched = tables.of(problem)
+            call = guarded(function, (problem, count, rng), alarm)
+        if table := watched.changed():
+            return Guarded(None, WROTE.format(table=table), call.printed)
+        return call
 
     return sampler
 

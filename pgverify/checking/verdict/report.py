@@ -12,8 +12,7 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.scope import Scope, scope_from
-from pgverify.errors import InvalidInput
-from pgverify.validation import shortened
+from pgverify.errors import InvalidInput, shortened
 
 SCHEMA = "pgverify-report"
 SCHEMA_VERSION = 2

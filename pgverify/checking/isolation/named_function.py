@@ -11,8 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
-from pgverify.validation import shortened
+from pgverify.errors import InvalidFile, InvalidInput, one_sentence, shortened, unknown_name
 
 LONGEST_REASON = 300
 """Characters of somebody else's exception that are shown."""

@@ -1,0 +1,32 @@
+"""One guard for every call of code that is not ours: an exit in it is a failure of that code, and not the end of us.
+
+`sys.exit(0)` in a study would otherwise leave the command line with 0, nothing printed, and no page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from pgverify.errors import one_sentence
+
+
+class ExitAttempted(RuntimeError):
+    """Code that is not ours tried to end the process, or to end whoever called it; the message says how."""
+
+
+@contextlib.contextmanager
+def foreign_code() -> Iterator[None]:
+    """Turn what only ends programs into an ordinary exception; Ctrl-C stays what it is.
+
+    Raises
+    ------
+    ExitAttempted
+        In place of `SystemExit`, `GeneratorExit`, and whatever else is an exception of no ordinary kind.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as reason:
+        raise ExitAttempted(f"it tried to leave by {one_sentence(reason)}") from reason

@@ -1,0 +1,60 @@
+"""Ctrl-C: one sentence with what there is so far, exit code 130, and nothing left running, at any time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are where they are")
+
+SLOW = """
+import time
+from pathlib import Path
+import pgverify as pgv
+
+def estimate(batch):
+    Path("called").touch()
+    time.sleep(0.3)
+    return pgv.estimators.RewardToGo()(batch)
+"""
+
+
+def interrupted(folder: Path, once: str) -> tuple[int, str]:
+    """Interrupt a check when a file is there, or after so many seconds; return its exit code and what it said."""
+    (folder / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "pgverify", "check", "slow.py:estimate"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60.0
+    while not (folder / once).exists() and time.monotonic() < until:
+        time.sleep(0.02)
+        if once.replace(".", "").isdigit() and time.monotonic() > until - 60.0 + float(once):
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30.0)
+    assert out == ""
+    assert not psutil.wait_procs(children, timeout=5.0)[1]
+    return process.returncode, err
+
+
+def test_in_a_call_it_says_how_far_it_came(tmp_path: Path) -> None:
+    code, said = interrupted(tmp_path, "called")
+    assert code == 130
+    assert said.startswith("pgverify: interrupted after ")
+    assert "problem coin, 1 of 13 problems begun; no verdict yet" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("seconds", ["0.2", pytest.param("0.4", marks=pytest.mark.slow)])
+def test_in_the_first_second_too(seconds: str, tmp_path: Path) -> None:
+    code, said = interrupted(tmp_path, seconds)
+    assert code == 130
+    assert said.startswith("pgverify: interrupted")
+    assert "Traceback" not in said

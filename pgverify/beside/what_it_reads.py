@@ -39,9 +39,9 @@ class Dependencies:
 def dependencies(path: Path) -> Dependencies:
     """Return the files that a Python file names, directly or through others, beside itself.
 
-    Counted are modules and packages in import statements, wherever they stand, and files that a string names, as in
-    `import_module("helper")`, `np.load("policy.npy")`. A package counts whole. What is named only at run time,
-    by a string that is put together, cannot be seen.
+    Counted are modules and packages in import statements, wherever they stand, and those that a string names, as in
+    `import_module("helper")` or `run_path("helper.py")`. A package counts whole. What is named only at run time, by
+    a string that is put together, cannot be seen, and data is not counted: who can tell a table from a log.
     """
     start = path.resolve()
     folder = start.parent
@@ -78,7 +78,7 @@ def _named(text: bytes, file: Path, folder: Path) -> tuple[list[Path], set[str]]
             if not files:
                 outside.add(name)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            targets += _file_called(node.value, folder)
+            targets += _module_called(node.value, folder)
     return targets, outside
 
 
@@ -106,13 +106,13 @@ def _module(folder: Path, dotted: str) -> Iterator[Path]:
         yield folder / f"{first}.py"
 
 
-def _file_called(text: str, folder: Path) -> list[Path]:
-    """Return the file or the module that a string names, if there is one."""
+def _module_called(text: str, folder: Path) -> list[Path]:
+    """Return the files of the module that a string names, if there is one."""
     if not 0 < len(text) <= 200 or "\n" in text or not text.isprintable():
         return []
     try:
         path = (folder / text).resolve()
-        if path.is_file() and path.is_relative_to(folder):
+        if path.suffix == ".py" and path.is_file() and path.is_relative_to(folder):
             return [path]
         module = folder / text.replace(".", "/")
         named = text.replace(".", "_").isidentifier() and (

@@ -30,6 +30,7 @@ class _Home:
         self.calls = 0
         self.known: set[str] = set()
         self.wrote = False
+        self.size = 0
         self.modules: dict[Key, dict[str, ModuleType]] = {}
 
     @contextmanager
@@ -64,6 +65,7 @@ class _Home:
                     importlib.invalidate_caches()
                 sys.path.insert(0, str(key[0]))
                 sys.modules.update(self.modules.get(key, {}))
+                self.size = len(sys.modules)
 
     def _leave(self, key: Key) -> None:
         with self.condition:
@@ -72,10 +74,12 @@ class _Home:
                 return
             _forget_path(key[0])
             sys.dont_write_bytecode = self.wrote
-            fresh = {name: module for name, module in list(sys.modules.items()) if name not in self.known}
-            mine = {name: module for name, module in fresh.items() if _lies_in(key[0], name, module)}
+            mine = self.modules.get(key, {})
+            if len(sys.modules) != self.size or key not in self.modules:  # something was imported: a scan is not free
+                fresh = {name: module for name, module in list(sys.modules.items()) if name not in self.known}
+                mine = {name: module for name, module in fresh.items() if _lies_in(key[0], name, module)}
             for name in mine:
-                del sys.modules[name]
+                sys.modules.pop(name, None)
             self.modules[key] = mine
             self.condition.notify_all()
 

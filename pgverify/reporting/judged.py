@@ -118,7 +118,7 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
     if found is None:
         if run.finished:
             troubles.append(
-                "No claim was decided and no figure drawn yet; the command below does it, or `pgverify report --trust`: "
+                "No claim was decided and no figure drawn yet; the command below does, or `pgverify report --trust`: "
                 f"both run the code in {run.path}."
             )
         return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)

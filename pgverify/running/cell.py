@@ -12,7 +12,7 @@ from types import FrameType
 from pgverify.errors import one_sentence
 from pgverify.running.machine import machine, one_thread
 from pgverify.running.rows import printable, rows_as_text
-from pgverify.running.source import StudySource, WrongWorker, study_of
+from pgverify.running.source import StudySource, WrongWorker, require_unchanged, study_of
 from pgverify.studies import Cell
 
 
@@ -52,6 +52,7 @@ def compute_cell(source: StudySource, cell: Cell) -> CellResult:
                 found = study.run(dict(cell.parameters), cell.seed)
                 if pressed.really:  # the study caught it; it was meant for the run
                     raise KeyboardInterrupt
+                require_unchanged(source)
                 return CellResult(rows_as_text(found), None, machine())
         except WrongWorker:
             raise

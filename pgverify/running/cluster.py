@@ -75,7 +75,7 @@ def _cluster(address: Any) -> Iterator[Executor]:
 
 def _require_same_versions(client: Any) -> None:
     """Refuse, by name, workers that would give other bits; those that come later are asked with their first cell."""
-    wanted = here()
+    wanted = wanted_here()
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
@@ -92,6 +92,11 @@ def _require_same_versions(client: Any) -> None:
         ]
     if wrong:
         raise NoCluster(f"{'; '.join(wrong)}; give all machines the same versions")
+
+
+def wanted_here() -> dict[str, str]:
+    """Return what workers must have."""
+    return here()
 
 
 def here() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -90,12 +91,9 @@ def study_of(source: StudySource) -> Study:
         When this machine has other versions.
     """
     if not source.packed:
-        path = Path(source.path)
-        needs = dependencies(path)
-        if needs.files != source.files:
-            changed = sorted(name for name, _ in {*needs.files} ^ {*source.files})
-            raise InvalidFile(f"{path.parent / changed[0]} was changed during the run; start it again")
-        return load_study(str(path))[0]
+        _STAMPS[source] = _stamps(source)
+        _require_as_it_was(source)
+        return load_study(source.path)[0]
     path = _unpacked(source) / source.files[0][0]
     found = expected_here(dependencies(path))
     wrong = [
@@ -106,6 +104,42 @@ def study_of(source: StudySource) -> Study:
     if wrong:
         raise WrongWorker(f"worker {worker_name()} has {', '.join(wrong)}; give all machines the same versions")
     return load_study(str(path))[0]
+
+
+def require_unchanged(source: StudySource) -> None:
+    """Refuse what was computed while a file beside the study was edited: it may have been imported in that cell only.
+
+    Raises
+    ------
+    InvalidFile
+    """
+    if source.packed or len(source.files) < 2:
+        return
+    stamps = _stamps(source)
+    if stamps != _STAMPS.get(source):
+        _require_as_it_was(source)
+        _STAMPS[source] = stamps
+
+
+_STAMPS: dict[StudySource, list[tuple[int, int]]] = {}
+"""Time and size of the files when they were last seen to be the right ones: reading them for every cell costs more."""
+
+
+def _stamps(source: StudySource) -> list[tuple[int, int]]:
+    found = []
+    for name, _ in source.files:
+        with contextlib.suppress(OSError):  # gone: another length of the list
+            seen = (Path(source.path).parent / name).stat()
+            found.append((seen.st_mtime_ns, seen.st_size))
+    return found
+
+
+def _require_as_it_was(source: StudySource) -> None:
+    path = Path(source.path)
+    now = dependencies(path).files
+    if now != source.files:
+        changed = sorted(name for name, _ in {*now} ^ {*source.files})
+        raise InvalidFile(f"{path.parent / changed[0]} was changed during the run; start it again")
 
 
 _UNPACKING = threading.Lock()

@@ -78,7 +78,7 @@ def test_what_a_killed_report_left_is_swept_away(tmp_path: Path) -> None:
      "C:x", "index.html", "results.sqlite-wal", "Results.SQLite", "what?", 3, None, "​"],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(name: Any) -> None:
-    with pytest.raises(InvalidInput, match="study is called|name of a study"):
+    with pytest.raises(InvalidInput, match=r"study is called|name of a study"):
         require_name("study", name)
 
 

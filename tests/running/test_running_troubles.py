@@ -209,12 +209,12 @@ def test_a_mix_of_kernels_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path, out = write_study(tmp_path), tmp_path / "out"
     workload = make_workload(*load_study(str(path)))
     monkeypatch.setattr("pgverify.running.cell.machine", lambda: "openblas Prescott, 1 thread")
+
+    def stop(study: str, done: int, total: int) -> None:
+        if done == 2:
+            raise InterruptedError
+
     with open_store(out) as store, pytest.raises(InterruptedError):
-
-        def stop(study: str, done: int, total: int) -> None:
-            if done == 2:
-                raise InterruptedError
-
         run_workloads([workload], store, serial_pool(), stop)
     monkeypatch.undo()
     run, _ = run_all(out, path)

@@ -27,9 +27,9 @@ test-hostile: $(READY)  ## every hostile function through the command line, one 
 test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
 	$(BIN)/pytest -n auto tests/docs
 
-test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters
+test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters; Dask
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \
-		tests/adapters/test_jax_adapter.py tests/test_readme.py
+		tests/adapters/test_jax_adapter.py tests/test_readme.py tests/running/test_running_dask.py
 
 check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pgverify.beside import Dependencies, at_home, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
 from pgverify.foreign_code import foreign_code
+from pgverify.names import require_name
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -46,6 +48,9 @@ class Claim:
     found: str
     holds: bool
     certainty: str
+
+    def __post_init__(self) -> None:
+        require_name("claim", self.name)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,9 @@ class Study:
     decide: Callable[[pd.DataFrame], list[Claim]]
     figures: Callable[[pd.DataFrame], dict[str, Figure]]
 
+    def __post_init__(self) -> None:
+        require_name("study", self.name)
+
 
 def studies_folder() -> Path:
     """Return the folder with the shipped studies: `studies/` here, else the one installed with the package."""
@@ -122,8 +130,9 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         path = path / "study.py"
     elif not path.is_file():
         raise unknown_name("study", name_or_path, known, "`pgverify study list`")
-    # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process.
-    module_name = f"pgverify_study_{abs(hash(str(path.resolve())))}"
+    needs = dependencies(path)
+    # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process and version.
+    module_name = f"pgverify_study_{abs(hash((str(path.resolve()), needs.files)))}"
     module = sys.modules.get(module_name)
     if module is None:
         spec = importlib.util.spec_from_file_location(module_name, path)
@@ -133,7 +142,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         sys.modules[module_name] = module
         try:
             with foreign_code():
-                spec.loader.exec_module(module)
+                at_home(needs.folder, needs.files, spec.loader.exec_module)(module)
         except Exception as reason:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
             if isinstance(reason, InvalidInput):
@@ -142,7 +151,15 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise InvalidFile(f"{path} defines STUDY as {type(study).__name__}, must be a pgverify.studies.Study")
-    return study, path
+    return _with_its_modules(study, needs), path
+
+
+def _with_its_modules(study: Study, needs: Dependencies) -> Study:
+    """Return the study, whose functions find the modules beside its file also when they are called later."""
+    calls = {
+        name: at_home(needs.folder, needs.files, getattr(study, name)) for name in ("cells", "run", "decide", "figures")
+    }
+    return replace(study, **calls)
 
 
 def require_extra(study: str, module: str, extra: str) -> None:

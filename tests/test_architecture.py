@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies studies foreign_code"
+TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
@@ -33,6 +33,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "validation": "errors arrays",
         "kinds": "errors validation",
         "foreign_code": "errors",  # the guard of every call of code that is not ours
+        "names": "errors",
+        "beside": "",  # files and imports: it knows no study
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
@@ -56,7 +58,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "checking": f"{CORE} suites bugs",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
-        "studies": f"{CORE} bugs checking adapters foreign_code",
+        "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",
         "isolated_child": f"{CORE} suites bugs checking adapters",
         "running": f"{TOOLS} pgverify",

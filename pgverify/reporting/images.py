@@ -17,6 +17,11 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def width(figure: Figure) -> int:
+    """Return the width on the page in CSS pixels, a hundred an inch: text keeps one size in all figures."""
+    return round(100 * figure.get_figwidth())
+
+
 def description(name: str, figure: Figure) -> str:
     """Return the words in a figure that say what one sees: its headline, then panels with their axes."""
     suptitle = figure.get_suptitle() or name.replace("-", " ").replace("_", " ")

@@ -9,9 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from pgverify.reporting.images import description
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.tables import columns_of
 from pgverify.studies import study_files
@@ -48,18 +46,16 @@ class Section:
         return len(self.rows) <= SHORT
 
 
-def render_page(studies: Sequence[Judged], images: Sequence[dict[str, bytes]], folder: str) -> str:
+def render_page(studies: Sequence[Judged], folder: str) -> str:
     """Return the page as HTML text; the same studies give the same bytes.
 
     Parameters
     ----------
     studies : sequence of Judged
-    images : sequence of {name: PNG bytes}
-        The figures of each study.
     folder : str
         The output folder, as it is to be typed.
     """
-    sections = [_section(judged, drawn, folder) for judged, drawn in zip(studies, images, strict=True)]
+    sections = [_section(judged, folder) for judged in studies]
     # Studies with something wrong come first: nobody should have to look for it.
     sections.sort(key=lambda section: not (section.judged.failing or section.judged.troubles))
     claims = [claim for judged in studies for claim in judged.claims]
@@ -70,8 +66,8 @@ def render_page(studies: Sequence[Judged], images: Sequence[dict[str, bytes]], f
             sections=sections,
             claims=claims,
             holding=[claim for claim in claims if claim.holds],
-            failing=[(judged.study.name, claim) for judged in studies for claim in judged.failing],
-            troubled=[(judged.study.name, trouble) for judged in studies for trouble in judged.troubles],
+            failing=[(judged.title, claim) for judged in studies for claim in judged.failing],
+            troubled=[(judged.title, trouble) for judged in studies for trouble in judged.troubles],
             exact=[claim for claim in claims if claim.evidence == "exact"],
             sampled=[claim for claim in claims if claim.evidence == "sampled"],
             most_rows=MOST_ROWS,
@@ -79,19 +75,13 @@ def render_page(studies: Sequence[Judged], images: Sequence[dict[str, bytes]], f
     )
 
 
-def _section(judged: Judged, drawn: dict[str, bytes], folder: str) -> Section:
+def _section(judged: Judged, folder: str) -> Section:
     pictures = [
-        Picture(name, description(name, figure), b64encode(drawn[name]).decode(), _width(figure))
-        for name, figure in judged.figures.items()
+        Picture(name, drawn.words, b64encode(drawn.png).decode(), drawn.width) for name, drawn in judged.figures.items()
     ]
     columns = columns_of(judged.rows)
     rows = [[_short(row.get(name)) for name in columns] for row in judged.rows[:MOST_ROWS]]
     return Section(judged, pictures, columns, rows, _command(judged, folder))
-
-
-def _width(figure: Figure) -> int:
-    """Return the width on the page in CSS pixels, a hundred an inch: text keeps one size in all figures."""
-    return round(100 * figure.get_figwidth())
 
 
 def _command(judged: Judged, folder: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_calls import call
+from cli_calls import call, refused
 from tiny_studies import computed, write_study
 
 from pgverify.running import open_store
@@ -22,7 +23,8 @@ def test_a_study_whose_claims_hold_exits_with_0(tmp_path: Path, capsys: pytest.C
     out = tmp_path / "out"
     run = ("study", "run", str(write_study(tmp_path)), "--quick", "--workers", "1", "--out", str(out))
     code, printed, err = call(capsys, *run)
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert re.fullmatch(r"pgverify: 1 worker process on \d+ processors?, one thread each\n", err)
     assert printed == f"tiny: 2 of 2 claims hold\nPage: {out / 'index.html'}\n"
     page = (out / "index.html").read_bytes()
     (out / "index.html").unlink()
@@ -47,7 +49,7 @@ def test_a_cell_that_fails_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFi
     out = str(tmp_path / "o")
     code, _, err = call(capsys, "study", "run", str(path), "--quick", "--workers", "1", "--out", out)
     assert code == 1
-    assert err == "pgverify: study 'tiny', cell 1 (n=1, kind='odd'): ValueError: no\n"
+    assert err.splitlines()[1:] == ["pgverify: study 'tiny', cell 1 (n=1, kind='odd'): ValueError: no"]
     assert call(capsys, "study", "status", out)[0] == 1
 
 
@@ -96,7 +98,7 @@ def test_an_interrupted_run_says_how_to_resume_and_does(tmp_path: Path, capsys: 
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # nothing outlives a failed test
     assert process.returncode == 130
-    assert err == "pgverify: interrupted; the same command resumes where it stood\n"
+    assert err.splitlines()[1:] == ["pgverify: interrupted; the same command resumes where it stood"]
     code, printed, _ = call(capsys, "study", "status", str(out))
     assert (code, printed) == (3, "tiny: 2 of 3 cells, unfinished (seed 0)\n")
     (path.parent / "go").touch()
@@ -108,3 +110,67 @@ def test_an_interrupted_run_says_how_to_resume_and_does(tmp_path: Path, capsys: 
 def cells_done(out: Path) -> int:
     with open_store(out, create=False) as store:
         return store.runs()[0].done
+
+
+def test_a_finished_run_is_not_computed_again_unless_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = write_study(tmp_path), tmp_path / "out"
+    run = ("study", "run", str(path), "--quick", "--workers", "1", "--out", str(out))
+    first = call(capsys, *run)
+    code, printed, err = call(capsys, *run)
+    assert (code, printed) == (0, first[1])
+    assert "tiny with seed 0 is finished, nothing is computed; --again computes it anew" in err
+    assert computed(path) == [0, 1]
+    assert call(capsys, *run, "--again")[0] == 0
+    assert computed(path) == [0, 1, 0, 1]
+    assert call(capsys, *run, "--seed", "1")[1].startswith("tiny (seed-1): 2 of 2 claims hold")
+    assert sorted(path.name for path in (out / "tiny").iterdir()) == ["claims.csv", "figures", "results.csv", "seed-1"]
+
+
+def test_finished_is_said_after_the_reports_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = write_study(tmp_path), tmp_path / "out"
+    run = ("study", "run", str(path), "--quick", "--workers", "1", "--out", str(out))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pgverify.reporting.output.render_page", interrupted)
+    assert call(capsys, *run)[0] == 130
+    assert call(capsys, "study", "status", str(out)) == (
+        3, "tiny: 2 of 2 cells, computed, reports unfinished (seed 0, quick)\n", "",
+    )  # fmt: skip
+    monkeypatch.undo()
+    assert call(capsys, *run)[0] == 0
+    assert computed(path) == [0, 1]
+    assert call(capsys, "study", "status", str(out))[0] == 0
+
+
+def test_a_report_runs_no_code_unless_it_is_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = write_study(tmp_path), tmp_path / "out"
+    call(capsys, "study", "run", str(path), "--quick", "--workers", "1", "--out", str(out))
+    path.write_text(path.read_text().replace("The mean is <small>.", "Another text."))
+    page = out / "index.html"
+    assert call(capsys, "report", str(out))[0] == 0
+    assert "The mean is" in page.read_text(encoding="utf-8")
+    code, printed, _ = call(capsys, "report", str(out), "--trust")
+    assert code == 0
+    assert "was edited after its cells were computed" in printed
+    assert "Another text." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--workers", "99999999999999999999"), "workers is 99999999999999999999, must be at most"),
+        (("--workers", "0"), "workers is 0, must be an integer of at least 1"),
+        (("--workers", "two"), "two"),
+        (("--workers", "1", "--dask", "tcp://127.0.0.1:1"), "either --workers or --dask"),
+    ],
+)
+def test_workers_that_make_no_sense_are_refused(
+    options: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_study(tmp_path)
+    assert said in refused(capsys, "study", "run", str(path), "--out", str(tmp_path / "out"), *options)
+    assert not (tmp_path / "out").exists()

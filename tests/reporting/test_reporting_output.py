@@ -13,6 +13,7 @@ import pytest
 from tiny_studies import write_study
 
 from pgverify.errors import InvalidFile
+from pgverify.reporting.concluding import conclude, conclude_anew
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.output import write_reports
 from pgverify.reporting.tables import write_rows
@@ -24,6 +25,7 @@ def report(out: Path, *paths: Path, quick: bool = False) -> list[Judged]:
     workloads = [make_workload(*load_study(str(path)), seed=0, quick=quick) for path in paths]
     with open_store(out) as store:
         run_workloads(workloads, store, serial_pool())
+        conclude(store, workloads)
     return write_reports(out)
 
 
@@ -161,6 +163,8 @@ def test_an_edited_study_is_pointed_out(tmp_path: Path) -> None:
     path = write_study(tmp_path)
     report(tmp_path / "out", path)
     path.write_text(path.read_text() + "\n# edited\n")
+    with open_store(tmp_path / "out") as store:
+        conclude_anew(store)
     (judged,) = write_reports(tmp_path / "out")
     assert len(judged.claims) == 2
     assert "was edited after its cells were computed" in judged.troubles[0]
@@ -171,9 +175,10 @@ def test_a_finished_run_is_shown_until_the_next_one_finishes(tmp_path: Path) -> 
     report(tmp_path / "out", path)
     with open_store(tmp_path / "out") as store:
         store.begin(make_workload(*load_study(str(path)), seed=7))
-    (judged,) = write_reports(tmp_path / "out")
-    assert judged.run.seed == 0
+    judged, begun = write_reports(tmp_path / "out")
+    assert (judged.run.seed, judged.label) == (0, "")
     assert judged.run.finished
+    assert (begun.run.seed, begun.label, begun.run.done) == (7, "seed-7", 0)
 
 
 def test_figures_no_longer_drawn_are_removed(tmp_path: Path) -> None:
@@ -204,5 +209,10 @@ def test_a_study_that_is_gone_is_named(tmp_path: Path) -> None:
     path = write_study(tmp_path)
     report(tmp_path / "out", path)
     path.unlink()
-    with pytest.raises(InvalidFile, match=r"study 'tiny' was computed from .*, which is gone"):
-        write_reports(tmp_path / "out")
+    (judged,) = write_reports(tmp_path / "out")  # shown all the same: nothing of the study's is run
+    assert len(judged.claims) == 2
+    with (
+        open_store(tmp_path / "out") as store,
+        pytest.raises(InvalidFile, match=r"study 'tiny' was computed from .*, which is gone"),
+    ):
+        conclude_anew(store)

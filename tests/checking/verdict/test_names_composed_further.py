@@ -147,6 +147,7 @@ def test_two_values_do_not_make_a_law_of_the_problem() -> None:
     assert "1/A" not in report.explanation
 
 
+@pytest.mark.slow
 def test_what_is_no_fault_where_it_was_compared_is_no_name() -> None:
     """In groups of eight only problems of one step are listed of most entries, on which they are right."""
 

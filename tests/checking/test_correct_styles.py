@@ -27,7 +27,9 @@ def test_there_are_many() -> None:
     assert len(GROUPED) >= 6
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in COUPLED & set(ODD) else name for name in ALL]
+)
 def test_none_is_accused(name: str) -> None:
     report = pgv.check(ALL[name], problems=chosen(name))
     assert report.outcome is pgv.Outcome.CORRECT, str(report)

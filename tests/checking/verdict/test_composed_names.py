@@ -98,10 +98,10 @@ def test_what_is_no_composition_has_no_name() -> None:
 def test_compositions_by_hand() -> None:
     for problem in named("early-stop", "coin-door", "long"):
         batch = pgv.sample(problem, 7, seed=3)
-        found = Composition("return-undiscounted", "normalise-minibatch", "length-per-batch")(batch).mean(axis=0)
+        found = Composition(("return-undiscounted",), "normalise-minibatch", "length-per-batch")(batch).mean(axis=0)
         np.testing.assert_allclose(found, standardised_mean(batch), rtol=1e-12, atol=1e-14)
-        found = Composition("return-undiscounted", "", "length-of-longest")(batch).mean(axis=0)
+        found = Composition(("return-undiscounted",), "", "length-of-longest")(batch).mean(axis=0)
         np.testing.assert_allclose(found, per_longest(batch), rtol=1e-12, atol=1e-14)
-        found = Composition("", "", "")(batch)
+        found = Composition((), "", "")(batch)
         np.testing.assert_allclose(found, pgv.estimators.RewardToGo()(batch), rtol=1e-12, atol=1e-14)
     assert all(bug.number == 0 for bug in COMPOSITIONS)

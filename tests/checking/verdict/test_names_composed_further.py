@@ -70,7 +70,15 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("name", NAMED)
+QUICK = (
+    "past-rewards",
+    "parameter-left-out",
+    "immediate-reward + length-per-trajectory",
+    "sum-over-steps + sign-reversed",
+)
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMED])
 def test_it_is_called(name: str) -> None:
     report = pgv.check(NAMED[name], problems=PROBLEMS)
     assert report.diagnosis == name, str(report)
@@ -91,12 +99,14 @@ def test_a_small_constant_is_no_sum_over_steps(factor: float) -> None:
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.SCALED, None), str(report)
 
 
+@pytest.mark.slow
 def test_a_multiple_of_the_target_has_no_second_wrong_sign() -> None:
     """Coarse rounding leaves a multiple 1.00001, which is −1.00001 times the reversed target."""
     report = pgv.check(lambda b: RIGHT(b).astype(np.float16).astype(float) if len(b) > 100 else RIGHT(b))
     assert not any("sign-reversed" in match.slug for match in report.matches), str(report)
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_others_does_not_include_the_own() -> None:
     """n/(n−1) times a fault of factor (n−1)/n is none."""
 
@@ -120,7 +130,7 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", [n if "n" not in n else pytest.param(n, marks=pytest.mark.slow) for n in LAWS])
 def test_multiples_have_these_laws_too(law: str) -> None:
     names = ("coin", "bandit", "early-stop") if "n" in law else [entry.name for entry in standard_suite()]
     report = pgv.check(LAWS[law], problems=named(*names))
@@ -130,12 +140,14 @@ def test_multiples_have_these_laws_too(law: str) -> None:
 
 
 def test_two_values_do_not_make_a_law_of_the_problem() -> None:
-    """With two values a constant is all there is to fit: 2 and 3 actions, or 2 and 3 parameters."""
-    report = pgv.check(lambda b: RIGHT(b) / b.policy.probabilities().shape[1], problems=named("coin", "bandit"))
+    """Three problems with 2 or 3 actions: the factors are listed."""
+    problems = named("bandit", "early-stop", "three-starts")
+    report = pgv.check(lambda b: RIGHT(b) / b.policy.probabilities().shape[1], problems=problems)
     assert report.outcome is pgv.Outcome.SCALED
     assert "1/A" not in report.explanation
 
 
+@pytest.mark.slow
 def test_what_is_no_fault_where_it_was_compared_is_no_name() -> None:
     """In groups of eight only problems of one step are listed of most entries, on which they are right."""
 

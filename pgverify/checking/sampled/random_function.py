@@ -16,7 +16,7 @@ from pgverify.checking.sampled.goal import Draw, Goal
 from pgverify.checking.sampled.noise_controls import Control, best_control, controls
 from pgverify.checking.sampled.rare_trajectories import hidden_in_rare
 from pgverify.checking.sampled.sampler_check import check_sampler
-from pgverify.checking.sampled.two_tolerances import at_two_tolerances
+from pgverify.checking.sampled.two_tolerances import SHARP, at_two_tolerances
 from pgverify.checking.verdict.report import Report
 from pgverify.problem import Problem
 from pgverify.sampling import sample
@@ -141,6 +141,7 @@ def check_random(
         several=size,
         judged=one_problem,
         most_open=(len(suite) - 1) // 2,
+        finest=SHARP,
     )
     explanation = (
         f"{report.explanation}; it is random ({change}), so batches of {size} were sampled, and what occurs in fewer "

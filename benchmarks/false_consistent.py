@@ -1,6 +1,6 @@
 """How often a random function whose bias is just above the tolerance is called CONSISTENT on one problem.
 
-    python benchmarks/false_consistent.py [RUNS [DIRECTORY]]
+    python benchmarks/false_consistent.py [RUNS [DIRECTORY [TOLERANCE [NOISE]]]]
 
 Simulated is the decision alone, `at_two_tolerances`, which `check` makes with the estimates of each problem: several
 tests look at the same estimates, several times each, and the rate has to hold for all of them together. The laws lie on
@@ -97,8 +97,8 @@ def write(counts: Counts, path: Path) -> None:
         "",
         f"The bias is {ABOVE:g} times the tolerance: of {TEST.tolerance:g} (usual) or {SHARP:g} (sharp), whichever the",
         f"result names; the noise is in tolerances. At most {TEST.consistent_rate:g} is promised, for all looks of",
-        f"all tests together. In brackets the interval of the rate, which misses it with probability {ERROR:g}. Made by",
-        "`python benchmarks/false_consistent.py RUNS reports`.",
+        f"all tests together. In brackets the interval of the rate, which misses it with probability {ERROR:g}.",
+        "Made by `python benchmarks/false_consistent.py RUNS reports`.",
         "",
         "| tolerance | noise | runs | false CONSISTENT | estimates a run |",
         "|---|---|---|---|---|",
@@ -115,7 +115,7 @@ def write(counts: Counts, path: Path) -> None:
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main(wanted: int, directory: Path) -> None:
+def main(wanted: int, directory: Path, only: str = "", noise: str = "") -> None:
     path = directory / "false-consistent.csv"
     counts = read(path)
     begin, made = time.process_time(), 0
@@ -123,7 +123,7 @@ def main(wanted: int, directory: Path) -> None:
         for kind, tolerance in TOLERANCES.items():
             for name, law in NOISE.items():
                 count = counts.setdefault((kind, name), [0, 0, 0])
-                if count[0] > run:
+                if count[0] > run or only not in ("", kind) or noise not in ("", name):
                     continue
                 wrong, used = judged(law, tolerance, run)
                 counts[kind, name] = [run + 1, count[1] + wrong, count[2] + used]
@@ -135,4 +135,4 @@ def main(wanted: int, directory: Path) -> None:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(int(given[0]) if given else 100, Path(given[1] if len(given) > 1 else "reports"))
+    main(int(given[0]) if given else 100, Path(given[1] if len(given) > 1 else "reports"), *given[2:])

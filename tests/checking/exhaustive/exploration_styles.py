@@ -114,7 +114,7 @@ OTHER_KINDS: dict[str, Function] = {
     "actions from 6 on reversed": where_actions(lambda actions: actions < 6, -1.0),
     "start states from 6 on halved": weighted(lambda b: np.where(b.states[:, :1] < 6, 1.0, 0.5) * to_go(b)),
     "rewards clipped to 1e5": weighted(lambda b: to_go(b, np.clip(b.rewards, -1e5, 1e5))),
-    "rewards rounded to four places": weighted(lambda b: to_go(b, np.round(b.rewards, 4))),
+    "small rewards twice": weighted(lambda b: to_go(b, np.where(np.abs(b.rewards) < 1e-3, 2.0, 1.0) * b.rewards)),
     "large rewards compressed": weighted(
         lambda b: to_go(
             b, np.where(np.abs(b.rewards) > 1e3, np.sign(b.rewards) * np.log1p(np.abs(b.rewards)), b.rewards)

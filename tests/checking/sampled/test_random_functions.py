@@ -50,7 +50,7 @@ def test_what_the_budget_leaves_open_is_named() -> None:
     assert "problems[2] is open: the budget did not suffice there" in report.explanation
 
 
-QUICK, WHOLE_SUITE = named("bandit", "early-stop"), pytest.param(None, marks=pytest.mark.slow)
+QUICK, WHOLE_SUITE = named("bandit"), pytest.param(None, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("problems", [QUICK, WHOLE_SUITE])
@@ -154,6 +154,7 @@ def test_rare_trajectories_are_called_by_hand() -> None:
     assert missing(lambda batch: 0.0 * RIGHT(batch)) == pytest.approx(rarest * (1.0 - rarest), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_bias_of_two_per_cent_shows_beside_it() -> None:
     assert pgv.check(noisy(1.02), problems=named("bandit")).outcome is pgv.Outcome.BIASED
 

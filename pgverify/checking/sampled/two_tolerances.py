@@ -70,10 +70,10 @@ def _hopeless(glance: SequentialResult, budget: int) -> bool:
 
 
 def _more_is_worth_it(coarse: SequentialResult, sharp: SequentialTest) -> bool:
-    """Whether the budget could settle the sharper question, or what was seen is hardly noise alone."""
+    """Whether the budget settles the sharper question with room to spare, or what was seen is hardly noise alone."""
     off = length(coarse.bias)
     noise = coarse.hidden_bias - off
-    return off > noise or noise * (coarse.n / sharp.budget) ** 0.5 <= sharp.tolerance
+    return off > noise or noise * (coarse.n / sharp.budget) ** 0.5 <= sharp.tolerance / 2.0
 
 
 def _with_assumption(result: SequentialResult, goal: Goal) -> SequentialResult:

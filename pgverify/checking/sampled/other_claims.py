@@ -11,10 +11,17 @@ from pgverify.checking.exhaustive.listed_problem import directions
 from pgverify.checking.sampled.goal import PILOT, Draw, Goal
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.targets import CLOSED_FORMS
-from pgverify.stats import SequentialOutcome, SequentialTest
+from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
 from pgverify.suites import SuiteProblem
 
-Tested = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialOutcome]
+Judge = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialResult]
+"""How one problem is tested."""
+
+
+def by_its_estimates(_entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
+    """Return the result of the test as it is, whatever the problem."""
+    return goal.test(test, draw)
+
 
 WELL, ENOUGH = 0.05, 0.2
 """Standard error of the factor, in tolerances: where the pilot stops, and what is accepted at the end of the budget."""
@@ -26,8 +33,9 @@ def name_samples(
     goals: Sequence[Goal],
     test: SequentialTest,
     missed: int,
-    tested: Tested,
+    judged: Judge = by_its_estimates,
     most_open: int = 0,
+    finest: float | None = None,
 ) -> tuple[Outcome, str]:
     """Return a better word than BIASED where another claim passes the equivalence test on every problem.
 
@@ -43,23 +51,32 @@ def name_samples(
         For one problem.
     missed : int
         The problem on which the bias showed: the others are tried after it.
-    tested : (entry, goal, test, draw) -> outcome
+    judged : (entry, goal, test, draw) -> result
         How one problem is tested.
     most_open : int
         Problems on which a claim may be neither borne out nor refuted; they are named.
+    finest : float, optional
+        The smallest tolerance that a result may have; by default that of the test. Targets that differ by no more than
+        twice the tolerances reached are not told apart.
     """
+    finest = test.tolerance if finest is None else finest
     order = sorted(range(len(suite)), key=lambda index: index != missed)
     purposes = count(1)
     still_open: list[str] = []
+    limits: dict[int, float] = {}
 
     def everywhere(claimed: Sequence[Goal]) -> bool:
         purpose = next(purposes)
         still_open.clear()
+        limits.clear()
         for index in order:
             goal, draw = claimed[index].measured(draws(index, purpose))
             if goal.scale == 0.0:  # nothing to measure a gap against, and all estimates are zero
                 continue
-            outcome = tested(suite[index], goal, test, draw)
+            result = judged(suite[index], goal, test, draw)
+            outcome = result.outcome
+            if outcome is SequentialOutcome.CONSISTENT:
+                limits[index] = result.limit
             if outcome is SequentialOutcome.INCONCLUSIVE and index != missed:
                 still_open.append(suite[index].name)
             if len(still_open) > most_open or outcome not in (
@@ -88,9 +105,9 @@ def name_samples(
         return Outcome.BIASED, f"the sign is reversed: the mean of its estimates is {times}"
     for name, formula in CLOSED_FORMS.items():
         others = [goal.towards(formula(entry.problem)) for goal, entry in zip(goals, suite, strict=True)]
-        if all(_near(other, goal, 2.0 * test.tolerance) for other, goal in zip(others, goals, strict=True)):
+        if all(_near(other, goal, 2.0 * finest) for other, goal in zip(others, goals, strict=True)):
             continue  # the target itself, or too close to it to be told apart
-        if everywhere(others):
+        if everywhere(others) and any(not _near(others[i], goals[i], 2.0 * limit) for i, limit in limits.items()):
             return Outcome.OTHER_TARGET, f"the mean of its estimates is {name} on {problems()}, within the tolerance"
     return Outcome.BIASED, ""
 

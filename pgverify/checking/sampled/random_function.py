@@ -16,7 +16,7 @@ from pgverify.checking.sampled.goal import Draw, Goal
 from pgverify.checking.sampled.noise_controls import Control, best_control, controls
 from pgverify.checking.sampled.rare_trajectories import hidden_in_rare
 from pgverify.checking.sampled.sampler_check import check_sampler
-from pgverify.checking.sampled.two_tolerances import at_two_tolerances
+from pgverify.checking.sampled.two_tolerances import SHARP, at_two_tolerances
 from pgverify.checking.verdict.report import Report
 from pgverify.problem import Problem
 from pgverify.sampling import sample
@@ -32,8 +32,10 @@ PILOT = 50
 """Estimates of each problem from which it is chosen what to take off: `controls`."""
 
 MODEST = {"budget": 4_000, "tolerance": 0.1, "rarest": 0.02}
-"""Estimates, relative bias and rarest event for those: seconds, not hours."""
+"""Estimates of one problem at most, relative bias and rarest event for those: seconds, not hours."""
 
+IN_ALL = 16_000
+"""Estimates of a check: a problem may take half of those that are left, and always what a first look needs."""
 
 UNLIKE = (
     "on trajectories too rare to be sampled it is not what it is on the others: {:.2g} of the target could "
@@ -55,7 +57,8 @@ def check_random(
     """Return the verdict on an implementation that answers differently to the same batch.
 
     It is called on sampled batches of `size` trajectories and judged as a sampler, with a `MODEST` budget on each
-    problem, less the noise of the trajectories themselves. What shows on other batch sizes alone is not seen.
+    problem and one for all, less the noise of the trajectories themselves. What shows on other batch sizes alone is
+    not seen.
 
     Parameters
     ----------
@@ -76,6 +79,7 @@ def check_random(
     """
     calls = Calls(implementation)
     chosen: dict[int, Control] = {}
+    spent = 0
 
     def control(problem: Problem, rng: np.random.Generator) -> Control:
         if id(problem) not in chosen:
@@ -102,7 +106,16 @@ def check_random(
         return Guarded(np.stack(estimates), "", "")
 
     def one_problem(entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
-        result = at_two_tolerances(goal, test, draw)
+        nonlocal spent
+
+        def counted(count: int, call: int) -> Float[Array, "k d"]:
+            nonlocal spent
+            spent += count
+            return draw(count, call)
+
+        first = test.looks(goal.vector.size).counts[0]
+        allowed = min(test.budget, max(first, (IN_ALL - spent) // 2))  # of this problem nothing was seen by now
+        result = at_two_tolerances(goal, replace(test, budget=allowed), counted)
         if result.outcome is not SequentialOutcome.CONSISTENT:
             return result
         known = control(entry.problem, np.random.default_rng([seed, PILOT]))
@@ -128,6 +141,7 @@ def check_random(
         several=size,
         judged=one_problem,
         most_open=(len(suite) - 1) // 2,
+        finest=SHARP,
     )
     explanation = (
         f"{report.explanation}; it is random ({change}), so batches of {size} were sampled, and what occurs in fewer "

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.sampled.draws import Sampler, Unusable, reproducibility, source_of
 from pgverify.checking.sampled.goal import PILOT, Draw, Goal, length
 from pgverify.checking.sampled.independence import dependence
-from pgverify.checking.sampled.other_claims import name_samples
+from pgverify.checking.sampled.other_claims import Judge, by_its_estimates, name_samples
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
@@ -32,14 +31,6 @@ EXPLANATIONS = {
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
 
-Judge = Callable[[SuiteProblem, Goal, SequentialTest, Draw], SequentialResult]
-
-
-def by_its_estimates(_entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:
-    """Return the result of the test as it is, whatever the problem."""
-    return goal.test(test, draw)
-
-
 INDEPENDENCE, CONFIRMATION = 1_000, 1_001
 """The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
 
@@ -58,6 +49,7 @@ def check_sampler(
     vouched: bool = True,
     judged: Judge = by_its_estimates,
     most_open: int = 0,
+    finest: float | None = None,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
 
@@ -93,6 +85,8 @@ def check_sampler(
         How one problem is tested.
     most_open : int
         Problems that another claim may leave open, and are named then.
+    finest : float, optional
+        The smallest tolerance of a result of `judged`, where that is less than the test's.
 
     Raises
     ------
@@ -140,7 +134,7 @@ def check_sampler(
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, Unusable, InvalidData):  # BIASED it is, then
-                worst, explanation = name_samples(draws, suite, goals, each, index, partial(_passes, judged), most_open)
+                worst, explanation = name_samples(draws, suite, goals, each, index, judged, most_open, finest)
             break
         if outcome is Outcome.INCONCLUSIVE:
             still_open.append(entry.name)
@@ -170,10 +164,6 @@ def check_sampler(
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
     )
-
-
-def _passes(judged: Judge, entry: SuiteProblem, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialOutcome:
-    return judged(entry, goal, test, draw).outcome
 
 
 def _seen_again(result: SequentialResult, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialResult:

@@ -91,6 +91,45 @@ FAULTY: dict[str, Function] = {
 }
 """Each is CORRECT on the standard suite."""
 
+
+def last_steps(batch: Trajectories, steps: int) -> Array:
+    """Return the reward-to-go of the last so many steps of each episode, 0 of those before."""
+    return np.where(np.arange(batch.num_steps) >= batch.lengths[:, None] - steps, to_go(batch), 0.0)
+
+
+def last_reward_lost_at_a_cut(batch: Trajectories) -> Array:
+    last = np.arange(batch.num_steps) == batch.lengths[:, None] - 1
+    return to_go(batch, np.where(last & batch.truncated[:, None], 0.0, batch.rewards))
+
+
+def powers_of(batch: Trajectories, discount: float) -> Array:
+    """Return the reward-to-go at another discount."""
+    paid = batch.rewards * discount ** np.arange(batch.num_steps)
+    return paid[:, ::-1].cumsum(axis=1)[:, ::-1]
+
+
+OTHER_KINDS: dict[str, Function] = {
+    "credit for 9 steps": credit(9),
+    "the last 8 steps alone": weighted(lambda b: last_steps(b, 8)),
+    "actions from 6 on reversed": where_actions(lambda actions: actions < 6, -1.0),
+    "start states from 6 on halved": weighted(lambda b: np.where(b.states[:, :1] < 6, 1.0, 0.5) * to_go(b)),
+    "rewards clipped to 1e5": weighted(lambda b: to_go(b, np.clip(b.rewards, -1e5, 1e5))),
+    "small rewards twice": weighted(lambda b: to_go(b, np.where(np.abs(b.rewards) < 1e-3, 2.0, 1.0) * b.rewards)),
+    "large rewards compressed": weighted(
+        lambda b: to_go(
+            b, np.where(np.abs(b.rewards) > 1e3, np.sign(b.rewards) * np.log1p(np.abs(b.rewards)), b.rewards)
+        )
+    ),
+    "cut episodes at half": lambda b: b.score_weighted(to_go(b)) * np.where(b.truncated, 0.5, 1.0)[:, None],
+    "the last reward is lost at a cut": weighted(last_reward_lost_at_a_cut),
+    "no discount at horizons above 9": weighted(lambda b: powers_of(b, 1.0 if b.num_steps > 9 else b.discount)),
+    "γ = 0 is taken for 1": weighted(lambda b: powers_of(b, b.discount or 1.0)),
+    "γ = 1 is taken for .99 at horizons above 9": weighted(
+        lambda b: powers_of(b, 0.99 if b.discount == 1.0 and b.num_steps > 9 else b.discount)
+    ),
+}
+"""Each is CORRECT on the standard suite, too: a cut-off, a size, a special case that the suite has no example of."""
+
 SCALED_THERE: dict[str, Function] = {
     "half, actions from 4 on ignored": weighted(lambda b: np.where(b.actions < 4, 0.5 * to_go(b), 0.0)),
     "1/T up to T = 10": weighted(lambda b: to_go(b) / min(b.num_steps, 10)),

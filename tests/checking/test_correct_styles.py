@@ -37,13 +37,7 @@ def test_none_is_accused(name: str) -> None:
     assert all("batch.values" in warning for warning in report.warnings), report.warnings  # what informs is a note
 
 
-ORDERED = pytest.mark.xfail(reason="the order within a group is not listed by design", strict=True)
-"""What depends on the order within its group, and is right."""
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=ORDERED) if name == "the_next_of_the_group" else name for name in GROUPED]
-)
+@pytest.mark.parametrize("name", GROUPED)
 def test_none_in_groups_is_accused(name: str) -> None:
     design = pgv.Grouped(size=SIZE, prompts=1)
     report = pgv.check(GROUPED[name], problems=named(*FEW[:3]), design=design)

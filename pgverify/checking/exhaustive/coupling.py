@@ -30,6 +30,7 @@ def smallest_coupled(
     tried: Sequence[int],
     known: Conditioning,
     amplitude: float,
+    natural: float = 0.0,
 ) -> int:
     """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
 
@@ -47,6 +48,8 @@ def smallest_coupled(
         Of the problem: what rounding in the precision of the values so far is relative to.
     amplitude : float
         How many times as large as those of reward-to-go the estimates are.
+    natural : float
+        Size of an estimate of ∇J on the problem: where all of the function's vanish but for rounding, nothing shows.
     """
     count, rng = len(rows), np.random.default_rng(0)
     largest = np.abs(rows).max()
@@ -54,7 +57,7 @@ def smallest_coupled(
 
     def limit(members: list[int]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        plain = max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * largest)
+        plain = max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * max(largest, natural))
         return float(max(plain, each[members].max()))
 
     tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]

@@ -135,7 +135,7 @@ def _listed(calls: Calls, everything: _Everything, in_batches: bool, ordered: in
     each = BatchExpectation.of(
         1, Expectation(everything.probability, rows), everything.natural, everything.conditioning
     )
-    known_rounding = everything.conditioning, each.amplitude
+    known_rounding = everything.conditioning, each.amplitude, everything.natural
     size = smallest_coupled(calls, everything.batch, rows, whole.array, effort.tried, *known_rounding)
     if size == 0 and not in_batches:
         single = all(value.single or not np.any(value.array) for value in singles)

@@ -13,8 +13,8 @@ from pgverify.checking.exhaustive.listed_problem import directions
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.comparison import TargetComparison, compared
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of
-from pgverify.checking.verdict.scale_laws import common_multiple
+from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.scale_laws import common_multiple, silent_by_law
 from pgverify.checking.verdict.targets import TARGETS, target_vector
 from pgverify.exact import occupancy
 from pgverify.suites import SuiteProblem
@@ -120,7 +120,11 @@ class SuiteVerdict:
         loose = self.precision
         holding, before = [], common_multiple(self.evidence, loose)
         for name, vector in targets.items():
-            multiple = common_multiple([*self.evidence, _comparison(case, found, vector)], loose)
+            here = _comparison(case, found, vector)
+            if silent_by_law(before, here) and vanishes(found, loose):
+                holding.append(name)
+                continue
+            multiple = common_multiple([*self.evidence, here], loose)
             if multiple.words and multiple.constant > 0 and (multiple.lawful or not before.lawful):
                 holding.append(name)
         return Compared(found, targets, frozenset(holding))

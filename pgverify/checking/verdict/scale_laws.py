@@ -238,6 +238,17 @@ def _further(law: str, cases: Sequence[TargetComparison]) -> list[float]:
     return []
 
 
+def silent_by_law(multiple: Multiple, item: TargetComparison) -> bool:
+    """Return whether the law of a multiple says that nothing is left of the target on a problem, as γ does at γ = 0."""
+    return multiple.law in FURTHER and _value(multiple.law, item) == 0.0
+
+
+def _value(law: str, item: TargetComparison) -> float:
+    with contextlib.suppress(ZeroDivisionError):
+        return FURTHER[law](item)
+    return np.inf
+
+
 def _discount(item: TargetComparison) -> float:
     return float(getattr(item.entry.problem.objective, "discount", 1.0))
 

@@ -133,3 +133,16 @@ def test_given_problems_are_not_left() -> None:
 def test_a_number_of_problems_is_asked_for(wrong: object) -> None:
     with pytest.raises(InvalidInput, match=r"explore is .*, must be an integer of at least 0, the number of"):
         pgv.check(RIGHT["reward-to-go"][0], explore=wrong)
+
+
+def test_a_law_that_leaves_nothing_is_kept_where_it_leaves_nothing() -> None:
+    """Powers that begin at one: γ times the target on the suite, and zero where γ = 0; half of it there is no law."""
+
+    def from_one(batch: pgv.Trajectories) -> np.ndarray:
+        return batch.discount * RewardToGo()(batch)
+
+    report = pgv.check(from_one)
+    assert report.outcome is pgv.Outcome.SCALED, str(report)
+    assert "γ" in report.explanation
+    half = pgv.check(lambda batch: from_one(batch) if batch.discount > 0 else 0.5 * RewardToGo()(batch))
+    assert half.outcome is pgv.Outcome.BIASED

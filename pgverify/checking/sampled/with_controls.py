@@ -39,7 +39,7 @@ class Source:
     Attributes
     ----------
     rows : callable
-        Draws the rows of a batch.
+        Draws the rows of so many batches.
     estimate : callable
     controls : Controls
     group : [n] or None
@@ -48,7 +48,7 @@ class Source:
         Whether the controls that depend on the order of the rows are among them.
     """
 
-    rows: Callable[[np.random.Generator], Integer[Array, "n"]]
+    rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
     estimate: Estimate
     controls: Controls
     group: Integer[Array, "n"] | None
@@ -68,7 +68,7 @@ class Source:
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
-        rows = np.stack([self.rows(rng) for _ in range(count)])
+        rows = self.rows(count, rng)
         return Drawn(rows, np.stack([self.estimate(each) for each in rows]))
 
 

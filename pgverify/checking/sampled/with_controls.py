@@ -58,13 +58,13 @@ class Source:
     def means(self) -> Float[Array, "k d"]:
         """The expectations of the controls."""
         means = self.controls.means
-        extra = len(more_controls(self.controls, np.zeros((1, 2), dtype=int))[0]) if self.more else 0
+        extra = len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
         return np.concatenate([means, np.zeros((extra, means.shape[1]))])
 
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
         """Return the controls on batches of the given rows."""
         usual = self.controls.on(rows, self.group)
-        return np.concatenate([usual, more_controls(self.controls, rows)], axis=1) if self.more else usual
+        return np.concatenate([usual, more_controls(self.controls, rows, self.group)], axis=1) if self.more else usual
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""

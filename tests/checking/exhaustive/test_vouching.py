@@ -9,7 +9,7 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.estimators import RewardToGo
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "thorough", "as_many_as_for_users")
 
 
 def coupled_at(size: int, harm: str, on: int):  # type: ignore[no-untyped-def]
@@ -45,8 +45,10 @@ def test_harmless_on_both_is_correct(size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [7, 16, 33])
-def test_harm_on_one_problem_of_the_suite_is_never_correct(size: int) -> None:
-    (problem,) = named("three-starts")
+@pytest.mark.parametrize("name", ["three-starts", "delayed-reward", "long"])
+@pytest.mark.parametrize("size", [7, 33])
+def test_harm_on_one_problem_of_the_suite_is_never_correct(size: int, name: str) -> None:
+    """On the last two nothing but pairs is listed."""
+    (problem,) = named(name)
     report = pgv.check(coupled_at(size, "own mean", problem.policy.parameters.size), explore=0)
     assert report.outcome is not pgv.Outcome.CORRECT

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, groupby, product
 from math import factorial, prod
 
-import numpy as np
 from jaxtyping import Float
 
 from pgverify.validation import Array

@@ -58,7 +58,9 @@ class Source:
     def means(self) -> Float[Array, "k d"]:
         """The expectations of the controls."""
         means = self.controls.means
-        extra = len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
+        extra = (
+            len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
+        )
         return np.concatenate([means, np.zeros((extra, means.shape[1]))])
 
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("unchecked_shapes", "thorough", "as_many_as
 
 
 def coupled_at(size: int, harm: str, on: int):  # type: ignore[no-untyped-def]
-    """Return reward-to-go, but in batches of `size`: there leave-one-out, or a fault where there are `on` parameters."""
+    """Return reward-to-go, but in batches of `size`: there leave-one-out, or a fault with `on` parameters."""
 
     def function(batch: pgv.Trajectories) -> np.ndarray:
         if len(batch) != size:

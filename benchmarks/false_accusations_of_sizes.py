@@ -3,7 +3,7 @@
     python benchmarks/false_accusations_of_sizes.py [RUNS [DIRECTORY]]
 
 Fits controls and judges one size as `check` does, each run at all rates on the same draws, without the rest of a check.
-Counts go to DIRECTORY/false-accusations-of-sizes.md; run r always has seed r.
+Counts so far go to DIRECTORY/false-accusations-of-sizes.md every SO_OFTEN runs; run r always has seed r.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from pgverify.checking.sampled.with_controls import fitted
 from pgverify.checking.verdict.targets import target_vector, without_discount
 from pgverify.stats.binomial import clopper_pearson
 
-RATES, CALLS, ERROR = (0.05, 0.01), 400, 1e-3
-"""Judged at; batches of a run at most; probability, for each line, of an interval that misses the rate."""
+RATES, CALLS, ERROR, SO_OFTEN = (0.05, 0.01), 400, 1e-3, 54
+"""Judged at; batches of a run at most; probability, for each line, of an interval that misses the rate; runs between
+two writings."""
 PROBLEMS, SIZES = ("early-stop", "three-starts", "random-end"), (3, 10, 33)
 Returns = np.ndarray
 
@@ -78,38 +79,49 @@ def accused(problem: pgv.Problem, size: int, baseline: Callable[[Returns], Retur
     ]
 
 
+Case = tuple[str, int, str]
+Counts = dict[Case, list[int]]
+"""Of each case, how many runs, how many of them explained wholly, and how many accused at each rate."""
+
+
 def main(runs: int, directory: Path) -> None:
     suite = {entry.name: entry.problem for entry in pgv.suites.get("standard")}
     cases = [(name, size, kind) for name in PROBLEMS for size in SIZES for kind in BASELINES]
-    counts = {case: [0, 0, *(0 for _ in RATES)] for case in cases}
+    counts: Counts = {case: [0, 0, *(0 for _ in RATES)] for case in cases}
     begin = time.process_time()
     for seed in range(runs):
         name, size, kind = case = cases[seed % len(cases)]
         found = accused(suite[name], size, BASELINES[kind], seed)
-        counts[case][found is None] += 1
+        counts[case][0] += found is not None
+        counts[case][1] += found is None
         for place, wrong in enumerate(found or [], start=2):
             counts[case][place] += wrong
+        if (seed + 1) % SO_OFTEN == 0 or seed + 1 == runs:
+            write(counts, directory)
+    print(f"{runs:,} runs in {time.process_time() - begin:.0f} s of processor time")
+
+
+def write(counts: Counts, directory: Path) -> None:
+    """Write the counts so far: a simulation that is stopped leaves what it found."""
+    total = [sum(column) for column in zip(*counts.values(), strict=True)]
     lines = [
         "# How often sampled batches accuse honest coupled functions",
         "",
         f"At most {CALLS} batches a run, each run judged at {' and '.join(f'{rate:g}' for rate in RATES)}. In brackets",
         f"the interval of the rate, which misses it with probability {ERROR:g}. Runs in which the controls explain the",
         "function wholly cannot accuse and do not count. Made by "
-        f"`python benchmarks/false_accusations_of_sizes.py {runs} reports`.",
+        f"`python benchmarks/false_accusations_of_sizes.py {total[0] + total[1]} reports`.",
         "",
-        "| problem | size | baseline | runs | explained wholly | "
+        "| problem | size | baseline | runs counted | explained wholly | "
         + " | ".join(f"accused at {r:g}" for r in RATES)
         + " |",
         "|---|---|---|---|---|" + "---|" * len(RATES),
     ]
-    total = [sum(column) for column in zip(*counts.values(), strict=True)]
     for case, (number, wholly, *wrong) in [*counts.items(), (("all", "", ""), total)]:
         cells = [_cell(count, number, rate) for count, rate in zip(wrong, RATES, strict=True)]
         lines.append(f"| {' | '.join(map(str, case))} | {number:,} | {wholly:,} | {' | '.join(cells)} |")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "false-accusations-of-sizes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(lines[-1])
-    print(f"{runs:,} runs in {time.process_time() - begin:.0f} s of processor time")
 
 
 def _cell(count: int, runs: int, rate: float) -> str:

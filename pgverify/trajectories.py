@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,8 +192,8 @@ class Trajectories(SuggestsNames):
 
     def _with(self, arrays: dict[str, Array]) -> Trajectories:
         # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
-        other = copy(self)
-        vars(other).update(arrays)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), **arrays)
         return other
 
     def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:

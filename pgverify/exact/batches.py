@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, groupby, product
 from math import factorial, prod
 
-import numpy as np
 from jaxtyping import Float
 
 from pgverify.validation import Array
@@ -35,8 +34,7 @@ def every_multiset(probability: Float[Array, "n"], size: int) -> Iterator[tuple[
         Of each trajectory.
     size : int
     """
-    count = len(probability)
-    for rows in combinations_with_replacement(range(count), size):
-        number = np.bincount(rows, minlength=count)
-        orders = factorial(size) // prod(factorial(int(k)) for k in number)
-        yield list(rows), float(orders) * float(np.prod(probability**number))
+    chances = [float(p) for p in probability]
+    for rows in combinations_with_replacement(range(len(chances)), size):
+        orders = factorial(size) // prod(factorial(len(list(same))) for _, same in groupby(rows))
+        yield list(rows), orders * prod(chances[i] for i in rows)

@@ -179,9 +179,9 @@ def test_no_name_for_the_target_itself(factor: float) -> None:
 
     With tolerance 10 %, neither 1 nor 1.05 is told from 1; a factor of 2 is (negative control).
     """
-    from pgverify.checking.sampled.goal import Goal
+    from pgverify.checking.sampled.goal import Draw, Goal
     from pgverify.checking.sampled.other_claims import name_samples
-    from pgverify.stats import SequentialTest
+    from pgverify.stats import SequentialOutcome, SequentialTest
 
     suite = [pgv.checking.SuiteProblem("bandit", "", problem := named("bandit")[0])]
     goal = Goal.of("policy_gradient", suite[0], 1e-3)
@@ -194,7 +194,10 @@ def test_no_name_for_the_target_itself(factor: float) -> None:
 
             return draw
 
-        return name_samples(draws, suite, [goal], test, 0)[0]
+        def tested(entry: object, goal: Goal, test: SequentialTest, draw: Draw) -> SequentialOutcome:
+            return goal.test(test, draw).outcome
+
+        return name_samples(draws, suite, [goal], test, 0, tested)[0]
 
     assert named_as(factor) is pgv.Outcome.BIASED
     assert named_as(2.0) is pgv.Outcome.SCALED

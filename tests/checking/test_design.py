@@ -10,6 +10,9 @@ from checking_problems import named
 
 import pgverify as pgv
 from pgverify.checking.design import laws_of
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.checking.sampled.units import units_of
 from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
@@ -157,3 +160,50 @@ def test_blocks_inside_a_batch_are_settled_by_sampling_with_controls() -> None:
     assert report.outcome is pgv.Outcome.CONSISTENT
     wrong = pgv.check(lambda b: in_groups(b) * 1.5, problems=named(*SMALL), design=pgv.Independent(sizes=(64,)))
     assert wrong.outcome is pgv.Outcome.SCALED
+
+
+def of_the_end(b: pgv.Trajectories, end: str, size: int = 4) -> np.ndarray:
+    r = (b.rewards * b.discount_powers).sum(axis=1).reshape(-1, size)
+    a = r - (r[:, :1] if end == "first as baseline" else (r.sum(axis=1, keepdims=True) - r) / (size - 1))
+    if end == "last row lost":
+        a[:, -1] = 0.0
+    return b.score_weighted(np.repeat(a.reshape(-1, 1), b.num_steps, axis=1))
+
+
+@pytest.mark.parametrize("end", ["first as baseline", "last row lost"])
+@pytest.mark.parametrize("names", [SMALL, (*SMALL, "near-deterministic", "random-end")])
+def test_a_group_that_loses_one_of_its_rows_is_three_quarters(end: str, names: tuple[str, ...]) -> None:
+    """The lost row of G has no term, E R_1 ψ_i = 0 for the others: (G − 1)/G. In most groups nothing but zeros is seen
+    on near-deterministic, whose groups are too many to be listed: controls tell."""
+    report = pgv.check(lambda b: of_the_end(b, end), problems=named(*names), design=pgv.Grouped(4, 2))
+    assert report.outcome is pgv.Outcome.SCALED
+    assert "0.75 times" in report.explanation
+
+
+def test_controls_of_groups_have_mean_zero() -> None:
+    """Over all 256 batches of two groups of two of four trajectories; a group's first return with its own score has
+    another mean."""
+    (problem,) = named("early-stop")
+    batch, probability = every_trajectory(problem)
+    controls, group = Controls.of(batch, probability), np.array([0, 0, 1, 1])
+    listed = np.array(list(np.ndindex((len(batch),) * 4)))
+    chance = probability[listed].prod(axis=1)
+    found = more_controls(controls, listed, group)
+    assert found.shape[1] == more_controls(controls, listed).shape[1] + 8
+    np.testing.assert_allclose(np.einsum("m,mkd->kd", chance, found), 0.0, atol=1e-12)
+    own = chance @ controls.weighted(listed, controls.totals[0][listed][:, [0, 0, 2, 2]])
+    assert np.abs(own).max() > 1e-3
+
+
+def test_step_weights_have_their_name_in_groups_too() -> None:
+    """What is coupled has none: negative control."""
+
+    def own_mean(b: pgv.Trajectories) -> np.ndarray:
+        r = (b.rewards * b.discount_powers).sum(axis=1).reshape(-1, 4)
+        return np.repeat((r - r.mean(axis=1, keepdims=True)).reshape(-1, 1), b.num_steps, axis=1)
+
+    problems, design = named(*SMALL), pgv.Grouped(4, 2)
+    assert pgv.check(RewardToGo().weights, "weights", problems=problems, design=design).weights == (
+        "reward-to-go, with γ^t",
+    )
+    assert pgv.check(own_mean, "weights", problems=problems, design=design).weights == ()

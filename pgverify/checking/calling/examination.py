@@ -79,16 +79,17 @@ def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...]
         allowed = " or ".join(map(str, dict.fromkeys(shapes)))
         return _refused(f"returned shape {raw.shape}, must be {allowed}{shape_hint(raw.shape, batch)}", batch, notes)
     value = raw.astype(np.float64)
-    bad = ~(np.abs(value) <= LARGEST)
-    if bad.any():
+    largest = np.abs(value).max(initial=0.0)
+    if not largest <= LARGEST:
+        bad = ~(np.abs(value) <= LARGEST)
         index = first_index(bad)
         row = batch.select([index[0]]) if value.ndim == 2 else batch
         note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
         return _refused(f"returned {value[index]} at {bracket(index)}{note}", row, notes)
     short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
-    single = raw.dtype.itemsize < 8 or bool((value.astype(np.float32) == value).all() and (value != 0).any())
+    single = raw.dtype.itemsize < 8 or bool(largest > 0.0 and (value.astype(np.float32) == value).all())
     telling = short or (single and bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
-    bits = significant_bits(value) if (single and raw.dtype.kind == "f") or not value.any() else OF_DOUBLE
+    bits = significant_bits(value) if (single and raw.dtype.kind == "f") or largest == 0.0 else OF_DOUBLE
     if bits and raw.dtype.itemsize == 2:
         bits = OF_HALF  # whatever numbers of fewer bits there are
     return Value(value, notes, single, telling, bits)

@@ -49,6 +49,8 @@ class LimitedFunction:
         if isinstance(answer, Failure):
             return answer
         rows = batch.score_weighted(answer.array) if self.returns_weights else answer.array
+        if rows is answer.array and rows.ndim == 1:
+            return answer
         return replace(answer, array=rows.sum(axis=0) / len(rows) if rows.ndim == 2 else rows)
 
     def weights(self, batch: Trajectories) -> Answer:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from pgverify.checking.calling.answer import Notes, together
+from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
-from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions
+from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
-from pgverify.checking.sampled.batch_law import BatchLaw
+from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.checking.sampled.random_function import check_random
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.comparison import compared
@@ -27,8 +29,13 @@ from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scale_laws import common_multiple
 from pgverify.checking.verdict.scope import SampledSize
+from pgverify.checking.verdict.weight_names import name_weights
 from pgverify.exact import count_trajectories
 from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories
+
+NAMED = 8
+"""Batches of each size on which step weights are compared with those that have names."""
 
 AGREE = 1e-3
 """Relative difference of factors that sampled batches give: larger, and they are no common multiple."""
@@ -82,8 +89,24 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
-    report = replace(report, warnings=(*missing, *report.warnings))
+    report = replace(report, warnings=(*missing, *report.warnings), weights=_names(claim, design, known))
     return with_scope(report, claim.suite, sampled)
+
+
+def _names(claim: ClaimedTarget, design: Design, known: Sequence[tuple[SuiteProblem, Listed]]) -> tuple[str, ...]:
+    """Return the names of step weights on batches of the design, where weights are returned."""
+    if not claim.implementation.returns_weights:
+        return ()
+
+    def batches(entry: SuiteProblem) -> Iterator[Trajectories]:
+        rng = np.random.default_rng(0)
+        for law in laws_of(design, entry.problem):
+            for rows in law.spread(NAMED, rng):
+                yield arranged(every_trajectory(entry.problem)[0], rows, law)
+
+    with contextlib.suppress(OutOfTime):
+        return name_weights(claim.implementation, [entry for entry, _ in known], batches) if known else ()
+    return ()
 
 
 def _of_pairs(report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:

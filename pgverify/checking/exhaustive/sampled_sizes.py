@@ -47,8 +47,9 @@ class SizePair:
     law : BatchLaw
         Of the batches.
     needed : bool
-        Whether trajectories were first seen to affect each other at this size on this problem, or their order to
-        matter, and its batches could not be listed here: what other problems have shown does not speak for it.
+        Whether trajectories were first seen to affect each other at this size, on this problem or on another where
+        none were seen to here, or their order to matter, and its batches could not be listed here: what other problems
+        have shown does not speak for it.
     """
 
     entry: SuiteProblem
@@ -101,7 +102,9 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
     for index, (entry, listing) in enumerate(batches):
         listed = {item.batch_size for item in listing.expectations}
         chosen = given or entry.name in SAMPLED_PROBLEMS
-        needed = {listing.coupled, ordered if chosen else 0} - {0} - listed
+        # Where only pairs were tried, a coupling that begins at more was not looked for, and no problem vouches for it.
+        later = {size for size in seen if size > 2 and not 0 < listing.coupled < size}
+        needed = {listing.coupled, ordered if chosen else 0, *later} - {0} - listed
         sizes = {size for size in SAMPLED_SIZES if chosen and size not in listed}
         for size in sizes | needed:
             law = IndependentLaw(every_trajectory(entry.problem)[1], size)

@@ -19,6 +19,9 @@ CANDIDATES = (4, 8, 16, 6, 2, 3, 5, 7, 9, 10, 12, 32, 64, 20, 24, 128, 256)
 MULTIPLES = (1, 2, 3)
 """Of a size that groups have: batches of one, two and three."""
 
+MOST_OF_ALL = 64
+"""The largest size below which all may fail: who needs more than that is made for one size, or for none."""
+
 
 @dataclass(frozen=True)
 class SizesNeeded:
@@ -29,21 +32,26 @@ class SizesNeeded:
     size : int
     multiples : bool
         Whether it works on multiples of that, too: then groups are what it is made for.
+    least : bool
+        Whether it works on all larger sizes, and on none that is smaller.
     """
 
     size: int
     multiples: bool
+    least: bool = False
 
     @property
     def call(self) -> str:
         """Return what to type."""
+        if self.least:
+            return f"check(..., design=pgv.Independent(sizes=({self.size}, {self.size + 1}, {2 * self.size})))"
         independent = f"design=pgv.Independent(sizes=({self.size},))"
         if self.multiples and self.size > 1:
             return f"check(..., design=pgv.Grouped(size={self.size}, prompts=2)) or check(..., {independent})"
         return f"check(..., {independent})"
 
     def __str__(self) -> str:
-        works = f"multiples of {self.size}" if self.multiples else f"{self.size}"
+        works = f"multiples of {self.size}" if self.multiples else f"{self.size}{' or more' if self.least else ''}"
         return f"it works on batches of {works} trajectories, and fails on others"
 
 
@@ -76,9 +84,21 @@ def sizes_it_needs(implementation: LimitedFunction, problem: Problem, failure: F
             if multiples or _fails(implementation, batch, 2 * size):
                 return SizesNeeded(size, multiples)
             return None
+        return _least(implementation, batch)
     except OutOfTime:
         return None
-    return None
+
+
+def _least(implementation: LimitedFunction, batch: Trajectories) -> SizesNeeded | None:
+    """Return the size from which on a function works, having failed on all below; None where there is none."""
+    size = 2
+    while _fails(implementation, batch, size):
+        size += 1
+        if size > MOST_OF_ALL:
+            return None
+    larger = (size, size + 1, 2 * size, 2 * size + 1, MOST_OF_ALL + size)
+    works = size > 2 and all(_works(implementation, batch, number) for number in larger)
+    return SizesNeeded(size, multiples=False, least=True) if works else None
 
 
 def _works(implementation: LimitedFunction, batch: Trajectories, size: int) -> bool:

@@ -50,13 +50,14 @@ class IndependentLaw:
         """Whether some trajectory is in fewer batches than `SELDOM`."""
         return _seldom(self.probability, self.size)
 
-    def draw(self, rng: np.random.Generator) -> Integer[Array, "n"]:
-        """Return the rows of one batch."""
-        return rng.choice(len(self.probability), size=self.size, p=self.probability / self.probability.sum())
+    def draw(self, count: int, rng: np.random.Generator) -> Integer[Array, "m n"]:
+        """Return the rows of so many batches."""
+        chance = self.probability / self.probability.sum()
+        return rng.choice(len(self.probability), size=(count, self.size), p=chance)
 
-    def spread(self, rng: np.random.Generator) -> Integer[Array, "n"]:
-        """Return the rows of a batch in which the rarest trajectory is as probable as any."""
-        return rng.integers(len(self.probability), size=self.size)
+    def spread(self, count: int, rng: np.random.Generator) -> Integer[Array, "m n"]:
+        """Return the rows of so many batches in which the rarest trajectory is as probable as any."""
+        return rng.integers(len(self.probability), size=(count, self.size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +99,13 @@ class GroupedLaw:
         """Whether some trajectory is in fewer batches than `SELDOM`."""
         return _seldom(self.probability, self.prompts)
 
-    def draw(self, rng: np.random.Generator) -> Integer[Array, "n"]:
-        """Return the rows of one batch."""
-        return self._drawn(rng, even=False)
+    def draw(self, count: int, rng: np.random.Generator) -> Integer[Array, "m n"]:
+        """Return the rows of so many batches."""
+        return np.stack([self._drawn(rng, even=False) for _ in range(count)])
 
-    def spread(self, rng: np.random.Generator) -> Integer[Array, "n"]:
-        """Return the rows of a batch in which the rarest trajectory of the rarest start is as probable as any."""
-        return self._drawn(rng, even=True)
+    def spread(self, count: int, rng: np.random.Generator) -> Integer[Array, "m n"]:
+        """Return the rows of batches in which the rarest trajectory of the rarest start is as probable as any."""
+        return np.stack([self._drawn(rng, even=True) for _ in range(count)])
 
     def _drawn(self, rng: np.random.Generator, even: bool) -> Integer[Array, "n"]:
         starts = list(self.by_start())

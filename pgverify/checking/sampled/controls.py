@@ -113,8 +113,9 @@ class Controls:
 
 def others_in(values: Float[Array, "m n"], label: Integer[Array, "n"]) -> Float[Array, "m n"]:
     """Return each value less the mean of the others in the batch with the same label; as it is where it is alone."""
-    same = (label[:, None] == np.arange(label.max() + 1)).astype(float)
-    count, sums = same.sum(axis=0)[label], (values @ same)[:, label]
+    order, number = np.argsort(label, kind="stable"), np.bincount(label)
+    begin = np.cumsum(number) - number
+    count, sums = number[label], np.add.reduceat(values[:, order], begin, axis=1)[:, label]
     return np.asarray(np.where(count > 1.5, values - (sums - values) / np.maximum(count - 1.0, 1.0), values))
 
 

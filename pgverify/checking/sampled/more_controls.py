@@ -17,17 +17,22 @@ STRIDES = (2, 4)
 """Rows i, i + k, i + 2k, … that are compared with each other."""
 
 
-def more_controls(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
+def more_controls(
+    controls: Controls, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None = None
+) -> Float[Array, "m k d"]:
     """Return controls of mean zero that depend on the order of the rows, and on the spread of the others' returns.
 
     Each is the mean of b_i ψ_i, b_i made of trajectories other than i: E b_i ψ_i = E b_i E ψ_i = 0.
-    The last four are reward-to-go and the total return of the first and of the last row, less the mean of all rows.
+    Four are reward-to-go and the total return of the first and of the last row, less the mean of all rows. Where there
+    are groups, the same of the first and last rows of groups follow, and baselines made of those, or for those alone.
 
     Parameters
     ----------
     controls : Controls
     rows : [m, n]
         Of m batches.
+    group : [n], optional
+        Which rows belong together: consecutive ones, as many in each.
     """
     returns = controls.totals[0][rows]
     baselines = [controls.weighted(rows, each) for each in _baselines(returns)]
@@ -37,7 +42,21 @@ def more_controls(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Arra
         for kind in (0, 3)
         for end in (0, rows.shape[1] - 1)
     ]
-    return np.stack([*baselines, *ends], axis=1)
+    grouped = [] if group is None else _of_groups(controls, rows, len(group) // (int(group[-1]) + 1))
+    return np.stack([*baselines, *ends, *grouped], axis=1)
+
+
+def _of_groups(controls: Controls, rows: Integer[Array, "m n"], size: int) -> Iterator[Float[Array, "m d"]]:
+    """Yield what a group whose first or last trajectory is compared with, left out or forgotten is made of."""
+    place, index = np.arange(rows.shape[1]) % size, np.arange(rows.shape[1])
+    returns = controls.totals[0][rows]
+    others = returns - others_in(returns, index // size)
+    for end in (0, size - 1):
+        yield controls.weighted(rows, np.where(place == end, 0.0, returns[:, index - place + end]))
+        yield controls.weighted(rows, np.where(place == end, others, 0.0))
+        away = np.where(place == end, float(size), 0.0) - 1.0
+        times = controls.times(rows, np.broadcast_to(away, rows.shape)) / rows.shape[1]
+        yield from (times @ controls.rows[kind] for kind in (0, 3))
 
 
 def _baselines(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:

@@ -39,7 +39,7 @@ class Source:
     Attributes
     ----------
     rows : callable
-        Draws the rows of a batch.
+        Draws the rows of so many batches.
     estimate : callable
     controls : Controls
     group : [n] or None
@@ -48,7 +48,7 @@ class Source:
         Whether the controls that depend on the order of the rows are among them.
     """
 
-    rows: Callable[[np.random.Generator], Integer[Array, "n"]]
+    rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
     estimate: Estimate
     controls: Controls
     group: Integer[Array, "n"] | None
@@ -58,17 +58,19 @@ class Source:
     def means(self) -> Float[Array, "k d"]:
         """The expectations of the controls."""
         means = self.controls.means
-        extra = len(more_controls(self.controls, np.zeros((1, 2), dtype=int))[0]) if self.more else 0
+        extra = (
+            len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
+        )
         return np.concatenate([means, np.zeros((extra, means.shape[1]))])
 
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
         """Return the controls on batches of the given rows."""
         usual = self.controls.on(rows, self.group)
-        return np.concatenate([usual, more_controls(self.controls, rows)], axis=1) if self.more else usual
+        return np.concatenate([usual, more_controls(self.controls, rows, self.group)], axis=1) if self.more else usual
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
-        rows = np.stack([self.rows(rng) for _ in range(count)])
+        rows = self.rows(count, rng)
         return Drawn(rows, np.stack([self.estimate(each) for each in rows]))
 
 

@@ -15,7 +15,7 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, SINGLE, Precision
 from pgverify.estimators import GeneralizedAdvantage, NStepAdvantage, RewardToGo, TotalReturn
 from pgverify.suites import SuiteProblem
-from pgverify.trajectories import Trajectories
+from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array
 
 BATCHES = (1, 2, 5, 40, 300)
@@ -58,7 +58,19 @@ class _Case:
     advantage: float
 
 
-def name_weights(implementation: LimitedFunction, suite: Sequence[SuiteProblem]) -> tuple[str, ...]:
+def usual_batches(entry: SuiteProblem) -> Iterator[Trajectories]:
+    """Yield all trajectories at once, and random batches of `BATCHES`."""
+    batch, _ = every_trajectory(entry.problem)
+    rng = np.random.default_rng(0)
+    for rows in (np.arange(len(batch)), *(rng.integers(len(batch), size=size) for size in BATCHES)):
+        yield batch.select(rows)
+
+
+def name_weights(
+    implementation: LimitedFunction,
+    suite: Sequence[SuiteProblem],
+    batches: Callable[[SuiteProblem], Iterator[Trajectories]] = usual_batches,
+) -> tuple[str, ...]:
     """Return the name of the step weights that a function returns, on every step taken of every trajectory.
 
     Padded steps do not count. Weights that differ between batch sizes have no name. Usually one name, or none; several
@@ -69,10 +81,12 @@ def name_weights(implementation: LimitedFunction, suite: Sequence[SuiteProblem])
     implementation : LimitedFunction
         Of an implementation of kind "weights".
     suite : problems small enough to be listed
+    batches : callable
+        Those that are looked at on a problem.
     """
     cases = []
     for entry in suite:
-        case = _case(implementation, entry)
+        case = _case(implementation, batches(entry))
         if case is None:
             return ()
         cases.append(case)
@@ -87,19 +101,17 @@ def name_weights(implementation: LimitedFunction, suite: Sequence[SuiteProblem])
     return ()
 
 
-def _case(implementation: LimitedFunction, entry: SuiteProblem) -> _Case | None:
-    """Return the weights of all trajectories at once, and of batches of several sizes; None where a call failed."""
-    batch, _ = every_trajectory(entry.problem)
-    rng = np.random.default_rng(0)
+def _case(implementation: LimitedFunction, batches: Iterator[Trajectories]) -> _Case | None:
+    """Return the weights of several batches of one problem; None where a call failed."""
     chosen, values = [], []
-    for rows in (np.arange(len(batch)), *(rng.integers(len(batch), size=size) for size in BATCHES)):
-        answer = implementation.weights(batch.select(rows))
+    for batch in batches:
+        answer = implementation.weights(batch)
         if isinstance(answer, Value):
-            chosen.append(rows)
+            chosen.append(batch)
             values.append(answer.array)
-        elif len(rows) > 1:  # a single trajectory may be refused, which the report says
+        elif len(batch) > 1:  # a single trajectory may be refused, which the report says
             return None
-    return _measured(batch.select(np.concatenate(chosen)), np.concatenate(values))
+    return _measured(concatenate(chosen), np.concatenate(values))
 
 
 def _measured(batch: Trajectories, found: Float[Array, "n T"]) -> _Case:

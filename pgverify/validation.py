@@ -138,8 +138,9 @@ def _scalar(value: Any) -> Any:
 
 
 def _large(number: Any) -> str:
-    """Return an integer that is too large to be printed by the number of its bits."""
-    return f"an integer of {int(number).bit_length()} bits"
+    """Return a large integer as it prints, or by the number of its bits where that would fill lines."""
+    bits = int(number).bit_length()
+    return str(int(number)) if bits <= 128 else f"an integer of {bits} bits"
 
 
 def first_index(where: np.ndarray | np.bool_) -> tuple[int, ...]:

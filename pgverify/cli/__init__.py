@@ -6,6 +6,7 @@ Exit codes: 0 all well, 1 anything worse, 2 the call itself was wrong, 3 inconcl
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = (
             FINE
             if type(error).__name__ == "NoArgsIsHelpError"
-            else _complain(_with_help(error.format_message(), given))
+            else _complain(_with_value(_with_help(error.format_message(), given), given))
         )
     except (KeyboardInterrupt, typer.Abort) as reason:
         print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
@@ -74,6 +75,15 @@ def _with_help(message: str, given: Sequence[str]) -> str:
         return message
     group = next((word for word in given if word in ("study", "cases")), "")
     return f"{message.rstrip('.')}; {' '.join(['pgverify', group]).strip()} --help lists the commands"
+
+
+def _with_value(message: str, given: Sequence[str]) -> str:
+    """Return a complaint about an option's value with that value, where it has been left out."""
+    option = re.search(r"'(--[a-z-]+)'", message)
+    if option is None or option[1] not in given[:-1]:
+        return message
+    value = given[given.index(option[1]) + 1]
+    return message if value in message else f"{message}, found {value[:60]!r}"
 
 
 def _complain(what: object) -> int:

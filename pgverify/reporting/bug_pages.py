@@ -52,7 +52,7 @@ def as_data(bug: Bug) -> dict[str, Any]:
 
 
 def print_table(as_json: bool) -> None:
-    """Print one line an entry: a table on a terminal, plain columns elsewhere, or JSON."""
+    """Print one line an entry: a table with a legend on a terminal, plain columns elsewhere, or JSON."""
     from rich.console import Console
 
     rows = [(str(bug.number), bug.effect.value, bug.slug, bug.cause) for bug in ENTRIES]
@@ -73,7 +73,6 @@ def print_table(as_json: bool) -> None:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for number, effect, slug, cause in rows:
             print(f"{number:>{widths[0]}}  {effect:<{widths[1]}}  {slug:<{widths[2]}}  {cause}")
-        print_legend()
 
 
 def print_legend() -> None:

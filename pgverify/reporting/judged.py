@@ -91,7 +91,10 @@ def shown(runs: Sequence[Run]) -> list[tuple[Run, str]]:
         own = [run for key, run in latest.items() if key[0] == study]
         first = min(own, key=lambda run: (run.quick, run.number))
         for run in sorted(own, key=lambda run: (run is not first, run.number)):
-            parts = ["quick" if run.quick else "", f"seed-{run.seed}" if run.seed != first.seed else ""]
+            parts = [
+                "quick" if run.quick and not first.quick else "",
+                f"seed-{run.seed}" if run.seed != first.seed else "",
+            ]
             found.append((run, "" if run is first else "-".join(filter(None, parts))))
     return found
 

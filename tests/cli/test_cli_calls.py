@@ -53,7 +53,7 @@ WRONG = {
         "exact river-swim --horizon 2 --policy {shape}",
         "has shape (1, 2), must be [S, A]",
     ),
-    "ragged logits": ("exact river-swim --horizon 2 --policy {ragged}", "logits must be an array of numbers"),
+    "ragged logits": ("exact river-swim --horizon 2 --policy {ragged}", "logits must be an array of real numbers"),
 }
 
 

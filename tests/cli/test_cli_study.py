@@ -162,7 +162,7 @@ def test_a_report_runs_no_code_unless_it_is_trusted(tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--workers", "99999999999999999999"), "workers is 99999999999999999999, must be at most"),
+        (("--workers", "99999999999999999999"), "workers is 99999999999999999999, must be"),
         (("--workers", "0"), "workers is 0, must be an integer of at least 1"),
         (("--workers", "two"), "two"),
         (("--workers", "1", "--dask", "tcp://127.0.0.1:1"), "either --workers or --dask"),

@@ -139,10 +139,10 @@ def test_a_law_that_leaves_nothing_is_kept_where_it_leaves_nothing() -> None:
     """Powers that begin at one: γ times the target on the suite, and zero where γ = 0; half of it there is no law."""
 
     def from_one(batch: pgv.Trajectories) -> np.ndarray:
-        return batch.discount * RewardToGo()(batch)
+        return batch.discount * pgv.estimators.RewardToGo()(batch)
 
     report = pgv.check(from_one)
     assert report.outcome is pgv.Outcome.SCALED, str(report)
     assert "γ" in report.explanation
-    half = pgv.check(lambda batch: from_one(batch) if batch.discount > 0 else 0.5 * RewardToGo()(batch))
+    half = pgv.check(lambda batch: from_one(batch) if batch.discount > 0 else 0.5 * pgv.estimators.RewardToGo()(batch))
     assert half.outcome is pgv.Outcome.BIASED

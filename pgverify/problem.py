@@ -146,7 +146,10 @@ PROBLEM = instance_of(Problem, expected="a Problem", advice="pgv.Problem(mdp, po
 
 
 def _is_real(problem: object) -> bool:
-    return PROBLEM.fits(problem) and not np.iscomplexobj(getattr(problem, "policy").parameters)  # noqa: B009
+    if not PROBLEM.fits(problem):
+        return False
+    parameters = getattr(problem, "policy").parameters  # noqa: B009
+    return not np.iscomplexobj(parameters) or not np.imag(parameters).any()
 
 
 REAL_PROBLEM = replace(PROBLEM, fits=_is_real, expected="a Problem whose parameters are real numbers")

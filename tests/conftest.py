@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,14 @@ settings.load_profile("pgverify")
 def pytest_configure(config: pytest.Config) -> None:
     """Let the run-time checks look at a random item of a sequence, which Hypothesis takes for a strategy's doing."""
     config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow_tests.txt, a list of measured times, as slow."""
+    listed = set((Path(__file__).parent / "slow_tests.txt").read_text(encoding="utf-8").splitlines())
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ def test_what_has_probability_zero_is_never_drawn() -> None:
     transition = np.zeros((3, 3, 3))
     transition[:, :, 1] = 1.0  # only state 1 is ever entered
     reward = np.zeros((3, 3, 3))
-    reward[:, :, [0, 2]] = np.nan_to_num(np.inf)  # entering another would show
+    reward[:, :, [0, 2]] = 1e99  # entering another would show
     mdp = TabularMDP([0.0, 0.0, 1.0], transition, reward)
     policy = SoftmaxPolicy([[-1000.0, 0.0, 0.0], [0.0, -1000.0, 0.0], [0.0, 0.0, -1000.0]])
     batch = sample(Problem(mdp, policy, FiniteHorizon(4)), 5000, seed=2)

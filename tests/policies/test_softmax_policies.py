@@ -148,7 +148,7 @@ def test_uniform_policy() -> None:
             lambda: SoftmaxPolicy([[0.0, complex(0, np.inf)]]),
             r"logits\[0, 1\] is .*, every entry must be finite",
         ),
-        (lambda: SoftmaxPolicy([[0.0], [1.0, 2.0]]), r"logits must be an array of numbers"),
+        (lambda: SoftmaxPolicy([[0.0], [1.0, 2.0]]), r"logits must be an array of real numbers"),
         (lambda: SoftmaxPolicy([["a"]]), r"logits must be an array of real numbers, found \[\['a'\]\]"),
         (
             lambda: SoftmaxPolicy([[0.0, 1.0]]).with_parameters([0.0]),

@@ -29,6 +29,10 @@ SAME_VECTOR = {bug.slug for bug in ENTRIES if bug.effect.value == "Z"}
 """Not named: their expectation is zero, which has no one cause. They stand among the matches."""
 
 
+UNDECIDED = {"autoreset-step-kept"}
+"""Right, and coupled by the order of its rows: samples leave it open on the problems whose triples are too many."""
+
+
 @pytest.fixture(scope="module")
 def rows() -> list[CatalogueRow]:
     """Return the committed table; that it is written back to the same bytes is tested below."""
@@ -52,7 +56,7 @@ def test_page_and_table_are_what_their_rows_make(rows: list[CatalogueRow]) -> No
 
 def test_every_entry_is_told_apart(rows: list[CatalogueRow]) -> None:
     for r in rows:
-        assert r.right == "yes", r
+        assert (r.right, r.outcome) == (("no", "INCONCLUSIVE") if r.slug in UNDECIDED else ("yes", r.outcome)), r
         if r.effect in WRONG_EXPECTATION:
             assert min(r.compared, 2 if r.problems == "standard suite" else 1) <= r.differs <= r.compared, r
             assert (r.diagnosis == r.slug) == (r.slug not in SAME_VECTOR), r
@@ -63,11 +67,11 @@ def test_every_entry_is_told_apart(rows: list[CatalogueRow]) -> None:
 
 def test_the_summary_counts(rows: list[CatalogueRow]) -> None:
     faulty = [r for r in rows if r.effect in WRONG_EXPECTATION]
-    named = len(faulty) - len(SAME_VECTOR)
+    named, right = len(faulty) - len(SAME_VECTOR), len(rows) - len(faulty)
     assert summary(rows)[:3] == [
         f"Faulty entries with the right outcome: {len(faulty)} of {len(faulty)}.",
         f"Faulty entries diagnosed to their own slug: {named} of {len(faulty)} ({100 * named // len(faulty)} %).",
-        f"Entries with the right expectation that pass: {len(rows) - len(faulty)} of {len(rows) - len(faulty)}.",
+        f"Entries with the right expectation that pass: {right - len(UNDECIDED)} of {right}.",
     ]
 
 

@@ -18,6 +18,9 @@ MOST_ORDERED, MOST_VARIED, MOST_OF_TWO = 100, 1_024, 512
 """The same where the order matters; more where episodes differ in length, as what packs or sorts them needs, and where
 there are but two trajectories, of which batches of nine show a remainder of eight."""
 
+MOST_PAIRS = 256
+"""Ordered pairs that are listed in any case: where trajectories are rare, as on near-deterministic, samples tell little."""
+
 MOST_UNORDERED = 171
 """Unordered batches of any size, which stand for all their orders where the order has no effect."""
 
@@ -41,7 +44,7 @@ def ordered_batches(probability: Float[Array, "n"], size: int, varied: bool = Tr
         Whether the trajectories differ in length.
     """
     most = MOST_VARIED if varied else MOST_OF_TWO if len(probability) == 2 else MOST_ORDERED
-    if len(probability) ** size > most:
+    if len(probability) ** size > (max(most, MOST_PAIRS) if size == 2 else most):
         return None
     return list(every_sequence(probability, size))
 

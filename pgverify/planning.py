@@ -54,6 +54,27 @@ class Plan:
     parallel: float
     steps_per_trajectory: float
 
+    def __repr__(self) -> str:
+        return (
+            f"Plan(trajectories={self.trajectories}, relative_error={self.relative_error:g}, "
+            f"confidence={self.confidence:g}, trace={self.trace:.6g}, gradient_norm={self.gradient_norm:.6g}, "
+            f"bias_norm={self.bias_norm:.6g})"
+        )
+
+    def __str__(self) -> str:
+        asked = f"for |ĝ − ∇J| ≤ {self.relative_error:g} |∇J| with probability {self.confidence:g}"
+        if self.trajectories is None:
+            first = f"No number of trajectories suffices {asked}: {self.note}"
+        else:
+            first = f"{self.trajectories:,} trajectories, {self.environment_steps:,.0f} environment steps, {asked}"
+        return (
+            f"{first}\n"
+            f"  |∇J| {self.gradient_norm:.6g}, |bias| {self.bias_norm:.6g}, tr Cov[g] {self.trace:.6g} of one "
+            f"trajectory ({self.parallel:.6g} along ∇J)\n"
+            f"  signal to noise {self.signal_to_noise:.6g} a trajectory of {self.steps_per_trajectory:.6g} steps"
+            + ("" if self.trajectories is None else f"; {self.note}")
+        )
+
     @property
     def signal_to_noise(self) -> float:
         """Return |∇J|² / tr Cov[g], for one trajectory."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pgverify import __version__
-from pgverify.cli import bugs, cases, check, exact, study
+from pgverify.cli import bugs, cases, check, exact, study, variance
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput
 
@@ -29,6 +29,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(cases.app, name="cases")
 app.command("report")(study.report)
 app.command("exact")(exact.exact)
+app.command("variance")(variance.variance)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -81,7 +81,8 @@ def _draw_course(axis: Axes, shares: pd.DataFrame) -> None:
     # Half a step to either side, so that the first and the last are as wide as the others.
     edges = np.append(times, times[-1] + 1) - 0.5
     heights = [np.append(table[source], table[source].iloc[-1]) for source in drawn]
-    axis.stackplot(edges, heights, colors=[look[source][0] for source in drawn], lw=0, step="post")
+    if drawn:  # what does not vary has no course
+        axis.stackplot(edges, heights, colors=[look[source][0] for source in drawn], lw=0, step="post")
     axis.set_xlim(edges[0], edges[-1])
     axis.set_xlabel("time step t")
     axis.set_ylabel("variance added at t")

@@ -22,7 +22,7 @@ from pgverify.variance.curves import batch_curves, critic_curves, curves_of
 from pgverify.variance.exact_noise import couples, exact_noise
 from pgverify.variance.facts import MEANINGS, exact_facts
 from pgverify.variance.layout import Layout, grid_layout
-from pgverify.variance.limits import MOST_STEPS, too_large
+from pgverify.variance.limits import quick_to_couple, too_large
 from pgverify.variance.lineup import REFERENCE, named_estimators, usual_lineup
 from pgverify.variance.recommendation import best_row, recommend, remarks
 from pgverify.variance.report import VarianceReport
@@ -95,7 +95,7 @@ def variance_report(
     truth = np.asarray(gradient(problem))
     best = optimal_baseline(RewardToGo(), problem, max_steps)
     followed = step_law(problem, law)
-    lineup = named_estimators(estimators, lambda: usual_lineup(law, best, coupled=followed.steps <= MOST_STEPS))
+    lineup = named_estimators(estimators, lambda: usual_lineup(law, best, coupled=quick_to_couple(followed, problem)))
     if samples:
         tell(f"{samples:,} trajectories")
     sampled = all_sampled(lineup, problem, law, truth, samples, seed, asked)

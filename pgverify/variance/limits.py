@@ -10,6 +10,20 @@ LARGEST_CELLS = 20_000_000
 MOST_STEPS = 1_000
 """T up to which they are: a random horizon is followed until nobody is under way, 5,040 steps at γ = 0.99."""
 
+LARGEST_COUPLED = 1_000
+"""Coordinates up to which a baseline that couples the batch is among the usual estimators: half a minute for Taxi."""
+
+
+def quick_to_couple(law: StepLaw, problem: Problem) -> bool:
+    """Return whether the moments of an estimator that couples its batch take no longer than a few seconds.
+
+    Parameters
+    ----------
+    law : StepLaw
+    problem : Problem
+    """
+    return law.steps <= MOST_STEPS and problem.policy.parameters.size <= LARGEST_COUPLED
+
 
 def too_large(law: StepLaw, problem: Problem) -> list[str]:
     """Return what is left out and why; nothing where all can be computed.

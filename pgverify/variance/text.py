@@ -66,7 +66,7 @@ def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
 
 def spelled(value: Any) -> str:
     """Return a value for reading: whole numbers with separators, others in four digits, a dash where there is none."""
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if value is None or type(value).__name__ == "NAType" or value != value:  # pandas says NA, others NaN
         return NONE
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

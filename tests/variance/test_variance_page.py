@@ -54,6 +54,12 @@ def read(page: Path) -> Cells:
     return cells
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes longest, where it is not what is looked at."""
+    monkeypatch.setattr("pgverify.variance.page._figures", lambda _: {})
+
+
 @pytest.fixture(scope="module")
 def report() -> pgv.VarianceReport:
     return pgv.variance_report(small_chain(), title="a chain")
@@ -116,7 +122,7 @@ def test_the_same_report_gives_the_same_bytes(report: pgv.VarianceReport, page: 
     assert again.read_bytes() == page.read_bytes()
 
 
-def test_hostile_names_are_inert(tmp_path: Path) -> None:
+def test_hostile_names_are_inert(tmp_path: Path, unchecked_shapes: None) -> None:
     found = pgv.variance_report(small_chain(), {HOSTILE: RewardToGo()}, title=HOSTILE)
     for text in (found.to_html(tmp_path / "a b&c.html").read_text(encoding="utf-8"), found._repr_html_()):
         assert "<script" not in text
@@ -126,7 +132,9 @@ def test_hostile_names_are_inert(tmp_path: Path) -> None:
     assert read(tmp_path / "a b&c.html").tags.isdisjoint({"script", "iframe", "object"})
 
 
-def test_a_table_that_is_gone_does_not_look_current(report: pgv.VarianceReport, tmp_path: Path) -> None:
+def test_a_table_that_is_gone_does_not_look_current(
+    report: pgv.VarianceReport, tmp_path: Path, no_figures: None
+) -> None:
     path = tmp_path / "one.html"
     report.to_html(path)
     assert (tmp_path / "one-tables" / "shares.csv").is_file()
@@ -147,7 +155,7 @@ def test_what_cannot_be_written_is_one_sentence_and_leaves_the_old_page(tmp_path
 def test_what_does_not_vary_has_a_page(tmp_path: Path, unchecked_shapes: None) -> None:
     """Five steps do not reach the goal of the lake: nothing is paid, nothing varies, ∇J is zero."""
     lake = pgv.Problem(pgv.mdps.get("frozen-lake-4x4"), pgv.SoftmaxPolicy(np.zeros((16, 4))), pgv.FiniteHorizon(5))
-    found = pgv.variance_report(lake)
+    found = pgv.variance_report(lake, [RewardToGo()])
     assert found.table["trace"].eq(0).all()
     assert "∇J is zero" in found.to_html(tmp_path / "still.html").read_text(encoding="utf-8")
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from io import BytesIO
 
 from matplotlib import rc_context
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 
 def svg(figure: Figure) -> bytes:
-    """Return the bytes of an SVG file; letters are outlines, so that no font is needed, and no date is in it."""
+    """Return the bytes of an SVG file; letters are outlines, so that no font is needed, and no date is in it.
+
+    The figure is laid out once and drawn once: `savefig` would draw it a second time, for the layout alone.
+    """
     buffer = BytesIO()
+    canvas = FigureCanvasSVG(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": "pgverify", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

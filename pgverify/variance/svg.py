@@ -21,5 +21,5 @@ def svg(figure: Figure) -> bytes:
         engine.execute(figure)
         figure.set_layout_engine("none")
     with rc_context({"svg.hashsalt": "pgverify", "svg.fonttype": "path"}):
-        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()

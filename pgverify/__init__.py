@@ -6,6 +6,7 @@
     pgv.exact.gradient(problem)                       # ∇J(θ), computed
     pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
     pgv.check(implementation)                         # does it estimate what it claims?
+    pgv.variance_report(problem)                      # how noisy is it, why, and what would help?
 
 Names are loaded when they are first used, so that the import itself costs next to nothing.
 """
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from pgverify.sampling import sample as sample
     from pgverify.sampling import sample_chunks as sample_chunks
     from pgverify.trajectories import Trajectories as Trajectories
+    from pgverify.variance import VarianceReport as VarianceReport
+    from pgverify.variance import variance_report as variance_report
 
 __version__ = "0.1.0.dev0"
 
@@ -64,10 +67,12 @@ _HOMES = {
     "SoftmaxPolicy": "policies",
     "TabularMDP": "mdp",
     "Trajectories": "trajectories",
+    "VarianceReport": "variance",
     "check": "checking",
     "plan": "planning",
     "sample": "sampling",
     "sample_chunks": "sampling",
+    "variance_report": "variance",
 }
 
 __all__ = [
@@ -86,6 +91,7 @@ __all__ = [
     "SoftmaxPolicy",
     "TabularMDP",
     "Trajectories",
+    "VarianceReport",
     "__version__",
     "adapters",
     "baselines",
@@ -100,6 +106,7 @@ __all__ = [
     "sample_chunks",
     "stats",
     "suites",
+    "variance_report",
 ]
 
 

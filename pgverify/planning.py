@@ -55,6 +55,27 @@ class Plan:
     parallel: float
     steps_per_trajectory: float
 
+    def __repr__(self) -> str:
+        return (
+            f"Plan(trajectories={self.trajectories}, relative_error={self.relative_error:g}, "
+            f"confidence={self.confidence:g}, trace={self.trace:.6g}, gradient_norm={self.gradient_norm:.6g}, "
+            f"bias_norm={self.bias_norm:.6g})"
+        )
+
+    def __str__(self) -> str:
+        asked = f"for |ĝ − ∇J| ≤ {self.relative_error:g} |∇J| with probability {self.confidence:g}"
+        if self.trajectories is None:
+            first = f"No number of trajectories suffices {asked}: {self.note}"
+        else:
+            first = f"{self.trajectories:,} trajectories, {self.environment_steps:,.0f} environment steps, {asked}"
+        return (
+            f"{first}\n"
+            f"  |∇J| {self.gradient_norm:.6g}, |bias| {self.bias_norm:.6g}, tr Cov[g] {self.trace:.6g} of one "
+            f"trajectory ({self.parallel:.6g} along ∇J)\n"
+            f"  signal to noise {self.signal_to_noise:.6g} a trajectory of {self.steps_per_trajectory:.6g} steps"
+            + ("" if self.trajectories is None else f"; {self.note}")
+        )
+
     @property
     def signal_to_noise(self) -> float:
         """Return |∇J|² / tr Cov[g], for one trajectory."""
@@ -140,7 +161,8 @@ def plan(
         bias = 0.0
     law = step_law(problem, rollout(problem, max_steps))
     directional = _along(estimator, law, truth / norm) if norm > 0 else 0.0
-    count, note = _needed(exact.covariance, exact.trace, epsilon * norm - bias, level, norm, bias)
+    freedom = None if exact.covariance is None else degrees_of_freedom(exact.covariance)
+    count, note = trajectories_needed(exact.trace, freedom, epsilon * norm - bias, level, norm, bias)
     steps = float(law.visits().sum())
     return Plan(count, note, epsilon, level, norm, bias, exact.trace, directional, steps)
 
@@ -155,14 +177,35 @@ def _along(estimator: object, law: StepLaw, direction: Float[Array, "d"]) -> flo
     return recursion_moments(narrow, row_recursion(estimator, law.rollout), "trace").trace
 
 
-def _needed(
-    covariance: Float[Array, "d d"] | None,
-    trace: float,
-    margin: float,
-    confidence: float,
-    norm: float,
-    bias: float,
+def degrees_of_freedom(covariance: Float[Array, "d d"]) -> float:
+    """Return ν = (tr Σ)²/tr Σ² (Satterthwaite): among how many directions the noise is spread, at least 1.
+
+    Parameters
+    ----------
+    covariance : [d, d]
+        Σ.
+    """
+    square = float((covariance**2).sum())
+    return max(float(np.trace(covariance)) ** 2 / square, 1.0) if square > 0 else 1.0
+
+
+def trajectories_needed(
+    trace: float, freedom: float | None, margin: float, confidence: float, norm: float, bias: float
 ) -> tuple[int | None, str]:
+    """Return the smallest N with P(|ĝ − E ĝ| ≤ margin) ≥ confidence and how it was found, or None and why not.
+
+    Parameters
+    ----------
+    trace : float
+        tr Σ of one contribution.
+    freedom : float or None
+        ν of `degrees_of_freedom`; without it the noise is taken to lie along one direction.
+    margin : float
+        What is left of the error once the bias is taken off.
+    confidence : float
+    norm, bias : float
+        |∇J| and |E ĝ − ∇J|, for the words alone.
+    """
     from scipy.special import chdtri  # imported late: only planning needs it
 
     if norm == 0.0:
@@ -171,9 +214,9 @@ def _needed(
         return None, f"the bias, {bias / norm:.3g} of |∇J|, is no smaller than the error asked for"
     if trace == 0.0:
         return 1, "the estimator does not vary"
-    freedom, note = 1.0, "χ² with one degree of freedom, which asks for more than is needed"
-    if covariance is not None:
-        freedom = max(trace**2 / float((covariance**2).sum()), 1.0)
+    note = "χ² with one degree of freedom, which asks for more than is needed"
+    if freedom is not None:
         note = f"χ² with {freedom:.3g} degrees of freedom (Satterthwaite)"
-    quantile = float(chdtri(freedom, 1.0 - confidence)) / freedom
+    ratio = 1.0 if freedom is None else freedom
+    quantile = float(chdtri(ratio, 1.0 - confidence)) / ratio
     return max(1, int(np.ceil(trace * quantile / margin**2))), note

@@ -24,6 +24,8 @@ PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
 TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
+LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
+"""Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
@@ -61,12 +63,15 @@ ALLOWED: Mapping[str, set[str]] = {
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",
         "isolated_child": f"{CORE} suites bugs checking adapters",
+        "canvas": "",  # the look of figures, whatever they show
+        "images": "",
+        "variance": f"{CORE} canvas images",
         "running": f"{TOOLS} pgverify",
-        "reporting": f"{TOOLS} running pgverify",
+        "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} running reporting cases isolated_child pgverify",
+        "cli": f"{TOOLS} variance running reporting cases isolated_child pgverify",
         "__main__": "cli",
-        "pgverify": TOOLS,  # the root re-exports; only the rooms above the library may import it back
+        "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()
 }
 """What each room may import, besides itself. A room that is not listed has no place in the house yet."""
@@ -97,7 +102,9 @@ def imports(name: str, modules: Mapping[str, str], folders: Iterable[str]) -> se
 
 
 def room(module: str) -> str:
-    """Return the room a module belongs to: the first name below the package."""
+    """Return the room a module belongs to: the first name below the package, but for a leaf, which is one itself."""
+    if module in LEAVES:
+        return LEAVES[module]
     return module.split(".")[1] if "." in module else module
 
 
@@ -146,6 +153,8 @@ def test_the_table_of_rooms_has_no_cycle() -> None:
         ("pgverify.baselines", "from pgverify import exact", "may import"),
         ("pgverify.mdp", "import pgverify", "may import"),
         ("pgverify.newcomer", "", "not listed"),
+        ("pgverify.reporting.canvas", "from pgverify.problem import Problem", "may import nothing"),
+        ("pgverify.variance.page", "from pgverify.reporting import page", "may import"),
         ("pgverify.exact.first", "from pgverify.exact import second", "cycle"),
     ],
 )
@@ -156,6 +165,8 @@ def test_a_violation_is_seen(module: str, source: str, expected: str) -> None:
         "pgverify.exact": "",
         "pgverify.exact.second": "from .first import x",
         "pgverify.problem": "",
+        "pgverify.reporting": "",
+        "pgverify.reporting.page": "",
         module: source,
     }
     if module != "pgverify.exact.first":

@@ -33,6 +33,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         pgv.sample,
         {"problem": NEEDED, "num_trajectories": NEEDED, "seed": 0, "max_steps": None},
     ),
+    "variance_report": (pgv.variance_report, {"problem": NEEDED, "estimators": None, "samples": 0, "seed": 0}),
     "Independent": (pgv.Independent, {"sizes": (64,)}),
     "Grouped": (pgv.Grouped, {"size": 8, "prompts": 2}),
     "mdps.get": (pgv.mdps.get, {"name": NEEDED}),

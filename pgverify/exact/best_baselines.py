@@ -65,6 +65,17 @@ class OptimalBaseline:
     coordinate: Integer[Array, "S k"]
     trace: dict[str, float]
 
+    def __repr__(self) -> str:
+        return f"OptimalBaseline(times={len(self.values)}, states={len(self.by_state)}, constant={self.constant:.6g})"
+
+    def __str__(self) -> str:
+        none = self.trace["none"]
+        lines = [f"{self!r}", "  tr Cov[g] of one trajectory, by what is subtracted"]
+        for name, trace in self.trace.items():
+            share = f"  {trace / none:8.2%} of none" if none > 0 else ""
+            lines.append(f"  {name:<14}{trace:>14.6g}{share}")
+        return "\n".join(lines)
+
 
 @accepts(problem=REAL_PROBLEM)
 def optimal_baseline(estimator: object, problem: Problem, max_steps: int | None = None) -> OptimalBaseline:

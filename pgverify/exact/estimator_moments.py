@@ -48,6 +48,11 @@ class EstimatorMoments:
     variance: Float[Array, "d"] | None = None
     covariance: Float[Array, "d d"] | None = None
 
+    def __repr__(self) -> str:
+        form = "full" if self.covariance is not None else "diagonal" if self.variance is not None else "trace"
+        length = float(np.linalg.norm(self.mean))
+        return f"EstimatorMoments(d={self.mean.size}, |mean|={length:.6g}, trace={self.trace:.6g}, form={form!r})"
+
 
 @accepts(problem=REAL_PROBLEM)
 def moments(

@@ -1,0 +1,36 @@
+"""The look of all figures, with plain numbers at the ticks: formulas there take most of the time of a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from matplotlib import rc_context
+from matplotlib.axis import Axis
+from matplotlib.ticker import NullLocator
+
+from pgverify.reporting.canvas import style
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@contextmanager
+def plain_style() -> Iterator[None]:
+    """Hold the figures' style for the length of a `with` block, and leave nothing behind."""
+    with style(), rc_context({"axes.formatter.use_mathtext": False}):
+        yield
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label the ticks of a logarithmic axis with plain numbers, and draw none between them."""
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: power_or_number(value))
+
+
+def power_or_number(value: float) -> str:
+    """Return 0.1, 20, 3,000, and powers of ten where their zeros would have to be counted."""
+    power = round(math.log10(value)) if value > 0 else 0
+    if abs(power) > 3 and math.isclose(value, 10.0**power):
+        return "10" + str(power).translate(SUPERSCRIPTS)
+    return f"{value:g}"

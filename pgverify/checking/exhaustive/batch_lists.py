@@ -19,7 +19,7 @@ MOST_ORDERED, MOST_VARIED, MOST_OF_TWO = 100, 1_024, 512
 there are but two trajectories, of which batches of nine show a remainder of eight."""
 
 MOST_PAIRS = 256
-"""Ordered pairs that are listed in any case: where trajectories are rare, as on near-deterministic, samples tell little."""
+"""Ordered pairs that are listed in any case: where trajectories are rare, samples tell little."""
 
 MOST_UNORDERED = 171
 """Unordered batches of any size, which stand for all their orders where the order has no effect."""

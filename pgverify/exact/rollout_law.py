@@ -10,12 +10,12 @@ from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.exact.solution import solve
 from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.problem import REAL_PROBLEM, Discounted, FiniteHorizon, Problem
+from pgverify.problem import PROBLEM, Discounted, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import require_integer
 
 
-@accepts(problem=REAL_PROBLEM)
+@accepts(problem=PROBLEM)
 def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | None = None) -> Rollout:
     """Return the law by which trajectories of a problem are generated.
 

@@ -49,7 +49,7 @@ def test_the_commands_exist(words: list[str]) -> None:
 
 
 def test_some_commands_are_shown() -> None:
-    assert {words[0] for words in commands()} == {"check", "bugs", "cases", "exact", "study", "report"}
+    assert {words[0] for words in commands()} == {"check", "bugs", "cases", "exact", "variance", "study", "report"}
 
 
 def test_the_exit_codes_are_those_of_the_outcomes() -> None:

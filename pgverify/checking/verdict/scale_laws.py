@@ -192,7 +192,8 @@ def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], prec
         constant = float(ratio[best])
         if not law:
             return Multiple(constant, f"{constant:.6g}")
-        explained = f"{law} ({', '.join(word for letter, word in WORDS.items() if letter in law)})".replace(" ()", "")
+        words = ", ".join(word for letter, word in WORDS.items() if letter in law).removeprefix(f"{law} ")
+        explained = f"{law} ({words})".replace(" ()", "")
         if abs(constant - 1.0) <= limit:
             return Multiple(constant, explained, law)
         loose = loose or Multiple(constant, f"{constant:.6g} × {explained}", law)

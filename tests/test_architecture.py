@@ -23,13 +23,14 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies studies"
+TOOLS = f"{CORE} drawing suites bugs checking adapters strategies studies"
 
 ALLOWED: Mapping[str, set[str]] = {
     room: set(rooms.split())
     for room, rooms in {
         "errors": "",
         "validation": "errors",
+        "drawing": BASE,  # plain data in, images and pages out: every room that shows something may use it
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
@@ -50,7 +51,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs",
+        "checking": f"{CORE} suites bugs drawing",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters",

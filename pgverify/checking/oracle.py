@@ -21,6 +21,7 @@ from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_terms
+from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
@@ -120,5 +121,5 @@ def check(
             limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
             claim = ClaimedTarget(limited, target, suite, problems is not None, explore if problems is None else 0)
             if batches is not None:
-                return check_by_design(claim, batches, alpha, seed)
-            return check_by_listing(claim, alpha, seed)
+                return with_witness(check_by_design(claim, batches, alpha, seed), limited, suite)
+            return with_witness(check_by_listing(claim, alpha, seed), limited, suite)

@@ -53,6 +53,7 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page for a browser.")] = None,
 ) -> None:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -63,6 +64,7 @@ def check(
 
     _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
     _refuse_unwritable("--junit", junit)
+    _refuse_unwritable("--html", html)
     with reserved_output() as answer:
         with (
             _given(implementation, command, kind, time_limit) as function,
@@ -87,6 +89,8 @@ def check(
             _write("--json", json, report.to_json())
         if junit is not None:
             _write("--junit", junit, junit_xml(report, implementation or command or ""))
+        if html is not None:
+            report.to_html(html, implementation or command or "")
         print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer)
     raise typer.Exit(report.outcome.exit_code)
 

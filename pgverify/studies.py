@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pgverify.beside import Dependencies, at_home, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
+from pgverify.names import require_name
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -46,6 +48,9 @@ class Claim:
     holds: bool
     certainty: str
 
+    def __post_init__(self) -> None:
+        require_name("claim", self.name)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -76,6 +81,8 @@ class Study:
         Decides every claim from the rows of all cells.
     figures : table -> {name: figure}
         Draws what people would rather look at.
+    answer : str
+        One sentence: what the claims, where all of them hold, come to. It stands on top of the page.
     """
 
     name: str
@@ -85,6 +92,10 @@ class Study:
     run: Callable[[Mapping[str, Scalar], int], list[Row]]
     decide: Callable[[pd.DataFrame], list[Claim]]
     figures: Callable[[pd.DataFrame], dict[str, Figure]]
+    answer: str = ""
+
+    def __post_init__(self) -> None:
+        require_name("study", self.name)
 
 
 def studies_folder() -> Path:
@@ -121,8 +132,9 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         path = path / "study.py"
     elif not path.is_file():
         raise unknown_name("study", name_or_path, known)
-    # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process.
-    module_name = f"pgverify_study_{abs(hash(str(path.resolve())))}"
+    needs = dependencies(path)
+    # A folder's name need not be an identifier; the file is loaded under a name of its own, once a process and version.
+    module_name = f"pgverify_study_{abs(hash((str(path.resolve()), needs.files)))}"
     module = sys.modules.get(module_name)
     if module is None:
         spec = importlib.util.spec_from_file_location(module_name, path)
@@ -131,7 +143,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
-            spec.loader.exec_module(module)
+            at_home(needs.folder, needs.files, spec.loader.exec_module)(module)
         except Exception as reason:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
             if isinstance(reason, InvalidInput):
@@ -140,7 +152,15 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise InvalidFile(f"{path} defines STUDY as {type(study).__name__}, must be a pgverify.studies.Study")
-    return study, path
+    return _with_its_modules(study, needs), path
+
+
+def _with_its_modules(study: Study, needs: Dependencies) -> Study:
+    """Return the study, whose functions find the modules beside its file also when they are called later."""
+    calls = {
+        name: at_home(needs.folder, needs.files, getattr(study, name)) for name in ("cells", "run", "decide", "figures")
+    }
+    return replace(study, **calls)
 
 
 def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:

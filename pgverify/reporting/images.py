@@ -1,4 +1,4 @@
-"""Figures as PNG bytes, and what they show in words."""
+"""Figures as PNG and PDF bytes, and what they show in words."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ def png(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """Return the bytes of a PDF file; nothing in them depends on the time."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def width(figure: Figure) -> int:
+    """Return the width on the page in CSS pixels, a hundred an inch: text keeps one size in all figures."""
+    return round(100 * figure.get_figwidth())
 
 
 def description(name: str, figure: Figure) -> str:

@@ -6,99 +6,137 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-from matplotlib.figure import Figure
+from pgverify.running.conclusion import Drawing
+from pgverify.running.run import Run
+from pgverify.running.store import Store
+from pgverify.studies import Claim, Row
 
-from pgverify.errors import InvalidFile, one_sentence
-from pgverify.running.fingerprint import digest
-from pgverify.running.store import Run, Store
-from pgverify.studies import Claim, Row, Study, load_study, study_files
+
+@dataclass(frozen=True)
+class Asked:
+    """What a study asks, as the store remembers it: the study's code is not needed to show its answer."""
+
+    name: str
+    question: str
+    source: str
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Everything the page says about one study.
+    """Everything the page says about one run of a study.
 
     Attributes
     ----------
-    study : Study
+    study : Asked
+    label : str
+        Tells runs of one study apart: empty for the first, "seed-1", "quick", "quick-seed-1" for others.
     path : Path
-        Where it was found.
+        The study's file as it was when the run was made; it is not looked at.
     run : Run
-        The run that is reported: the latest finished one, or the latest if none finished.
+        The run that is reported: the latest finished one of its seed and grid, or the latest if none finished.
     rows : list of dict
     claims : sequence of Claim
-        Those that fail first; empty while cells are missing.
-    figures : {name: figure}
+        Those that fail first; empty while cells are missing or nothing was decided.
+    figures : {name: drawing}
     troubles : sequence of str
         What a reader must know before believing the rest, one sentence each.
     """
 
-    study: Study
+    study: Asked
+    label: str
     path: Path
     run: Run
     rows: list[Row]
     claims: Sequence[Claim]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Drawing]
     troubles: Sequence[str]
     broken: bool
     """Whether `decide` or `figures` raised."""
+    answer: str = ""
+    """What the study answers where its claims hold, in one sentence."""
 
     @property
     def failing(self) -> list[Claim]:
         """The claims that do not hold."""
         return [claim for claim in self.claims if not claim.holds]
 
+    @property
+    def title(self) -> str:
+        """The study's name, with the label if there is one."""
+        return f"{self.study.name} ({self.label})" if self.label else self.study.name
+
 
 def judge(store: Store) -> list[Judged]:
-    """Return every study of a store, judged, in alphabetical order.
+    """Return every study of a store with what was concluded, in alphabetical order; no study's code runs here."""
+    return [_judged(store, run, label) for run, label in shown(store.runs())]
 
-    Raises
-    ------
-    InvalidFile
-        When the file of a study can no longer be found.
+
+def shown(runs: Sequence[Run]) -> list[tuple[Run, str]]:
+    """Return the runs that are reported, with their labels: for each seed and grid the latest finished one.
+
+    The first seed of a study has no label, and its whole grid goes before its quick one: a folder keeps its meaning
+    when other seeds are added.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        By study, the most recently begun one first.
     """
-    latest: dict[str, Run] = {}
-    for run in store.runs():  # the most recently begun one first
-        known = latest.get(run.study)
+    latest: dict[tuple[str, int, bool], Run] = {}
+    for run in runs:
+        key = (run.study, run.seed, run.quick)
+        known = latest.get(key)
         if known is None or (run.finished and not known.finished):
-            latest[run.study] = run
-    return [_judge(run, store.rows(run)) for run in latest.values()]
+            latest[key] = run
+    found = []
+    for study in dict.fromkeys(study for study, _, _ in latest):
+        own = [run for key, run in latest.items() if key[0] == study]
+        first = min(own, key=lambda run: (run.quick, run.number))
+        for run in sorted(own, key=lambda run: (run is not first, run.number)):
+            parts = ["quick" if run.quick else "", f"seed-{run.seed}" if run.seed != first.seed else ""]
+            found.append((run, "" if run is first else "-".join(filter(None, parts))))
+    return found
 
 
-def _judge(run: Run, rows: list[Row]) -> Judged:
-    study, path = _load(run)
+def _judged(store: Store, run: Run, label: str) -> Judged:
     troubles = [f"Cell {failure.index} of {run.total} failed: {failure.error}." for failure in run.failures]
-    missing = run.total - run.done - len(run.failures)
-    if missing:
-        troubles.append(f"{missing} of {run.total} cells are not computed yet; the command below resumes the run.")
-    if digest(path.read_text(encoding="utf-8")) != run.source:
+    if run.damaged:
         troubles.append(
-            "The study's file was edited after its cells were computed; claims and figures follow the edit."
+            f"The rows of {_cells(run.damaged)} were damaged in the file; the command below computes them again."
         )
-    claims: list[Claim] = []
-    broken = False
-    drawn: dict[str, Figure] = {}
-    if run.done == run.total:
-        table = pd.DataFrame(rows)
-        try:  # what a study does wrong is reported beside what it did right
-            claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
-        except Exception as error:
-            broken = True
-            troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
-        try:
-            drawn = study.figures(table.copy())
-        except Exception as error:
-            broken = True
-            troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
-    return Judged(study, path, run, rows, tuple(claims), drawn, tuple(troubles), broken)
+    missing = run.total - run.done - len(run.failures) - run.damaged
+    if missing > 0:
+        troubles.append(f"{missing} of {run.total} cells are not computed yet; the command below resumes the run.")
+    if len(run.machines) > 1:
+        mix = "; ".join(f"{_cells(count)} with {name or 'no record'}" for name, count in run.machines.items())
+        troubles.append(
+            f"The cells were computed with different linear algebra, so that last bits may differ between them: {mix}. "
+            "With --again all are computed alike."
+        )
+    rows = store.rows(run)
+    found = store.conclusion(run) if run.finished else None
+    asked = Asked(run.study, run.question, run.published)
+    path = Path(run.path)
+    if found is None:
+        if run.finished:
+            troubles.append(
+                "No claim was decided and no figure drawn yet; the command below does, or `pgverify report --trust`: "
+                f"both run the code in {run.path}."
+            )
+        return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)
+    return Judged(
+        asked,
+        label,
+        path,
+        run,
+        rows,
+        found.claims,
+        found.figures,
+        (*troubles, *found.troubles),
+        found.broken,
+        found.answer,
+    )
 
 
-def _load(run: Run) -> tuple[Study, Path]:
-    """Find the study where it was, or where a study of its name is now: folders are moved and copied."""
-    place = run.path if Path(run.path).is_file() else study_files().get(run.study)
-    if place is None:
-        raise InvalidFile(
-            f"study {run.study!r} was computed from {run.path}, which is gone; put it back or use a new folder"
-        )
-    return load_study(str(place))
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"

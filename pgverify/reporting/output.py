@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 from pgverify.errors import InvalidFile
-from pgverify.reporting.images import png
 from pgverify.reporting.judged import Judged, judge
-from pgverify.reporting.page import render_page
+from pgverify.reporting.page import render_index, render_study
+from pgverify.reporting.staging import Stage, staged
 from pgverify.reporting.tables import write_claims, write_rows
-from pgverify.running.store import open_store
+from pgverify.running.opening import open_store
 
 
-def write_reports(folder: str | Path) -> list[Judged]:
-    """Write `<study>/results.csv`, `<study>/claims.csv`, `<study>/figures/*.png` and `index.html`.
+def write_reports(
+    folder: str | Path,
+    progress: Callable[[str, int, int], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> list[Judged]:
+    """Write `<study>/results.csv`, `<study>/claims.csv`, `<study>/figures/`, `<study>/index.html` and `index.html`.
 
-    The same store gives the same bytes, on the same versions of the libraries.
+    The same store gives the same bytes, on the same versions of the libraries. The store is only read, and no study's
+    code runs: claims and figures are those that `conclude` kept. Further runs of a study, with another seed or a
+    quick grid, have a folder of their own below it, as in `<study>/seed-1/`. Files are replaced when all new
+    ones are whole: if anything fails, what was there is as it was.
 
     Parameters
     ----------
     folder : str or path
         An output folder with a `results.sqlite` in it.
+    progress : function (study, done, total), optional
+    notice : function (sentence), optional
+        Told what a reader must know about the store: that it is damaged, and how much can be read.
 
     Returns
     -------
@@ -30,28 +43,51 @@ def write_reports(folder: str | Path) -> list[Judged]:
     Raises
     ------
     InvalidFile
-        When the folder holds no store, an empty one, or a study's file is gone.
+        When the folder holds no store or an empty one, or cannot be written to.
     """
-    root = Path(folder)
-    with open_store(root, create=False) as store:
+    root = Path(os.path.abspath(folder))  # noqa: PTH100, links stay links
+    tell = progress or (lambda *_: None)
+    with open_store(folder, create=False) as store:
         studies = judge(store)
+        notes = store.notes
+    for note in notes:
+        (notice or (lambda _: None))(note)
     if not studies:
-        raise InvalidFile(f"{root} holds no run, run a study first")
-    images = [_write_study(root / judged.study.name, judged) for judged in studies]
-    page = render_page(studies, images, str(folder))
-    (root / "index.html").write_text(page, encoding="utf-8")
+        raise InvalidFile(f"{folder} holds no run, run a study first" if not notes else notes[0])
+    with staged(root) as stage:
+        for number, judged in enumerate(studies):
+            tell(judged.title, number, len(studies))
+            _write_study(stage, root / judged.study.name / judged.label, judged, str(folder))
+        tell("", len(studies), len(studies))
+        for name, data in _assets().items():
+            stage.place(root / "assets" / name).write_bytes(data)
+        stage.place(root / "index.html").write_text(render_index(studies, str(folder)), encoding="utf-8")
     return studies
 
 
-def _write_study(place: Path, judged: Judged) -> dict[str, bytes]:
-    """Write the tables and figures of one study; return the figures as PNG bytes."""
+def _assets() -> dict[str, bytes]:
+    """Return what the tables of all pages share: a library with its licence, and how it is begun."""
+    here = files("pgverify.reporting")
+    vendor = here / "vendor" / "tabulator"
+    known = {name: (vendor / name).read_bytes() for name in ("tabulator.min.js", "tabulator_simple.min.css")}
+    licence = (vendor / "LICENSE").read_bytes()
+    return {**known, "tabulator-LICENSE": licence, "tables.js": (here / "templates" / "tables.js").read_bytes()}
+
+
+def _write_study(stage: Stage, place: Path, judged: Judged, folder: str) -> None:
+    """Write the page, the tables and the figures of one run."""
     pictures = place / "figures"
-    pictures.mkdir(parents=True, exist_ok=True)
-    write_rows(judged.rows, place / "results.csv")
-    write_claims(judged.claims, place / "claims.csv")
-    for old in pictures.glob("*.png"):  # a figure that is no longer drawn must not look current
-        old.unlink()
-    images = {name: png(figure) for name, figure in judged.figures.items()}
-    for name, data in images.items():
-        (pictures / f"{name}.png").write_bytes(data)
-    return images
+    write_rows(judged.rows, stage.place(place / "results.csv"))
+    write_claims(judged.claims, stage.place(place / "claims.csv"))
+    stage.place(place / "index.html").write_text(render_study(judged, folder), encoding="utf-8")
+    new = {}
+    for name, drawn in judged.figures.items():
+        kinds = {"png": drawn.png, "svg": drawn.svg.encode(), "pdf": drawn.pdf}
+        new |= {pictures / f"{name}.{kind}": data for kind, data in kinds.items() if data}
+    for path, data in new.items():
+        stage.place(path).write_bytes(data)
+    for old in (
+        old for kind in ("png", "svg", "pdf") for old in pictures.glob(f"*.{kind}")
+    ):  # a figure that is no longer drawn must not look current
+        if old not in new:
+            stage.remove(old)

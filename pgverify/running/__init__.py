@@ -5,9 +5,12 @@ with open_store("reports") as store:
 run_workloads([workload], store, process_pool(workers=4))
 """
 
+from pgverify.running.cluster import dask_pool
 from pgverify.running.execute import ProgressListener, run_workloads
 from pgverify.running.executors import Pool, SerialExecutor, process_pool, serial_pool
-from pgverify.running.store import FailedCell, Run, Store, open_store
+from pgverify.running.opening import open_store
+from pgverify.running.run import FailedCell, Run
+from pgverify.running.store import Store
 from pgverify.running.workload import Workload, make_workload
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "SerialExecutor",
     "Store",
     "Workload",
+    "dask_pool",
     "make_workload",
     "open_store",
     "process_pool",

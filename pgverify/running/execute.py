@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, TypeAlias
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import TypeAlias
 
-from pgverify.errors import InvalidFile, InvalidInput, one_sentence
+from pgverify.errors import InvalidInput
+from pgverify.names import require_distinct_names
+from pgverify.running.cell import CellResult, compute_cell, reason
 from pgverify.running.executors import Pool
-from pgverify.running.fingerprint import digest
-from pgverify.running.rows import plain_rows
-from pgverify.running.store import Run, Store
+from pgverify.running.run import Run
+from pgverify.running.source import StudySource, WrongWorker, local_source, sent_source
+from pgverify.running.store import Store
 from pgverify.running.workload import Workload, spell
-from pgverify.studies import Cell, Row, Study, load_study
+from pgverify.studies import Cell
 
 ProgressListener: TypeAlias = Callable[[str, int, int], None]
 """Told (study, cells done, cells in all) at the start and after each cell."""
@@ -29,15 +30,20 @@ DEATHS_OF_A_RUN = 12
 
 @dataclass(frozen=True)
 class _Task:
-    """A cell, the workload it belongs to, and how often its worker died."""
+    """A cell, the workload it belongs to, where its code is, and how often its worker died."""
 
     workload: Workload
     cell: Cell
+    source: StudySource
     deaths: int = 0
 
 
 def run_workloads(
-    workloads: Sequence[Workload], store: Store, pool: Pool, progress: ProgressListener | None = None
+    workloads: Sequence[Workload],
+    store: Store,
+    pool: Pool,
+    progress: ProgressListener | None = None,
+    again: bool = False,
 ) -> list[Run]:
     """Compute every missing cell and return the runs, in the order of the workloads.
 
@@ -48,23 +54,29 @@ def run_workloads(
     ----------
     workloads : sequence of Workload
     store : Store
-        Finished cells found here are not computed again, unless their whole run had finished.
+        Finished cells found here are not computed again.
     pool : Pool
-        `process_pool(workers)`, `serial_pool()`, or any executor: `Pool(client.get_executor, window=1000)`.
+        `process_pool(workers)`, `serial_pool()`, `dask_pool(address)`, or any executor:
+        `Pool(MPIPoolExecutor, window=1000, sends_files=True)`.
     progress : function (study, done, total), optional
+    again : bool
+        Compute cells of finished runs, too; what is there stays until all are computed anew.
     """
     names = [workload.study.name for workload in workloads]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InvalidInput(f"two studies are called {twice[0]!r}, each name may be given once")
-    finished = {workload.study.name: store.begin(workload) for workload in workloads}
+    require_distinct_names("study", names)
+    source_of = sent_source if pool.sends_files else local_source
+    sources = {workload.study.name: source_of(workload.path, workload.needs) for workload in workloads}
+    finished = {workload.study.name: store.begin(workload, again) for workload in workloads}
     counts = {name: len(cells) for name, cells in finished.items()}
     totals = {workload.study.name: len(workload.cells) for workload in workloads}
     tell = progress or _silence
 
-    def keep(task: _Task, rows: list[Row] | None, error: str | None) -> None:
+    def keep(task: _Task, result: CellResult) -> None:
         name = task.workload.study.name
-        store.put(task.workload, task.cell.index, rows, error)
+        store.keep(task.workload, task.cell.index, result)
         counts[name] += 1
         tell(name, counts[name], totals[name])
 
@@ -72,7 +84,7 @@ def run_workloads(
         tell(name, done, totals[name])
     _compute(
         deque(
-            _Task(workload, cell)
+            _Task(workload, cell, sources[workload.study.name])
             for workload in workloads
             for cell in workload.cells
             if cell.index not in finished[workload.study.name]
@@ -82,15 +94,14 @@ def run_workloads(
     )
     for workload in workloads:
         store.finish(workload)
-    known = {(run.study, run.fingerprint): run for run in store.runs()}
-    return [known[workload.study.name, workload.fingerprint] for workload in workloads]
+    return [store.current(workload) for workload in workloads]
 
 
 def _silence(study: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-Keep: TypeAlias = Callable[[_Task, list[Row] | None, str | None], None]
+Keep: TypeAlias = Callable[[_Task, CellResult], None]
 
 
 def _compute(fresh: deque[_Task], pool: Pool, keep: Keep) -> None:
@@ -104,75 +115,61 @@ def _compute(fresh: deque[_Task], pool: Pool, keep: Keep) -> None:
             continue
         deaths += 1
         for task in in_flight:
-            again = _Task(task.workload, task.cell, task.deaths + 1)
+            again = replace(task, deaths=task.deaths + 1)
             if again.deaths >= DEATHS_OF_A_CELL:
-                keep(again, None, f"its worker died {again.deaths} times: killed, out of memory, or crashed")
+                keep(again, _given_up(f"its worker died {again.deaths} times: killed, out of memory, or crashed"))
             else:
                 suspects.append(again)
         if deaths >= DEATHS_OF_A_RUN:
             for task in (*fresh, *suspects):
-                keep(task, None, f"given up: workers died {deaths} times in this run; use fewer workers")
+                keep(task, _given_up(f"given up: workers died {deaths} times in this run; use fewer workers"))
             return
+
+
+def _given_up(error: str) -> CellResult:
+    return CellResult(None, error)
 
 
 def _drain(queue: deque[_Task], pool: Pool, keep: Keep) -> list[_Task]:
     """Compute the tasks of a queue; return those in flight when the executor broke, none if it did not."""
-    flying: dict[Future[Any], _Task] = {}
+    flying: dict[Future[CellResult], _Task] = {}
+    # Futures report themselves: waiting for any of a thousand would cost a thousand steps for each that is done.
+    done: SimpleQueue[Future[CellResult]] = SimpleQueue()
     try:
         with pool.open() as executor:
             while queue or flying:
                 while queue and len(flying) < pool.window:
-                    flying[_submit(executor, queue[0])] = queue[0]
-                    queue.popleft()
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                    keep(flying[future], *_result(future))
-                    del flying[future]
-    except BrokenExecutor:
+                    future = executor.submit(compute_cell, queue[0].source, queue[0].cell)
+                    flying[future] = queue.popleft()
+                    future.add_done_callback(done.put)
+                future = done.get()
+                keep(flying[future], _result(future))
+                del flying[future]
+    except (BrokenExecutor, CancelledError):
         # Nothing in flight: the break came as the next task was submitted, so that one is as suspect.
         return _land(flying, keep) or ([queue.popleft()] if queue else [])
     return []
 
 
-def _result(future: Future[Any]) -> tuple[list[Row] | None, str | None]:
-    """Return a cell's result; what is raised here comes from the executor: `compute_cell` raises nothing."""
+def _result(future: Future[CellResult]) -> CellResult:
+    """Return a cell's result; what is raised here comes from the executor, but for a worker that is refused."""
     try:
-        rows, error = future.result()
-    except BrokenExecutor:
+        return future.result()
+    except (BrokenExecutor, CancelledError, WrongWorker):
         raise
-    except Exception as reason:
-        return None, one_sentence(reason)
-    return rows, error
+    except Exception as error:
+        return _given_up(reason(error))
 
 
-def _land(flying: dict[Future[Any], _Task], keep: Keep) -> list[_Task]:
+def _land(flying: dict[Future[CellResult], _Task], keep: Keep) -> list[_Task]:
     """Keep what had been computed before the executor broke; return the rest."""
     lost = []
     for future, task in flying.items():
         if future.done() and not future.cancelled() and future.exception() is None:
-            keep(task, *future.result())
+            keep(task, future.result())
         else:
             lost.append(task)
     return lost
-
-
-def _submit(executor: Executor, task: _Task) -> Future[Any]:
-    return executor.submit(compute_cell, str(task.workload.path), task.workload.source, task.cell)
-
-
-def compute_cell(path: str, source: str, cell: Cell) -> tuple[list[Row] | None, str | None]:
-    """Return (rows, None), or (None, the reason in one sentence): not every exception survives a process."""
-    try:
-        return plain_rows(_study(path, source).run(dict(cell.parameters), cell.seed)), None
-    except (Exception, SystemExit) as error:  # a study that calls sys.exit must not end the run
-        return None, one_sentence(error)
-
-
-@lru_cache(maxsize=64)
-def _study(path: str, source: str) -> Study:
-    """Load a study in a worker, once, and make sure that it is still the one the workload was made from."""
-    if digest(Path(path).read_text(encoding="utf-8")) != source:
-        raise InvalidFile(f"{path} was changed during the run; start it again")
-    return load_study(path)[0]
 
 
 def failures(runs: Iterable[Run]) -> list[str]:

@@ -18,6 +18,9 @@ from pgverify.validation import require_integer
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Set to 1 in workers: the order of a sum, and so its last bit, depends on the number of threads."""
 
+MOST_WORKERS = 16
+"""Processes for each processor, each with NumPy in its memory: beyond that a digit too many was typed."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -28,10 +31,16 @@ class Pool:
     open : function () -> context manager of an Executor
     window : int
         Cells in flight. After a worker died any of them may be the cause; enough to keep all workers busy.
+    sends_files : bool
+        Send the study's file and those beside it with each cell: for workers that do not see this machine's files.
+    said : str
+        What computes, in words; empty for an executor of the caller's.
     """
 
     open: Callable[[], AbstractContextManager[Executor]]
     window: int
+    sends_files: bool = False
+    said: str = ""
 
 
 class SerialExecutor(Executor):
@@ -49,7 +58,7 @@ class SerialExecutor(Executor):
 
 def serial_pool() -> Pool:
     """Return a pool that computes one cell after the other in this process."""
-    return Pool(SerialExecutor, 1)
+    return Pool(SerialExecutor, 1, said="this process, one thread")
 
 
 def process_pool(workers: int | None = None) -> Pool:
@@ -58,15 +67,29 @@ def process_pool(workers: int | None = None) -> Pool:
     Parameters
     ----------
     workers : int, optional
-        At least 1; by default one a processor.
+        At least 1, at most `MOST_WORKERS` a processor; by default one a processor that this process may use.
 
     Raises
     ------
     InvalidInput
-        When `workers` is below 1.
+        When `workers` is below 1, or more than this machine can be meant to start.
     """
-    count = (os.cpu_count() or 1) if workers is None else require_integer("workers", workers, 1, InvalidInput)
-    return Pool(lambda: _processes(count), 2 * count)
+    here = processors()
+    count = here if workers is None else require_integer("workers", workers, 1, InvalidInput)
+    if count > MOST_WORKERS * here:
+        raise InvalidInput(
+            f"workers is {count}, must be at most {MOST_WORKERS * here}, {MOST_WORKERS} for each of the {here} "
+            f"processors here; {here} is what keeps them busy"
+        )
+    said = f"{count} worker process{'' if count == 1 else 'es'} on {here} processor{'' if here == 1 else 's'}"
+    return Pool(lambda: _processes(count), 2 * count, said=f"{said}, one thread each")
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -23,6 +23,25 @@ def plain_rows(rows: Any) -> list[Row]:
     return [{_name(key): _plain(key, value) for key, value in _dictionary(row).items()} for row in rows]
 
 
+def rows_as_text(rows: Any) -> str:
+    """Return rows as the text that the store keeps: what cannot be written down is refused here, where it was made.
+
+    Raises
+    ------
+    InvalidData
+        As `plain_rows`; also for integers of thousands of digits, and for halves of a character (lone surrogates).
+    """
+    plain = plain_rows(rows)
+    try:
+        text = to_json(plain)
+        text.encode()
+    except UnicodeEncodeError as reason:
+        raise InvalidData(f"a row holds text that is no Unicode ({reason.reason}), must be whole characters") from None
+    except (ValueError, RecursionError) as reason:
+        raise InvalidData(f"a row cannot be written down: {reason}") from None
+    return text
+
+
 def to_json(value: object) -> str:
     """Return JSON text; `repr` of a float, which json uses, is read back as the same 64 bits."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -31,6 +50,12 @@ def to_json(value: object) -> str:
 def from_json(text: str) -> Any:
     """Return what `to_json` was given."""
     return json.loads(text)
+
+
+def printable(text: str, most: int = 2000) -> str:
+    """Return a text that every file, table and terminal takes, of at most so many characters."""
+    whole = text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+    return whole if len(whole) <= most else whole[: most - 1] + "…"
 
 
 def _dictionary(row: Any) -> dict[Any, Any]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgverify.beside import Dependencies, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence
 from pgverify.running.fingerprint import digest, fingerprint
+from pgverify.running.rows import to_json
 from pgverify.studies import Cell, Study, study_cells
 from pgverify.validation import require_integer
 
@@ -28,9 +30,11 @@ class Workload:
     quick : bool
     cells : sequence of Cell
     source : str
-        Hash of the study's text.
+        Hash of the study's file and the files beside it that it names.
     fingerprint : str
         Hash of everything the rows depend on.
+    needs : Dependencies
+        The study's file, and the files beside it that it names.
     """
 
     study: Study
@@ -40,6 +44,7 @@ class Workload:
     cells: Sequence[Cell]
     source: str
     fingerprint: str
+    needs: Dependencies
 
 
 def make_workload(study: Study, path: Path, seed: int = 0, quick: bool = False) -> Workload:
@@ -53,10 +58,10 @@ def make_workload(study: Study, path: Path, seed: int = 0, quick: bool = False) 
     require_integer("seed", seed, 0, InvalidInput)
     if seed > LARGEST_SEED:
         raise InvalidInput(f"seed is {seed}, must be at most {LARGEST_SEED}")
-    text = path.read_text(encoding="utf-8")
+    needs = dependencies(path)
     cells = _cells(study, path, seed, quick)
-    grid = [dict(cell.parameters) for cell in cells]
-    return Workload(study, path.resolve(), seed, quick, cells, digest(text), fingerprint(text, seed, quick, grid))
+    known = fingerprint(needs, seed, quick, [dict(cell.parameters) for cell in cells])
+    return Workload(study, path.resolve(), seed, quick, cells, digest(to_json(needs.files)), known, needs)
 
 
 def _cells(study: Study, path: Path, seed: int, quick: bool) -> list[Cell]:
@@ -73,6 +78,12 @@ def _cells(study: Study, path: Path, seed: int, quick: bool) -> list[Cell]:
                     f"{path}: parameter {name!r} of cell {cell.index} is {type(value).__name__}, must be a "
                     "string, number or boolean"
                 )
+        try:
+            to_json(dict(cell.parameters)).encode()
+        except ValueError as reason:
+            raise InvalidFile(
+                f"{path}: the parameters of cell {cell.index} cannot be written down ({reason})"
+            ) from None
     return cells
 
 

@@ -124,12 +124,14 @@ with open_store({str(out)!r}) as store:
     assert whole.done == resumed.done
 
 
-def test_a_finished_run_begins_anew(tmp_path: Path) -> None:
+def test_a_finished_run_is_computed_again_only_when_asked(tmp_path: Path) -> None:
     path = write_study(tmp_path)
-    for _ in range(2):
-        _, rows = run_all(tmp_path / "out", path)
-        assert len(rows) == 18
-    assert computed(path) == [0, 1, 2, 3, 4, 5] * 2
+    for again, times in ((False, 1), (False, 1), (True, 2), (False, 2)):
+        with open_store(tmp_path / "out") as store:
+            (run,) = run_workloads([workload_of(path)], store, serial_pool(), again=again)
+            assert len(store.rows(run)) == 18
+            assert len(store.runs()) == 1
+        assert computed(path) == [0, 1, 2, 3, 4, 5] * times
 
 
 def test_a_quick_run_between_does_not_cost_an_interrupted_long_one(tmp_path: Path) -> None:

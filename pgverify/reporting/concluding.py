@@ -1,0 +1,113 @@
+"""Deciding the claims of a finished run and drawing its figures: the only part of a report that runs a study's code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pgverify.beside import dependencies
+from pgverify.drawing.vector import svg
+from pgverify.errors import InvalidFile, one_sentence
+from pgverify.names import require_distinct_names, require_name
+from pgverify.reporting.images import description, pdf, png, width
+from pgverify.reporting.judged import shown
+from pgverify.running.conclusion import Conclusion, Drawing
+from pgverify.running.fingerprint import digest
+from pgverify.running.rows import to_json
+from pgverify.running.run import Run
+from pgverify.running.store import Store
+from pgverify.running.workload import Workload
+from pgverify.studies import Claim, Row, Study, load_study, study_files
+
+
+def conclude(
+    store: Store, workloads: Sequence[Workload], progress: Callable[[str, int, int], None] | None = None
+) -> list[Run]:
+    """Decide and draw for the runs of some workloads, and keep the result in the store; return the runs.
+
+    What was concluded from the same rows before is kept: same fingerprint, same answer.
+
+    Parameters
+    ----------
+    store : Store
+        Open for writing, the workloads begun in it.
+    workloads : sequence of Workload
+    progress : function (study, done, total), optional
+    """
+    tell = progress or (lambda *_: None)
+    runs = [store.current(workload) for workload in workloads]
+    for number, (run, workload) in enumerate(zip(runs, workloads, strict=True)):
+        tell(run.study, number, len(runs))
+        known = store.conclusion(run)
+        if run.finished and (known is None or known.broken):
+            store.conclude(run, concluded(workload.study, store.rows(run)))
+    tell("", len(runs), len(runs))
+    return runs
+
+
+def conclude_anew(store: Store, progress: Callable[[str, int, int], None] | None = None) -> list[Run]:
+    """Decide and draw for every finished run of a store, with the code in the files that it names: trust them first.
+
+    Parameters
+    ----------
+    store : Store
+        Open for writing.
+    progress : function (study, done, total), optional
+
+    Raises
+    ------
+    InvalidFile
+        When the file of a study can no longer be found.
+    """
+    tell = progress or (lambda *_: None)
+    runs = [run for run, _ in shown(store.runs()) if run.finished]
+    for number, run in enumerate(runs):
+        tell(run.study, number, len(runs))
+        study, path = _load(run)
+        found = concluded(study, store.rows(run))
+        if digest(to_json(dependencies(path).files)) != run.source:
+            edited = "The study's file was edited after its cells were computed; claims and figures follow the edit."
+            found = Conclusion(found.claims, found.figures, (edited, *found.troubles), found.broken, found.answer)
+        store.conclude(run, found)
+    return runs
+
+
+def concluded(study: Study, rows: Sequence[Row]) -> Conclusion:
+    """Return what a study makes of its rows; what it does wrong is told beside what it did right."""
+    troubles: list[str] = []
+    claims: list[Claim] = []
+    broken = False
+    drawn: Mapping[str, Drawing] = {}
+    table = pd.DataFrame([*rows])
+    try:
+        claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
+    except Exception as error:
+        broken = True
+        troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
+    try:
+        drawn = _drawings(study.figures(table.copy()))
+    except Exception as error:
+        broken = True
+        troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
+    return Conclusion(tuple(claims), drawn, tuple(troubles), broken, str(study.answer))
+
+
+def _drawings(figures: Mapping[str, Figure]) -> dict[str, Drawing]:
+    require_distinct_names("figure", [require_name("figure", name) for name in figures])
+    return {
+        name: Drawing(description(name, figure), width(figure), png(figure), svg(figure, transparent=True), pdf(figure))
+        for name, figure in figures.items()
+    }
+
+
+def _load(run: Run) -> tuple[Study, Path]:
+    """Find the study where it was, or where a study of its name is now: folders are moved and copied."""
+    place = run.path if Path(run.path).is_file() else study_files().get(run.study)
+    if place is None:
+        raise InvalidFile(
+            f"study {run.study!r} was computed from {run.path}, which is gone; put it back or use a new folder"
+        )
+    return load_study(str(place))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-ELEMENTS = frozenset(
-    ("svg", "g", "defs", "path", "use", "clipPath", "rect", "image", "style", "linearGradient", "stop", "pattern")
-    + ("metadata", "text", "tspan", "circle", "ellipse", "line", "polygon", "polyline")
-)
+_DRAWN = "svg g defs path use clipPath rect image style linearGradient stop pattern metadata text tspan circle ellipse"
+
+ELEMENTS = frozenset([*_DRAWN.split(), "line", "polygon", "polyline"])
 """What is drawn. No script, no foreign object, no animation, no link."""
 
 STYLE = re.compile(r"\*\{stroke-linejoin: round; stroke-linecap: butt\}")

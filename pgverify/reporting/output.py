@@ -80,7 +80,7 @@ def _write_study(stage: Stage, place: Path, judged: Judged, folder: str) -> None
     write_rows(judged.rows, stage.place(place / "results.csv"))
     write_claims(judged.claims, stage.place(place / "claims.csv"))
     stage.place(place / "index.html").write_text(render_study(judged, folder), encoding="utf-8")
-    new = {}
+    new: dict[Path, bytes] = {}
     for name, drawn in judged.figures.items():
         kinds = {"png": drawn.png, "svg": drawn.svg.encode(), "pdf": drawn.pdf}
         new |= {pictures / f"{name}.{kind}": data for kind, data in kinds.items() if data}

@@ -7,10 +7,13 @@ import threading
 import time
 from typing import Any
 
-from pgverify.checking.calling.time_spent import is_over
+from pgverify.checking.calling.time_spent import Looks, is_over
 
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
+
+BETWEEN_LOOKS, LONGEST_BETWEEN_LOOKS = 0.05, 0.05
+"""Time limits, and seconds, between looks at a call that seems to wait."""
 
 AGAIN = 0.01
 """Time limits until it is asked again whether a call is over that was not."""
@@ -23,7 +26,8 @@ class TimeUp(BaseException):
 class Alarm:
     """Interrupts what runs between `start` and `stop` when it takes longer than a limit, by raising `TimeUp`.
 
-    Time is that of the processor, and on the wall for a call that only waits: `is_over`.
+    Time is that of the processor, and on the wall for a call that only waits: `is_over`. That a call waits is seen in
+    some further `Looks`, for a machine that stood still looks the same at first.
 
     It works inside its own `with` block, where signals are: in the main thread on Unix, between two steps of the
     interpreter. Elsewhere nothing is interrupted. Alarms can be nested; an outer one goes on afterwards.
@@ -36,7 +40,8 @@ class Alarm:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._began = float("inf")
-        self._usable = False
+        self._usable = self._rung = self._on_time = False
+        self._looks: Looks | None = None
 
     def __enter__(self) -> Alarm:
         self._usable = (
@@ -65,30 +70,41 @@ class Alarm:
         if not self._usable:
             return
         self._began, self._worked = time.monotonic(), time.process_time()
+        self._rung, self._on_time, self._looks = False, False, None
         # The function called before may have set the timer for itself.
         if not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:
             signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
     def stop(self) -> bool:
         """Let the time of the call end; return whether it has taken longer than the limit, interrupted or not."""
-        late = self._usable and self._over()
+        late = self._usable and (self._rung or self._over(waits=self._on_time))
         self._began = float("inf")
         if self._usable and signal.getsignal(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
             signal.signal(signal.SIGALRM, self._ring)
         return late
 
-    def _over(self) -> bool:
+    def _over(self, waits: bool) -> bool:
         wall = time.monotonic() - self._began
-        return wall > self.seconds and is_over(self.seconds, wall, time.process_time() - self._worked)
+        return wall > self.seconds and is_over(self.seconds, wall, time.process_time() - self._worked, waits)
 
     def _ring(self, *_: Any) -> None:
         if self._began == float("inf"):  # between two calls: the next one sets the alarm
             return
-        if not self._over():
-            left = self._began + self.seconds - time.monotonic()
-            work = self.seconds - (time.process_time() - self._worked)
-            again = max(left, work, AGAIN * self.seconds, 1e-6)  # no call works faster than the wall clock
-            signal.setitimer(signal.ITIMER_REAL, min(again, self.seconds))
+        if self._rung or self._over(waits=False) or (self._over(waits=True) and self._seen_waiting()):
+            self._rung = True
+            signal.setitimer(signal.ITIMER_REAL, INSISTENCE)
+            raise TimeUp
+        if self._looks is not None:
+            signal.setitimer(signal.ITIMER_REAL, self._looks.every)
             return
-        signal.setitimer(signal.ITIMER_REAL, INSISTENCE)
-        raise TimeUp
+        left = self._began + self.seconds - time.monotonic()
+        work = self.seconds - (time.process_time() - self._worked)
+        again = max(left, work, AGAIN * self.seconds, 1e-6)  # no call works faster than the wall clock
+        signal.setitimer(signal.ITIMER_REAL, min(again, self.seconds))
+
+    def _seen_waiting(self) -> bool:
+        if self._looks is None:
+            # What our signal has woken returns at once, and waited all the same unless the machine stood still.
+            self._on_time = time.monotonic() - self._began < (1.0 + BETWEEN_LOOKS) * self.seconds
+            self._looks = Looks(min(BETWEEN_LOOKS * self.seconds, LONGEST_BETWEEN_LOOKS))
+        return self._looks.again(time.monotonic(), time.process_time())

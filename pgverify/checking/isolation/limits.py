@@ -38,7 +38,7 @@ class Limits:
     total_time_limit: float
     memory_limit: float = MEMORY_LIMIT
 
-    def passed(self, where: Whereabouts, now: float, work: float, began: float) -> str:
+    def passed(self, where: Whereabouts, now: float, work: float, began: float, waits: bool) -> str:
         """Return what took too long, as it follows "it"; empty where nothing did.
 
         Parameters
@@ -50,15 +50,17 @@ class Limits:
             Processor time of the process.
         began : float
             When the process was started.
+        waits : bool
+            Whether the process is seen to wait.
         """
         limit, verb = {
             Doing.CALLING: (where.limit, "did not return"),
             Doing.IMPORTING: (max(self.time_limit, SHORTEST_IMPORT), "was not imported"),
         }.get(where.doing, (float("inf"), ""))
         wall = now - where.began
-        if wall > limit + GRACE and is_over(limit, wall, work - where.work):
+        if wall > limit + GRACE and is_over(limit, wall, work - where.work, waits):
             return f"{verb} within the time limit of {limit:g} s"
-        if is_over(self.total_time_limit + self.time_limit + MARGIN, now - began, work):
+        if is_over(self.total_time_limit + self.time_limit + MARGIN, now - began, work, waits):
             return f"kept the check from ending {MARGIN:g} s after its total time limit of {self.total_time_limit:g} s"
         return ""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pgverify.checking.calling.time_spent import Looks
 from pgverify.checking.isolation.forwarded_output import ForwardedOutput
 from pgverify.checking.isolation.limits import Limits
 from pgverify.checking.isolation.process_tree import MARK, ProcessTree, adopting_orphans, children_now
@@ -26,6 +27,9 @@ START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pgverify.
 
 POLL, THOROUGH = 0.02, 0.5
 """Seconds between two looks at the process, and at all that it started: the latter asks for every process there is."""
+
+BETWEEN_LOOKS = 0.06
+"""Seconds between looks at whether the process waits: clocks of processes go in hundredths of a second."""
 
 LAST_WORDS = 0.5
 """Seconds in which the process may end by itself once its answer is there."""
@@ -144,6 +148,7 @@ def _watch(
 ) -> str:
     """Wait until the answer is there, and return nothing, or else what happened instead."""
     thorough = time.monotonic() + THOROUGH
+    looks, before = Looks(BETWEEN_LOOKS, child.pid), ""
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(POLL)
@@ -154,10 +159,13 @@ def _watch(
             return ""
         if child.returncode is not None:
             return _how_it_ended(child.returncode)
-        if happened := limits.exceeded_by(tree.memory(now >= thorough)) or limits.passed(
-            where, now, tree.work(), began
-        ):
+        if happened := limits.exceeded_by(tree.memory(now >= thorough)):
             return happened
+        work = tree.work()
+        late = limits.passed(where, now, work, began, looks.again(now, work))
+        if late and before:  # a note may have been read in the middle of its writing
+            return late
+        before = late
         if now >= thorough:
             thorough = now + THOROUGH
             listener(where)

@@ -84,7 +84,7 @@ def test_the_input_is_the_one_that_did_it(tmp_path: Path) -> None:
 def test_a_right_function_passes(tmp_path: Path) -> None:
     """Negative control: it is not the process of its own that makes functions INVALID."""
     done, report = judged(f"{FILE}:RIGHT", tmp_path)
-    assert (done.returncode, report["outcome"]) == (0, "CORRECT")
+    assert (done.returncode, report["outcome"]) == (0, "CORRECT"), report["explanation"]
 
 
 @pytest.mark.parametrize(

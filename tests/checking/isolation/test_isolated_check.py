@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -70,17 +71,39 @@ def test_a_spoiled_note_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wall", "work", "late"),
+    ("wall", "work", "waits", "late"),
     [
-        (1.0, 1.0, False),  # in the limit
-        (1.0 + 2 * GRACE, 1.2, True),  # worked for longer
-        (1.0 + 2 * GRACE, 0.0, True),  # waited for longer
-        (5.0, 0.9, False),  # on a busy machine
+        (1.0, 1.0, False, False),  # in the limit
+        (1.0 + 2 * GRACE, 1.2, False, True),  # worked for longer
+        (1.0 + 2 * GRACE, 0.0, True, True),  # waited for longer
+        (1.0 + 2 * GRACE, 0.0, False, False),  # on a machine that stood still
+        (5.0, 0.9, True, False),  # on a busy machine
     ],
 )
-def test_the_time_of_a_call(wall: float, work: float, late: bool) -> None:
+def test_the_time_of_a_call(wall: float, work: float, waits: bool, late: bool) -> None:
     where = Whereabouts(Doing.CALLING, began=100.0, work=7.0, limit=1.0)
-    assert bool(Limits(1.0, 600.0).passed(where, 100.0 + wall, 7.0 + work, 99.0)) is late
+    assert bool(Limits(1.0, 600.0).passed(where, 100.0 + wall, 7.0 + work, 99.0, waits)) is late
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
+def test_a_machine_that_stands_still_makes_nobody_late(tmp_path: Path) -> None:
+    """Both processes are stopped for longer than the limit in the middle of a call, as a virtual machine may be."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal, subprocess, numpy as np\n"
+        "both = f'{os.getppid()} {os.getpid()}'\n"
+        "stop = f'kill -STOP {both}; sleep 2; kill -CONT {both}'\n"
+        "once = []\n"
+        "def right(batch):\n"
+        "    if not once:\n"
+        "        once.append(subprocess.Popen(['sh', '-c', stop]))\n"
+        "        until = __import__('time').process_time() + 0.1\n"
+        "        while __import__('time').process_time() < until: pass\n"
+        "    to_go = np.cumsum((batch.discount ** np.arange(batch.num_steps) * batch.rewards)[:, ::-1], 1)[:, ::-1]\n"
+        "    return batch.score_weighted(to_go)\n"
+    )
+    command = [sys.executable, "-m", "pgverify", "check", "slow.py:right", "--time-limit", "1", "--explore", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120.0)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_memory() -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from pgverify.checking.calling.time_spent import Looks, is_over
+from pgverify.checking.calling.time_spent import Glances, is_over
 
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
@@ -27,7 +27,7 @@ class Alarm:
     """Interrupts what runs between `start` and `stop` when it takes longer than a limit, by raising `TimeUp`.
 
     Time is that of the processor, and on the wall for a call that only waits: `is_over`. That a call waits is seen in
-    some further `Looks`, for a machine that stood still looks the same at first.
+    some further `Glances`, for a machine that stood still looks the same at first.
 
     It works inside its own `with` block, where signals are: in the main thread on Unix, between two steps of the
     interpreter. Elsewhere nothing is interrupted. Alarms can be nested; an outer one goes on afterwards.
@@ -41,7 +41,7 @@ class Alarm:
         self.seconds = seconds
         self._began = float("inf")
         self._usable = self._rung = self._on_time = False
-        self._looks: Looks | None = None
+        self._looks: Glances | None = None
 
     def __enter__(self) -> Alarm:
         self._usable = (
@@ -106,5 +106,5 @@ class Alarm:
         if self._looks is None:
             # What our signal has woken returns at once, and waited all the same unless the machine stood still.
             self._on_time = time.monotonic() - self._began < (1.0 + BETWEEN_LOOKS) * self.seconds
-            self._looks = Looks(min(BETWEEN_LOOKS * self.seconds, LONGEST_BETWEEN_LOOKS))
+            self._looks = Glances(min(BETWEEN_LOOKS * self.seconds, LONGEST_BETWEEN_LOOKS))
         return self._looks.again(time.monotonic(), time.process_time())

@@ -39,7 +39,7 @@ def kept_from_working(process: int | str = "self") -> float:
     return total / 1e9
 
 
-class Looks:
+class Glances:
     """Whether a process waits, as seen in several looks in a row.
 
     Clocks cannot tell: a machine that stands still for a while, or that others use, leaves a call as little processor

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgverify.checking.calling.time_spent import Looks
+from pgverify.checking.calling.time_spent import Glances
 from pgverify.checking.isolation.forwarded_output import ForwardedOutput
 from pgverify.checking.isolation.limits import Limits
 from pgverify.checking.isolation.process_tree import MARK, ProcessTree, adopting_orphans, children_now
@@ -148,7 +148,7 @@ def _watch(
 ) -> str:
     """Wait until the answer is there, and return nothing, or else what happened instead."""
     thorough = time.monotonic() + THOROUGH
-    looks, before = Looks(BETWEEN_LOOKS, child.pid), ""
+    looks, before = Glances(BETWEEN_LOOKS, child.pid), ""
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(POLL)

@@ -13,7 +13,7 @@ from pgverify.checking.calling import alarm as alarms
 from pgverify.checking.calling import time_spent
 from pgverify.checking.calling.alarm import Alarm, TimeUp
 from pgverify.checking.calling.guarded_call import guarded
-from pgverify.checking.calling.time_spent import NEVER, Deadline, Looks, is_over, kept_from_working
+from pgverify.checking.calling.time_spent import NEVER, Deadline, Glances, is_over, kept_from_working
 
 LIMIT = 0.1
 
@@ -44,7 +44,7 @@ def looked(monkeypatch: pytest.MonkeyPatch, looks: list[tuple[float, float, floa
     """Return what is said at looks at these times, with this much work done and this much of it kept from."""
     delays = [delay for _, _, delay in looks]
     monkeypatch.setattr(time_spent, "kept_from_working", lambda _: delays.pop(0))
-    seen = Looks(1.0)
+    seen = Glances(1.0)
     return [seen.again(now, work) for now, work, _ in looks]
 
 

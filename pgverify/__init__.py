@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pgverify.problem import Problem as Problem
     from pgverify.sampling import sample as sample
     from pgverify.sampling import sample_chunks as sample_chunks
+    from pgverify.streaming import sample_moments as sample_moments
     from pgverify.trajectories import Trajectories as Trajectories
     from pgverify.variance import VarianceReport as VarianceReport
     from pgverify.variance import variance_report as variance_report
@@ -72,6 +73,7 @@ _HOMES = {
     "plan": "planning",
     "sample": "sampling",
     "sample_chunks": "sampling",
+    "sample_moments": "streaming",
     "variance_report": "variance",
 }
 
@@ -104,6 +106,7 @@ __all__ = [
     "plan",
     "sample",
     "sample_chunks",
+    "sample_moments",
     "stats",
     "suites",
     "variance_report",

@@ -22,7 +22,7 @@ BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
-CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
+CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats streaming planning"
 TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
@@ -53,6 +53,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "estimators": f"{BATCH} recursion baselines",
         "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
         "sampling": f"{BATCH} exact randomness",
+        "streaming": f"{BATCH} exact randomness recursion estimators sampling stats",
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",

@@ -39,12 +39,13 @@ def place(name: str) -> tuple[Problem, dict[str, object]]:
     states, actions = 4, 3
     terminal = np.arange(states) == 3 if name == "terminal" else None
     transition = rng.dirichlet(np.ones(states), (states, actions))
+    reward = rng.normal(size=(states, actions, states))
     if terminal is not None:
-        transition[3] = np.eye(states)[3]
+        transition[3], reward[3] = np.eye(states)[3], 0.0
     mdp = pgv.TabularMDP(
         rng.dirichlet(np.ones(states)),
         transition,
-        rng.normal(size=(states, actions, states)),
+        reward,
         terminal=terminal,
         reward_noise=0.5 if name == "noisy" else None,
     )

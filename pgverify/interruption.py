@@ -1,0 +1,34 @@
+"""Ctrl-C, from the first moment on: next to nothing is imported here, for until then it would be a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+INTERRUPTED = 130
+
+CLEAR_LINE = b"\r\x1b[2K\x1b[?25h"
+"""Of a terminal, and its cursor is shown: what a progress bar would have done at its end."""
+
+
+def leave(*_: object) -> None:
+    """Leave at once, with one sentence: the handler of signals wherever nothing has to be put away."""
+    try:
+        os.write(2, CLEAR_LINE if os.isatty(2) else b"")
+        os.write(2, b"pgverify: interrupted before the answer was complete\n")
+    except OSError:  # nobody listens
+        pass
+    os._exit(INTERRUPTED)
+
+
+def leave_when_interrupted() -> None:
+    """Have Ctrl-C, and a request to end, leave at once; who has Ctrl-C ignored, as under nohup, is left alone."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGTERM, leave)
+
+
+def ignore_interrupts() -> None:
+    """Have nothing that comes now change an answer that has been told."""
+    if signal.getsignal(signal.SIGINT) is leave:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
+
+TYPE_CHECKING = False  # as that of `typing`, which takes long to import
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # without the enumerations, which would take as long as all the rest before the handler
 
 INTERRUPTED = 130
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pgverify.interruption import ignore_interrupts, leave, leave_when_interrupted
+from pgverify.interruption import INTERRUPTED, end, ignore_interrupts, leave, leave_when_interrupted
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
         leave()
     except SystemExit as left:
         ignore_interrupts()  # the answer is told
+        if left.code == INTERRUPTED:
+            end()
         sys.exit(left.code)
 
 

@@ -54,8 +54,14 @@ def raised_interrupts() -> Iterator[None]:
     try:
         with _handled(handler, leave):
             yield
+    except BaseException as reason:
+        if pressed and not isinstance(reason, KeyboardInterrupt):  # wrapped on the way
+            raise KeyboardInterrupt from None
+        raise
     finally:
         ended.set()
+    if pressed:  # and lost on the way
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # as that of `typing`, which takes long to import
 if TYPE_CHECKING:
     import signal
+    from typing import NoReturn
 else:
     import _signal as signal  # without the enumerations, which would take as long as all the rest before the handler
 
@@ -16,14 +18,26 @@ CLEAR_LINE = b"\r\x1b[2K\x1b[?25h"
 """Of a terminal, and its cursor is shown: what a progress bar would have done at its end."""
 
 
-def leave(*_: object) -> None:
+def leave(*_: object) -> NoReturn:
     """Leave at once, with one sentence: the handler of signals wherever nothing has to be put away."""
     try:
         os.write(2, CLEAR_LINE if os.isatty(2) else b"")
         os.write(2, b"pgverify: interrupted before the answer was complete\n")
-    except OSError:  # nobody listens
-        pass
-    os._exit(INTERRUPTED)
+    finally:  # whether or not somebody listens
+        os._exit(INTERRUPTED)
+
+
+def end() -> NoReturn:
+    """Leave when it has been said that we were interrupted, with the exit code for it.
+
+    `sys.exit` would not always do: Python remembers a KeyboardInterrupt that once came out of `exec`, as when a class
+    is made while something is imported, and ends by the signal instead; and it would wait for threads.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # they may be closed
+        os._exit(INTERRUPTED)
 
 
 def leave_when_interrupted() -> None:

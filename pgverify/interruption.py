@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from os import _exit  # as it is before code that is not ours finds another one in its place
 
 TYPE_CHECKING = False  # as that of `typing`, which takes long to import
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def leave(*_: object) -> NoReturn:
         os.write(2, CLEAR_LINE if os.isatty(2) else b"")
         os.write(2, b"pgverify: interrupted before the answer was complete\n")
     finally:  # whether or not somebody listens
-        os._exit(INTERRUPTED)
+        _exit(INTERRUPTED)
 
 
 def end() -> NoReturn:
@@ -37,7 +38,7 @@ def end() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:  # they may be closed
-        os._exit(INTERRUPTED)
+        _exit(INTERRUPTED)
 
 
 def leave_when_interrupted() -> None:

@@ -40,14 +40,26 @@ def said_first(folder: Path, *command: str) -> bytes:
     return said
 
 
-@pytest.mark.parametrize("command", ["check nowhere:f", "report nowhere", "variance nowhere", "study run nowhere"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check nowhere:f",
+        *(
+            pytest.param(f"{command} nowhere", marks=pytest.mark.slow)
+            for command in ("report", "variance", "study run")
+        ),
+    ],
+)
 def test_the_start_is_told(command: str, tmp_path: Path) -> None:
     said = said_first(tmp_path, *command.split())
     assert said.startswith(STARTING)
     assert b"nowhere" in said[len(STARTING) :]
 
 
-@pytest.mark.parametrize("command", ["mdps river-swim", "report --help", "study"])
+@pytest.mark.parametrize(
+    "command",
+    [*(pytest.param(command, marks=pytest.mark.slow) for command in ("mdps river-swim", "study")), "check --help"],
+)
 def test_what_answers_at_once_has_no_such_line(command: str, tmp_path: Path) -> None:
     """Negative control."""
     assert b"starting" not in said_first(tmp_path, *command.split())

@@ -13,6 +13,12 @@ ROOT = Path(__file__).parent.parent
 NEEDS = {"unbiasedness": "gymnasium"}
 """Studies with the extra that they cannot do without."""
 
+ANSWERED = (
+    *("--help", "mdps", "bugs", "bugs 7", "study list"),
+    *("exact river-swim --horizon 3 --moments", "variance river-swim --horizon 3"),
+)
+"""Commands that need nothing but the wheel."""
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="where a venv keeps its programs")]
 
 
@@ -42,8 +48,7 @@ def asked(program: Path, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", ["--help", "mdps", "bugs", "bugs 7", "study list",
-                                     "exact river-swim --horizon 3 --moments", "variance river-swim --horizon 3"])  # fmt: skip
+@pytest.mark.parametrize("command", ANSWERED)
 def test_a_command_answers(command: str, program: Path) -> None:
     code, out, _ = asked(program, *command.split())
     assert code == 0

@@ -14,8 +14,8 @@ Names are loaded when they are first used, so that the import itself costs next 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # true to type checkers, as that of `typing`, which takes longer to import than all the rest here
 if TYPE_CHECKING:
     from pgverify import adapters as adapters
     from pgverify import baselines as baselines
@@ -113,11 +113,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(f"pgverify.{name}")
     if name in _HOMES:
-        value = getattr(import_module(f"pgverify.{_HOMES[name]}"), name)
+        value: object = getattr(import_module(f"pgverify.{_HOMES[name]}"), name)
         globals()[name] = value  # asked for once
         return value
     from pgverify.errors import UnknownAttribute

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import Any
 
-INTERRUPTED = 130
+from pgverify.interruption import INTERRUPTED, end, ignore_interrupts, leave, leave_when_interrupted
 
-
-def _leave(*_: Any) -> None:
-    """Say that nothing has been done yet, and leave at once: what is half imported cannot be trusted to."""
-    os.write(2, b"pgverify: interrupted before it began\n")
-    os._exit(INTERRUPTED)
-
-
-def _interrupt(*_: Any) -> None:
-    """Treat a request to end like Ctrl-C: what was started has to be ended too."""
-    raise KeyboardInterrupt
+PATIENT = (["check"], ["report"], ["variance"], ["study", "run"])
+"""Commands that show what they do, once what shows it has been imported."""
 
 
 def main() -> None:
     """Run the command line; Ctrl-C is one sentence and exit code 130 at any time."""
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not one who has it ignored, as nohup does
-    if ours:
-        signal.signal(signal.SIGINT, _leave)
     try:
+        leave_when_interrupted()
+        _tell_at_once()
         from pgverify.cli import main as command_line
 
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, _interrupt)
         command_line()
-    except KeyboardInterrupt:  # between two of these lines
-        _leave()
+    except KeyboardInterrupt:  # before the first of these lines
+        leave()
     except SystemExit as left:
-        if ours:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is told: nothing that comes now changes it
+        ignore_interrupts()  # the answer is told
+        if left.code == INTERRUPTED:
+            end()
         sys.exit(left.code)
+
+
+def _tell_at_once() -> None:
+    """Say on a terminal that a command has begun; what comes next is written over it."""
+    typed = sys.argv[1:]
+    patient = any(typed[: len(command)] == command for command in PATIENT) and not {"-h", "--help"}.intersection(typed)
+    if patient and sys.stderr is not None and sys.stderr.isatty():
+        os.write(2, "pgverify: starting …\r".encode())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Iterator
 
 from pgverify.errors import one_sentence
@@ -22,11 +24,30 @@ def foreign_code() -> Iterator[None]:
     Raises
     ------
     ExitAttempted
-        In place of `SystemExit`, `GeneratorExit`, and whatever else is an exception of no ordinary kind.
+        In place of `SystemExit`, `GeneratorExit`, and whatever else is an exception of no ordinary kind; and where
+        `os._exit` is called.
     """
     try:
-        yield
+        with _no_way_out():
+            yield
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as reason:
         raise ExitAttempted(f"it tried to leave by {one_sentence(reason)}") from reason
+
+
+@contextlib.contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Have `os._exit`, after which nobody could say anything, raise: in this process and thread, for others need it."""
+    process, thread, leave = os.getpid(), threading.get_ident(), os._exit
+
+    def refuse(status: int) -> None:
+        if (os.getpid(), threading.get_ident()) == (process, thread):
+            raise ExitAttempted(f"it tried to leave by os._exit({status!r})")
+        leave(status)  # a process that was forked, a thread that watches something
+
+    os._exit = refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = leave

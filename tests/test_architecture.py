@@ -36,6 +36,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "kinds": "errors validation",
         "foreign_code": "errors",  # the guard of every call of code that is not ours
         "names": "errors",
+        "interruption": "",  # the first thing that the command line does
+        "held_interrupts": "interruption",
         "beside": "",  # files and imports: it knows no study
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
@@ -58,7 +60,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs",
+        "checking": f"{CORE} suites bugs interruption held_interrupts",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
@@ -70,8 +72,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} variance running reporting cases isolated_child pgverify",
-        "__main__": "cli",
+        "cli": f"{TOOLS} variance running reporting cases isolated_child held_interrupts pgverify",
+        "__main__": "cli interruption",
         "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()
 }

@@ -97,9 +97,11 @@ def _judged(request: dict[str, Any], memory_limit: float, isolate: bool) -> Repo
     """Return the report on what was asked for, from a process of its own unless that is not wanted."""
     if not isolate:
         from pgverify.checking import Report
+        from pgverify.held_interrupts import raised_interrupts
         from pgverify.isolated_child import judged
 
-        return Report.from_json(judged(request))
+        with raised_interrupts():
+            return Report.from_json(judged(request))
     from pgverify.checking.isolation import isolated_check
     from pgverify.checking.isolation.limits import Limits
 

@@ -51,8 +51,10 @@ def study_run(
         raise InvalidInput("study run takes either names or files of studies, or --all")
     if workers is not None and dask is not None:
         raise InvalidInput("study run takes either --workers or --dask, the cluster has workers of its own")
+    from pgverify.held_interrupts import raised_interrupts
+
     try:
-        with _bars() as bars:
+        with raised_interrupts(), _bars() as bars:
             judged = _computed(bars, names or [], quick, seed, again, out, workers, dask)
     except KeyboardInterrupt:
         print("pgverify: interrupted; the same command resumes where it stood", file=sys.stderr)
@@ -88,7 +90,9 @@ def report(
     ] = False,
 ) -> None:
     """Write tables, figures and the page again from the results stored in an output folder; no study's code runs."""
-    with _bars() as bars:
+    from pgverify.held_interrupts import raised_interrupts
+
+    with raised_interrupts(), _bars() as bars:
         if trust:
             from pgverify.reporting.concluding import conclude_anew
             from pgverify.running import open_store

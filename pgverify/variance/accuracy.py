@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgverify.errors import InvalidSampling
-from pgverify.validation import require_integer, require_number
+from pgverify.validation import require_integer, require_number, settle
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Accuracy:
     max_steps: int | None = None
 
     def __post_init__(self) -> None:
-        require_integer("batch_size", self.batch_size, 2, InvalidSampling, ": a mean of others leaves one out")
-        require_number("relative_error", self.relative_error, 1e-12, 1.0, InvalidSampling, "in (0, 1]; 0.05 is 5 %")
-        require_number("confidence", self.confidence, 1e-12, 1 - 1e-12, InvalidSampling, "in (0, 1)")
+        settle(
+            self,
+            batch_size=require_integer(
+                "batch_size", self.batch_size, 2, InvalidSampling, ": a mean of others leaves one out"
+            ),
+            relative_error=require_number(
+                "relative_error", self.relative_error, 1e-12, 1.0, InvalidSampling, "in (0, 1]; 0.05 is 5 %"
+            ),
+            confidence=require_number("confidence", self.confidence, 1e-12, 1 - 1e-12, InvalidSampling, "in (0, 1)"),
+        )

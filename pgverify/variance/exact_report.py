@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pgverify.arrays import integers
 from pgverify.errors import InvalidInput, InvalidMDP, InvalidSampling
 from pgverify.estimators import RewardToGo
 from pgverify.exact import gradient, optimal_baseline, rollout
@@ -29,6 +30,7 @@ from pgverify.variance.report import VarianceReport
 from pgverify.variance.source_shares import source_shares
 from pgverify.variance.state_maps import state_maps
 from pgverify.variance.table import noise_row, table_of, with_samples
+from pgverify.variance.titles import title_or
 
 
 def variance_report(
@@ -84,11 +86,12 @@ def variance_report(
     """
     if not isinstance(problem, Problem):
         raise InvalidInput(f"problem is {shown(problem)}, must be a Problem(mdp, policy, objective)")
-    require_integer("samples", samples, 0, InvalidSampling)
-    require_integer("seed", seed, 0, InvalidSampling)
+    samples = require_integer("samples", samples, 0, InvalidSampling)
+    seed = require_integer("seed", seed, 0, InvalidSampling)
     asked = Accuracy(batch_size, relative_error, confidence, max_steps)
     tell = progress or (lambda _: None)
     cells = _given_layout(layout, problem)
+    headline = title_or(title, lambda: f"{problem.mdp!r}, {problem.policy!r}, {problem.objective!r}")
 
     tell("gradient and best baselines")
     law = rollout(problem, max_steps)
@@ -130,7 +133,7 @@ def variance_report(
     if samples:
         facts |= {"samples": samples, "seed": seed}
     return VarianceReport(
-        title=title or f"{problem.mdp!r}, {problem.policy!r}, {problem.objective!r}",
+        title=headline,
         evidence="exact",
         recommendation=recommend(table, reference.trajectories, asked),
         table=table,
@@ -148,10 +151,8 @@ def variance_report(
 def _given_layout(layout: ArrayLike | None, problem: Problem) -> Layout | None:
     if layout is None:
         return grid_layout(problem.mdp)
-    cells = np.asarray(layout)
+    cells = integers("layout", layout, InvalidMDP)
     require_shape("layout", cells, (problem.mdp.num_states, 2), "[S, 2], row and column of every state", InvalidMDP)
-    if not np.issubdtype(cells.dtype, np.integer):
-        raise InvalidMDP(f"layout has dtype {cells.dtype}, must hold whole numbers: row and column of every state")
     if len(np.unique(cells, axis=0)) < len(cells):
         raise InvalidMDP("layout puts two states into one cell, must give every state its own")
     return (cells - cells.min(axis=0)).astype(np.int64)

@@ -25,6 +25,7 @@ from pgverify.variance.stored_lineup import couples_batch, needs_right_critic, s
 from pgverify.variance.stored_noise import Signal, ratio_interval, signal_of, spread_freedom, trace_interval
 from pgverify.variance.stored_sentence import recommend_from_rollouts
 from pgverify.variance.table import no_rows, ratio, table_of
+from pgverify.variance.titles import title_or
 
 FEWEST = 30
 """Rollouts below which an interval of a variance says nothing."""
@@ -89,7 +90,7 @@ def stored_contents(
         "reward_to_go_trace": float(reference.var(axis=0, ddof=1).sum()),
     }
     return ReportContents(
-        title=title or f"{len(batch):,} stored rollouts of {batch.policy!r}, γ = {batch.discount:g}",
+        title=title_or(title, lambda: f"{len(batch):,} stored rollouts of {batch.policy!r}, γ = {batch.discount:g}"),
         evidence="sampled",
         recommendation=recommend_from_rollouts(table, trusted, asked),
         table=table,

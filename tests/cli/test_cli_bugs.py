@@ -70,6 +70,29 @@ def test_the_code_is_that_of_the_faulty_implementation(bug: Bug) -> None:
         assert f"class {type(function).__name__}" in code
 
 
+def test_an_entry_is_found_by_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    (slug,) = [bug.slug for bug in ENTRIES if bug.number == 7]
+    assert call(capsys, "bugs", "7") == call(capsys, "bugs", slug)
+
+
+def test_a_number_that_none_has_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    last = max(bug.number for bug in ENTRIES)
+    assert f"unknown bug number {last + 1}, must be one of 1..{last}" in refused(capsys, "bugs", str(last + 1))
+    assert "unknown bug number 0" in refused(capsys, "bugs", "0")
+
+
+def test_on_a_terminal_the_table_has_a_legend(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    _, out, _ = call(capsys, "bugs")
+    legend = out[out.rindex("───") :]
+    for effect, words in EFFECTS.items():
+        assert effect.value in legend
+        assert " ".join(words.split()[:3]) in " ".join(legend.split())
+
+
 def test_every_effect_is_in_words() -> None:
     assert set(EFFECTS) == set(Effect)
 

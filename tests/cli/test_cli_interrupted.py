@@ -56,8 +56,9 @@ def test_in_a_call_it_says_how_far_it_came(tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
-@pytest.mark.slow  # rarely it is lost between two handlers: open
-@pytest.mark.parametrize("seconds", ["0.15", pytest.param("0.2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seconds", ["0.15", *(pytest.param(more, marks=pytest.mark.slow) for more in ("0.2", "0.3", "0.5"))]
+)
 def test_in_the_first_second_too(seconds: str, tmp_path: Path) -> None:
     code, said = interrupted(tmp_path, seconds)
     assert code == 130

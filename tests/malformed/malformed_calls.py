@@ -14,6 +14,7 @@ from malformed_values import EITHER, Malformed
 
 import pgverify as pgv
 from pgverify.policies import dense_score
+from pgverify.variance.as_json import as_json
 
 START = np.array([0.5, 0.5])
 TRANSITION = np.array([[[0.25, 0.75], [0.5, 0.5]], [[0.0, 1.0], [0.75, 0.25]]])
@@ -341,7 +342,23 @@ def room_calls(folder: Path) -> Iterator[Call]:
                       "implementation": ("an estimator",)}, slow=True)  # fmt: skip
 
 
+def variance_calls() -> Iterator[Call]:
+    """Yield the calls of variance reports, as JSON: it has every digit, and no NaN where a table has no number."""
+
+    def variance_report(**arguments: Any) -> str:
+        return as_json(pgv.variance_report(**arguments))
+
+    yield Call("variance_report", variance_report,
+               {"problem": PROBLEM, "estimators": {"mine": RIGHT}, "samples": 20, "seed": 3, "batch_size": 10,
+                "relative_error": 0.5, "confidence": 0.5, "max_steps": 2, "title": "mine",
+                "layout": np.array([[0, 0], [0, 1]])},
+               other={"estimators": ("an estimator",), "seed": ("10**400",), "max_steps": ("nothing",),
+                      "layout": ("beyond", "negative", "nothing"), "title": ("unknown", "empty", "null", "nothing")},
+               slow=True)  # fmt: skip
+
+
 def every_call(folder: Path) -> list[Call]:
     """Return all calls."""
-    rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder))
+    rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder),
+             variance_calls())  # fmt: skip
     return [call for room in rooms for call in room]

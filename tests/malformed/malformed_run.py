@@ -5,6 +5,7 @@ python -W error malformed_run.py STRIDE      # every STRIDE-th input; prints how
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -37,5 +38,5 @@ def complaints(calls: list[Call], stride: int) -> tuple[int, list[str]]:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # where a name of no file becomes one
         print(json.dumps(complaints(every_call(Path(folder)), int(sys.argv[1]))))

@@ -155,6 +155,38 @@ def test_unknown_environments_and_arguments(gymnasium):
         mdps.from_gymnasium("FrozenLake-v1", warm=True)
 
 
+@pytest.mark.parametrize("wrapped", [True, False], ids=["wrapped", "bare"])
+def test_an_environment_object_is_read_like_its_id(gymnasium, wrapped):
+    env = gymnasium.make("FrozenLake-v1", is_slippery=False)
+    mdp = mdps.from_gymnasium(env if wrapped else env.unwrapped)
+    expected = mdps.from_gymnasium("FrozenLake-v1", is_slippery=False)
+    for table in TABLES:
+        np.testing.assert_array_equal(getattr(mdp, table), getattr(expected, table))
+    env.reset(seed=0)  # it is the caller's: still open
+    env.close()
+
+
+def test_an_environment_of_ones_own_needs_no_registration(gymnasium):
+    class Own(gymnasium.Env):
+        def __init__(self):
+            self.P = {0: {0: [(1.0, 1, 2.0, True)]}, 1: {0: [(1.0, 1, 0.0, True)]}}
+            self.initial_state_distrib = np.array([1.0, 0.0])
+
+    mdp = mdps.from_gymnasium(Own())
+    assert mdp.reward[0, 0, 1] == 2.0
+
+
+def test_an_environment_object_without_a_table_is_refused(gymnasium):
+    with pytest.raises(InvalidMDP, match="has no transition table P"):
+        mdps.from_gymnasium(gymnasium.make("CartPole-v1"))
+
+
+@pytest.mark.parametrize("env", [3, None, object, SimpleNamespace()])
+def test_what_is_neither_a_name_nor_an_environment_is_refused(gymnasium, env):
+    with pytest.raises(InvalidInput, match="env"):
+        mdps.from_gymnasium(env)
+
+
 def test_gymnasium_missing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(InvalidInput, match=r"pip install pgverify\[gymnasium\]"):

@@ -21,6 +21,7 @@ from pgverify.checking.isolation.forwarded_output import ForwardedOutput
 from pgverify.checking.isolation.limits import Limits
 from pgverify.checking.isolation.process_tree import MARK, ProcessTree, adopting_orphans, children_now
 from pgverify.checking.isolation.whereabouts import NOTE_BYTES, Doing, Whereabouts, read_whereabouts
+from pgverify.held_interrupts import noted_interrupts
 
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pgverify.isolated_child import main; "
 """The child finds pgverify where we did, and nothing before it."""
@@ -93,6 +94,16 @@ def supervise(
     Interrupted
         On Ctrl-C.
     """
+    with noted_interrupts() as interrupted:
+        ending = _supervised(request, limits, listener or _nobody, alone, interrupted)
+    if interrupted():
+        raise Interrupted(ending.where)
+    return ending
+
+
+def _supervised(
+    request: Mapping[str, Any], limits: Limits, listener: Listener, alone: bool, interrupted: Callable[[], bool]
+) -> Ending:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pgverify-", ignore_cleanup_errors=True) as name, adopting_orphans():
         folder = Path(name)
@@ -101,10 +112,10 @@ def supervise(
         (folder / NOTE).write_bytes(bytes(NOTE_BYTES))
         with _started(folder, alone) as (child, tree):
             try:
-                happened = _watch(child, tree, folder, limits, listener or _nobody, began)
+                happened = _watch(child, tree, folder, limits, listener, began, interrupted)
                 where = read_whereabouts(folder / NOTE)
                 tree.end()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # where somebody else handles the signal
                 raise Interrupted(read_whereabouts(folder / NOTE)) from None
         if happened:
             return Ending(None, happened, where)
@@ -145,13 +156,16 @@ def _watch(
     limits: Limits,
     listener: Listener,
     began: float,
+    interrupted: Callable[[], bool],
 ) -> str:
-    """Wait until the answer is there, and return nothing, or else what happened instead."""
+    """Wait until the answer is there, or Ctrl-C is pressed, and return nothing, or else what happened instead."""
     thorough = time.monotonic() + THOROUGH
     looks, before = Glances(BETWEEN_LOOKS, child.pid), ""
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(POLL)
+        if interrupted():
+            return ""
         where, now = read_whereabouts(folder / NOTE), time.monotonic()
         if where.doing is Doing.DONE:
             with contextlib.suppress(subprocess.TimeoutExpired):

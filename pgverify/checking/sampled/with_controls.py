@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
-from pgverify.checking.sampled.more_controls import more_controls
+from pgverify.checking.sampled.families import FAMILIES, Family
 from pgverify.validation import Array
 
 FIT, CONFIRM = 32, 16
@@ -44,29 +44,31 @@ class Source:
     controls : Controls
     group : [n] or None
         Which rows belong together.
-    more : bool
-        Whether the controls that depend on the order of the rows are among them.
+    family : Family or None
+        Of further controls, that are among them.
     """
 
     rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
     estimate: Estimate
     controls: Controls
     group: Integer[Array, "n"] | None
-    more: bool = False
+    family: Family | None = None
 
     @property
     def means(self) -> Float[Array, "k d"]:
         """The expectations of the controls."""
         means = self.controls.means
-        extra = (
-            len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
-        )
+        if self.family is None:
+            return means
+        extra = self.family(self.controls, self.rows(1, np.random.default_rng(0)), self.group).shape[1]
         return np.concatenate([means, np.zeros((extra, means.shape[1]))])
 
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
         """Return the controls on batches of the given rows."""
         usual = self.controls.on(rows, self.group)
-        return np.concatenate([usual, more_controls(self.controls, rows, self.group)], axis=1) if self.more else usual
+        if self.family is None:
+            return usual
+        return np.concatenate([usual, self.family(self.controls, rows, self.group)], axis=1)
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
@@ -147,15 +149,16 @@ def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
     Where some trajectories are seldom drawn, batches that hold all alike are tried first: what the controls explain
-    wholly there, they explain wherever. Where the usual controls do not, those that depend on the order come to them.
+    wholly there, they explain wherever. Where the usual controls do not, further families come to them, one at a time.
     """
     plain, spread = (Source(rows, estimate, controls, law.group) for rows in (law.draw, law.spread))
     used = 0
     if law.skewed:
         fit = _best(spread, rng)
-        x = np.concatenate([fit.first, replace(fit, source=replace(plain, more=fit.source.more)).sample(CONFIRM, rng)])
+        here = replace(fit, source=replace(plain, family=fit.source.family))
+        x = np.concatenate([fit.first, here.sample(CONFIRM, rng)])
         used = fit.used + CONFIRM
-        fit = replace(fit, source=replace(plain, more=fit.source.more), first=x, used=used)
+        fit = replace(here, first=x, used=used)
         if fit.exact:
             return fit
     fit = _best(plain, rng)
@@ -163,15 +166,22 @@ def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random
 
 
 def _best(source: Source, rng: np.random.Generator) -> Fitted:
-    """Return the fit of the usual controls if they explain the estimate wholly, else that which leaves less."""
+    """Return the first fit that explains the estimate wholly, that of the usual controls before others.
+
+    Where none does, that which leaves least.
+    """
     begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
     usual = _fitted(source, begun, fresh)
     if usual.exact:
         return usual
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
-    both = [_fitted(source, more, fresh), _fitted(replace(source, more=True), more, fresh)]
-    return both[1] if both[1].exact or both[1].spread < both[0].spread else both[0]
+    fits = [_fitted(source, more, fresh)]
+    for family in FAMILIES:
+        fits.append(_fitted(replace(source, family=family), more, fresh))
+        if fits[-1].exact:
+            return fits[-1]
+    return min(fits, key=lambda fit: fit.spread)
 
 
 def _fitted(source: Source, begun: Drawn, fresh: Drawn) -> Fitted:

@@ -22,6 +22,9 @@ FIT_MORE = 64
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
 
+DUST = 1e-13
+"""Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
+
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
 
@@ -122,7 +125,12 @@ class Fitted:
     @property
     def exact(self) -> bool:
         """Whether the controls leave nothing but rounding: then ĝ is made of them."""
-        return float(np.ptp(self.first, axis=0).max(initial=0.0)) <= ROUNDING * self.size
+        return float(np.ptp(self.first, axis=0).max(initial=0.0)) <= self.rounding
+
+    @property
+    def rounding(self) -> float:
+        """Return what rounding explains: of the estimates, or of what they were before it cancelled."""
+        return max(ROUNDING * self.size, DUST * float(np.abs(self.source.controls.rows).max(initial=0.0)))
 
     @property
     def leverage(self) -> float:
@@ -145,35 +153,52 @@ class Fitted:
         return np.asarray(drawn.estimates - np.einsum("kd,mkd->md", self.coefficients, away))
 
 
-def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator) -> Fitted:
+def fitted(
+    law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator, smaller: Fitted | None = None
+) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
     Where some trajectories are seldom drawn, batches that hold all alike are tried first: what the controls explain
     wholly there, they explain wherever. Where the usual controls do not, further families come to them, one at a time.
+
+    Parameters
+    ----------
+    law : BatchLaw
+    estimate : callable
+    controls : Controls
+    rng : generator
+    smaller : Fitted, optional
+        In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
+        and where nothing explained it, further families are not tried again.
     """
     plain, spread = (Source(rows, estimate, controls, law.group) for rows in (law.draw, law.spread))
     used = 0
     if law.skewed:
-        fit = _best(spread, rng)
+        fit = _best(spread, rng, smaller)
         here = replace(fit, source=replace(plain, family=fit.source.family))
         x = np.concatenate([fit.first, here.sample(CONFIRM, rng)])
         used = fit.used + CONFIRM
         fit = replace(here, first=x, used=used)
         if fit.exact:
             return fit
-    fit = _best(plain, rng)
+    fit = _best(plain, rng, smaller)
     return replace(fit, used=fit.used + used)
 
 
-def _best(source: Source, rng: np.random.Generator) -> Fitted:
+def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
     """Return the first fit that explains the estimate wholly, that of the usual controls before others.
 
     Where none does, that which leaves least.
     """
     begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
+    known = [] if smaller is None else [_as_before(source, smaller, fresh.after(begun))]
+    if known and known[0].exact:
+        return known[0]
     usual = _fitted(source, begun, fresh)
     if usual.exact:
         return usual
+    if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
+        return min(usual, *known, key=lambda fit: fit.spread)
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
     fits = [_fitted(source, more, fresh)]
@@ -182,6 +207,14 @@ def _best(source: Source, rng: np.random.Generator) -> Fitted:
         if fits[-1].exact:
             return fits[-1]
     return min(fits, key=lambda fit: fit.spread)
+
+
+def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:
+    """Return the estimate less its controls with coefficients from smaller batches: all of these confirm them."""
+    size = float(np.abs(drawn.estimates).max(initial=0.0))
+    here = replace(source, family=smaller.source.family)
+    fit = Fitted(here, smaller.coefficients, len(drawn.rows), drawn.estimates[:0], size)
+    return replace(fit, first=fit.reduced(drawn))
 
 
 def _fitted(source: Source, begun: Drawn, fresh: Drawn) -> Fitted:

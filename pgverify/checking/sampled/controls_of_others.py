@@ -10,6 +10,9 @@ from jaxtyping import Float, Integer
 from pgverify.checking.sampled.controls import Controls
 from pgverify.validation import Array
 
+EQUAL = 1e-13
+"""Relative to the largest square: a variance that is this small is one of equal numbers, whose root would not be."""
+
 
 def controls_of_others(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
     """Return controls of mean zero: the mean of b_i ψ_i, b_i made of all trajectories of the batch but i.
@@ -53,7 +56,8 @@ def _by_rank(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:
 def _spreads(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:
     """Yield the standard deviation of the others' returns, of the sample and of the population."""
     away = returns - returns.mean(axis=1, keepdims=True)
-    squares = np.maximum(_mean(away**2) - _mean(away) ** 2, 0.0)
+    squares = _mean(away**2) - _mean(away) ** 2
+    squares = np.where(squares > EQUAL * (away**2).max(initial=0.0), squares, 0.0)
     count = returns.shape[1] - 1
     yield np.sqrt(squares * count / max(count - 1, 1))
     yield np.sqrt(squares)

@@ -54,7 +54,8 @@ def crossed(
 
     A credit of one's own, and a baseline made of the other, whatever it is, are four products: A(x), A(y), ψ(x) b(y)
     and b(x) ψ(y). The table of all pairs is never called, only its crosses, one after another, where the worst of a few
-    pairs shows that one is missing (adaptive cross approximation; Bebendorf 2000). Fresh pairs must confirm it.
+    pairs shows that one is missing (adaptive cross approximation; Bebendorf 2000). Fresh pairs must confirm it, twice
+    as many each time that they did not.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def crossed(
         return np.stack([estimate(pair) for pair in chosen])
 
     every = np.arange(count)
-    looked = pairs(LOOKED_AT // 2)
+    looked, confirming = pairs(LOOKED_AT // 2), CONFIRMED
     values = called(looked)
     size = float(np.abs(values).max(initial=0.0))
     worst = looked[int(np.argmax(np.abs(values).max(axis=1)))]
@@ -90,12 +91,13 @@ def crossed(
         table = _Table(np.stack(rows), np.stack(columns), np.array(ys))
         away = np.abs(table.at(looked) - values).max(axis=1)
         if away.max() <= ROUNDING * size:
-            fresh = pairs(CONFIRMED)
+            fresh = pairs(confirming)
             found = called(fresh)
             size = max(size, float(np.abs(found).max(initial=0.0)))
             away = np.abs(table.at(fresh) - found).max(axis=1)
             if away.max() <= ROUNDING * size:
                 return Crossed(table.mean(chance), len(fresh), size)
+            confirming *= 2
             looked, values = np.concatenate([looked, fresh]), np.concatenate([values, found])
             away = np.abs(table.at(looked) - values).max(axis=1)
         worst = looked[int(np.argmax(away))]

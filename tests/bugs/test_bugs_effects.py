@@ -71,11 +71,12 @@ def test_every_target_is_derived() -> None:
 @pytest.mark.parametrize(
     "bug", [b for b in ENTRIES if b.batch_size == 1 and b.slug not in COUPLED], ids=lambda b: b.slug
 )
-def test_batch_size_one_means_trajectories_one_by_one(bug: Bug) -> None:
+def test_batch_size_one_means_trajectories_one_by_one(bug: Bug, request: pytest.FixtureRequest) -> None:
     problem = bug.setting() if bug.setting else SMALL["two-rooms"]
     batch, _ = exact.enumerate_trajectories(problem)
-    for function in (bug.implementation, bug.correct):
-        together = function(batch)
+    whole = [(function, function(batch)) for function in (bug.implementation, bug.correct)]
+    request.getfixturevalue("unchecked_shapes")  # of all at once they were checked
+    for function, together in whole:
         alone = np.concatenate([function(batch.select([i])) for i in range(len(batch))])
         np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-12)
 

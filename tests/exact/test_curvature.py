@@ -14,6 +14,7 @@ from pgverify.exact.curvature import LARGEST_MATRIX
 MODERATE = (0.0, 1.0)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("objective", ["finite", "discounted", "average"])
 @pytest.mark.parametrize("seed", range(10))
 def test_hessian_is_the_derivative_of_the_gradient(objective: str, seed: int) -> None:

@@ -18,6 +18,7 @@ def arms(logits: tuple[float, ...] = (0.2, -0.4, 0.7)) -> Problem:
     return Problem(bandit(), SoftmaxPolicy([list(logits)]), FiniteHorizon(1))
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize("seed", range(12))
 def test_single_trajectories(seed: int) -> None:
     problem = small_problem(seed, limit=200)

@@ -20,6 +20,7 @@ import pgverify as pgv
 from pgverify import exact
 from pgverify.exact.routes import gradient_by_complex_step, gradient_by_enumeration, gradient_by_value_derivative
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 OFFSETS = slow_but((1e4, 1e8), [1e8])
 GRID = 2.0**-20
 CLOSE, ROUNDED = 1e-9, 1e-6

@@ -18,6 +18,9 @@ BETWEEN_LOOKS, LONGEST_BETWEEN_LOOKS = 0.05, 0.05
 AGAIN = 0.01
 """Time limits until it is asked again whether a call is over that was not."""
 
+RECENT = 0.01
+"""Time limits for which the clock of the processor need not be read again: under load that takes as long as a call."""
+
 
 class TimeUp(BaseException):
     """The time limit of a call has passed; no handler for ordinary exceptions catches it."""
@@ -40,6 +43,7 @@ class Alarm:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._began = float("inf")
+        self._read = -float("inf")
         self._usable = self._rung = self._on_time = False
         self._looks: Glances | None = None
 
@@ -69,7 +73,9 @@ class Alarm:
         """Let the time of one call begin."""
         if not self._usable:
             return
-        self._began, self._worked = time.monotonic(), time.process_time()
+        self._began = time.monotonic()
+        if self._began - self._read > RECENT * self.seconds:
+            self._worked, self._read = time.process_time(), self._began
         self._rung, self._on_time, self._looks = False, False, None
         # The function called before may have set the timer for itself.
         if not 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= self.seconds:

@@ -16,8 +16,9 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory, refere
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.goal import Goal, rare_events
-from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SizeVerdict, at_sight, judge_size, suspicion
+from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SUSPECT, SizeVerdict, at_sight, judge_size, suspicion
 from pgverify.checking.sampled.with_controls import Fitted, fitted
 from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
 from pgverify.problem import Problem
@@ -29,6 +30,9 @@ SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
 
 SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
 """Of the standard suite: between them lengths, start states, discounts and chance."""
+
+LARGE = 64
+"""Trajectories from which on a function that nothing has explained is not fitted anew: there a call takes long."""
 
 MOST_ROWS, ROWS_A_CALL = 400_000, 100
 """Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
@@ -154,42 +158,61 @@ def _verdicts(
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
-    Of these the needed come first, then the most suspect.
+    Of these the most suspect come first, then the needed, for an accusation says more than that a bias could hide; one
+    that is needed and stays open ends it.
 
     What is suspect is seen on other batches than those it is judged by.
     """
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
+    smaller: dict[int, Fitted] = {}
     for pair in pairs:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
         vector = target_vector(target, pair.entry.problem, pair.size)
         if vector is None or pair.size < smallest_batch(target):
             continue
-        fit, goal = _fit(calls, pair, rng), Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
+        goal = Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
+        before = smaller.get(pair.index)
+        fit = _fit(calls, pair, rng, before if before is not None and (before.exact or pair.size >= LARGE) else None)
+        smaller[pair.index] = fit
         if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
             yield pair, verdict
         else:
             doubtful.append((pair, fit, goal))
     left = MOST_ROWS
-    for pair, fit, goal in sorted(
-        doubtful, key=lambda case: (not case[0].needed, -suspicion(case[1], case[2], multiple))
-    ):
+    suspected = [(suspicion(fit, goal, multiple), pair, fit, goal) for pair, fit, goal in doubtful]
+    for _, pair, fit, goal in sorted(suspected, key=lambda case: (case[0] < SUSPECT, not case[1].needed, -case[0])):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 1)))
+        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, multiple)) is not None:
+            yield pair, verdict
+            continue
         guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
         affordable = MOST_CALLS if fit.exact else left // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, multiple, alpha, affordable, rng)
         yield pair, verdict
-        if verdict.off:
+        if verdict.off or (pair.needed and not verdict.bounded):  # then no word but an accusation can be said
             return
         left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
 
 
-def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator) -> Fitted:
+def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:
+    """Return the verdict on all batches of two where a few crosses of their table give it; None where they do not."""
+    if not isinstance(pair.law, IndependentLaw) or pair.size != 2:
+        return None
+    rng = np.random.default_rng(0)  # of the pairs that are looked at: what is said of them depends on none
+    found = crossed(fit.source.estimate, pair.law.probability, rng)
+    if found is None:
+        return None
+    whole = replace(fit, first=found.mean[None], used=fit.used + found.confirmed, size=max(fit.size, found.size))
+    return at_sight(whole, goal, pair.size, multiple)
+
+
+def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
     batch, _ = every_trajectory(pair.entry.problem)
 
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
         return calls.estimate(arranged(batch, rows, pair.law))
 
-    return fitted(pair.law, estimate, _controls(pair.entry.problem), rng)
+    return fitted(pair.law, estimate, _controls(pair.entry.problem), rng, smaller)
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.checking.sampled.reset_steps import ResetSteps
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -36,6 +37,8 @@ class Controls:
         1 where a step is taken, else 0.
     means : [k, d]
         The expectations of all controls.
+    resets : ResetSteps
+        What steps of a reset would add, between any two of the list.
     """
 
     rows: Float[Array, "r K d"]
@@ -45,6 +48,7 @@ class Controls:
     to_go: Float[Array, "T K"]
     under_way: Float[Array, "T K"]
     means: Float[Array, "k d"]
+    resets: ResetSteps
 
     @classmethod
     def of(cls, batch: Trajectories, probability: Float[Array, "K"]) -> Controls:
@@ -63,7 +67,8 @@ class Controls:
         each = np.eye(batch.num_steps)[:, None, :] * ones
         steps = np.stack([batch.score_weighted(at) for at in each])
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
-        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, batch.mask.T.astype(float), means)
+        under_way, resets = batch.mask.T.astype(float), ResetSteps.of(batch)
+        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, under_way, means, resets)
 
     def on(self, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
         """Return the controls on m batches of the given rows of the list, in the given groups if there are any."""

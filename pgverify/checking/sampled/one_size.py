@@ -72,9 +72,9 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
         return SizeVerdict(SampledSize(size, used, np.inf, 1.0 / used), mean, off=False, silent=True)
     gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
-    if not (fit.exact and factor > 0.0 and gap <= ROUNDING * fit.size):
+    if not (fit.exact and factor > 0.0 and gap <= fit.rounding):
         return None
-    hidden = (gap + ROUNDING * fit.size) / unit if unit > 0.0 else 0.0
+    hidden = (gap + fit.rounding) / unit if unit > 0.0 else 0.0
     found = factor if goal.vector.any() else None
     return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found)
 
@@ -84,7 +84,7 @@ def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
     factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
     axes, aim = _axes(goal, factor, multiple)
     off = fit.first @ axes - aim
-    error = off.std(axis=0) / len(off) ** 0.5 + ROUNDING * fit.size
+    error = off.std(axis=0) / len(off) ** 0.5 + fit.rounding
     return min(float((np.abs(off.mean(axis=0)) / np.maximum(error, 1e-300)).max(initial=0.0)), SUSPECT)
 
 
@@ -122,7 +122,7 @@ def judge_size(
 
     def draw(count: int, _: int) -> Float[Array, "m e"]:
         off = fit.sample(count, rng) @ axes - aim
-        return np.where(np.abs(off) <= ROUNDING * fit.size, 0.0, off) + aim
+        return np.where(np.abs(off) <= fit.rounding, 0.0, off) + aim
 
     result = Goal(aim, unit, goal.trace, unseen).test(test, draw)
     wrong = result.outcome is SequentialOutcome.BIASED and (factor > 0.0 or float(result.bias[0]) < 0.0)

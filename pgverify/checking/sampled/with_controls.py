@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
-from pgverify.checking.sampled.more_controls import more_controls
+from pgverify.checking.sampled.families import FAMILIES, Family
 from pgverify.validation import Array
 
 FIT, CONFIRM = 32, 16
@@ -21,6 +21,9 @@ FIT_MORE = 64
 
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
+
+DUST = 1e-13
+"""Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
 
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
@@ -44,29 +47,31 @@ class Source:
     controls : Controls
     group : [n] or None
         Which rows belong together.
-    more : bool
-        Whether the controls that depend on the order of the rows are among them.
+    family : Family or None
+        Of further controls, that are among them.
     """
 
     rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
     estimate: Estimate
     controls: Controls
     group: Integer[Array, "n"] | None
-    more: bool = False
+    family: Family | None = None
 
     @property
     def means(self) -> Float[Array, "k d"]:
         """The expectations of the controls."""
         means = self.controls.means
-        extra = (
-            len(more_controls(self.controls, self.rows(1, np.random.default_rng(0)), self.group)[0]) if self.more else 0
-        )
+        if self.family is None:
+            return means
+        extra = self.family(self.controls, self.rows(1, np.random.default_rng(0)), self.group).shape[1]
         return np.concatenate([means, np.zeros((extra, means.shape[1]))])
 
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
         """Return the controls on batches of the given rows."""
         usual = self.controls.on(rows, self.group)
-        return np.concatenate([usual, more_controls(self.controls, rows, self.group)], axis=1) if self.more else usual
+        if self.family is None:
+            return usual
+        return np.concatenate([usual, self.family(self.controls, rows, self.group)], axis=1)
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
@@ -120,7 +125,12 @@ class Fitted:
     @property
     def exact(self) -> bool:
         """Whether the controls leave nothing but rounding: then ĝ is made of them."""
-        return float(np.ptp(self.first, axis=0).max(initial=0.0)) <= ROUNDING * self.size
+        return float(np.ptp(self.first, axis=0).max(initial=0.0)) <= self.rounding
+
+    @property
+    def rounding(self) -> float:
+        """Return what rounding explains: of the estimates, or of what they were before it cancelled."""
+        return max(ROUNDING * self.size, DUST * float(np.abs(self.source.controls.rows).max(initial=0.0)))
 
     @property
     def leverage(self) -> float:
@@ -143,35 +153,68 @@ class Fitted:
         return np.asarray(drawn.estimates - np.einsum("kd,mkd->md", self.coefficients, away))
 
 
-def fitted(law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator) -> Fitted:
+def fitted(
+    law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator, smaller: Fitted | None = None
+) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
     Where some trajectories are seldom drawn, batches that hold all alike are tried first: what the controls explain
-    wholly there, they explain wherever. Where the usual controls do not, those that depend on the order come to them.
+    wholly there, they explain wherever. Where the usual controls do not, further families come to them, one at a time.
+
+    Parameters
+    ----------
+    law : BatchLaw
+    estimate : callable
+    controls : Controls
+    rng : generator
+    smaller : Fitted, optional
+        In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
+        and where nothing explained it, further families are not tried again.
     """
     plain, spread = (Source(rows, estimate, controls, law.group) for rows in (law.draw, law.spread))
     used = 0
     if law.skewed:
-        fit = _best(spread, rng)
-        x = np.concatenate([fit.first, replace(fit, source=replace(plain, more=fit.source.more)).sample(CONFIRM, rng)])
+        fit = _best(spread, rng, smaller)
+        here = replace(fit, source=replace(plain, family=fit.source.family))
+        x = np.concatenate([fit.first, here.sample(CONFIRM, rng)])
         used = fit.used + CONFIRM
-        fit = replace(fit, source=replace(plain, more=fit.source.more), first=x, used=used)
+        fit = replace(here, first=x, used=used)
         if fit.exact:
             return fit
-    fit = _best(plain, rng)
+    fit = _best(plain, rng, smaller)
     return replace(fit, used=fit.used + used)
 
 
-def _best(source: Source, rng: np.random.Generator) -> Fitted:
-    """Return the fit of the usual controls if they explain the estimate wholly, else that which leaves less."""
+def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
+    """Return the first fit that explains the estimate wholly, that of the usual controls before others.
+
+    Where none does, that which leaves least.
+    """
     begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
+    known = [] if smaller is None else [_as_before(source, smaller, fresh.after(begun))]
+    if known and known[0].exact:
+        return known[0]
     usual = _fitted(source, begun, fresh)
     if usual.exact:
         return usual
+    if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
+        return min(usual, *known, key=lambda fit: fit.spread)
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
-    both = [_fitted(source, more, fresh), _fitted(replace(source, more=True), more, fresh)]
-    return both[1] if both[1].exact or both[1].spread < both[0].spread else both[0]
+    fits = [_fitted(source, more, fresh)]
+    for family in FAMILIES:
+        fits.append(_fitted(replace(source, family=family), more, fresh))
+        if fits[-1].exact:
+            return fits[-1]
+    return min(fits, key=lambda fit: fit.spread)
+
+
+def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:
+    """Return the estimate less its controls with coefficients from smaller batches: all of these confirm them."""
+    size = float(np.abs(drawn.estimates).max(initial=0.0))
+    here = replace(source, family=smaller.source.family)
+    fit = Fitted(here, smaller.coefficients, len(drawn.rows), drawn.estimates[:0], size)
+    return replace(fit, first=fit.reduced(drawn))
 
 
 def _fitted(source: Source, begun: Drawn, fresh: Drawn) -> Fitted:

@@ -1,0 +1,34 @@
+"""Families of further controls, one of which is tried after another where the usual ones leave something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from jaxtyping import Float, Integer
+
+from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_of_others import controls_of_others
+from pgverify.checking.sampled.more_controls import more_controls
+from pgverify.validation import Array
+
+Family: TypeAlias = Callable[
+    [Controls, Integer[Array, "m n"], Integer[Array, "n"] | None],
+    Float[Array, "m k d"],
+]
+"""Controls of mean zero on batches of the given rows, in the given groups if there are any."""
+
+
+def _of_others(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_of_others(controls, rows)
+
+
+def _of_resets(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls.resets.controls(rows)
+
+
+FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets)
+"""What depends on the order of the rows, what bends the others' returns, and what an environment's resets add.
+
+Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
+"""

@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
+TOOLS = f"{CORE} drawing suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -37,6 +37,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "foreign_code": "errors",  # the guard of every call of code that is not ours
         "names": "errors",
         "beside": "",  # files and imports: it knows no study
+        "drawing": BASE,  # plain data in, images and pages out: every room that shows something may use it
         "randomness": BASE,  # arrays only: compiled code is written from it
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
@@ -57,7 +58,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs",
+        "checking": f"{CORE} suites bugs drawing",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",

@@ -1,0 +1,58 @@
+"""How pages spell numbers, and how they turn text into links: what comes from outside stays text."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from markupsafe import Markup, escape
+
+TINIEST = 1e-300
+"""Probabilities below are told as smaller than this: they are no longer known to be zero."""
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:)]")
+
+
+def number(value: Any, digits: int = 6) -> str:
+    """Spell a value for reading: a float with so many digits and a true minus, anything else as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return {math.inf: "∞", -math.inf: "−∞"}.get(value, "not a number")
+        return f"{value:.{digits}g}".replace("-", "−")
+    return str(value)
+
+
+def probability(value: float) -> str:
+    """Spell a probability; one that underflowed is smaller than something, not nothing."""
+    return f"< {number(TINIEST)}" if value < TINIEST else number(value, 3)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Spell a count with its noun."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def breakable(text: Any) -> Markup:
+    """Let a long name with underscores, dots or slashes break at them."""
+    return Markup(re.sub(r"([_./])", r"\1<wbr>", str(escape(text))))
+
+
+def linked(text: Any) -> Markup:
+    """Return a text with the addresses in it as links; everything else stays text."""
+    parts, end = [], 0
+    plain = str(text)
+    for found in _ADDRESS.finditer(plain):
+        address = escape(found.group())
+        parts += [escape(plain[end : found.start()]), Markup(f'<a href="{address}" rel="noopener">{address}</a>')]
+        end = found.end()
+    parts.append(escape(plain[end:]))
+    return Markup("").join(parts)
+
+
+def scripts(text: Any) -> Markup:
+    """Return a text with γ^t and G_t raised and lowered."""
+    raised = re.sub(r"\^(\w)", r"<sup>\1</sup>", str(escape(text)))
+    return Markup(re.sub(r"_(\w)", r"<sub>\1</sub>", raised))

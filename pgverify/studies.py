@@ -82,6 +82,8 @@ class Study:
         Decides every claim from the rows of all cells.
     figures : table -> {name: figure}
         Draws what people would rather look at.
+    answer : str
+        One sentence: what the claims, where all of them hold, come to. It stands on top of the page.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Study:
     run: Callable[[Mapping[str, Scalar], int], list[Row]]
     decide: Callable[[pd.DataFrame], list[Claim]]
     figures: Callable[[pd.DataFrame], dict[str, Figure]]
+    answer: str = ""
 
     def __post_init__(self) -> None:
         require_name("study", self.name)

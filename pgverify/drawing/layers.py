@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Layout:
+class GraphLayout:
     """The places of the states that can be reached at each time, and of the actions that can be taken there.
 
     Attributes
@@ -42,7 +42,7 @@ class Layout:
     height: float
 
 
-def layered(problem: SmallProblem, steps: int) -> Layout:
+def layered(problem: SmallProblem, steps: int) -> GraphLayout:
     """Return the layout of the first steps of a problem that has its tables."""
     reached = _reached(problem, steps)
     rows = sorted({state for column in reached for state in column}, key=lambda state: _first(reached, state))
@@ -59,7 +59,7 @@ def layered(problem: SmallProblem, steps: int) -> Layout:
             for index, action in enumerate(taken):
                 shift = ROOM * ((len(taken) - 1) / 2.0 - index)
                 actions[time, state, action] = Place(here.x + DOT_AT, here.y + shift)
-    return Layout(states, actions, steps, COLUMN * (len(reached) - 1), height)
+    return GraphLayout(states, actions, steps, COLUMN * (len(reached) - 1), height)
 
 
 def _reached(problem: SmallProblem, steps: int) -> list[list[int]]:

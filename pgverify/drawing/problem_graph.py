@@ -7,7 +7,7 @@ from math import hypot
 from typing import TYPE_CHECKING
 
 from pgverify.drawing.colours import ALARM, CONCEPTS, INK, PAPER, QUIET
-from pgverify.drawing.layers import COLUMN, Layout, Place, layered
+from pgverify.drawing.layers import COLUMN, GraphLayout, Place, layered
 from pgverify.drawing.small_problem import Arrow, SmallProblem
 
 if TYPE_CHECKING:  # matplotlib is imported late: checks must stay light
@@ -57,7 +57,7 @@ def draw_problem(problem: SmallProblem, taken: Taken = ()) -> Figure:
     return figure
 
 
-def draw_on(axis: Axes, problem: SmallProblem, layout: Layout, taken: Taken) -> None:
+def draw_on(axis: Axes, problem: SmallProblem, layout: GraphLayout, taken: Taken) -> None:
     """Draw a problem on axes that are its own; one unit is one inch."""
     axis.set_axis_off()
     axis.set_aspect("equal")
@@ -91,7 +91,7 @@ def _state(axis: Axes, problem: SmallProblem, time: int, state: int, place: Plac
             axis.text(outside.x, place.y + 0.1, f"{problem.start[state]:.2g}", fontsize=7, color=INK, ha="left")
 
 
-def _transition(axis: Axes, layout: Layout, arrow: Arrow, time: int, used: bool) -> None:
+def _transition(axis: Axes, layout: GraphLayout, arrow: Arrow, time: int, used: bool) -> None:
     origin = layout.actions[time, arrow.state, arrow.action]
     goal = layout.states[time + 1, arrow.successor]
     colour = ALARM if used else CONCEPTS["transition"]

@@ -27,7 +27,12 @@ def number(value: Any, digits: int = 6) -> str:
 
 def probability(value: float) -> str:
     """Spell a probability; one that underflowed is smaller than something, not nothing."""
-    return f"< {number(TINIEST)}" if value < TINIEST else number(value, 3)
+    return f"< {TINIEST:g}" if value < TINIEST else number(value, 3)
+
+
+def largest_probability(value: float) -> str:
+    """Spell the largest of several p-values, as studies print what they found."""
+    return f"p {probability(value)}" if value < TINIEST else f"at most {value:.2g}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgverify.beside import dependencies
+from pgverify.drawing.vector import svg
 from pgverify.errors import InvalidFile, one_sentence
 from pgverify.foreign_code import foreign_code
 from pgverify.names import require_distinct_names, require_name
-from pgverify.reporting.images import description, png, width
+from pgverify.reporting.images import description, pdf, png, width
 from pgverify.reporting.judged import shown
 from pgverify.running.conclusion import Conclusion, Drawing
 from pgverify.running.fingerprint import digest
@@ -70,7 +71,7 @@ def conclude_anew(store: Store, progress: Callable[[str, int, int], None] | None
         found = concluded(study, store.rows(run))
         if digest(to_json(dependencies(path).files)) != run.source:
             edited = "The study's file was edited after its cells were computed; claims and figures follow the edit."
-            found = Conclusion(found.claims, found.figures, (edited, *found.troubles), found.broken)
+            found = Conclusion(found.claims, found.figures, (edited, *found.troubles), found.broken, found.answer)
         store.conclude(run, found)
     return runs
 
@@ -94,12 +95,15 @@ def concluded(study: Study, rows: Sequence[Row]) -> Conclusion:
     except Exception as error:
         broken = True
         troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
-    return Conclusion(tuple(claims), drawn, tuple(troubles), broken)
+    return Conclusion(tuple(claims), drawn, tuple(troubles), broken, str(study.answer))
 
 
 def _drawings(figures: Mapping[str, Figure]) -> dict[str, Drawing]:
     require_distinct_names("figure", [require_name("figure", name) for name in figures])
-    return {name: Drawing(description(name, figure), width(figure), png(figure)) for name, figure in figures.items()}
+    return {
+        name: Drawing(description(name, figure), width(figure), png(figure), svg(figure, transparent=True), pdf(figure))
+        for name, figure in figures.items()
+    }
 
 
 def _load(run: Run) -> tuple[Study, Path]:

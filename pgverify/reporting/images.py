@@ -1,4 +1,4 @@
-"""Figures as PNG bytes, and what they show in words."""
+"""Figures as PNG and PDF bytes, and what they show in words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def png(figure: Figure) -> bytes:
     """Return the bytes of a PNG file; nothing in them depends on the time or the version."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """Return the bytes of a PDF file; nothing in them depends on the time."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
 
 

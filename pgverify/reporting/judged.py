@@ -52,6 +52,8 @@ class Judged:
     troubles: Sequence[str]
     broken: bool
     """Whether `decide` or `figures` raised."""
+    answer: str = ""
+    """What the study answers where its claims hold, in one sentence."""
 
     @property
     def failing(self) -> list[Claim]:
@@ -126,7 +128,16 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
             )
         return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)
     return Judged(
-        asked, label, path, run, rows, found.claims, found.figures, (*troubles, *found.troubles), found.broken
+        asked,
+        label,
+        path,
+        run,
+        rows,
+        found.claims,
+        found.figures,
+        (*troubles, *found.troubles),
+        found.broken,
+        found.answer,
     )
 
 

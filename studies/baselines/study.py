@@ -349,7 +349,7 @@ def _ratios(rows: pd.DataFrame) -> Figure:
         axis.set_ylim(len(problems) - 0.5, -0.5)
         axis.set_xlabel("variance of the reward-to-go / that with b*")
         axis.set_title("exact; in the last two problems all states look alike")
-        figure.suptitle("How far from the best baseline")
+        figure.suptitle("How far from the best baseline", x=0.01, ha="left")
         legend_below(figure, [axis])
     return figure
 
@@ -380,7 +380,7 @@ def _laws(table: pd.DataFrame) -> Figure:
         for axis in axes:
             axis.set_yscale("log")
             axis.legend()
-        figure.suptitle("Two laws, exact: points computed, lines derived")
+        figure.suptitle("Two laws, exact: points computed, lines derived", x=0.01, ha="left")
     return figure
 
 
@@ -392,4 +392,6 @@ STUDY = Study(
     run=run,
     decide=decide,
     figures=figures,
+    answer="With V usually some 6 % more variance than with the best baseline is left; but V can be worse than "
+    "no baseline, by any factor.",
 )

@@ -26,6 +26,7 @@ from pgverify.comparison import (
     variance_report,
     z_scores,
 )
+from pgverify.drawing.words import largest_probability
 from pgverify.errors import UnknownName
 from pgverify.estimators import Estimator, GeneralizedAdvantage, RewardToGo, TotalReturn
 from pgverify.studies import Claim, Row, Scalar, Study, require_extra
@@ -237,7 +238,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
          f"Bonferroni p above {ERROR_RATE:g}", f"smallest {min(1.0, least):.2g} of {sampled['p_value'].count()} tests",
          least > ERROR_RATE),
         ("faults-found", f"Control: {' and '.join(control['estimator'].unique())} are found out.", "p below 1e-6",
-         f"at most {flagged:.2g}", flagged < 1e-6),
+         largest_probability(flagged), flagged < 1e-6),
     )
     # fmt: on
     by_program = f"By dynamic programming, {pairs} (Gymnasium's own tables among them) have the expectation ∇J."
@@ -279,6 +280,7 @@ def figures(table: pd.DataFrame) -> dict[str, Figure]:
 
 def _report(rows: pd.DataFrame) -> Figure:
     """Draw the variance report, a line an estimator: ratio to the reward-to-go, shares, trajectories for 5 %."""
+    from pgverify.drawing.colours import CONCEPTS
     from pgverify.reporting.canvas import PALETTE, REFERENCE, legend_below, panels, style
 
     place = np.arange(len(rows)) + 1.2 * (rows["problem"] != rows["problem"].shift()).cumsum().to_numpy()
@@ -290,7 +292,7 @@ def _report(rows: pd.DataFrame) -> Figure:
         axes[0].errorbar(sampled, place, xerr=bars, fmt="o", ms=4, mfc="white", color=PALETTE[0], label="sampled")
         axes[0].plot(rows["ratio"], place, "|", ms=10, mew=1.8, color=REFERENCE, label="exact")
         start = np.zeros(len(rows))
-        for source, colour in zip(SOURCES, PALETTE[1:], strict=False):
+        for source, colour in CONCEPTS.items():
             share = 100 * rows[f"share_{source}"].fillna(0.0).to_numpy(float)
             if share.max() > 0.05:
                 axes[1].barh(place, share, left=start, height=0.75, color=colour, label=source, lw=0)
@@ -313,7 +315,7 @@ def _report(rows: pd.DataFrame) -> Figure:
         for name, at in zip(rows["problem"], place, strict=True):
             if name != rows["problem"].shift().to_numpy()[list(place).index(at)]:
                 axes[0].text(0.0, at - 0.95, name, transform=axes[0].get_yaxis_transform(), weight="bold", size=9)
-        figure.suptitle("The variance report: exact, with sampled variances beside")
+        figure.suptitle("The variance report: exact, with sampled variances beside", x=0.01, ha="left")
         legend_below(figure, axes)
     return figure
 
@@ -326,4 +328,5 @@ STUDY = Study(
     run=run,
     decide=decide,
     figures=figures,
+    answer="Yes: one expectation, exactly, with variances that differ.",
 )

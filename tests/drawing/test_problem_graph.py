@@ -67,4 +67,4 @@ def test_numbers_are_spelled_for_reading() -> None:
     assert [number(x) for x in (None, 0.25, -1e-9, float("inf"), float("nan"), 3, True)] == [
         "", "0.25", "−1e−09", "∞", "not a number", "3", "True",
     ]  # fmt: skip
-    assert (probability(0.0), probability(0.5)) == ("< 1e−300", "0.5")
+    assert (probability(0.0), probability(0.5)) == ("< 1e-300", "0.5")

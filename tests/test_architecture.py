@@ -64,7 +64,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",
         "isolated_child": f"{CORE} suites bugs checking adapters",
-        "canvas": "",  # the look of figures, whatever they show
+        "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
         "variance": f"{CORE} canvas images",
         "running": f"{TOOLS} pgverify",

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgverify.drawing.formulas import formula
 from pgverify.drawing.words import breakable, linked, number, plural, probability, scripts
 from pgverify.errors import InvalidFile
 
@@ -25,7 +26,7 @@ def page_environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (breakable, linked, number, probability, scripts):
+    for function in (breakable, formula, linked, number, probability, scripts):
         environment.filters[function.__name__] = function
     environment.globals["plural"] = plural
     return environment

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 TINIEST = 1e-300
 """Probabilities below are told as smaller than this: they are no longer known to be zero."""
 
-_ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:)]")
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:)]|\barXiv[ :]\d{4}\.\d{4,5}\b")
 
 
 def number(value: Any, digits: int = 6) -> str:
@@ -45,16 +45,23 @@ def breakable(text: Any) -> Markup:
     return Markup(re.sub(r"([_./])", r"\1<wbr>", str(escape(text))))
 
 
+def addresses(text: Any) -> list[tuple[str, str]]:
+    """Return a text in parts, each with the address that it names; empty for those that name none."""
+    parts, end, plain = [], 0, str(text)
+    for found in _ADDRESS.finditer(plain):
+        words = found.group()
+        address = f"https://arxiv.org/abs/{words[6:]}" if words.startswith("arXiv") else words
+        parts += [(plain[end : found.start()], ""), (words, address)]
+        end = found.end()
+    return [part for part in (*parts, (plain[end:], "")) if part[0]]
+
+
 def linked(text: Any) -> Markup:
     """Return a text with the addresses in it as links; everything else stays text."""
-    parts, end = [], 0
-    plain = str(text)
-    for found in _ADDRESS.finditer(plain):
-        address = escape(found.group())
-        parts += [escape(plain[end : found.start()]), Markup(f'<a href="{address}" rel="noopener">{address}</a>')]
-        end = found.end()
-    parts.append(escape(plain[end:]))
-    return Markup("").join(parts)
+    link = Markup('<a href="{}" rel="noopener">{}</a>')
+    return Markup("").join(
+        link.format(address, words) if address else escape(words) for words, address in addresses(text)
+    )
 
 
 def scripts(text: Any) -> Markup:

@@ -23,7 +23,6 @@ from matplotlib.ticker import (
     ScalarFormatter,
 )
 
-from pgverify.drawing.colours import CONCEPTS
 from pgverify.errors import InvalidData
 from pgverify.exact.martingale_shares import SOURCES
 from pgverify.reporting.canvas import (
@@ -182,7 +181,7 @@ def stacked_shares(rows: pd.DataFrame) -> Figure:
     facets = split(rows, [name for name in ("problem", "estimator") if name in rows])
     known = [s for s in SOURCES if (rows["source"] == s).any()]
     sources = known + [s for s in names(rows, "source") if s not in known]
-    look = {name: (CONCEPTS.get(name, colour), marker) for name, (colour, marker) in colours(sources).items()}
+    look = colours(sources)
     with style():
         figure, axes = panels(len(facets))
         for axis, (title, part) in zip(axes, facets, strict=True):

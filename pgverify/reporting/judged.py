@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgverify.running.conclusion import Drawing
+from pgverify.running.made import UNKNOWN, Made
 from pgverify.running.run import Run
 from pgverify.running.store import Store
 from pgverify.studies import Claim, Row
@@ -54,6 +55,9 @@ class Judged:
     """Whether `decide` or `figures` raised."""
     answer: str = ""
     """What the study answers where its claims hold, in one sentence."""
+    formula: str = ""
+    """What it is about, in LaTeX."""
+    made: Made = UNKNOWN
 
     @property
     def failing(self) -> list[Claim]:
@@ -138,6 +142,8 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
         (*troubles, *found.troubles),
         found.broken,
         found.answer,
+        found.formula,
+        found.made,
     )
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pgverify.errors import InvalidFile
 from pgverify.reporting.judged import Judged, judge
+from pgverify.reporting.markdown import index_markdown, is_ours, study_markdown
 from pgverify.reporting.page import render_index, render_study
+from pgverify.reporting.section import place_of, section_of
 from pgverify.reporting.staging import Stage, staged
 from pgverify.reporting.tables import write_claims, write_rows
 from pgverify.running.opening import open_store
@@ -21,6 +23,8 @@ def write_reports(
     notice: Callable[[str], None] | None = None,
 ) -> list[Judged]:
     """Write `<study>/results.csv`, `<study>/claims.csv`, `<study>/figures/`, `<study>/index.html` and `index.html`.
+
+    The same stands in `README.md` as Markdown, for code hosts, unless there is one that was not written here.
 
     The same store gives the same bytes, on the same versions of the libraries. The store is only read, and no study's
     code runs: claims and figures are those that `conclude` kept. Further runs of a study, with another seed or a
@@ -62,6 +66,7 @@ def write_reports(
         for name, data in _assets().items():
             stage.place(root / "assets" / name).write_bytes(data)
         stage.place(root / "index.html").write_text(render_index(studies, str(folder)), encoding="utf-8")
+        _write_index_markdown(stage, root, studies, str(folder))
     return studies
 
 
@@ -74,12 +79,22 @@ def _assets() -> dict[str, bytes]:
     return {**known, "tabulator-LICENSE": licence, "tables.js": (here / "templates" / "tables.js").read_bytes()}
 
 
+def _write_index_markdown(stage: Stage, root: Path, studies: list[Judged], folder: str) -> None:
+    """Write the index for code hosts, unless somebody has a README of their own there."""
+    if is_ours(root / "README.md"):
+        others = sorted(path.name for path in root.glob("*.md") if path.name != "README.md")
+        sections = sorted((section_of(judged, folder) for judged in studies), key=place_of)
+        stage.place(root / "README.md").write_text(index_markdown(sections, others), encoding="utf-8")
+
+
 def _write_study(stage: Stage, place: Path, judged: Judged, folder: str) -> None:
     """Write the page, the tables and the figures of one run."""
     pictures = place / "figures"
     write_rows(judged.rows, stage.place(place / "results.csv"))
     write_claims(judged.claims, stage.place(place / "claims.csv"))
     stage.place(place / "index.html").write_text(render_study(judged, folder), encoding="utf-8")
+    if is_ours(place / "README.md"):
+        stage.place(place / "README.md").write_text(study_markdown(section_of(judged, folder)), encoding="utf-8")
     new: dict[Path, bytes] = {}
     for name, drawn in judged.figures.items():
         kinds = {"png": drawn.png, "svg": drawn.svg.encode(), "pdf": drawn.pdf}

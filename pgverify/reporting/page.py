@@ -3,84 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from pgverify.drawing.pages import page_environment
-from pgverify.drawing.vector import placed_svg
-from pgverify.drawing.words import number, plural
-from pgverify.errors import InvalidData
 from pgverify.reporting.judged import Judged
-from pgverify.reporting.tables import columns_of
-from pgverify.studies import study_files
-
-MOST_ROWS = 1000
-"""Rows of a table on the page; all of them are in results.csv."""
-SHORT = 12
-"""A table up to this long is shown open."""
-
-FOUNDATION = ("zero-mean-score", "unbiasedness", "causality", "baselines", "discounting", "committal")
-"""Shipped studies in the order in which they build on each other; others follow by name."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of a page; `element` is empty where there is no vector image, and the PNG is shown."""
-
-    name: str
-    words: str
-    width: int
-    element: Markup
-
-    @property
-    def caption(self) -> str:
-        """What is seen; the axes, which stand in the figure, are for those who do not see it."""
-        return self.words.partition(". ")[0].rstrip(".") + "."
-
-
-@dataclass(frozen=True)
-class Section:
-    """One study as the templates read it."""
-
-    judged: Judged
-    pictures: Sequence[Picture]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    command: str
-
-    @property
-    def open(self) -> bool:
-        """Whether the table is short enough to be shown at once."""
-        return len(self.rows) <= SHORT
-
-    @property
-    def answer(self) -> str:
-        """What came of the study, in one sentence; the first that fails, or what keeps it from being decided."""
-        judged = self.judged
-        if not judged.claims:
-            return f"Nothing decided: {plural(len(judged.troubles), 'error')}" if judged.troubles else "Nothing decided"
-        if judged.failing:
-            return f"{len(judged.failing)} of {plural(len(judged.claims), 'claim')} fail: {judged.failing[0].statement}"
-        return judged.answer or judged.claims[0].statement
-
-    @property
-    def tally(self) -> str:
-        """How many claims hold."""
-        judged = self.judged
-        if not judged.claims:
-            return "nothing decided"
-        return f"{len(judged.claims) - len(judged.failing)} of {plural(len(judged.claims), 'claim')} hold"
-
-    @property
-    def where(self) -> str:
-        """The folder of the study below that of the index."""
-        return f"{self.judged.study.name}/{self.judged.label}/" if self.judged.label else f"{self.judged.study.name}/"
-
-    @property
-    def up(self) -> str:
-        """The way back to the index."""
-        return "../../" if self.judged.label else "../"
+from pgverify.reporting.section import MOST_ROWS, place_of, section_of
 
 
 def render_index(studies: Sequence[Judged], folder: str) -> str:
@@ -92,7 +18,7 @@ def render_index(studies: Sequence[Judged], folder: str) -> str:
     folder : str
         The output folder, as it is to be typed.
     """
-    sections = sorted((_section(judged, folder) for judged in studies), key=_place)
+    sections = sorted((section_of(judged, folder) for judged in studies), key=place_of)
     claims = [claim for judged in studies for claim in judged.claims]
     return (
         page_environment("pgverify.reporting")
@@ -112,37 +38,4 @@ def render_index(studies: Sequence[Judged], folder: str) -> str:
 def render_study(judged: Judged, folder: str) -> str:
     """Return the page of one study as HTML text; arguments as in `render_index`."""
     template = page_environment("pgverify.reporting").get_template("study.html")
-    return template.render(section=_section(judged, folder), judged=judged, most_rows=MOST_ROWS)
-
-
-def _place(section: Section) -> tuple[bool, int, str]:
-    """Return where a study stands: what has something wrong first, then what others build on."""
-    judged = section.judged
-    known = FOUNDATION.index(judged.study.name) if judged.study.name in FOUNDATION else len(FOUNDATION)
-    return not (judged.failing or judged.troubles), known, judged.title
-
-
-def _section(judged: Judged, folder: str) -> Section:
-    pictures = [
-        Picture(name, drawn.words, drawn.width, _element(name, drawn.svg, drawn.words, drawn.width))
-        for name, drawn in judged.figures.items()
-    ]
-    columns = columns_of(judged.rows)
-    rows = [[number(row.get(name)) for name in columns] for row in judged.rows[:MOST_ROWS]]
-    return Section(judged, pictures, columns, rows, _command(judged, folder))
-
-
-def _element(name: str, svg: str, words: str, width: int) -> Markup:
-    """Return the element of a figure; the store has let through only what can do nothing but be looked at."""
-    try:
-        return Markup(placed_svg(svg, words, name, width)) if svg else Markup()
-    except InvalidData:
-        return Markup()
-
-
-def _command(judged: Judged, folder: str) -> str:
-    known = study_files().get(judged.study.name)
-    shipped = known is not None and known.resolve() == judged.path.resolve()
-    name = judged.study.name if shipped else str(judged.path)
-    quick = " --quick" if judged.run.quick else ""
-    return f"pgverify study run {name}{quick} --seed {judged.run.seed} --out {folder}"
+    return template.render(section=section_of(judged, folder), judged=judged, most_rows=MOST_ROWS)

@@ -10,6 +10,7 @@ from typing import Any
 from pgverify.drawing.harmless import harmless_svg
 from pgverify.errors import InvalidInput
 from pgverify.names import require_name
+from pgverify.running.made import UNKNOWN, Made, made_from
 from pgverify.running.rows import from_json, printable, to_json
 from pgverify.studies import Claim
 
@@ -26,6 +27,8 @@ class Drawing:
     png: bytes
     svg: str = ""
     pdf: bytes = b""
+    caption: str = ""
+    """What the figure does not say itself: sample size, horizon, discount, policy, the level of intervals."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Conclusion:
     broken: bool
     answer: str = ""
     """What the study says that its claims, where all hold, come to."""
+    formula: str = ""
+    """What it is about, in LaTeX."""
+    made: Made = UNKNOWN
 
 
 def as_lines(conclusion: Conclusion) -> list[tuple[str, str, bytes | None]]:
@@ -50,6 +56,8 @@ def as_lines(conclusion: Conclusion) -> list[tuple[str, str, bytes | None]]:
         "troubles": [printable(trouble) for trouble in conclusion.troubles],
         "broken": conclusion.broken,
         "answer": printable(conclusion.answer),
+        "formula": printable(conclusion.formula),
+        "made": conclusion.made.as_data(),
         "figures": len(conclusion.figures),
     }
     return [
@@ -76,17 +84,19 @@ def from_lines(lines: Sequence[tuple[str, str, bytes | None]]) -> Conclusion | N
                 bytes(picture or b""),
                 harmless_svg(str(known.get("svg", ""))),
                 b64decode(known.get("pdf", "")),
+                str(known.get("caption", "")),
             )
         claims = tuple(Claim(**claim) for claim in head["claims"])
         troubles, answer = tuple(map(str, head["troubles"])), str(head.get("answer", ""))
-        return Conclusion(claims, figures, troubles, bool(head["broken"]), answer)
-    except (InvalidInput, ValueError, TypeError, KeyError, IndexError):
+        formula, made = str(head.get("formula", "")), made_from(head.get("made", {}))
+        return Conclusion(claims, figures, troubles, bool(head["broken"]), answer, formula, made)
+    except (InvalidInput, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return None
 
 
 def _content(drawn: Drawing) -> dict[str, Any]:
     vector = {"svg": drawn.svg, "pdf": b64encode(drawn.pdf).decode()} if drawn.svg else {}
-    return {"words": printable(drawn.words), "width": drawn.width, **vector}
+    return {"words": printable(drawn.words), "width": drawn.width, "caption": printable(drawn.caption), **vector}
 
 
 def _plain(value: Any) -> str | bool:

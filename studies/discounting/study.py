@@ -314,10 +314,19 @@ def _paths(alias: pd.DataFrame) -> Figure:
 STUDY = Study(
     name="discounting",
     question="Is the boxed formula of the derivation, E Σ_t ψ_t G_t without γ^t, the gradient of J?",
-    source="The policy gradient theorem explained, step 8; Nota & Thomas (2020)",
+    source="The policy gradient theorem explained, step 8; Nota & Thomas (2020), arXiv 1906.07073",
     cells=cells,
     run=run,
     decide=decide,
     figures=figures,
+    formula=r"\nabla J = E \sum_t \gamma^t \psi_t G_t \ne E \sum_t \psi_t G_t",
+    captions={
+        "error-and-asymmetry": "Exact, no intervals; Garnet(3, 2, 3) and random problems, T = 3; random softmax "
+        "policies.",
+        "counterexample": "Exact ascent, no intervals; one policy parameter, for all states look alike; episodes end.",
+        "exact-beside-sampled": "T = 3 or until the episode ends; γ from 0.8 to 1; random softmax policies; all "
+        "intervals of the "
+        "study hold together with probability 1 − 1e-4.",
+    },
     answer="No, for γ < 1; yes at γ = 1, to the last bit.",
 )

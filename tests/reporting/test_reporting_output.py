@@ -14,6 +14,7 @@ from tiny_studies import write_study
 
 from pgverify.errors import InvalidFile
 from pgverify.reporting import page as page_module
+from pgverify.reporting import section as section_module
 from pgverify.reporting.concluding import conclude, conclude_anew
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.output import write_reports
@@ -78,7 +79,8 @@ def test_the_folder_holds_what_is_promised(tmp_path: Path) -> None:
     report(out, write_study(tmp_path))
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert files == {
-        "index.html", "results.sqlite", "tiny/index.html", "tiny/results.csv", "tiny/claims.csv",
+        "index.html", "README.md", "results.sqlite", "tiny/index.html", "tiny/README.md",
+        "tiny/results.csv", "tiny/claims.csv",
         "tiny/figures/values.png", "tiny/figures/values.svg", "tiny/figures/values.pdf", "assets/tables.js",
         "assets/tabulator.min.js", "assets/tabulator_simple.min.css", "assets/tabulator-LICENSE",
     }  # fmt: skip
@@ -205,7 +207,8 @@ def test_figures_no_longer_drawn_are_removed(tmp_path: Path) -> None:
 
 
 def test_long_tables_are_cut_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "MOST_ROWS", 200)
+    for module in (page_module, section_module):
+        monkeypatch.setattr(module, "MOST_ROWS", 200)
     report(tmp_path / "out", write_study(tmp_path, count=70))
     text = (tmp_path / "out" / "tiny" / "index.html").read_text(encoding="utf-8")
     assert "<details>" in text

@@ -65,6 +65,6 @@ def linked(text: Any) -> Markup:
 
 
 def scripts(text: Any) -> Markup:
-    """Return a text with γ^t and G_t raised and lowered."""
-    raised = re.sub(r"\^(\w)", r"<sup>\1</sup>", str(escape(text)))
-    return Markup(re.sub(r"_(\w)", r"<sub>\1</sub>", raised))
+    """Return a text with γ^t and G_t raised and lowered; names with underscores stay names."""
+    raised = re.sub(r"(?<=\w)\^(\w)(?![\w^])", r"<sup>\1</sup>", str(escape(text)))
+    return Markup(re.sub(r"(?<![\w;])([^\W\d_]|Σ)_(\w)(?![\w_])", r"\1<sub>\2</sub>", raised))

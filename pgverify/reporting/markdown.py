@@ -19,7 +19,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|#~$@!])")
 
 def plain(text: object) -> str:
     """Return a text as Markdown that shows it as it is: no link, no tag, no table ends in it."""
-    words = " ".join(str(text).split())
+    words = re.sub(r"\s+", " ", str(text))
     words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", words).replace("http", "http&#8203;")
 
@@ -51,7 +51,9 @@ def index_markdown(sections: Sequence[Section], others: Sequence[str]) -> str:
             f"- ✗ {plain(claim.statement)} Expected {plain(claim.expected)}, found **{plain(claim.found)}**."
             for claim in section.judged.failing
         ]
-        lines += [f"- ! {plain(trouble)} ({plain(section.judged.title)})" for trouble in section.judged.troubles]
+    for trouble in dict.fromkeys(trouble for section in sections for trouble in section.judged.troubles):
+        titles = [plain(section.judged.title) for section in sections if trouble in section.judged.troubles]
+        lines.append(f"- ! {plain(trouble)} ({', '.join(titles)})")
     lines += ["", "| question | answer | claims |", "|---|---|---|"]
     for section in sections:
         link = f"[{plain(section.judged.study.question)}]({quote(section.where)}README.md)"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pgverify.drawing.pages import page_environment
 from pgverify.reporting.judged import Judged
-from pgverify.reporting.section import MOST_ROWS, place_of, section_of
+from pgverify.reporting.section import Section, place_of, section_of
 
 
 def render_index(studies: Sequence[Judged], folder: str) -> str:
@@ -28,14 +28,24 @@ def render_index(studies: Sequence[Judged], folder: str) -> str:
             claims=claims,
             holding=[claim for claim in claims if claim.holds],
             failing=[(section, claim) for section in sections for claim in section.judged.failing],
-            troubled=[(section, trouble) for section in sections for trouble in section.judged.troubles],
+            troubles=sum(len(judged.troubles) for judged in studies),
+            troubled=_by_sentence(sections),
             exact=[claim for claim in claims if claim.evidence == "exact"],
             sampled=[claim for claim in claims if claim.evidence == "sampled"],
         )
     )
 
 
+def _by_sentence(sections: Sequence[Section]) -> dict[str, list[Section]]:
+    """Return what went wrong, each sentence once, with the studies that it is about."""
+    found: dict[str, list[Section]] = {}
+    for section in sections:
+        for trouble in section.judged.troubles:
+            found.setdefault(trouble, []).append(section)
+    return found
+
+
 def render_study(judged: Judged, folder: str) -> str:
     """Return the page of one study as HTML text; arguments as in `render_index`."""
     template = page_environment("pgverify.reporting").get_template("study.html")
-    return template.render(section=section_of(judged, folder), judged=judged, most_rows=MOST_ROWS)
+    return template.render(section=section_of(judged, folder), judged=judged)

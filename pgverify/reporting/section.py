@@ -17,6 +17,10 @@ from pgverify.studies import study_files
 
 MOST_ROWS = 1000
 """Rows of a table on the page; all of them are in results.csv."""
+MOST_CELLS = 10_000
+"""Numbers of a table on the page, which is to weigh at most two megabytes."""
+MOST_VECTOR = 400_000
+"""Characters of a vector image inside a page; a larger one is shown as PNG, and linked."""
 SHORT = 12
 """A table up to this long is shown open."""
 
@@ -32,6 +36,8 @@ class Picture:
     words: str
     width: int
     element: Markup
+    vector: bool
+    """Whether there are SVG and PDF beside the PNG."""
     told: str
     """Sample size, horizon, discount, policy, the level of intervals: what the figure does not say itself."""
 
@@ -115,19 +121,21 @@ def section_of(judged: Judged, folder: str) -> Section:
             drawn.words,
             drawn.width,
             _element(name, drawn.svg, drawn.words, drawn.width),
+            bool(drawn.svg and drawn.pdf),
             " ".join(filter(None, (drawn.caption, common))),
         )
         for name, drawn in judged.figures.items()
     ]
     columns = columns_of(judged.rows)
-    rows = [[number(row.get(name)) for name in columns] for row in judged.rows[:MOST_ROWS]]
+    most = min(MOST_ROWS, max(1, MOST_CELLS // max(1, len(columns))))
+    rows = [[number(row.get(name)) for name in columns] for row in judged.rows[:most]]
     return Section(judged, pictures, columns, rows, _command(judged, folder))
 
 
 def _element(name: str, svg: str, words: str, width: int) -> Markup:
     """Return the element of a figure; the store has let through only what can do nothing but be looked at."""
     try:
-        return Markup(placed_svg(svg, words, name, width)) if svg else Markup()
+        return Markup(placed_svg(svg, words, name, width)) if 0 < len(svg) <= MOST_VECTOR else Markup()
     except InvalidData:
         return Markup()
 

@@ -22,7 +22,8 @@ def test_a_formula_is_mathml() -> None:
     "hostile",
     [
         r"\href{javascript:alert(1)}{x}", r"\text{<script>alert(1)</script>}", r"\frac{",
-        "<img src=x onerror=alert(1)>", r"\style{background:url(http://x)}{x}", r"\class{a}{x}", '"><script>', "", r"\mbox{<b onclick=x>}", "\x00",
+        "<img src=x onerror=alert(1)>", r"\style{background:url(http://x)}{x}", r"\class{a}{x}",
+        '"><script>', "", r"\mbox{<b onclick=x>}", "\x00",
     ],
 )  # fmt: skip
 def test_hostile_formulas_are_inert(hostile: str) -> None:

@@ -34,7 +34,8 @@ def run(parameters, seed):
     half = {critical} / 10.0
     mean = float(draws.mean())
     sure = {level}
-    return [{{"exact": {exact}, "sampled": mean, "low": mean - half, "high": mean + half, "confidence": sure, "size": 100}}]
+    low, high = mean - half, mean + half
+    return [{{"exact": {exact}, "sampled": mean, "low": low, "high": high, "confidence": sure, "size": 100}}]
 
 def decide(table):
     return [Claim("zero", "The mean is zero.", "sampled", "0", "0", {holds}, "1e-3")]

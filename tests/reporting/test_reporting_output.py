@@ -13,7 +13,6 @@ import pytest
 from tiny_studies import write_study
 
 from pgverify.errors import InvalidFile
-from pgverify.reporting import page as page_module
 from pgverify.reporting import section as section_module
 from pgverify.reporting.concluding import conclude, conclude_anew
 from pgverify.reporting.judged import Judged
@@ -207,8 +206,7 @@ def test_figures_no_longer_drawn_are_removed(tmp_path: Path) -> None:
 
 
 def test_long_tables_are_cut_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (page_module, section_module):
-        monkeypatch.setattr(module, "MOST_ROWS", 200)
+    monkeypatch.setattr(section_module, "MOST_ROWS", 200)
     report(tmp_path / "out", write_study(tmp_path, count=70))
     text = (tmp_path / "out" / "tiny" / "index.html").read_text(encoding="utf-8")
     assert "<details>" in text

@@ -154,7 +154,7 @@ def test_the_table_of_rooms_has_no_cycle() -> None:
         ("pgverify.baselines", "from pgverify import exact", "may import"),
         ("pgverify.mdp", "import pgverify", "may import"),
         ("pgverify.newcomer", "", "not listed"),
-        ("pgverify.reporting.canvas", "from pgverify.problem import Problem", "may import nothing"),
+        ("pgverify.reporting.canvas", "from pgverify.problem import Problem", "may import drawing"),
         ("pgverify.variance.page", "from pgverify.reporting import page", "may import"),
         ("pgverify.exact.first", "from pgverify.exact import second", "cycle"),
     ],

@@ -7,7 +7,7 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue test test-all test-hostile test-pages test-thirdparty check format benchmark clean
+.PHONY: study catalogue test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -26,6 +26,11 @@ test-hostile: $(READY)  ## every hostile function through the command line, one 
 
 test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
 	$(BIN)/pytest -n auto tests/docs
+
+test-browser: $(READY)  ## the pages in a headless Chromium: skipped, with the reason, where there is none
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[browser]' || \
+		echo "the extra browser cannot be installed here: its tests are skipped"
+	$(BIN)/pytest tests/browser
 
 test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters; Dask
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \

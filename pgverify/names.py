@@ -12,6 +12,8 @@ LONGEST_NAME = 200
 """Bytes: file systems allow 255, and a suffix is added."""
 TAKEN = ("index.html", "results.sqlite")
 """What the output folder holds beside the studies' folders."""
+FOLDERS = ("assets", "readme.md")
+"""More of it, whose names others may begin with."""
 
 
 def require_name(kind: str, name: Any) -> str:
@@ -40,7 +42,7 @@ def require_name(kind: str, name: Any) -> str:
         )
     if len(name.encode()) > LONGEST_NAME:
         raise InvalidInput(f"a {kind} is called {shown}, a name must be at most {LONGEST_NAME} bytes long")
-    if kind == "study" and name.casefold().startswith(TAKEN):
+    if kind == "study" and (name.casefold().startswith(TAKEN) or name.casefold() in FOLDERS):
         raise InvalidInput(f"a study is called {shown}, which the output folder needs for itself; choose another name")
     return name
 

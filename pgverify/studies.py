@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -82,6 +82,12 @@ class Study:
         Decides every claim from the rows of all cells.
     figures : table -> {name: figure}
         Draws what people would rather look at.
+    answer : str
+        One sentence: what the claims, where all of them hold, come to. It stands on top of the page.
+    formula : str
+        What the study is about, in LaTeX; pages show it as MathML.
+    captions : {name: sentences}
+        What a figure does not say itself: sample size, horizon, discount, policy, the level of intervals.
     """
 
     name: str
@@ -91,6 +97,9 @@ class Study:
     run: Callable[[Mapping[str, Scalar], int], list[Row]]
     decide: Callable[[pd.DataFrame], list[Claim]]
     figures: Callable[[pd.DataFrame], dict[str, Figure]]
+    answer: str = ""
+    formula: str = ""
+    captions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_name("study", self.name)

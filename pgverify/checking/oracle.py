@@ -25,6 +25,7 @@ from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
 from pgverify.checking.verdict.targets import target_terms
+from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.kinds import FUNCTION
 from pgverify.problem import Problem
@@ -165,6 +166,7 @@ def check(
                         report = check_by_design(claim, batches, test.alpha, seed)
                     else:
                         report = check_by_listing(claim, test.alpha, seed)
+                    report = with_witness(report, limited, suite)
         except Exception:  # a function of NumPy that was replaced may have broken the check: then that is the verdict
             broken = spoiled_by(surroundings.restored(), target)
             if broken is None:

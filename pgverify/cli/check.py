@@ -49,6 +49,7 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page for a browser.")] = None,
     memory_limit: Annotated[float, typer.Option(help="GiB for its process and all that it starts.")] = 4.0,
     isolate: Annotated[
         bool, typer.Option("--isolate/--no-isolate", help="In a process of its own, or in this one for a debugger.")
@@ -62,6 +63,7 @@ def check(
 
     _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
     _refuse_unwritable("--junit", junit)
+    _refuse_unwritable("--html", html)
     if (implementation is None) == (command is None):
         raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM"')
     options = {
@@ -89,6 +91,8 @@ def check(
             _write("--json", json, report.to_json())
         if junit is not None:
             _write("--junit", junit, junit_xml(report, implementation or command or ""))
+        if html is not None:
+            report.to_html(html, implementation or command or "")
         print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer, flush=True)
     raise typer.Exit(report.outcome.exit_code)
 

@@ -88,10 +88,20 @@ def report(
     trust: Annotated[
         bool, typer.Option("--trust", help="Decide and draw anew, which runs the code of the studies in the store.")
     ] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Instead: say what changed beyond noise since this folder.")
+    ] = None,
+    error_rate: Annotated[
+        float, typer.Option(help="With --against: that of all rows together, of telling a change where there is none.")
+    ] = 0.001,
 ) -> None:
-    """Write tables, figures and the page again from the results stored in an output folder; no study's code runs."""
+    """Write tables, figures and pages again from the results stored in an output folder; no study's code runs."""
     from pgverify.held_interrupts import raised_interrupts
 
+    if against is not None:
+        from pgverify.cli.changes import tell_changes
+
+        raise typer.Exit(tell_changes(folder, against, error_rate))
     with raised_interrupts(), _bars() as bars:
         if trust:
             from pgverify.reporting.concluding import conclude_anew
@@ -116,6 +126,7 @@ def _computed(
     """Compute, conclude, write the reports, and only then say that the runs are finished."""
     from pgverify.reporting.concluding import conclude
     from pgverify.running import dask_pool, make_workload, open_store, process_pool, run_workloads
+    from pgverify.running.made import Clock
     from pgverify.studies import load_study, study_files
 
     wanted = names or [str(path) for path in study_files().values()]
@@ -126,8 +137,14 @@ def _computed(
     with open_store(out) as store:
         for note in store.notes:
             _say(note)
-        runs = run_workloads(workloads, store, pool, _announced(bars, pool, workloads, again), again)
-        runs = conclude(store, workloads, _listener(bars, "deciding, drawing: "))
+        clock, show = Clock(), _announced(bars, pool, workloads, again)
+
+        def tell(study: str, done: int, total: int) -> None:
+            clock(study, done, total)
+            show(study, done, total)
+
+        runs = run_workloads(workloads, store, pool, tell, again)
+        runs = conclude(store, workloads, _listener(bars, "deciding, drawing: "), clock)
         judged = _write_reports(bars, out)
         for run in runs:
             if run.finished:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pgverify.beside import dependencies
+from pgverify.drawing.vector import svg
 from pgverify.errors import InvalidFile, one_sentence
 from pgverify.foreign_code import foreign_code
 from pgverify.names import require_distinct_names, require_name
-from pgverify.reporting.images import description, png, width
+from pgverify.reporting.images import description, pdf, png, width
 from pgverify.reporting.judged import shown
 from pgverify.running.conclusion import Conclusion, Drawing
 from pgverify.running.fingerprint import digest
+from pgverify.running.made import Clock, made_now
 from pgverify.running.rows import to_json
 from pgverify.running.run import Run
 from pgverify.running.store import Store
@@ -24,7 +27,10 @@ from pgverify.studies import Claim, Row, Study, load_study, study_files
 
 
 def conclude(
-    store: Store, workloads: Sequence[Workload], progress: Callable[[str, int, int], None] | None = None
+    store: Store,
+    workloads: Sequence[Workload],
+    progress: Callable[[str, int, int], None] | None = None,
+    clock: Clock | None = None,
 ) -> list[Run]:
     """Decide and draw for the runs of some workloads, and keep the result in the store; return the runs.
 
@@ -36,6 +42,8 @@ def conclude(
         Open for writing, the workloads begun in it.
     workloads : sequence of Workload
     progress : function (study, done, total), optional
+    clock : Clock, optional
+        It has listened while the cells were computed.
     """
     tell = progress or (lambda *_: None)
     runs = [store.current(workload) for workload in workloads]
@@ -43,7 +51,8 @@ def conclude(
         tell(run.study, number, len(runs))
         known = store.conclusion(run)
         if run.finished and (known is None or known.broken):
-            store.conclude(run, concluded(workload.study, store.rows(run)))
+            made = made_now(workload.path, *(clock.spent(run.study) if clock else ()))
+            store.conclude(run, replace(concluded(workload.study, store.rows(run)), made=made))
     tell("", len(runs), len(runs))
     return runs
 
@@ -70,8 +79,10 @@ def conclude_anew(store: Store, progress: Callable[[str, int, int], None] | None
         found = concluded(study, store.rows(run))
         if digest(to_json(dependencies(path).files)) != run.source:
             edited = "The study's file was edited after its cells were computed; claims and figures follow the edit."
-            found = Conclusion(found.claims, found.figures, (edited, *found.troubles), found.broken)
-        store.conclude(run, found)
+            found = replace(found, troubles=(edited, *found.troubles))
+        known = store.conclusion(run)
+        spent = (known.made.seconds, known.made.cells) if known else ()
+        store.conclude(run, replace(found, made=made_now(path, *spent)))
     return runs
 
 
@@ -90,16 +101,26 @@ def concluded(study: Study, rows: Sequence[Row]) -> Conclusion:
         troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
     try:
         with foreign_code():
-            drawn = _drawings(study.figures(table.copy()))
+            drawn = _drawings(study.figures(table.copy()), study.captions)
     except Exception as error:
         broken = True
         troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
-    return Conclusion(tuple(claims), drawn, tuple(troubles), broken)
+    return Conclusion(tuple(claims), drawn, tuple(troubles), broken, str(study.answer), str(study.formula))
 
 
-def _drawings(figures: Mapping[str, Figure]) -> dict[str, Drawing]:
+def _drawings(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> dict[str, Drawing]:
     require_distinct_names("figure", [require_name("figure", name) for name in figures])
-    return {name: Drawing(description(name, figure), width(figure), png(figure)) for name, figure in figures.items()}
+    return {
+        name: Drawing(
+            description(name, figure),
+            width(figure),
+            png(figure),
+            svg(figure, transparent=True),
+            pdf(figure),
+            str(captions.get(name, "")),
+        )
+        for name, figure in figures.items()
+    }
 
 
 def _load(run: Run) -> tuple[Study, Path]:

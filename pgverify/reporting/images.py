@@ -1,4 +1,4 @@
-"""Figures as PNG bytes, and what they show in words."""
+"""Figures as PNG and PDF bytes, and what they show in words."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from matplotlib.figure import Figure
 DOTS_PER_INCH = 150
 """Sharp on a dense screen and in print; a figure weighs about 100 kB."""
 
+MOST_PIXELS = 1600
+"""Across: a wide figure has fewer dots an inch. For print there are the vector images."""
+
 
 def png(figure: Figure) -> bytes:
     """Return the bytes of a PNG file; nothing in them depends on the time or the version."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    dots = min(DOTS_PER_INCH, int(MOST_PIXELS / figure.get_figwidth()))
+    figure.savefig(buffer, format="png", dpi=dots, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pdf(figure: Figure) -> bytes:
+    """Return the bytes of a PDF file; nothing in them depends on the time."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
 
 

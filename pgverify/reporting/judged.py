@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgverify.running.conclusion import Drawing
+from pgverify.running.made import UNKNOWN, Made
 from pgverify.running.run import Run
 from pgverify.running.store import Store
 from pgverify.studies import Claim, Row
@@ -52,6 +53,11 @@ class Judged:
     troubles: Sequence[str]
     broken: bool
     """Whether `decide` or `figures` raised."""
+    answer: str = ""
+    """What the study answers where its claims hold, in one sentence."""
+    formula: str = ""
+    """What it is about, in LaTeX."""
+    made: Made = UNKNOWN
 
     @property
     def failing(self) -> list[Claim]:
@@ -126,7 +132,18 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
             )
         return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)
     return Judged(
-        asked, label, path, run, rows, found.claims, found.figures, (*troubles, *found.troubles), found.broken
+        asked,
+        label,
+        path,
+        run,
+        rows,
+        found.claims,
+        found.figures,
+        (*troubles, *found.troubles),
+        found.broken,
+        found.answer,
+        found.formula,
+        found.made,
     )
 
 

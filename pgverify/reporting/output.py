@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 from pgverify.errors import InvalidFile
 from pgverify.reporting.judged import Judged, judge
-from pgverify.reporting.page import render_page
+from pgverify.reporting.markdown import index_markdown, is_ours, study_markdown
+from pgverify.reporting.page import render_index, render_study
+from pgverify.reporting.section import place_of, section_of
 from pgverify.reporting.staging import Stage, staged
 from pgverify.reporting.tables import write_claims, write_rows
 from pgverify.running.opening import open_store
@@ -19,7 +22,9 @@ def write_reports(
     progress: Callable[[str, int, int], None] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> list[Judged]:
-    """Write `<study>/results.csv`, `<study>/claims.csv`, `<study>/figures/*.png` and `index.html`.
+    """Write `<study>/results.csv`, `<study>/claims.csv`, `<study>/figures/`, `<study>/index.html` and `index.html`.
+
+    The same stands in `README.md` as Markdown, for code hosts, unless there is one that was not written here.
 
     The same store gives the same bytes, on the same versions of the libraries. The store is only read, and no study's
     code runs: claims and figures are those that `conclude` kept. Further runs of a study, with another seed or a
@@ -56,20 +61,48 @@ def write_reports(
     with staged(root) as stage:
         for number, judged in enumerate(studies):
             tell(judged.title, number, len(studies))
-            _write_study(stage, root / judged.study.name / judged.label, judged)
+            _write_study(stage, root / judged.study.name / judged.label, judged, str(folder))
         tell("", len(studies), len(studies))
-        stage.place(root / "index.html").write_text(render_page(studies, str(folder)), encoding="utf-8")
+        for name, data in _assets().items():
+            stage.place(root / "assets" / name).write_bytes(data)
+        stage.place(root / "index.html").write_text(render_index(studies, str(folder)), encoding="utf-8")
+        _write_index_markdown(stage, root, studies, str(folder))
     return studies
 
 
-def _write_study(stage: Stage, place: Path, judged: Judged) -> None:
-    """Write the tables and figures of one run."""
+def _assets() -> dict[str, bytes]:
+    """Return what the tables of all pages share: a library with its licence, and how it is begun."""
+    here = files("pgverify.reporting")
+    vendor = here / "vendor" / "tabulator"
+    known = {name: (vendor / name).read_bytes() for name in ("tabulator.min.js", "tabulator_simple.min.css")}
+    licence = (vendor / "LICENSE").read_bytes()
+    return {**known, "tabulator-LICENSE": licence, "tables.js": (here / "templates" / "tables.js").read_bytes()}
+
+
+def _write_index_markdown(stage: Stage, root: Path, studies: list[Judged], folder: str) -> None:
+    """Write the index for code hosts, unless somebody has a README of their own there."""
+    if is_ours(root / "README.md"):
+        others = sorted(path.name for path in root.glob("*.md") if path.name != "README.md")
+        sections = sorted((section_of(judged, folder) for judged in studies), key=place_of)
+        stage.place(root / "README.md").write_text(index_markdown(sections, others), encoding="utf-8")
+
+
+def _write_study(stage: Stage, place: Path, judged: Judged, folder: str) -> None:
+    """Write the page, the tables and the figures of one run."""
     pictures = place / "figures"
     write_rows(judged.rows, stage.place(place / "results.csv"))
     write_claims(judged.claims, stage.place(place / "claims.csv"))
-    new = {pictures / f"{name}.png": drawn.png for name, drawn in judged.figures.items()}
+    stage.place(place / "index.html").write_text(render_study(judged, folder), encoding="utf-8")
+    if is_ours(place / "README.md"):
+        stage.place(place / "README.md").write_text(study_markdown(section_of(judged, folder)), encoding="utf-8")
+    new: dict[Path, bytes] = {}
+    for name, drawn in judged.figures.items():
+        kinds = {"png": drawn.png, "svg": drawn.svg.encode(), "pdf": drawn.pdf}
+        new |= {pictures / f"{name}.{kind}": data for kind, data in kinds.items() if data}
     for path, data in new.items():
         stage.place(path).write_bytes(data)
-    for old in pictures.glob("*.png"):  # a figure that is no longer drawn must not look current
+    for old in (
+        old for kind in ("png", "svg", "pdf") for old in pictures.glob(f"*.{kind}")
+    ):  # a figure that is no longer drawn must not look current
         if old not in new:
             stage.remove(old)

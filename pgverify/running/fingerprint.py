@@ -14,7 +14,7 @@ import pgverify
 from pgverify.beside import Dependencies
 from pgverify.running.rows import to_json
 
-PRESENTATION = ("running", "reporting", "cli", "__main__.py")
+PRESENTATION = ("running", "reporting", "drawing", "cli", "__main__.py")
 """Parts of the package that cannot change a number in a row."""
 ALWAYS = ("numpy", "scipy", "gymnasium")
 """Libraries that the package computes with, or takes tables from, whatever a study imports."""

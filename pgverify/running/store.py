@@ -129,6 +129,15 @@ class Store:
             cells = self._cells(run)
             return [row for cell in cells if cell and cell.rows is not None for row in from_json(cell.rows)]
 
+    def cells(self, run: Run) -> dict[str, list[Row]]:
+        """Return the rows of every finished cell of a run, by its parameters as JSON."""
+        with said_plainly(self.path):
+            return {
+                cell.parameters: list(from_json(cell.rows))
+                for cell in self._cells(run)
+                if cell is not None and cell.rows is not None
+            }
+
     def conclude(self, run: Run, conclusion: Conclusion) -> None:
         """Keep claims and figures of a run, all or none, in place of earlier ones."""
         with said_plainly(self.path), _transaction(self._connection):

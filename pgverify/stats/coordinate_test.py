@@ -18,6 +18,7 @@ from pgverify.stats.directions import (
     target_array,
     variance_array,
 )
+from pgverify.stats.holm import adjusted_by_holm
 from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import f_noncentrality, f_power, nonnegative, open_unit, smallest_count
 from pgverify.validation import Array, require_integer, settle
@@ -117,7 +118,7 @@ class CoordinateTest:
         varying = np.where(still, 1.0, 2 * stdtr(freedom, -np.where(still, 0.0, statistics)))
         p = np.where(still, _still_p_value(off, bound, freedom), varying)
         d = moments.dimension
-        adjusted = _holm(p)
+        adjusted = adjusted_by_holm(p)
         total = float(min(1.0, d * p.min()))
         return CoordinateResult(
             statistic=float(statistics.max()),
@@ -195,12 +196,3 @@ def _still_p_value(off: Float[Array, "d"], bound: Float[Array, "d"] | None, othe
     stays: Float[Array, "d"] = 1.0 - np.minimum(moves, 1.0)
     p: Float[Array, "d"] = stays**others
     return p
-
-
-def _holm(p: Float[Array, "d"]) -> Float[Array, "d"]:
-    """Adjust p values by Holm: the k-th smallest times (d − k + 1), made rising, at most one."""
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-    adjusted = np.empty(p.size)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted

@@ -349,7 +349,7 @@ def _ratios(rows: pd.DataFrame) -> Figure:
         axis.set_ylim(len(problems) - 0.5, -0.5)
         axis.set_xlabel("variance of the reward-to-go / that with b*")
         axis.set_title("exact; in the last two problems all states look alike")
-        figure.suptitle("How far from the best baseline")
+        figure.suptitle("How far from the best baseline", x=0.01, ha="left")
         legend_below(figure, [axis])
     return figure
 
@@ -380,16 +380,28 @@ def _laws(table: pd.DataFrame) -> Figure:
         for axis in axes:
             axis.set_yscale("log")
             axis.legend()
-        figure.suptitle("Two laws, exact: points computed, lines derived")
+        figure.suptitle("Two laws, exact: points computed, lines derived", x=0.01, ha="left")
     return figure
 
 
 STUDY = Study(
     name="baselines",
     question="How much variance does each baseline leave beside the best one, and can the value function be a bad one?",
-    source="Greensmith, Bartlett & Baxter (2004); Keane & Gao, arXiv 2212.13587 (2022); Kool et al. (2019)",
+    source="Greensmith, Bartlett & Baxter (2004), https://www.jmlr.org/papers/v5/greensmith04a.html; "
+    "Keane & Gao, arXiv 2212.13587 (2022); Kool et al. (2019)",
     cells=cells,
     run=run,
     decide=decide,
     figures=figures,
+    formula=r"\operatorname{tr} \operatorname{Cov}(b) = \operatorname{tr} \operatorname{Cov}(b^*) + "
+    r"\sum_t \sum_s D_t(s) (b_t(s) - b_t^*(s))^2",
+    captions={
+        "relative-to-best": "Exact, no intervals; reward-to-go under a seeded random policy, logits of standard "
+        "deviation 0.7; horizons and discounts as in ZOO of study.py.",
+        "laws": "Exact, no intervals; left T = 1 with σ = ε, right γ and T of each problem as in ZOO of study.py;"
+        " softmax.",
+        "shares": "Exact, no intervals; the same seeded random policy for all baselines of a problem.",
+    },
+    answer="With V usually some 6 % more variance than with the best baseline is left; but V can be worse than "
+    "no baseline, by any factor.",
 )

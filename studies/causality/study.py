@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 import pgverify as pgv
 from pgverify.comparison import ROUNDING, Simultaneous, agreement, claims, exact_trace, listed_moments
+from pgverify.drawing.words import largest_probability
 from pgverify.estimators import Estimator, RewardToGo, TotalReturn
 from pgverify.stats import BiasTest, Moments, VarianceRatio
 from pgverify.studies import Claim, Row, Scalar, Study
@@ -244,7 +245,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     controls += claims("sampled", f"total error rate {ERROR_RATE:g} of the intervals, 1e-6 of each control",
         ("past-has-no-signal", "Control: sampled, weighing by past rewards alone is told from ∇J, and not from zero.",
          "p below 1e-6 against ∇J, above 1e-6 against 0",
-         f"at most {past['p_gradient'].max():.2g}; at least {past['p_zero'].min():.2g}",
+         f"{largest_probability(past['p_gradient'].max())}; at least {past['p_zero'].min():.2g}",
          past["p_gradient"].max() < 1e-6 < past["p_zero"].min()),
         ("gain-seen", "Wherever the exact ratio is above 1.2 the sampled interval of the ratio excludes 1.",
          f"{len(above)} of {len(above)}",
@@ -327,7 +328,7 @@ def _ratios(table: pd.DataFrame) -> Figure:
         axis.set_xlabel("horizon T [steps]")
         axis.set_ylabel("variance of total return / of reward-to-go")
         axis.set_title("lines exact, points sampled on the same trajectories")
-        figure.suptitle("What causality is worth")
+        figure.suptitle("What causality is worth", x=0.01, ha="left")
         legend_below(figure, [axis])
     return figure
 
@@ -340,4 +341,16 @@ STUDY = Study(
     run=run,
     decide=decide,
     figures=figures,
+    formula=r"\frac{\operatorname{tr} \operatorname{Cov}[\sum_t \psi_t \sum_u r_u]}"
+    r"{\operatorname{tr} \operatorname{Cov}[\sum_t \psi_t \sum_{u \ge t} r_u]} \to 3",
+    captions={
+        "variance-against-horizon": "γ = 1, for the discounted bandit 0.9; softmax policies with fixed logits; "
+        "the level is "
+        "such that all intervals of the study hold together with probability 1 − 1e-4.",
+        "ratio": "Lines exact, points sampled; γ = 1, for the discounted bandit 0.9; softmax policies with fixed "
+        "logits; "
+        "all intervals of the study hold together with probability 1 − 1e-4.",
+    },
+    answer="At γ = 1 by a factor that tends to 3 where the mean reward is not 0, else to at most 4; with "
+    "discounting by one that grows in proportion to T.",
 )

@@ -135,6 +135,7 @@ WRONG = {
     "time limit": ("check mine:good --time-limit 0", "time_limit is 0.0, must be"),
     "json in no folder": ("check mine:good --json none/x.json", "--json is none/x.json, must be a file in a folder"),
     "json is a folder": ("check mine:good --json package", "--json is package, must be a file in a folder"),
+    "html in no folder": ("check mine:good --html none/x.html", "--html is none/x.html, must be a file in a folder"),
     "junit in no folder": ("check mine:good --junit none/x.xml", "--junit is none/x.xml, must be a file in a folder"),
     "no such program": ("check --command nonsuch-program", "nonsuch-program"),
     "no program": ("check --command=", "must be a program and its arguments"),
@@ -184,6 +185,14 @@ def test_the_report_is_written_as_json_and_as_junit(folder: Path, capsys: pytest
     assert root.get("failures") == "2"  # the verdict, and early-stop; the others have one step each
     code, out, _ = call(capsys, "check", "mine:dropped", "--json", "-")
     assert (code, Report.from_json(out)) == (1, report)
+
+
+def test_the_report_is_written_as_a_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "check", "mine:dropped", "--html", "report.html")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert code == 1
+    assert out.split(":")[0] in page
+    assert "mine:dropped" in page
 
 
 LOUD = """

@@ -123,7 +123,9 @@ def test_a_finished_run_is_not_computed_again_unless_asked(tmp_path: Path, capsy
     assert call(capsys, *run, "--again")[0] == 0
     assert computed(path) == [0, 1, 0, 1]
     assert call(capsys, *run, "--seed", "1")[1].startswith("tiny (seed-1): 2 of 2 claims hold")
-    assert sorted(path.name for path in (out / "tiny").iterdir()) == ["claims.csv", "figures", "results.csv", "seed-1"]
+    assert sorted(path.name for path in (out / "tiny").iterdir()) == [
+        "README.md", "claims.csv", "figures", "index.html", "results.csv", "seed-1",
+    ]  # fmt: skip
 
 
 def test_finished_is_said_after_the_reports_are_written(
@@ -135,7 +137,7 @@ def test_finished_is_said_after_the_reports_are_written(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pgverify.reporting.output.render_page", interrupted)
+    monkeypatch.setattr("pgverify.reporting.output.render_index", interrupted)
     assert call(capsys, *run)[0] == 130
     assert call(capsys, "study", "status", str(out)) == (
         3, "tiny: 2 of 2 cells, computed, reports unfinished (seed 0, quick)\n", "",
@@ -150,7 +152,7 @@ def test_a_report_runs_no_code_unless_it_is_trusted(tmp_path: Path, capsys: pyte
     path, out = write_study(tmp_path), tmp_path / "out"
     call(capsys, "study", "run", str(path), "--quick", "--workers", "1", "--out", str(out))
     path.write_text(path.read_text().replace("The mean is <small>.", "Another text."))
-    page = out / "index.html"
+    page = out / "tiny" / "index.html"
     assert call(capsys, "report", str(out))[0] == 0
     assert "The mean is" in page.read_text(encoding="utf-8")
     code, printed, _ = call(capsys, "report", str(out), "--trust")

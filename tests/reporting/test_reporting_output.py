@@ -13,6 +13,7 @@ import pytest
 from tiny_studies import write_study
 
 from pgverify.errors import InvalidFile
+from pgverify.reporting import section as section_module
 from pgverify.reporting.concluding import conclude, conclude_anew
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.output import write_reports
@@ -32,7 +33,7 @@ def report(out: Path, *paths: Path, quick: bool = False) -> list[Judged]:
 class Page(HTMLParser):
     """Collects what a page would fetch, its pictures, its text, and whether its tags close in order."""
 
-    VOID = ("meta", "img", "br", "wbr")
+    VOID = ("meta", "img", "br", "wbr", "link")
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -54,6 +55,9 @@ class Page(HTMLParser):
         if tag not in self.VOID:
             self.stack.append(tag)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.tags.add(tag)  # inside a drawing
+
     def handle_endtag(self, tag: str) -> None:
         assert self.stack.pop() == tag
 
@@ -65,8 +69,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def read(out: Path) -> Page:
-    return Page((out / "index.html").read_text(encoding="utf-8"))
+def read(out: Path, name: str = "index.html") -> Page:
+    return Page((out / name).read_text(encoding="utf-8"))
 
 
 def test_the_folder_holds_what_is_promised(tmp_path: Path) -> None:
@@ -74,7 +78,10 @@ def test_the_folder_holds_what_is_promised(tmp_path: Path) -> None:
     report(out, write_study(tmp_path))
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert files == {
-        "index.html", "results.sqlite", "tiny/results.csv", "tiny/claims.csv", "tiny/figures/values.png",
+        "index.html", "README.md", "results.sqlite", "tiny/index.html", "tiny/README.md",
+        "tiny/results.csv", "tiny/claims.csv",
+        "tiny/figures/values.png", "tiny/figures/values.svg", "tiny/figures/values.pdf", "assets/tables.js",
+        "assets/tabulator.min.js", "assets/tabulator_simple.min.css", "assets/tabulator-LICENSE",
     }  # fmt: skip
     claims = pd.read_csv(out / "tiny" / "claims.csv")
     assert list(claims["holds"]) == [True, True]
@@ -84,12 +91,15 @@ def test_the_folder_holds_what_is_promised(tmp_path: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     path = write_study(tmp_path)
     report(tmp_path / "out", path)
-    names = ("tiny/results.csv", "tiny/claims.csv", "tiny/figures/values.png", "index.html")
+    names = (
+        "tiny/results.csv", "tiny/claims.csv", "tiny/figures/values.png", "tiny/figures/values.svg",
+        "tiny/figures/values.pdf", "tiny/index.html", "index.html",
+    )  # fmt: skip
     first = {name: (tmp_path / "out" / name).read_bytes() for name in names}
     report(tmp_path / "out", path)  # anew, in the same place
     assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == first
     report(tmp_path / "elsewhere", path)
-    for name in names[:3]:
+    for name in names[:5]:
         assert (tmp_path / "elsewhere" / name).read_bytes() == first[name]
 
 
@@ -104,18 +114,23 @@ def test_csv_floats_come_back_bit_for_bit(tmp_path: Path) -> None:
     assert lines[-1] == ["", "2", "True"]  # an integer stays one although the column has gaps
 
 
-def test_the_page_is_self_contained(tmp_path: Path) -> None:
-    report(tmp_path / "out", *(write_study(tmp_path, name) for name in ("one", "two")))
-    page = read(tmp_path / "out")
-    assert page.stack == []  # every tag is closed
-    assert {address.split(":")[0].split("#")[0] for address in page.addresses} == {"", "data"}
-    assert not page.tags & {"script", "link", "iframe", "object"}
-    for word in ("http:", "https:", "@import", "url("):
-        assert word not in "".join(page.styles)
-    assert "prefers-color-scheme: dark" in "".join(page.styles)
-    assert "@media print" in "".join(page.styles)
-    assert len(page.pictures) == 2
-    assert all((picture["alt"] or "").startswith("Values in order") for picture in page.pictures)
+def test_every_address_on_a_page_is_a_file_of_the_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report(out, *(write_study(tmp_path, name) for name in ("one", "two")))
+    for name in ("index.html", "one/index.html", "two/index.html"):
+        page = read(out, name)
+        assert page.stack == []  # every tag is closed
+        for address in page.addresses:
+            file, _, place = address.partition("#")
+            assert not file or ((out / name).parent / file).is_file(), address
+            assert not place or f'id="{place}"' in (out / name).read_text(), address
+        assert not page.tags & {"iframe", "object", "img"}
+        for word in ("http:", "https:", "@import", "url("):
+            assert word not in "".join(page.styles)
+        assert "prefers-color-scheme: dark" in "".join(page.styles)
+        assert "@media print" in "".join(page.styles)
+    assert "script" not in read(out).tags
+    assert "Values in order" in read(out, "one/index.html").text
 
 
 def test_the_first_lines_say_what_was_asked_found_and_how_sure(tmp_path: Path) -> None:
@@ -124,6 +139,7 @@ def test_the_first_lines_say_what_was_asked_found_and_how_sure(tmp_path: Path) -
     start = text.index("2 of 2 claims hold Asked Does it run & finish? Found ✓ All 2 claims hold. How sure")
     assert start < 200
     assert "1 claim rests on exact computation and is sure to rounding; 1 rests on samples" in text
+    text = read(tmp_path / "out", "tiny/index.html").text
     assert "The mean is <small>." in text  # escaped, not swallowed as a tag
     assert f"--seed 0 --out {tmp_path / 'out'}" in text
 
@@ -189,13 +205,14 @@ def test_figures_no_longer_drawn_are_removed(tmp_path: Path) -> None:
     assert not old.exists()
 
 
-def test_long_tables_are_cut_and_closed(tmp_path: Path) -> None:
+def test_long_tables_are_cut_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_module, "MOST_ROWS", 200)
     report(tmp_path / "out", write_study(tmp_path, count=70))
-    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "tiny" / "index.html").read_text(encoding="utf-8")
     assert "<details>" in text
     assert "the first 200 of 210 rows" in text
     report(tmp_path / "short", write_study(tmp_path, "short"), quick=True)
-    assert "<details open>" in (tmp_path / "short" / "index.html").read_text(encoding="utf-8")
+    assert "<details open>" in (tmp_path / "short" / "short" / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_store_without_runs_is_refused(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("broken", ["write_rows", "write_claims", "render_page", "fsync", "replace nothing"])
+@pytest.mark.parametrize(
+    "broken", ["write_rows", "write_claims", "render_study", "render_index", "fsync", "replace nothing"]
+)
 def test_a_failed_report_leaves_what_was_there(broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     run_study(out, write_study(tmp_path))

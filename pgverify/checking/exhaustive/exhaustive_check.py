@@ -30,6 +30,7 @@ from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import smallest_batch
 from pgverify.checking.verdict.weight_names import name_weights
+from pgverify.checking.witness.find_witness import witnessed
 from pgverify.suites import SuiteProblem
 
 EARLY = 6
@@ -108,7 +109,12 @@ class ClaimedTarget:
         verdict = SuiteVerdict.of(known, report.outcome, self.target)
         pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
         company = Company(pairs, bool(progress.ordered))
-        return report_after(report, explore(self.implementation, verdict, company, self.explore), verdict)
+        explored = explore(self.implementation, verdict, company, self.explore)
+        after = report_after(report, explored, verdict)
+        if explored.different is None:
+            return after
+        shown, size = explored.different.case.explored, explored.different.compared.found.batch_size
+        return witnessed(after, self.implementation, shown.name, shown.problem, size, shown.max_steps)
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.scope import Scope, scope_from
+from pgverify.checking.verdict.witness import Witness, witness_from
 from pgverify.errors import InvalidInput, shortened
+
+if TYPE_CHECKING:  # matplotlib is imported late: checks must stay light
+    from matplotlib.figure import Figure
 
 SCHEMA = "pgverify-report"
 SCHEMA_VERSION = 2
 """2 has `scope` and `notes`, and says of a match whether its estimates are the same; 1 is read."""
 
-LATER = ("notes", "scope")
+LATER = ("notes", "scope", "witness")
 """What documents of version 1 do not have."""
 
 MOST_WARNINGS = 8
@@ -63,6 +67,8 @@ class Report:
         What to do now.
     scope : Scope or None
         What was tried: the verdict holds within it. None in documents of version 1.
+    witness : Witness or None
+        Where the fault shows, on the smallest problem that shows it: a trajectory with its weights beside right ones.
     """
 
     outcome: Outcome
@@ -81,6 +87,7 @@ class Report:
     next_step: str = ""
     notes: tuple[str, ...] = ()
     scope: Scope | None = None
+    witness: Witness | None = None
 
     def raise_if_faulty(self) -> None:
         """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
@@ -173,7 +180,8 @@ class Report:
                     f"{SCHEMA_VERSION} or an earlier one"
                 )
             known = [f.name for f in fields(cls) if version > 1 or f.name not in LATER]
-            values = {name: _read(body[name]) for name in known if name != "scope"}
+            values = {name: _read(body[name]) for name in known if name not in ("scope", "witness")}
+            values["witness"] = witness_from(body.get("witness"))
             values["scope"] = scope_from(body["scope"] if version > 1 else None)
             values["outcome"] = Outcome(values["outcome"])
             values["matches"] = tuple(Match(**{k: _read(v, k) for k, v in item.items()}) for item in body["matches"])
@@ -186,8 +194,35 @@ class Report:
             raise InvalidInput(f"document is no report: {type(reason).__name__}: {reason}") from reason
         return cls(**values)
 
+    def to_html(self, path: str | Path, name: str = "") -> None:
+        """Write the report as a page that needs nothing else, for a browser or for print.
+
+        Parameters
+        ----------
+        path : str or path
+        name : str
+            What was judged, as its title says.
+
+        Raises
+        ------
+        InvalidFile
+            When the file cannot be written.
+        """
+        from pgverify.checking.pages.check_page import check_page
+        from pgverify.drawing.pages import write_whole
+
+        write_whole(path, check_page(self, name))
+
+    def plot(self) -> Figure:
+        """Return a figure: expected against found where they differ, else variances by problem."""
+        from pgverify.checking.pages.check_figures import report_figure
+
+        return report_figure(self)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        from pgverify.checking.pages.check_page import check_fragment
+
+        return check_fragment(self)
 
 
 NUMBERS = ("deviation", "variance", "variance_ratio", "optimal_ratio", "factor", "expected", "found")

@@ -1,0 +1,1 @@
+"""What pages and figures share: colours, vector images, the graph of a small problem, the templates' words."""

@@ -21,7 +21,7 @@ LONGEST_FILE = 400
 BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
-BATCH = f"{PROBLEM} rollout trajectories"
+BATCH = f"{PROBLEM} collected_problem rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
 TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
@@ -45,7 +45,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "policies": DYNAMICS,
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies bonus",
-        "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
+        "collected_problem": PROBLEM,
+        "suites": f"{PROBLEM} collected_problem mdps",  # problems like those of a user: what judges on them is not their business
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
         "recursion": BATCH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -103,6 +103,9 @@ class _Tree:
         return csr_array((weight, (row, column)), shape=shape), csr_array((paid, (row, column)), shape=shape)
 
 
+History: TypeAlias = tuple[tuple[int, ...], Float[Array, "S"]]
+"""What was seen and done, and the belief over the states of the process."""
+
 END = -1
 """Stands for the end while the histories are still being counted."""
 
@@ -120,12 +123,14 @@ def _tree(mdp: TabularMDP, observation: ArrayLike, horizon: int) -> _Tree:
     tree = _Tree(
         mdp.num_actions, [*(float(mdp.start[where].sum()) for _, where in first), float(mdp.start[~running].sum())]
     )
-    level = [((name,), np.where(where, mdp.start, 0.0) / mdp.start[where].sum()) for name, where in first]
+    level: list[History] = [
+        ((name,), np.where(where, mdp.start, 0.0) / mdp.start[where].sum()) for name, where in first
+    ]
     chance = mdp.successors.dense
     paid = chance * mdp.successors.spread(mdp.paid)
     for step in range(steps):
         tree.labels.extend(label for label, _ in level)
-        following: list[tuple[tuple[int, ...], Float[Array, "S"]]] = []
+        following: list[History] = []
         before = tree.count - len(level)
         for place, (label, belief) in enumerate(level):
             reached, earned = np.tensordot(belief, chance, axes=1), np.tensordot(belief, paid, axes=1)

@@ -36,11 +36,21 @@ def every_trajectory(problem: Problem) -> tuple[Trajectories, Float[Array, "n"]]
     return batch, probability
 
 
+def with_bootstrap(batch: Trajectories) -> Trajectories:
+    """Return the batch with γ V(s_T) added to the last reward of every episode that is cut: its returns are whole."""
+    rows = np.flatnonzero(batch.truncated & (batch.lengths > 0))
+    if not rows.size:
+        return batch
+    rewards, lengths = batch.rewards.copy(), batch.lengths[rows]
+    rewards[rows, lengths - 1] += batch.discount * batch.values[rows, lengths]
+    return replace(batch, rewards=rewards)
+
+
 @lru_cache(maxsize=64)
 def natural_scale(problem: Problem) -> float:
     """Return E max|ĝ| of reward-to-go: the size of an estimate of ∇J, to which deviations are relative."""
     batch, probability = every_trajectory(problem)
-    return Expectation(probability, RewardToGo()(batch)).largest
+    return Expectation(probability, RewardToGo()(with_bootstrap(batch))).largest
 
 
 @lru_cache(maxsize=64)

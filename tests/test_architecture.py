@@ -46,7 +46,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies bonus",
         "collected_problem": PROBLEM,
-        "suites": f"{PROBLEM} collected_problem mdps",  # problems like those of a user: what judges on them is not their business
+        # problems like those of a user: what judges on them is not their business
+        "suites": f"{PROBLEM} collected_problem mdps",
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
         "recursion": BATCH,

@@ -82,7 +82,7 @@ def _cut_or_ended() -> CollectedProblem:
 
 
 def _time_limit() -> CollectedProblem:
-    mdp = TabularMDP([0.5, 0.5], CHAIN, [[2.0, -1.0], [0.5, 1.5]])
+    mdp = TabularMDP([0.5, 0.5], [[[0.9, 0.1], [0.2, 0.8]], [[0.1, 0.9], [0.7, 0.3]]], [[0.2, -0.5], [2.0, 1.5]])
     return CollectedProblem(mdp, SoftmaxPolicy([[0.6, -0.1], [0.0, 0.4]]), FiniteHorizon(4, 0.95), max_steps=2)
 
 

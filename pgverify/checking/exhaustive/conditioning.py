@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.significant_bits import OF_SINGLE, significant_bits
-from pgverify.checking.exhaustive.listed_problem import every_trajectory, with_bootstrap
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 from pgverify.exact.expectation import Expectation
 from pgverify.policies.steps import logits_of, remembers

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.history_values import values_of_histories
 from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
@@ -34,16 +35,6 @@ def every_trajectory(problem: Problem) -> tuple[Trajectories, Float[Array, "n"]]
     if remembers(problem.policy):
         batch = replace(batch, critic=values_of_histories(batch, probability))
     return batch, probability
-
-
-def with_bootstrap(batch: Trajectories) -> Trajectories:
-    """Return the batch with γ V(s_T) added to the last reward of every episode that is cut: its returns are whole."""
-    rows = np.flatnonzero(batch.truncated & (batch.lengths > 0))
-    if not rows.size:
-        return batch
-    rewards, lengths = batch.rewards.copy(), batch.lengths[rows]
-    rewards[rows, lengths - 1] += batch.discount * batch.values[rows, lengths]
-    return replace(batch, rewards=rewards)
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,9 @@ from pgverify.checking.sampled.noise_controls import Control, best_control, cont
 from pgverify.checking.sampled.rare_trajectories import hidden_in_rare
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.sampled.two_tolerances import SHARP, at_two_tolerances
+from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
+from pgverify.collected_problem import CollectedProblem
 from pgverify.problem import Problem
 from pgverify.sampling import sample
 from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
@@ -158,7 +160,7 @@ def _not_sampled(problem: str, target: str, change: str, notes: Notes) -> Report
     """Return what is said where data are cut or somebody else's: how much rare events may add there is not bounded."""
     return Report(
         Outcome.INCONCLUSIVE,
-        f"it is random ({change}), and on data that are cut or of another policy, as those of {problem}, none is judged",
+        f"it is random ({change}), and none is judged on data that are cut or of another policy, as on {problem}",
         "sampled",
         target,
         "nothing was sampled",

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from pgverify.bonus import LARGEST
 from pgverify.bugs import ENTRIES, Bug
 from pgverify.bugs import TARGETS as CATALOGUED
+from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
@@ -154,14 +155,23 @@ def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array,
 def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem.
 
-    On data that are cut, or somebody else's, only entries fit whose correct implementation is right there.
+    On data that are cut, or somebody else's, only entries fit whose correct implementation is right there: as it is, or
+    with the value of what follows a cut for a last reward.
     """
-    if isinstance(problem, CollectedProblem) and which == "implementation":
-        right, aim = mean_of(bug, "correct", problem, batch_size), None
-        if right is not None and bug.target in CLOSED_FORMS:
-            aim = target_vector(bug.target, problem, batch_size)
-        if right is None or aim is None or np.abs(right - aim).max() > FITS * np.abs(aim).max():
-            return None
+    if not isinstance(problem, CollectedProblem):
+        return _mean(bug, which, problem, batch_size)
+    aim = target_vector(bug.target, problem, batch_size) if bug.target in CLOSED_FORMS else None
+    if aim is None:
+        return None
+    whole = replace(bug, correct=Bootstrapped(bug.correct), implementation=Bootstrapped(bug.implementation))
+    for form in (bug, whole):
+        right = _mean(form, "correct", problem, batch_size)
+        if right is not None and np.abs(right - aim).max() <= FITS * np.abs(aim).max():
+            return _mean(form, which, problem, batch_size)
+    return None
+
+
+def _mean(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     alone = bug.batch_size > 1 and batch_size == 1
     try:
         mean = exact_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)

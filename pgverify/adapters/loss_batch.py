@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pgverify.errors import InvalidInput
+from pgverify.policies.steps import remembers
 from pgverify.trajectories import Trajectories
 
 PRECISIONS = ("float32", "float64")
@@ -31,7 +32,8 @@ class LossBatch(NamedTuple):
     terminated, truncated : [n] of bool
         How each episode ended; the horizon of a problem terminates.
     values : [n, T+1]
-        V(s_t) of a perfect critic, 0 once the episode has terminated.
+        V(s_t) of a perfect critic, 0 once the episode has terminated; NaN where actions depend on the history and
+        nobody has said what the values are.
     log_probs : [n, T]
         log π(a_t|s_t) of the policy that acted, 0 on padding.
     discount : scalar
@@ -52,7 +54,12 @@ class LossBatch(NamedTuple):
 
 def convert(batch: Trajectories, as_array: Callable[[np.ndarray], Any]) -> LossBatch:
     """Return a batch with every array passed through `as_array`, which shares memory where it can."""
-    return LossBatch(*(as_array(np.asarray(getattr(batch, name))) for name in LossBatch._fields))
+    arrays = {name: np.asarray(getattr(batch, name)) for name in LossBatch._fields if name != "values"}
+    if batch.critic is None and remembers(batch.policy):
+        arrays["values"] = np.full(batch.states.shape, np.nan)
+    else:
+        arrays["values"] = np.asarray(batch.values)
+    return LossBatch(**{name: as_array(array) for name, array in arrays.items()})
 
 
 def require_precision(dtype: Any) -> str:

@@ -81,11 +81,9 @@ class ModuleLogits:
     def pulled_back(self, theta: Float[Array, "d"], weights: Float[Array, "m S A"]) -> Float[Array, "m d"]:
         """Return Σ w(s,a) ∂z(s,a)/∂θ for every table of weights, one backward pass each."""
         torch = imported_torch()
-        parts = self._split(theta)
         rows = np.zeros((len(weights), theta.size))
         with torch.inference_mode(False), torch.enable_grad():
-            for part in parts:
-                part.requires_grad_()
+            parts = [part.requires_grad_() for part in self._split(theta)]
             found = self._called(parts)
             if not found.requires_grad:
                 return rows  # everything was detached: no logit depends on θ

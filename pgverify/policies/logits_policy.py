@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +22,7 @@ MOST_PASSES = 4_096
 """Backward passes that it may take to have it."""
 
 
+@runtime_checkable
 class LogitFunction(Protocol):
     """Logits z(s,a) as a function of θ, and the products with its derivative."""
 

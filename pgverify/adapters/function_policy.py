@@ -87,8 +87,8 @@ class TreeLogits:
         jax = imported_jax()
         with jax.enable_x64(True):
             found, pull = jax.vjp(self._called, jax.numpy.asarray(theta))
-            rows = [np.asarray(pull(jax.numpy.asarray(table, dtype=found.dtype))[0]) for table in weights]
-        return np.stack(rows).astype(np.float64) if rows else np.zeros((0, theta.size))
+            rows = jax.vmap(lambda table: pull(table)[0])(jax.numpy.asarray(weights, dtype=found.dtype))
+            return np.asarray(rows, dtype=np.float64)
 
     def _called(self, theta: Any) -> Any:
         jax = imported_jax()

@@ -20,28 +20,19 @@ TIME_LIMIT = 2
 """Steps in a window: the shortest with a step that is not at its edge. Shows from three steps on."""
 
 
-def _windows(batch: Trajectories) -> tuple[Float[Array, "n T"], Float[Array, "n T"], Integer[Array, "n T"]]:
-    """Return r_t + γ r_{t+1} + … up to the end of the window, γ^{k−t} of the cut at step k, and k for every step.
+def _windows(batch: Trajectories) -> tuple[Float[Array, "n T"], Float[Array, "n T"], Integer[Array, "T"]]:
+    """Return r_t + γ r_{t+1} + … up to the end of the window, γ^{k−t} of the cut at step k, and that step's column.
 
-    What is bootstrapped at the cut counts with γ^{k−t}, which is 0 where the episode ends in the window. Episodes that
-    are cut themselves are windows as they are.
+    What is bootstrapped at the cut counts with γ^{k−t}, which is 0 where the episode ends in the window.
     """
     times, lengths = np.arange(batch.num_steps), batch.lengths[:, None]
-    whole = batch.rollout.horizon is None or batch.rollout.horizon_terminates
-    limit = TIME_LIMIT if whole else max(batch.num_steps, 1)
-    beyond = (times // limit + 1) * limit
-    targets = batch.relative_rewards.copy()
+    beyond = (times // TIME_LIMIT + 1) * TIME_LIMIT
+    targets = batch.relative_rewards + batch.discount * (times + 1 == lengths) * batch.values[:, 1:]  # 0 if terminated
     for t in reversed(range(batch.num_steps - 1)):
         if t + 1 < beyond[t]:  # on padding rewards are 0, and so is what follows
             targets[:, t] += batch.discount * targets[:, t + 1]
-    cut = np.minimum(beyond, lengths)
-    open_end = (cut < lengths) | batch.truncated[:, None]
-    reach = np.where(open_end & (times < lengths), np.power(batch.discount, np.maximum(cut - times, 0)), 0.0)
-    return targets, reach, cut
-
-
-def _values_at(batch: Trajectories, times: Integer[Array, "n T"]) -> Float[Array, "n T"]:
-    return np.take_along_axis(batch.values, np.maximum(times, 0), axis=1)
+    reach = np.where(beyond < lengths, np.power(batch.discount, beyond - times), 0.0)
+    return targets, reach, np.minimum(beyond, batch.num_steps) - 1
 
 
 def _target_rows(batch: Trajectories, targets: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
@@ -51,7 +42,7 @@ def _target_rows(batch: Trajectories, targets: Float[Array, "n T"]) -> Inexact[A
 def _bootstrapped(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return Σ_t γ^t ψ_t (target − V(s_t)), with V(s_k) of the state reached at a cut."""
     targets, reach, cut = _windows(batch)
-    return _target_rows(batch, targets + reach * _values_at(batch, cut))
+    return _target_rows(batch, targets + reach * batch.values[:, cut + 1])
 
 
 def _as_termination(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -62,7 +53,7 @@ def _as_termination(batch: Trajectories) -> Inexact[Array, "n d"]:
 def _wrong_state(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the same with V of the state *before* the last action at a cut: it does not know the action."""
     targets, reach, cut = _windows(batch)
-    return _target_rows(batch, targets + reach * _values_at(batch, cut - 1))
+    return _target_rows(batch, targets + reach * batch.values[:, cut])
 
 
 def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -71,7 +62,7 @@ def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
     On policy the V-trace target v_0 is the target of the window itself; the last trajectory is followed by the first.
     """
     targets, reach, cut = _windows(batch)
-    first = (targets + reach * _values_at(batch, cut))[:, 0]
+    first = targets[:, 0] + reach[:, 0] * batch.values[:, cut[0] + 1]
     following = first[(np.arange(len(batch)) + 1) % len(batch)]
     return _target_rows(batch, targets + reach * following[:, None])
 
@@ -79,7 +70,7 @@ def _next_trajectory(batch: Trajectories) -> Inexact[Array, "n d"]:
 def _twice(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return the same with 2 V(s_k) at a cut: once added to the reward, once in the temporal difference."""
     targets, reach, cut = _windows(batch)
-    return _target_rows(batch, targets + 2.0 * reach * _values_at(batch, cut))
+    return _target_rows(batch, targets + 2.0 * reach * batch.values[:, cut + 1])
 
 
 def _done_shifted(batch: Trajectories) -> Inexact[Array, "n d"]:

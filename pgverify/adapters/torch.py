@@ -15,12 +15,14 @@ from pgverify.adapters.loss_batch import (
     require_precision,
     require_scalar,
 )
-from pgverify.adapters.module_policy import ModulePolicy, imported_torch
+from pgverify.adapters.module_parameters import imported_torch
+from pgverify.adapters.module_policy import ModulePolicy
+from pgverify.adapters.recurrent_policy import RecurrentPolicy
 from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-__all__ = ["ModulePolicy", "from_loss"]
+__all__ = ["ModulePolicy", "RecurrentPolicy", "from_loss"]
 
 
 def from_loss(

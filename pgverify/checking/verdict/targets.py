@@ -20,6 +20,7 @@ from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
 from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.policies.steps import remembers
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array, require_number
 
@@ -137,6 +138,8 @@ def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Ar
 
 
 def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
+    if remembers(problem.policy) and term.name in (*BONUS_TERMS, "entropy_gradient"):
+        return None  # states do not say which distribution an entropy is of
     if term.name in BONUS_TERMS:
         return BONUS_TERMS[term.name](problem, term.coefficient)
     if term.name == "undiscounted_policy_gradient" and not isinstance(problem.objective, FiniteHorizon):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,7 +162,7 @@ def test_a_loss_through_its_logits() -> None:
 
 
 def own_training_code(keeps: bool) -> Any:
-    """Return REINFORCE as a user writes it: the network runs along each episode; begun afresh, or where the last ended."""
+    """Return REINFORCE as a user writes it: the network begins every episode afresh, or where the last ended."""
 
     def estimate(batch: Trajectories) -> np.ndarray:
         function: Any = batch.policy._function  # type: ignore[attr-defined]
@@ -189,10 +190,15 @@ def own_training_code(keeps: bool) -> Any:
 
 
 def test_a_hidden_state_that_leaks_between_episodes_is_found() -> None:
-    given = problem(horizon=1)
+    """Deterministic and of two steps: eight trajectories, so that all pairs of them can be listed, in both orders."""
+    transition = np.zeros((3, 2, 3))
+    transition[np.arange(3), 0, [1, 2, 0]] = transition[np.arange(3), 1, [2, 0, 1]] = 1.0
+    narrow = pgv.TabularMDP([0.6, 0.4, 0.0], transition, [[1.0, -0.5], [0.3, 2.0], [-1.0, 0.4]])
+    given = replace(problem(horizon=2), mdp=narrow)
     assert pgv.check(own_training_code(keeps=False), problems=given).outcome is Outcome.CORRECT
     leaking = pgv.check(own_training_code(keeps=True), problems=given)
-    assert leaking.outcome in (Outcome.BIASED, Outcome.INVALID), leaking
+    assert leaking.outcome is Outcome.BIASED, leaking
+    assert any("order of the trajectories" in note for note in leaking.notes), leaking
 
 
 class Keeping(Recurrent):

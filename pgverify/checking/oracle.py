@@ -14,6 +14,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
 from pgverify.checking.calling.time_spent import Deadline
+from pgverify.checking.collected_as_asked import collected_as_asked
 from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
@@ -28,6 +29,7 @@ from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surr
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.kinds import FUNCTION
+from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
@@ -58,6 +60,8 @@ def check(
     isolate: bool = False,
     memory_limit: float = MEMORY_LIMIT,
     suite: str = "standard",
+    acting: Policy | Callable[[Problem], Policy] | None = None,
+    max_steps: int | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -111,6 +115,10 @@ def check(
     suite : str
         A name in `pgverify.suites.names()`, where no `problems` are given. Where data are cut, "policy_gradient" means
         the terms of the steps that are seen, each with the whole future: what bootstrapping at the cut estimates.
+    acting : Policy, or problem -> Policy, optional
+        μ, which chooses the actions on all problems in place of their own policies.
+    max_steps : int, optional
+        Steps after which episodes are cut; shorter problems stay whole.
 
     Raises
     ------
@@ -137,6 +145,9 @@ def check(
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
+    if acting is not None or max_steps is not None:
+        entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
+        problems, suite = entries, "standard"
     if isolate:
         options = {
             "kind": kind,

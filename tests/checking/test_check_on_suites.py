@@ -139,6 +139,31 @@ def test_refusals() -> None:
         CollectedProblem(problem.mdp, problem.policy, problem.objective, acting=3)  # type: ignore[arg-type]
 
 
+def test_the_caller_says_where_data_are_cut_and_who_acts() -> None:
+    """On the standard suite: cut after two steps; and a policy that is half of each problem's own, half uniform."""
+
+    def softer(problem: pgv.Problem) -> pgv.Policy:
+        mixed = 0.5 * problem.policy.probabilities() + 0.5 / problem.mdp.num_actions
+        return pgv.SoftmaxPolicy(np.log(mixed))
+
+    few = [entry for entry in pgv.suites.get("standard") if entry.name in ("early-stop", "bandit", "coin-door")]
+    both = pgv.check(bootstrapped, problems=few, acting=softer, max_steps=2)
+    assert (both.outcome, both.scope.ratios, both.scope.steps) == (Outcome.CORRECT, True, 2)  # type: ignore[union-attr]
+    assert pgv.check(never, problems=few, max_steps=2).diagnosis == "truncation-as-termination"
+    assert pgv.check(never, problems=few[:1], max_steps=1_000).outcome is Outcome.CORRECT
+    assert pgv.check(no_ratio, problems=few, acting=softer).outcome is Outcome.BIASED
+    alone = pgv.check(pgv.estimators.RewardToGo(), problems=few, acting=softer, isolate=True)
+    assert alone.outcome is Outcome.CORRECT
+    with pytest.raises(
+        pgv.errors.InvalidPolicy, match=r"on problem early-stop acting has probabilities of shape \(1, 1\)"
+    ):
+        pgv.check(never, problems=few, acting=pgv.SoftmaxPolicy([[0.0]]))
+    with pytest.raises(pgv.errors.InvalidPolicy, match="acting is int on problem"):
+        pgv.check(never, problems=few, acting=lambda _: 3)  # type: ignore[arg-type, return-value]
+    with pytest.raises(pgv.errors.InvalidInput, match="max_steps is 0, must be an integer of at least 1 step"):
+        pgv.check(never, max_steps=0)
+
+
 def test_support_mismatch_names_state_and_action() -> None:
     problem = endless(pgv.FiniteHorizon(2))
 

@@ -46,7 +46,7 @@ def _collected(entry: SuiteProblem, steps: int | None, acting: Any) -> Collected
     actor = acting(problem) if callable(acting) and not is_policy(acting) else acting
     if actor is not None and not is_policy(actor):
         raise InvalidPolicy(
-            f"acting is {kind_of(actor)} on problem {entry.name}, must be a policy, or problem -> policy"
+            f"acting is {kind_of(actor)} on problem {entry.name}, must be a policy or make one of a problem"
         )
     horizon = problem.objective.horizon if isinstance(problem.objective, FiniteHorizon) else None
     whole = steps is None or (horizon is not None and steps >= horizon)

@@ -154,9 +154,7 @@ def test_the_caller_says_where_data_are_cut_and_who_acts() -> None:
     assert pgv.check(no_ratio, problems=few, acting=softer).outcome is Outcome.BIASED
     alone = pgv.check(pgv.estimators.RewardToGo(), problems=few, acting=softer, isolate=True)
     assert alone.outcome is Outcome.CORRECT
-    with pytest.raises(
-        pgv.errors.InvalidPolicy, match=r"on problem early-stop acting has probabilities of shape \(1, 1\)"
-    ):
+    with pytest.raises(pgv.errors.InvalidPolicy, match=r"on problem bandit acting has probabilities of shape \(1, 1\)"):
         pgv.check(never, problems=few, acting=pgv.SoftmaxPolicy([[0.0]]))
     with pytest.raises(pgv.errors.InvalidPolicy, match="acting is int on problem"):
         pgv.check(never, problems=few, acting=lambda _: 3)  # type: ignore[arg-type, return-value]

@@ -90,8 +90,8 @@ def judged(request: Mapping[str, Any], notebook: Notebook | None = None) -> str:
 def _noted(function: Callable[..., Any], options: dict[str, Any], notebook: Notebook) -> NotedFunction:
     """Return the function with a note of every call, which knows the problems that it will meet by name."""
     from pgverify.checking.given_problems import suite_of
+    from pgverify.suites import get
     from pgverify.suites.exploration import explored_problem
-    from pgverify.suites.standard import standard_suite
 
     problems, count = options.get("problems"), options.get("explore", 24)
     if problems is not None:
@@ -103,7 +103,7 @@ def _noted(function: Callable[..., Any], options: dict[str, Any], notebook: Note
             explored = explored_problem(index)
             yield explored.name, explored.problem
 
-    return NotedFunction(function, notebook, standard_suite(), beyond())
+    return NotedFunction(function, notebook, get(options.get("suite", "standard")), beyond())
 
 
 def _given(

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Inexact, Integer
 
 from pgverify.arrays import integers, real_numbers, refuse_non_finite, truths, weights_as_given
 from pgverify.errors import InvalidEstimator, InvalidInput, InvalidSampling
+from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, score_sum
@@ -178,6 +179,33 @@ class Trajectories(SuggestsNames):
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
                 f"value for each of the {len(self)} trajectories"
             ) from None
+
+    def steps(self, cut: int | None = None, autoreset: Autoreset = "same-step") -> FlatSteps:
+        """Return the steps one after another, as vectorised libraries store them.
+
+        Every episode is cut into pieces of at most `cut` steps. All are kept, so that whoever bootstraps V at the cuts,
+        and nowhere else, still has the expectation of whole episodes: E[r_t + … + γ^{k−t} V(s_k)|s_t, a_t] = Q_t. They
+        are stored in an order in which nothing that follows a piece has anything to do with it.
+
+            steps = batch.steps(cut=2)
+            weights = ...                                    # [N]
+            batch.score_weighted(steps.padded(weights))      # [n, d]
+
+        Parameters
+        ----------
+        cut : int, optional
+            Steps of a piece, at least 1; by default episodes stay whole.
+        autoreset : "same-step" or "next-step"
+            What is stored at an end: the state after the reset at once, or s_{t+1} and then a step that only resets.
+
+        Raises
+        ------
+        InvalidSampling
+            When `cut` is below 1.
+        UnknownName
+            On another convention.
+        """
+        return flat_steps(self, cut, autoreset)
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""

@@ -21,7 +21,7 @@ LONGEST_FILE = 400
 BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
-BATCH = f"{PROBLEM} rollout trajectories"
+BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats streaming planning"
 TOOLS = f"{CORE} drawing suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
@@ -48,9 +48,12 @@ ALLOWED: Mapping[str, set[str]] = {
         "policies": DYNAMICS,
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies bonus",
-        "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
+        "collected_problem": PROBLEM,
+        # problems like those of a user: what judges on them is not their business
+        "suites": f"{PROBLEM} collected_problem mdps",
         "rollout": PROBLEM,
-        "trajectories": f"{PROBLEM} rollout",
+        "flat_steps": BASE,
+        "trajectories": f"{PROBLEM} rollout flat_steps",
         "recursion": BATCH,
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
         "estimators": f"{BATCH} recursion baselines",

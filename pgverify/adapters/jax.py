@@ -1,4 +1,4 @@
-"""JAX: a loss function becomes an estimator."""
+"""JAX: a loss function becomes an estimator, and a function that puts out logits a policy."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.adapters.function_policy import FunctionPolicy, imported_jax
 from pgverify.adapters.loss_batch import (
     LossBatch,
     convert,
-    parameter_gradient,
     require_finite,
     require_precision,
     require_scalar,
-    visited_logits,
 )
-from pgverify.errors import InvalidInput
+from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-__all__ = ["from_loss"]
+__all__ = ["FunctionPolicy", "from_loss"]
 
 
 def from_loss(
@@ -41,7 +40,8 @@ def from_loss(
     ----------
     loss_fn : (logits, batch) -> array with one entry
         `logits` [n, T, A] is what the policy network puts out at the states visited, differentiable; padded steps hold
-        the logits of the last state. `batch` is a `LossBatch` of arrays, all constant.
+        the logits of the last state. Of a policy that is no softmax of logits they are log π(·|s_t). `batch` is a
+        `LossBatch` of arrays, all constant.
     dtype : "float64", "float32" or the JAX dtype
         Of everything that is not an integer or a flag. float64 switches JAX's 64-bit mode on while the loss is called,
         and only then. float32 is judged at float32 rounding.
@@ -50,12 +50,9 @@ def from_loss(
     ------
     InvalidInput
         JAX is not installed, or dtype is something else; and, when the returned function is called, a loss that is not
-        one finite number, or a policy without logits. The oracle reports those as INVALID.
+        one finite number. The oracle reports that as INVALID.
     """
-    try:
-        import jax
-    except ImportError:
-        raise InvalidInput("adapters.jax needs JAX, which is not installed: pip install pgverify[jax]") from None
+    jax = imported_jax()
     double = require_precision(dtype) == "float64"
 
     def scalar(logits: Any, given: LossBatch) -> Any:

@@ -1,4 +1,4 @@
-"""What a loss function is given, in whichever framework's arrays, and the logits that belong to it."""
+"""What a loss function is given, in whichever framework's arrays, and what it has to return."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from pgverify.errors import InvalidInput, InvalidPolicy
-from pgverify.policies.softmax_algebra import softmax
-from pgverify.policies.steps import logits_of
+from pgverify.errors import InvalidInput
+from pgverify.policies.steps import remembers
 from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
 
 PRECISIONS = ("float32", "float64")
 
@@ -35,7 +32,8 @@ class LossBatch(NamedTuple):
     terminated, truncated : [n] of bool
         How each episode ended; the horizon of a problem terminates.
     values : [n, T+1]
-        V(s_t) of a perfect critic, 0 once the episode has terminated.
+        V(s_t) of a perfect critic, 0 once the episode has terminated; NaN where actions depend on the history and
+        nobody has said what the values are.
     log_probs : [n, T]
         log π(a_t|s_t) of the policy that acted, 0 on padding.
     discount : scalar
@@ -56,39 +54,12 @@ class LossBatch(NamedTuple):
 
 def convert(batch: Trajectories, as_array: Callable[[np.ndarray], Any]) -> LossBatch:
     """Return a batch with every array passed through `as_array`, which shares memory where it can."""
-    return LossBatch(*(as_array(np.asarray(getattr(batch, name))) for name in LossBatch._fields))
-
-
-def visited_logits(batch: Trajectories) -> Float[Array, "n T A"]:
-    """Return the logits z(s_t, ·) of a softmax policy at the states visited, as its network would put them out.
-
-    Raises
-    ------
-    InvalidPolicy
-        When the policy has no logits.
-    """
-    table = logits_of(batch.policy)
-    if table is None:
-        raise InvalidPolicy(
-            f"policy is {type(batch.policy).__name__}, must be a SoftmaxPolicy or a LinearSoftmaxPolicy, or have "
-            "`logits` and `logit_vjp` as they do, that a loss can be differentiated through"
-        )
-    if not np.allclose(softmax(table)[0], batch.policy.probabilities(), rtol=1e-9, atol=1e-300):
-        raise InvalidPolicy(
-            f"policy is {type(batch.policy).__name__}, whose `logits` are not those of its probabilities, must be the "
-            "softmax of its logits for a loss to be differentiated through them; give the attribute another name"
-        )
-    return table[batch.states[:, :-1]]
-
-
-def parameter_gradient(batch: Trajectories, by_logit: Float[Array, "n T A"]) -> Float[Array, "d"]:
-    """Return the gradient by θ from the one by the logits, in its precision: Σ_{i,t,a} g_{ita} ∂z(s_it, a)/∂θ."""
-    policy: Any = batch.policy
-    table = np.zeros((batch.problem.mdp.num_states, batch.problem.mdp.num_actions))
-    np.add.at(table, batch.states[:, :-1], by_logit)
-    if not np.isfinite(table).all():  # the loss's own, for whoever judges it to see
-        return np.full(np.size(policy.parameters), np.nan, dtype=by_logit.dtype)
-    return np.asarray(policy.logit_vjp(table)).astype(by_logit.dtype)
+    arrays = {name: np.asarray(getattr(batch, name)) for name in LossBatch._fields if name != "values"}
+    if batch.critic is None and remembers(batch.policy):
+        arrays["values"] = np.full(batch.states.shape, np.nan)
+    else:
+        arrays["values"] = np.asarray(batch.values)
+    return LossBatch(**{name: as_array(array) for name, array in arrays.items()})
 
 
 def require_precision(dtype: Any) -> str:

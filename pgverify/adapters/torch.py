@@ -1,4 +1,4 @@
-"""PyTorch: a loss function becomes an estimator."""
+"""PyTorch: a loss function becomes an estimator, and a module a policy."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from jaxtyping import Float
 from pgverify.adapters.loss_batch import (
     LossBatch,
     convert,
-    parameter_gradient,
     require_finite,
     require_precision,
     require_scalar,
-    visited_logits,
 )
-from pgverify.errors import InvalidInput
+from pgverify.adapters.module_parameters import imported_torch
+from pgverify.adapters.module_policy import ModulePolicy
+from pgverify.adapters.recurrent_policy import RecurrentPolicy
+from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-__all__ = ["from_loss"]
+__all__ = ["ModulePolicy", "RecurrentPolicy", "from_loss"]
 
 
 def from_loss(
@@ -38,7 +39,8 @@ def from_loss(
     ----------
     loss_fn : (logits, batch) -> tensor with one entry
         `logits` [n, T, A] is what the policy network puts out at the states visited, differentiable; padded steps hold
-        the logits of the last state. `batch` is a `LossBatch` of tensors, all detached.
+        the logits of the last state. Of a policy that is no softmax of logits they are log π(·|s_t). `batch` is a
+        `LossBatch` of tensors, all detached.
     dtype : "float64", "float32" or the torch dtype
         Of everything that is not an integer or a flag. float32 is judged at float32 rounding.
 
@@ -46,14 +48,9 @@ def from_loss(
     ------
     InvalidInput
         PyTorch is not installed, or dtype is something else; and, when the returned function is called, a loss that is
-        not one finite number, or a policy without logits. The oracle reports those as INVALID.
+        not one finite number. The oracle reports that as INVALID.
     """
-    try:
-        import torch
-    except ImportError:
-        raise InvalidInput(
-            "adapters.torch needs PyTorch, which is not installed: pip install pgverify[torch]"
-        ) from None
+    torch = imported_torch()
     floating = getattr(torch, require_precision(dtype))
 
     def tensor(array: np.ndarray) -> Any:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Inexact
 
 from pgverify.bugs.autodiff import PARAMETER_LEFT_OUT
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.cut_episodes import CUT_EPISODES
 from pgverify.bugs.returns import PAST_REWARDS
 from pgverify.bugs.steps import credit, rows
 from pgverify.trajectories import Trajectories
@@ -52,5 +53,6 @@ FORMS: tuple[Bug, ...] = (
     _credited(_running),
     _credited(_weighted),
     replace(PARAMETER_LEFT_OUT, implementation=_last_left_out),
+    *CUT_EPISODES,
 )
 """Each has the slug of its entry, and is tried beside it."""

@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pgverify import suites
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
 from pgverify.checking.calling.time_spent import Deadline
+from pgverify.checking.collected_as_asked import collected_as_asked
 from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
-from pgverify.checking.given_problems import suite_of
+from pgverify.checking.given_problems import chosen_suite, suite_of
 from pgverify.checking.isolation.isolated_check import check_isolated
 from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
 from pgverify.checking.sampled.draws import guarded_sampler
@@ -28,10 +30,10 @@ from pgverify.checking.verdict.targets import target_terms
 from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.kinds import FUNCTION
+from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
-from pgverify.suites.standard import standard_suite
 from pgverify.validation import require_integer, require_number, require_text
 
 KINDS = ("gradient", "weights", "sampler")
@@ -58,6 +60,9 @@ def check(
     explore: int = 24,
     isolate: bool = False,
     memory_limit: float = MEMORY_LIMIT,
+    suite: str = "standard",
+    acting: Policy | Callable[[Problem], Policy] | None = None,
+    max_steps: int | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -80,8 +85,9 @@ def check(
         entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
         or a sum such as "policy_gradient + entropy_bonus(0.01)".
     problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
-        Finite-horizon problems to use instead of the standard suite; a `SuiteProblem` has a name for the report. Where
-        one has too many trajectories to be listed the verdict is INCONCLUSIVE, unless another shows a fault.
+        Problems to use instead of a suite; a `SuiteProblem` has a name for the report. Without an end they are cut
+        after at most three steps, or as a `CollectedProblem` says. Where one has too many trajectories to be listed the
+        verdict is INCONCLUSIVE, unless another shows a fault.
     alpha, tolerance, seed, budget
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
@@ -100,19 +106,28 @@ def check(
     explore : int
         Random problems, the first of a sequence that is the same everywhere, on which the verdict of the standard suite
         is looked for once more: longer, wider, cut, without a step, γ = 0. They can only lower it; 0 for none. It has
-        no effect where `problems` are given, and none on a "sampler".
+        no effect where `problems` or another suite are given, and none on a "sampler".
     isolate : bool
         Whether the implementation is called in a process of its own, as the command line does: what ends it, hangs in
         compiled code, or eats memory is then INVALID, with the input, and what it started ends with it. It must be
         found there: at the top of a module or a file, or by pickling.
     memory_limit : float
         GiB for that process and all that it starts. It has no effect without `isolate`.
+    suite : str
+        A name in `pgverify.suites.names()`, where no `problems` are given. Where data are cut, "policy_gradient" means
+        the terms of the steps that are seen, each with the whole future: what bootstrapping at the cut estimates.
+    acting : Policy, or problem -> Policy, optional
+        μ, which chooses the actions on all problems in place of their own policies.
+    max_steps : int, optional
+        Steps after which episodes are cut; shorter problems stay whole.
 
     Raises
     ------
     InvalidInput
         When the call itself is wrong. What the implementation does never raises, KeyboardInterrupt excepted.
     """
+    if not isinstance(suite, str) or suite not in suites.names():
+        raise unknown_name("suite", suite, suites.names())
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     target = require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'")
@@ -131,11 +146,15 @@ def check(
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
+    if acting is not None or max_steps is not None:
+        entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
+        problems, suite = entries, "standard"
     if isolate:
         options = {
             "kind": kind,
             "target": target,
             "problems": None if problems is None else suite_of(problems),
+            "suite": suite,
             "alpha": test.alpha,
             "tolerance": test.tolerance,
             "seed": seed,
@@ -148,20 +167,20 @@ def check(
         }
         return check_isolated(implementation, options, Limits(time_limit, total_time_limit, memory_limit))
     deadline = Deadline.after(total_time_limit)
-    suite = standard_suite() if problems is None else suite_of(problems)
+    entries = chosen_suite(suite, problems, kind)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         surroundings = Surroundings()
         try:
             if kind == "sampler":
                 sampler = guarded_sampler(implementation, time_limit, deadline)
-                report = check_sampler(sampler, suite, target, test, seed, vouched=rarest is not None)
-                report = with_scope(report, suite)
+                report = check_sampler(sampler, entries, target, test, seed, vouched=rarest is not None)
+                report = with_scope(report, entries)
             else:
                 with Alarm(time_limit) as alarm:
                     limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
-                    count = explore if problems is None else 0
-                    claim = ClaimedTarget(limited, target, suite, problems is not None, count)
+                    given = problems is not None or suite != "standard"
+                    claim = ClaimedTarget(limited, target, entries, given, 0 if given else explore)
                     if batches is not None:
                         report = check_by_design(claim, batches, test.alpha, seed)
                     else:

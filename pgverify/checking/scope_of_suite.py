@@ -11,8 +11,8 @@ from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scope import ProblemScope, SampledSize, Scope
-from pgverify.exact import count_trajectories
-from pgverify.problem import FiniteHorizon, Problem
+from pgverify.exact import count_trajectories, rollout
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 
 
@@ -58,18 +58,18 @@ def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:
 
 def _scope(tried: tuple[ProblemScope, ...], problems: Sequence[Problem], critic: str) -> Scope:
     mdps = [problem.mdp for problem in problems]
-    objectives = [problem.objective for problem in problems if isinstance(problem.objective, FiniteHorizon)]
-    ends = {"horizon"} if problems else set()
+    laws = [rollout(problem) for problem in problems]
+    ends = {"horizon" if law.horizon_terminates else "cut" for law in laws}
     if any(mdp.terminal.any() for mdp in mdps):
         ends.add("terminal state")
     return Scope(
         problems=tried,
-        steps=max((objective.horizon for objective in objectives), default=0),
+        steps=max((law.horizon or 0 for law in laws), default=0),
         states=max((mdp.num_states for mdp in mdps), default=0),
         actions=max((mdp.num_actions for mdp in mdps), default=0),
-        starts=max((int(np.count_nonzero(mdp.start)) for mdp in mdps), default=0),
+        starts=max((int(np.count_nonzero(law.start)) for law in laws), default=0),
         ends=tuple(sorted(ends)),
-        discounts=tuple(sorted({float(objective.discount) for objective in objectives})),
+        discounts=tuple(sorted({float(law.discount) for law in laws})),
         ratios=any(_ratios(problem) for problem in problems),
         critic=critic,
     )

@@ -45,6 +45,7 @@ def check(
         int | None, typer.Option(help="Call it on groups of so many trajectories of one start state alone.")
     ] = None,
     prompts: Annotated[int, typer.Option(help="Groups in a batch, with --group-size.")] = 1,
+    suite: Annotated[str, typer.Option(help="The problems: see pgv.suites.names().")] = "standard",
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as JSON; - prints it instead of the text.")
     ] = None,
@@ -78,6 +79,7 @@ def check(
         "budget": budget,
         "rarest": rarest,
         "design": None,
+        "suite": suite,
     }
     request = {
         "implementation": implementation,

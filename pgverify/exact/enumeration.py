@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.collected_problem import collected
 from pgverify.errors import InvalidObjective, TooLarge
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
@@ -137,6 +138,7 @@ def _count(law: Rollout) -> int:
 
 def _bounded(problem: Problem, acting: Policy | None, max_steps: int | None) -> Rollout:
     """Return the law of trajectories, refusing one of unbounded length."""
+    max_steps, acting = collected(problem, max_steps, acting)
     if max_steps is None and not isinstance(problem.objective, FiniteHorizon):
         raise InvalidObjective(
             f"objective is {problem.objective!r}, must be FiniteHorizon(...), or max_steps be given, for trajectories "

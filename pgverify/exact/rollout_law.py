@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from pgverify.collected_problem import collected
 from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.exact.solution import solve
 from pgverify.kinds import accepts
@@ -22,7 +23,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
     Finite horizon: T steps, then termination; cut (truncated) after `max_steps` < T. Discounted with `max_steps`: cut
     after that many steps. Discounted without: after every step the episode ends with probability 1 − γ and rewards are
     not discounted, so that E Σ_{t<H} r_t = Σ γ^t E r_t exactly. Average reward: `max_steps` steps from the stationary
-    distribution, contributions averaged over steps.
+    distribution, contributions averaged over steps. A `CollectedProblem` says itself where it is cut and who acts.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
     InvalidPolicy
         When the acting policy is of another shape, or never does what the problem's policy does.
     """
+    max_steps, acting = collected(problem, max_steps, acting)
     if max_steps is not None:
         max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
     policy, solution = problem.policy, solve(problem)

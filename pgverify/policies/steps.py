@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Inexact, Integer
 
+from pgverify.errors import InvalidPolicy, shown
 from pgverify.policies.protocol import Policy
 from pgverify.validation import Array
 
@@ -81,6 +82,11 @@ def score_sum(policy: Policy, steps: Steps, weights: Float[Array, "n T"]) -> Ine
     """Return Σ_t w_t ∇ log π(a_t|s_t) for every trajectory; padded steps do not count."""
     kept = np.where(steps.mask, weights, 0.0)
     door = getattr(policy, "score_sum", None)
+    if door is None and remembers(policy):
+        raise InvalidPolicy(
+            f"policy is {shown(policy)}, whose actions depend on the history (it has next_probabilities), must have "
+            "score_sum, too: no table knows its score"
+        )
     return score_sum_by_table(policy, steps, kept) if door is None else door(steps, kept)
 
 

@@ -10,7 +10,7 @@ import pytest
 import pgverify as pgv
 from pgverify import Outcome, Trajectories
 from pgverify.checking import standard_suite
-from pgverify.errors import InvalidInput, InvalidPolicy
+from pgverify.errors import InvalidInput
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here: make test-thirdparty")
 
@@ -140,7 +140,9 @@ def test_a_nan_gradient_reaches_the_oracle() -> None:
     assert pgv.check(function, problems=SOME[:1]).outcome is Outcome.INVALID
 
 
-def test_a_policy_without_logits_is_refused() -> None:
+def test_a_policy_without_logits_is_taken() -> None:
+    """z = log π stands for its logits, and the score is their derivative: the same gradient."""
+
     class Other:
         def __init__(self, policy: Any) -> None:
             self.parameters, self.with_parameters = policy.parameters, policy.with_parameters
@@ -148,8 +150,9 @@ def test_a_policy_without_logits_is_refused() -> None:
 
     problem = SUITE["coin"]
     other = pgv.Problem(problem.mdp, Other(problem.policy), problem.objective)
-    with pytest.raises(InvalidPolicy, match="policy is Other, must be a SoftmaxPolicy or a LinearSoftmaxPolicy"):
-        pgv.adapters.torch.from_loss(to_go)(pgv.sample(other, 2))
+    function = pgv.adapters.torch.from_loss(to_go)
+    expected = function(pgv.sample(problem, 5, seed=0))
+    assert function(pgv.sample(other, 5, seed=0)) == pytest.approx(expected, rel=1e-12, abs=1e-14)
 
 
 def test_a_wrong_dtype_is_refused() -> None:

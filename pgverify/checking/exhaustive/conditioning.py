@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.significant_bits import OF_SINGLE, significant_bits
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 from pgverify.exact.expectation import Expectation
@@ -62,7 +63,8 @@ class Conditioning:
 @lru_cache(maxsize=64)
 def conditioning(problem: Problem) -> Conditioning:
     """Return the conditioning of ∇J on a problem that is listed; kept, for the same is listed many times."""
-    return conditioning_of(*every_trajectory(problem))
+    batch, probability = every_trajectory(problem)
+    return conditioning_of(with_bootstrap(batch), probability)
 
 
 def conditioning_of(batch: Trajectories, probability: Float[Array, "n"]) -> Conditioning:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.verdict.bonus_terms import weighted_visits
+from pgverify.checking.verdict.first_terms import visited
 from pgverify.estimators import RewardToGo
 from pgverify.exact import gradient, values
 from pgverify.exact.enumeration import enumerate_trajectories
@@ -87,6 +87,6 @@ def _at_the_cut(explored: ExploredProblem) -> Mapping[str, Float[Array, "d"]]:
     after = np.broadcast_to(after, (steps, *after.shape)) if after.ndim == 2 else after[:steps]
     powers = np.power(explored.discount, np.arange(steps))
     return {
-        BOOTSTRAPPED: weighted_visits(until, powers[:, None, None] * after),
+        BOOTSTRAPPED: visited(until, powers[:, None, None] * after),
         CUT_OFF: np.asarray(gradient(until)),
     }

@@ -185,6 +185,7 @@ def _longer(batch: Trajectories) -> Trajectories:
         actions=np.zeros((1, steps), dtype=batch.actions.dtype),
         rewards=np.zeros((1, steps)),
         log_probs=np.zeros((1, steps)),
+        critic=None if batch.critic is None else np.zeros((1, steps + 1)),
     )
     return concatenate([batch, empty]).select(slice(len(batch)))
 

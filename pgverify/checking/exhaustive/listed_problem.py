@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
+from pgverify.checking.exhaustive.history_values import values_of_histories
+from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
 from pgverify.exact import moments, optimal_baseline
 from pgverify.exact.curvature import score_rank
 from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.exact.expectation import Expectation
+from pgverify.policies.steps import remembers
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -22,27 +27,39 @@ MOST_TRAJECTORIES = 5_000
 
 @lru_cache(maxsize=64)
 def every_trajectory(problem: Problem) -> tuple[Trajectories, Float[Array, "n"]]:
-    """Return all trajectories with their probabilities; kept, for the same problem is listed many times."""
-    return enumerate_trajectories(problem, MOST_TRAJECTORIES)
+    """Return all trajectories with their probabilities; kept, for the same problem is listed many times.
+
+    Where the policy remembers, no recursion over states gives V: a perfect critic's values are those of the list.
+    """
+    batch, probability = enumerate_trajectories(problem, MOST_TRAJECTORIES)
+    if remembers(problem.policy):
+        batch = replace(batch, critic=values_of_histories(batch, probability))
+    return batch, probability
 
 
 @lru_cache(maxsize=64)
 def natural_scale(problem: Problem) -> float:
     """Return E max|ĝ| of reward-to-go: the size of an estimate of ∇J, to which deviations are relative."""
     batch, probability = every_trajectory(problem)
-    return Expectation(probability, RewardToGo()(batch)).largest
+    return Expectation(probability, RewardToGo()(with_bootstrap(batch))).largest
 
 
 @lru_cache(maxsize=64)
 def reference_trace(problem: Problem) -> float:
-    """Return tr Cov of one trajectory's reward-to-go contribution."""
-    return float(moments(RewardToGo(), _listed(problem), "trace").trace)
+    """Return tr Cov of one trajectory's reward-to-go contribution; 0 where no recursion gives it."""
+    try:
+        return float(moments(RewardToGo(), _listed(problem), "trace").trace)
+    except InvalidInput:  # the policy remembers
+        return 0.0
 
 
 @lru_cache(maxsize=64)
 def optimal_trace(problem: Problem) -> float:
-    """Return tr Cov of the same with the variance-minimising baseline b*_t(s)."""
-    return float(optimal_baseline(RewardToGo(), _listed(problem)).trace["values"])
+    """Return tr Cov of the same with the variance-minimising baseline b*_t(s); 0 where it is not known."""
+    try:
+        return float(optimal_baseline(RewardToGo(), _listed(problem)).trace["values"])
+    except InvalidInput:  # the policy remembers, or somebody else acts
+        return 0.0
 
 
 def _listed(problem: Problem) -> Problem:
@@ -54,4 +71,9 @@ def _listed(problem: Problem) -> Problem:
 @lru_cache(maxsize=64)
 def directions(problem: Problem) -> int:
     """Return in how many directions an estimate can point: the rank of the Fisher information."""
-    return score_rank(problem)
+    if not remembers(problem.policy):
+        return score_rank(problem)
+    batch, _ = every_trajectory(problem)
+    steps = np.eye(batch.num_steps)
+    scores = np.concatenate([batch.score_weighted(np.tile(step, (len(batch), 1))) for step in steps])
+    return int(np.linalg.matrix_rank(scores))

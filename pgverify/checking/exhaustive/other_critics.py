@@ -101,6 +101,9 @@ def with_other_critics(
     try:
         if not any(_reads(calls, entry) for entry in chosen):
             return OtherCritics(False)
+        chosen = [entry for entry in chosen if every_trajectory(entry.problem)[0].rollout.on_policy]
+        if not chosen:
+            return OtherCritics(True, why_none="another policy acts")
         if not all(isinstance(listing, ListedAlone) for _, listing in known):
             return OtherCritics(True, why_none="its trajectories affect each other")
         found = tuple(_found(calls, entry, number, discounted) for number, entry in enumerate(chosen))

@@ -74,7 +74,9 @@ def check_isolated(implementation: Callable[..., Any], options: dict[str, Any], 
             "isolate is True in a process that was started for it, must be asked for by one process alone: put the "
             'call under if __name__ == "__main__", for the file is imported again to find the function'
         )
-    plain = {name: options.pop(name) for name in ("kind", "target", "time_limit", "total_time_limit", "explore")}
+    plain = {
+        name: options.pop(name) for name in ("kind", "target", "time_limit", "total_time_limit", "explore", "suite")
+    }
     pickled = _pickled("an argument", {name: value for name, value in options.items() if value is not None})
     request = {"options": plain, "pickled_options": pickled}
     name = _name_of(implementation)

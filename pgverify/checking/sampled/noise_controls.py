@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.baselines import StateValue
-from pgverify.checking.verdict.targets import discount_dropped, policy_gradient
+from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
 from pgverify.estimators import RewardToGo, TotalReturn
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories

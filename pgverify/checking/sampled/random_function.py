@@ -17,7 +17,9 @@ from pgverify.checking.sampled.noise_controls import Control, best_control, cont
 from pgverify.checking.sampled.rare_trajectories import hidden_in_rare
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.sampled.two_tolerances import SHARP, at_two_tolerances
+from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
+from pgverify.collected_problem import CollectedProblem
 from pgverify.problem import Problem
 from pgverify.sampling import sample
 from pgverify.stats import SequentialOutcome, SequentialResult, SequentialTest
@@ -77,6 +79,9 @@ def check_random(
     group_size : int, optional
         Trajectories in a group, as for `sample`; by default all are independent.
     """
+    collected = [entry.name for entry in suite if isinstance(entry.problem, CollectedProblem)]
+    if collected:
+        return _not_sampled(collected[0], target, change, notes)
     calls = Calls(implementation)
     chosen: dict[int, Control] = {}
     spent = 0
@@ -149,6 +154,19 @@ def check_random(
     )
     noticed = together(notes, calls.notes).values()
     return replace(report, explanation=explanation, warnings=(*report.warnings, *noticed))
+
+
+def _not_sampled(problem: str, target: str, change: str, notes: Notes) -> Report:
+    """Return what is said where data are cut or somebody else's: how much rare events may add there is not bounded."""
+    return Report(
+        Outcome.INCONCLUSIVE,
+        f"it is random ({change}), and none is judged on data that are cut or of another policy, as on {problem}",
+        "sampled",
+        target,
+        "nothing was sampled",
+        warnings=tuple(notes.values()),
+        next_step="fix its seed, or judge it on a suite of whole episodes",
+    )
 
 
 def _part(batch: Trajectories, first: int, size: int) -> Trajectories:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import numpy as np
 from jaxtyping import Float
 
 from pgverify.bonus import KL, Bonus, Entropy
-from pgverify.exact import occupancy
+from pgverify.checking.verdict.first_terms import visited
 from pgverify.policies.tabular_softmax import uniform_policy
 from pgverify.problem import Problem
 from pgverify.validation import Array
@@ -42,15 +41,6 @@ def kl_bonus(problem: Problem, coefficient: float | None = None) -> Float[Array,
     return _held(problem, KL(reference, _coefficient(problem, coefficient)))
 
 
-def weighted_visits(problem: Problem, table: Float[Array, "*T S A"]) -> Float[Array, "d"]:
-    """Return Σ_t Σ_s d_t(s) Σ_a π ψ x_t(s,a), outside terminal states."""
-    visits = occupancy(problem)
-    by_time = np.broadcast_to(table, (len(visits), *table.shape[-2:]))
-    weights = np.einsum("ts,tsa->sa", visits, by_time) * problem.policy.probabilities()
-    weights = np.where(problem.mdp.terminal[:, None], 0.0, weights)
-    return np.asarray(problem.policy.score_vjp(weights))
-
-
 BONUS_TERMS: Mapping[str, Callable[[Problem, float | None], Float[Array, "d"]]] = MappingProxyType(
     {"entropy_bonus": entropy_bonus, "kl_bonus": kl_bonus}
 )
@@ -59,7 +49,7 @@ BONUS_TERMS: Mapping[str, Callable[[Problem, float | None], Float[Array, "d"]]] 
 
 def _held(problem: Problem, bonus: Bonus) -> Float[Array, "d"]:
     # ∇ Σ_a π c(π) = Σ_a ∇π c + Σ_a π ∇c, and the second sum is zero: Σ_a π ψ c.
-    return weighted_visits(problem, bonus.reward(problem.policy.probabilities()))
+    return visited(problem, bonus.reward(problem.policy.probabilities()))
 
 
 def _coefficient(problem: Problem, given: float | None) -> float:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
-from pgverify.checking.exhaustive.listed_problem import directions
+from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.targets import smallest_batch, target_vector
-from pgverify.exact import occupancy
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -55,7 +54,7 @@ def compared(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[
         for item in listing.expectations:
             vector = target_vector(target, entry.problem, item.batch_size)
             if item.batch_size >= smallest_batch(target) and vector is not None:
-                running = occupancy(entry.problem)[:, ~entry.problem.mdp.terminal]
-                length, rank = float(running.sum()), directions(entry.problem)
-                comparisons.append(TargetComparison(entry, item, vector, len(running), length, rank))
+                batch, probability = every_trajectory(entry.problem)
+                length, rank = float(probability @ batch.lengths), directions(entry.problem)
+                comparisons.append(TargetComparison(entry, item, vector, batch.num_steps, length, rank))
     return comparisons

@@ -71,7 +71,7 @@ class Scope:
     steps, states, actions, starts : int
         The most of any problem.
     ends : tuple of str
-        How episodes ended: "horizon", "terminal state".
+        How episodes ended: "cut", "horizon", "terminal state".
     discounts : tuple of float
         In rising order.
     ratios : bool

@@ -14,27 +14,20 @@ from jaxtyping import Float
 from pgverify.bonus import LARGEST
 from pgverify.bugs import ENTRIES, Bug
 from pgverify.bugs import TARGETS as CATALOGUED
+from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
-from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus, weighted_visits
+from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
+from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
+from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
-from pgverify.exact import gradient, values
-from pgverify.problem import Problem
+from pgverify.policies.steps import remembers
+from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array, require_number
-
-
-def policy_gradient(problem: Problem) -> Float[Array, "d"]:
-    """Return ∇J(θ)."""
-    return np.asarray(gradient(problem))
-
-
-def discount_dropped(problem: Problem) -> Float[Array, "d"]:
-    """Return Σ_t Σ_s d_t(s) Σ_a π ψ Q_t: the factor γ^t left out, the gradient of no function in general."""
-    return weighted_visits(problem, values(problem).action)
 
 
 def undiscounted_policy_gradient(problem: Problem) -> Float[Array, "d"]:
     """Return the gradient of the undiscounted return E Σ_t r_t of the same episodes."""
-    return np.asarray(gradient(without_discount(problem)))
+    return policy_gradient(without_discount(problem))
 
 
 def entropy_gradient(problem: Problem) -> Float[Array, "d"]:
@@ -60,6 +53,9 @@ CLOSED_FORMS: Mapping[str, Callable[[Problem], Float[Array, "d"]]] = MappingProx
 
 TARGETS: tuple[str, ...] = tuple(dict.fromkeys((*CLOSED_FORMS, *CATALOGUED)))
 """All names: those, and the targets of the catalogue, defined by its correct implementations."""
+
+FITS = 1e-8
+"""Relative: a correct implementation of the catalogue that is further from its target was not made for such data."""
 
 TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*")
 """A name, or one with a coefficient."""
@@ -142,10 +138,16 @@ def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Ar
 
 
 def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
+    if remembers(problem.policy) and term.name in (*BONUS_TERMS, "entropy_gradient"):
+        return None  # states do not say which distribution an entropy is of
     if term.name in BONUS_TERMS:
         return BONUS_TERMS[term.name](problem, term.coefficient)
+    if term.name == "undiscounted_policy_gradient" and not isinstance(problem.objective, FiniteHorizon):
+        return None  # without a discount and without an end there is no return
     if term.name in CLOSED_FORMS:
         return CLOSED_FORMS[term.name](problem)
+    if isinstance(problem, CollectedProblem):
+        return None  # implementations of the catalogue define targets of whole episodes
     for bug in _definitions(term.name):
         vector = mean_of(bug, "correct", problem, batch_size if bug.batch_size > 1 else 1)
         if vector is not None:
@@ -154,7 +156,25 @@ def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array,
 
 
 def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
-    """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem."""
+    """Return the exact expectation of a bug's "implementation" or "correct"; None where it does not fit the problem.
+
+    On data that are cut, or somebody else's, only entries fit whose correct implementation is right there: as it is, or
+    with the value of what follows a cut for a last reward.
+    """
+    if not isinstance(problem, CollectedProblem):
+        return _mean(bug, which, problem, batch_size)
+    aim = target_vector(bug.target, problem, batch_size) if bug.target in CLOSED_FORMS else None
+    if aim is None:
+        return None
+    whole = replace(bug, correct=Bootstrapped(bug.correct), implementation=Bootstrapped(bug.implementation))
+    for form in (bug, whole):
+        right = _mean(form, "correct", problem, batch_size)
+        if right is not None and np.abs(right - aim).max() <= FITS * np.abs(aim).max():
+            return _mean(form, which, problem, batch_size)
+    return None
+
+
+def _mean(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     alone = bug.batch_size > 1 and batch_size == 1
     try:
         mean = exact_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)

@@ -1,0 +1,82 @@
+"""The off-policy suite: data of other policies than the one whose gradient is wanted, one near and one far."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from pgverify.collected_problem import CollectedProblem
+from pgverify.mdp import TabularMDP
+from pgverify.policies import LinearSoftmaxPolicy, SoftmaxPolicy
+from pgverify.problem import FiniteHorizon
+from pgverify.suites.suite_problem import SuiteProblem
+
+
+@cache
+def off_policy_suite() -> tuple[SuiteProblem, ...]:
+    """Return problems in which somebody else acts, smallest first."""
+    return (
+        SuiteProblem(
+            "lent-bandit",
+            "one step, three arms, ratios from 0.3 to 4: whether there is a ratio, which way up, and how often",
+            _lent_bandit(),
+        ),
+        SuiteProblem(
+            "near",
+            "two states, three steps, ratios within 1 ± 0.2: what clips at 0.2 is not seen to clip; products of ratios "
+            "and each ratio alone differ",
+            _chain([[0.15, -0.45], [-0.1, 0.4]]),
+        ),
+        SuiteProblem(
+            "far",
+            "the same problem, ratios from 0.2 to 3 a step: what is clipped or left out is plain to see",
+            _chain([[-1.2, 0.8], [1.1, -0.6]]),
+        ),
+        SuiteProblem(
+            "ends-sooner",
+            "whoever acts ends episodes sooner: the length of an episode says something about its ratio; γ = 0.7",
+            _ends_sooner(),
+        ),
+        SuiteProblem(
+            "other-features",
+            "states share their features, several start states, and a policy acts that the features cannot express",
+            _other_features(),
+        ),
+    )
+
+
+def _lent_bandit() -> CollectedProblem:
+    mdp = TabularMDP([1.0], np.ones((1, 3, 1)), [[1.0, 0.7, -0.5]])
+    policy, acting = SoftmaxPolicy([[0.2, -0.4, 0.7]]), SoftmaxPolicy([[0.3, 0.9, -1.1]])
+    return CollectedProblem(mdp, policy, FiniteHorizon(1, 0.9), acting=acting)
+
+
+def _chain(acting: object) -> CollectedProblem:
+    transition = [[[0.7, 0.3], [0.2, 0.8]], [[0.4, 0.6], [1.0, 0.0]]]
+    mdp = TabularMDP([0.7, 0.3], transition, [[1.0, -0.5], [-1.0, 2.0]])
+    policy = SoftmaxPolicy([[0.3, -0.6], [-0.2, 0.5]])
+    return CollectedProblem(mdp, policy, FiniteHorizon(3, 0.8), acting=SoftmaxPolicy(np.asarray(acting)))
+
+
+def _ends_sooner() -> CollectedProblem:
+    # State 0: action 0 ends the episode, action 1 leads to state 1; state 1: action 0 ends, action 1 stays; 2 is over.
+    transition = np.zeros((3, 2, 3))
+    transition[0, 0, 2] = transition[0, 1, 1] = transition[1, 0, 2] = transition[1, 1, 1] = 1.0
+    transition[2, :, 2] = 1.0
+    mdp = TabularMDP([1.0, 0.0, 0.0], transition, [[0.5, -0.3], [1.4, 0.8], [0.0, 0.0]], [False, False, True])
+    policy = SoftmaxPolicy([[-0.4, 0.3], [-0.2, 0.6], [0.0, 0.0]])
+    acting = SoftmaxPolicy([[0.5, -0.2], [0.7, -0.1], [0.0, 0.0]])
+    return CollectedProblem(mdp, policy, FiniteHorizon(3, 0.7), acting=acting)
+
+
+def _other_features() -> CollectedProblem:
+    features = [[[1.0, 0.0], [0.0, 1.0], [-0.5, 0.3]], [[0.2, -1.0], [1.0, 0.4], [0.0, 0.7]]]
+    transition = [
+        [[0.6, 0.4], [0.3, 0.7], [1.0, 0.0]],
+        [[0.5, 0.5], [0.0, 1.0], [0.2, 0.8]],
+    ]
+    mdp = TabularMDP([0.5, 0.5], transition, [[1.0, -1.0, 0.5], [0.3, 0.8, -2.0]])
+    acting = SoftmaxPolicy([[-0.6, 0.4, 0.2], [0.5, -0.3, 0.3]])
+    policy = LinearSoftmaxPolicy(features, [0.4, -0.3])
+    return CollectedProblem(mdp, policy, FiniteHorizon(2, 0.85), acting=acting)

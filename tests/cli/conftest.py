@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pgverify.checking import Report, oracle, standard_suite
+from pgverify.checking import Report, given_problems, standard_suite
 from pgverify.checking.isolation import isolated_check
 from pgverify.isolated_child import judged
 
@@ -19,7 +19,7 @@ def short_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave three problems of the standard suite to the oracle, and judge in this process, where that is known."""
     suite = tuple(entry for entry in standard_suite() if entry.name in SHORT)
     assert len(suite) == len(SHORT)
-    monkeypatch.setattr(oracle, "standard_suite", lambda: suite)
+    monkeypatch.setattr(given_problems, "get", lambda _: suite)
     monkeypatch.setattr(isolated_check, "check_in_process", lambda request, *_, **__: Report.from_json(judged(request)))
 
 

@@ -165,10 +165,22 @@ def test_defaults_and_options_are_those_of_the_library(
     monkeypatch.setattr(checking, "check", spy)
     call(capsys, "check", "mine:good")
     assert given[0] == {name: documented[name] for name in given[0]}
-    assert set(given[0]) == set(documented) - {"implementation", "problems", "isolate", "memory_limit"}
+    in_python_alone = {"implementation", "problems", "isolate", "memory_limit", "acting", "max_steps"}
+    assert set(given[0]) == set(documented) - in_python_alone
     options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3 --budget 9"
-    call(capsys, "check", "mine:good", *options.split(), "--total-time-limit", "20", "--explore", "5")
-    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 5, 9, None, None]
+    call(
+        capsys,
+        "check",
+        "mine:good",
+        *options.split(),
+        "--total-time-limit",
+        "20",
+        "--explore",
+        "5",
+        "--suite",
+        "truncated",
+    )
+    assert list(given[1].values()) == ["weights", "t", 0.5, 0.25, 7, 3.0, 20.0, 5, 9, None, None, "truncated"]
     call(capsys, "check", "mine:good", "--group-size", "4", "--prompts", "2", "--rarest", "0.01")
     assert (given[2]["rarest"], given[2]["design"]) == (0.01, pgv.Grouped(size=4, prompts=2))
     call(capsys, "check", "mine:good", "--batch-size", "16", "--batch-size", "8")

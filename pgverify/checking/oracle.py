@@ -185,7 +185,7 @@ def check(
                         report = check_by_design(claim, batches, test.alpha, seed)
                     else:
                         report = check_by_listing(claim, test.alpha, seed)
-                    report = with_witness(report, limited, suite)
+                    report = with_witness(report, limited, entries)
         except Exception:  # a function of NumPy that was replaced may have broken the check: then that is the verdict
             broken = spoiled_by(surroundings.restored(), target)
             if broken is None:

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axis import Axis
 from matplotlib.ticker import NullLocator
 
-from pgverify.reporting.canvas import style
+from pgverify.reporting.canvas import quick_style
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -18,7 +18,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 @contextmanager
 def plain_style() -> Iterator[None]:
     """Hold the figures' style for the length of a `with` block, and leave nothing behind."""
-    with style(), rc_context({"axes.formatter.use_mathtext": False}):
+    with quick_style(), rc_context({"axes.formatter.use_mathtext": False}):
         yield
 
 

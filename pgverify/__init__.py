@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from pgverify.checking import check as check
     from pgverify.checking.design import Grouped as Grouped
     from pgverify.checking.design import Independent as Independent
+    from pgverify.continuous import ContinuousMDP as ContinuousMDP
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
+    from pgverify.policies import GaussianPolicy as GaussianPolicy
     from pgverify.policies import LinearSoftmaxPolicy as LinearSoftmaxPolicy
     from pgverify.policies import Policy as Policy
     from pgverify.policies import SoftmaxPolicy as SoftmaxPolicy
+    from pgverify.policies import SquashedGaussianPolicy as SquashedGaussianPolicy
     from pgverify.problem import AverageReward as AverageReward
     from pgverify.problem import Discounted as Discounted
     from pgverify.problem import FiniteHorizon as FiniteHorizon
@@ -53,9 +56,11 @@ __version__ = "0.1.0.dev0"
 _MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
+    "ContinuousMDP": "continuous",
     "Discounted": "problem",
     "Entropy": "bonus",
     "FiniteHorizon": "problem",
+    "GaussianPolicy": "policies",
     "Grouped": "checking.design",
     "Independent": "checking.design",
     "KL": "bonus",
@@ -65,6 +70,7 @@ _HOMES = {
     "Policy": "policies",
     "Problem": "problem",
     "SoftmaxPolicy": "policies",
+    "SquashedGaussianPolicy": "policies",
     "TabularMDP": "mdp",
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
@@ -78,9 +84,11 @@ _HOMES = {
 __all__ = [
     "KL",
     "AverageReward",
+    "ContinuousMDP",
     "Discounted",
     "Entropy",
     "FiniteHorizon",
+    "GaussianPolicy",
     "Grouped",
     "Independent",
     "LinearSoftmaxPolicy",
@@ -89,6 +97,7 @@ __all__ = [
     "Policy",
     "Problem",
     "SoftmaxPolicy",
+    "SquashedGaussianPolicy",
     "TabularMDP",
     "Trajectories",
     "VarianceReport",

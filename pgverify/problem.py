@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from pgverify.arrays import as_array
 from pgverify.bonus import Bonus
+from pgverify.continuous import ContinuousMDP, NodeMDP, on_nodes
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
@@ -88,15 +89,18 @@ Objective: TypeAlias = FiniteHorizon | Discounted | AverageReward
 
 
 @known_arguments
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Problem(SuggestsNames):
     """The J(θ) whose gradient is in question: dynamics, policy and objective, checked to fit.
 
+    A continuous MDP becomes, as `mdp`, the finite one on the quadrature nodes of its policy.
+
     Parameters
     ----------
-    mdp : TabularMDP
+    mdp : TabularMDP or ContinuousMDP
     policy : Policy
-        Any object with `parameters`, `with_parameters`, `probabilities` and `score_vjp`.
+        Any object with `parameters`, `with_parameters`, `probabilities` and `score_vjp`; for a `ContinuousMDP` one of
+        real actions, such as `GaussianPolicy`.
     objective : FiniteHorizon, Discounted or AverageReward
 
     Raises
@@ -112,13 +116,16 @@ class Problem(SuggestsNames):
     policy: Policy
     objective: Objective
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.mdp, TabularMDP):
-            raise InvalidMDP(f"mdp is {kind_of(self.mdp)}, must be a TabularMDP; pgv.mdps.get(name) gives one")
-        if not is_policy(self.policy):
+    def __init__(self, mdp: TabularMDP | ContinuousMDP, policy: Policy, objective: Objective) -> None:
+        if not isinstance(mdp, TabularMDP | ContinuousMDP):
+            raise InvalidMDP(f"mdp is {kind_of(mdp)}, must be a TabularMDP; pgv.mdps.get(name) gives one")
+        if not is_policy(policy):
             raise InvalidPolicy(
-                f"policy is {kind_of(self.policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
+                f"policy is {kind_of(policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
             )
+        if isinstance(mdp, ContinuousMDP | NodeMDP):
+            mdp, policy = on_nodes(mdp, policy)
+        settle(self, mdp=mdp, policy=policy, objective=objective)
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
             raise InvalidObjective(

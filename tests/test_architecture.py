@@ -20,7 +20,7 @@ LONGEST_FILE = 400
 
 BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
-PROBLEM = f"{DYNAMICS} policies bonus problem"
+PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
 TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
@@ -43,8 +43,9 @@ ALLOWED: Mapping[str, set[str]] = {
         "mdp": f"{BASE} dynamics mdp_tables",
         "mdps": DYNAMICS,  # the zoo holds dynamics; what is done with them is not its business
         "policies": DYNAMICS,
+        "continuous": f"{DYNAMICS} policies",  # real actions: the finite MDP that stands for one with them
         "bonus": f"{DYNAMICS} policies",
-        "problem": f"{DYNAMICS} policies bonus",
+        "problem": f"{DYNAMICS} policies continuous bonus",
         "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pgverify.arrays import as_array
 from pgverify.bonus import Bonus
-from pgverify.continuous import ContinuousMDP, NodeMDP, on_nodes
+from pgverify.continuous import ContinuousMDP, NodeMDP, bonus_on_the_same_nodes, on_nodes
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
@@ -125,6 +125,7 @@ class Problem(SuggestsNames):
             )
         if isinstance(mdp, ContinuousMDP | NodeMDP):
             mdp, policy = on_nodes(mdp, policy)
+            objective = _on_the_same_nodes(objective, policy)
         settle(self, mdp=mdp, policy=policy, objective=objective)
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
@@ -161,6 +162,11 @@ def _is_real(problem: object) -> bool:
 
 REAL_PROBLEM = replace(PROBLEM, fits=_is_real, expected="a Problem whose parameters are real numbers")
 """Where imaginary parts, by which derivatives are taken, would be lost."""
+
+
+def _on_the_same_nodes(objective: Objective, policy: Policy) -> Objective:
+    bonus = getattr(objective, "bonus", None)
+    return objective if bonus is None else replace(objective, bonus=bonus_on_the_same_nodes(bonus, policy))
 
 
 def _require_bonus(bonus: object) -> None:

@@ -22,7 +22,7 @@ BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
-CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
+CORE = f"{BATCH} randomness recursion mdps baselines estimators exact real_steps sampling stats planning"
 TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
@@ -43,7 +43,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "mdp": f"{BASE} dynamics mdp_tables",
         "mdps": DYNAMICS,  # the zoo holds dynamics; what is done with them is not its business
         "policies": DYNAMICS,
-        "continuous": f"{DYNAMICS} policies",  # real actions: the finite MDP that stands for one with them
+        "continuous": f"{DYNAMICS} policies bonus",  # real actions: the finite MDP that stands for one with them
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies continuous bonus",
         "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
@@ -53,7 +53,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
         "estimators": f"{BATCH} recursion baselines",
         "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
-        "sampling": f"{BATCH} exact randomness",
+        "sampling": f"{BATCH} exact randomness real_steps",
+        "real_steps": f"{BATCH} randomness",  # how one step is drawn where actions are real
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pgverify.arrays import truths
 from pgverify.errors import InvalidMDP, one_sentence
 from pgverify.kinds import FUNCTION, SuggestsNames, known_arguments
-from pgverify.policies.hermite import LARGEST_RULE
+from pgverify.policies.normal_rule import LARGEST_RULE
 from pgverify.validation import (
     Array,
     bracket,
@@ -37,7 +37,7 @@ class ContinuousMDP(SuggestsNames):
     """A Markov decision process with S states whose actions are D real numbers.
 
     P(s'|s,a) and r(s,a,s') are given as functions, called with many actions at once. With a `GaussianPolicy` it makes a
-    `Problem`: sampled from the real law, and exact through Gauss–Hermite quadrature. Quadrature converges fast where
+    `Problem`: sampled from the real law, and exact through quadrature. Quadrature converges fast where
     both functions are smooth in the action; `pgv.exact.quadrature_error(problem)` says how far it got.
 
     Parameters
@@ -84,7 +84,9 @@ class ContinuousMDP(SuggestsNames):
         require_probability_rows("start", start_, InvalidMDP)
         for name, function in (("transition", transition), ("reward", reward)):
             FUNCTION.require(name, function)
-        ends = np.zeros(len(start_), dtype=bool) if terminal is None else truths("terminal", terminal, InvalidMDP).copy()
+        ends = (
+            np.zeros(len(start_), dtype=bool) if terminal is None else truths("terminal", terminal, InvalidMDP).copy()
+        )
         require_shape("terminal", ends, start_.shape, "[S]", InvalidMDP)
         ends.setflags(write=False)
         dimensions = require_integer("action_dim", action_dim, 1, InvalidMDP, largest=MOST_DIMENSIONS)

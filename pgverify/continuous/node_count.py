@@ -6,17 +6,17 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.continuous.continuous_mdp import ContinuousMDP
-from pgverify.policies.hermite import LARGEST_RULE, hermite_rule
+from pgverify.policies.normal_rule import LARGEST_RULE, normal_rule
 from pgverify.policies.real_actions import RealPolicy
 from pgverify.validation import Array
 
-LADDER = (2, 3, 5, 8, 12, 18, 27, 40, 60, 90)
+LADDER = (2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300)
 """Nodes a dimension: each rule half as large again, so that two neighbours have no node in common but the middle."""
 
 LEAST = 12
 """Where the ladder is entered, if that many fit."""
 
-AGREEMENT = 1e-13
+AGREEMENT = 1e-12
 """Relative difference between two rules below which both are at rounding."""
 
 
@@ -57,7 +57,7 @@ def projections(mdp: ContinuousMDP, policy: RealPolicy, count: int) -> Float[Arr
     count : int
         Nodes a dimension.
     """
-    rule = hermite_rule(count, mdp.action_dim)
+    rule = normal_rule(count, mdp.action_dim)
     shape = np.concatenate([np.ones((len(rule.points), 1)), rule.points, rule.points**2 - 1.0], axis=1)
     weighted = rule.weights[:, None] * shape
     nodes = policy.on_nodes(count).nodes

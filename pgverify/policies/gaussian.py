@@ -13,8 +13,8 @@ from pgverify.arrays import as_array
 from pgverify.errors import InvalidPolicy
 from pgverify.kinds import SuggestsNames, known_arguments
 from pgverify.policies.gaussian_density import density_vjp, log_density
-from pgverify.policies.hermite import hermite_rule, usual_count
 from pgverify.policies.node_table import FixedNodes, table_log_prob
+from pgverify.policies.normal_rule import normal_rule, usual_count
 from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.real_actions import RealPolicy
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
@@ -43,7 +43,7 @@ class GaussianPolicy(SuggestsNames):
     """π(a|s) = N(a; φ(s)ᵀM, diag σ²), with score (a − μ)φ/σ² for M and (a − μ)²/σ² − 1 for log σ.
 
     The parameters θ are M row by row, then log σ where it is learnt. Samples are drawn from this law. In exact
-    computations it is a policy on Gauss–Hermite nodes a_k = μ(s) + σ x_k: π(k|s) = w_k, with the same score.
+    computations it is a policy on quadrature nodes a_k = μ(s) + σ x_k: π(k|s) = w_k, with the same score.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class GaussianPolicy(SuggestsNames):
 
     def on_nodes(self, count: int) -> GaussianPolicy:
         """Return the same policy with so many nodes a dimension, which move with θ."""
-        hermite_rule(count, self.action_dim)  # refuses what is too large
+        normal_rule(count, self.action_dim)  # refuses what is too large
         return self._with_nodes(count, None)
 
     def on_nodes_of(self, other: RealPolicy) -> GaussianPolicy:
@@ -164,9 +164,7 @@ class GaussianPolicy(SuggestsNames):
         """Return log N(a_k; μ(s), σ²) at the nodes."""
         return log_density(self.nodes, self._means[:, None, :], self.log_std)
 
-    def log_density(
-        self, states: Integer[Array, "*rows"], actions: Float[Array, "*rows D"]
-    ) -> Inexact[Array, "*rows"]:
+    def log_density(self, states: Integer[Array, "*rows"], actions: Float[Array, "*rows D"]) -> Inexact[Array, "*rows"]:
         """Return log N(a; μ(s), σ²) for states [...] and actions [..., D], summed over the dimensions."""
         return log_density(actions, self._means[states], self.log_std)
 
@@ -194,9 +192,7 @@ class GaussianPolicy(SuggestsNames):
             return score_sum_by_table(self, steps, weights)
         here = steps.states[:, :-1]
         chain = np.ones(self.action_dim) if self.learns_std else None
-        return density_vjp(
-            steps.actions, self._means[here], self.features[here], weights, np.exp(self.log_std), chain
-        )
+        return density_vjp(steps.actions, self._means[here], self.features[here], weights, np.exp(self.log_std), chain)
 
     def score(self) -> Inexact[Array, "S K d"]:
         """ψ(s,k) = ∇ log π(k|s) on the nodes [S, K, d]."""
@@ -210,7 +206,7 @@ class GaussianPolicy(SuggestsNames):
     def _nodes(self) -> FixedNodes:
         if self.fixed is not None:
             return self.fixed
-        rule = hermite_rule(self.node_count, self.action_dim)
+        rule = normal_rule(self.node_count, self.action_dim)
         means, spread = self._means.real[:, None, :], self.log_std.real
         nodes = means + np.exp(spread) * rule.points
         return FixedNodes(read_only(nodes), np.log(rule.weights) - log_density(nodes, means, spread))
@@ -218,7 +214,7 @@ class GaussianPolicy(SuggestsNames):
     @cached_property
     def _softmax(self) -> tuple[Inexact[Array, "S K"], Inexact[Array, "S K"]]:
         if self.fixed is None and not np.iscomplexobj(self.parameters):
-            rule = hermite_rule(self.node_count, self.action_dim)
+            rule = normal_rule(self.node_count, self.action_dim)
             weights = np.tile(rule.weights, (len(self.features), 1))
             return weights, 1.0 - weights
         return softmax(self._nodes.base + self.log_densities())

@@ -117,9 +117,7 @@ class SquashedGaussianPolicy(SuggestsNames):
         """Return log π(a_k|s) at the nodes."""
         return self.gaussian.log_densities() - self._log_determinant(self.gaussian.nodes)
 
-    def log_density(
-        self, states: Integer[Array, "*rows"], actions: Float[Array, "*rows D"]
-    ) -> Inexact[Array, "*rows"]:
+    def log_density(self, states: Integer[Array, "*rows"], actions: Float[Array, "*rows D"]) -> Inexact[Array, "*rows"]:
         """Return log π(a|s) for states [...] and actions [..., D]: the log-determinant is in it."""
         before = self.before(actions)
         return self.gaussian.log_density(states, before) - self._log_determinant(before)
@@ -172,4 +170,6 @@ class SquashedGaussianPolicy(SuggestsNames):
     def __repr__(self) -> str:
         kind = "learnt" if self.learns_std else "fixed"
         states = len(self.gaussian.features)
-        return f"SquashedGaussianPolicy(states={states}, action_dim={self.action_dim}, std={kind}, scale={self.scale:g})"
+        return (
+            f"SquashedGaussianPolicy(states={states}, action_dim={self.action_dim}, std={kind}, scale={self.scale:g})"
+        )

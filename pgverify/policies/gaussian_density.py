@@ -11,7 +11,7 @@ HALF_LOG_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 def log_density(
-    actions: Float[Array, "*rows D"], means: Inexact[Array, "*rows D"], log_std: Inexact[Array, "D"]
+    actions: Float[Array, "*rows D"], means: Inexact[Array, "*#rows D"], log_std: Inexact[Array, "D"]
 ) -> Inexact[Array, "*rows"]:
     """Return log N(a; μ, σ²) = −Σ_j ((a_j − μ_j)²/(2σ_j²) + log σ_j + log(2π)/2), summed over the dimensions.
 
@@ -26,9 +26,9 @@ def log_density(
 
 
 def density_vjp(
-    actions: Float[Array, "*rows m D"],
-    means: Inexact[Array, "m D"] | Inexact[Array, "*rows m D"],
-    features: Float[Array, "m F"] | Float[Array, "*rows m F"],
+    actions: Float[Array, "*#rows m D"],
+    means: Inexact[Array, "*#rows m D"],
+    features: Float[Array, "*#rows m F"],
     weights: Inexact[Array, "*rows m"],
     std: Inexact[Array, "D"],
     by_log_std: Inexact[Array, "D"] | None,

@@ -41,7 +41,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
         "mdp": f"{BASE} dynamics mdp_tables",
-        "mdps": DYNAMICS,  # the zoo holds dynamics; what is done with them is not its business
+        "mdps": f"{DYNAMICS} continuous",  # the zoo holds dynamics; what is done with them is not its business
         "policies": DYNAMICS,
         "continuous": f"{DYNAMICS} policies bonus",  # real actions: the finite MDP that stands for one with them
         "bonus": f"{DYNAMICS} policies",

@@ -91,7 +91,7 @@ class ContinuousMDP(SuggestsNames):
         ends.setflags(write=False)
         dimensions = require_integer("action_dim", action_dim, 1, InvalidMDP, largest=MOST_DIMENSIONS)
         if nodes is not None:
-            nodes = require_integer("nodes", nodes, 2, InvalidMDP, largest=LARGEST_RULE)
+            nodes = require_integer("nodes", nodes, 1, InvalidMDP, largest=LARGEST_RULE)
             if nodes**dimensions > LARGEST_RULE:
                 raise InvalidMDP(
                     f"nodes is {nodes}, which makes {nodes**dimensions:,} for action_dim = {dimensions}, must make at "
@@ -106,6 +106,10 @@ class ContinuousMDP(SuggestsNames):
             ("nodes", nodes),
         ):
             object.__setattr__(self, name, value)
+
+    def on(self, nodes: int) -> ContinuousMDP:
+        """Return the same process with so many nodes a dimension for its quadrature."""
+        return ContinuousMDP(self.start, self.transition, self.reward, self.terminal, self.action_dim, nodes)
 
     @property
     def num_states(self) -> int:

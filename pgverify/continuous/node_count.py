@@ -47,6 +47,12 @@ def enough_nodes(mdp: ContinuousMDP, policy: RealPolicy) -> tuple[int, float]:
     return fitting[-1], apart
 
 
+def other_count(count: int, dimensions: int) -> int:
+    """Return a number of nodes to compare with: half as many again where they fit, else two thirds."""
+    more = count + max(1, count // 2)
+    return more if more**dimensions <= LARGEST_RULE else max(1, (2 * count) // 3)
+
+
 def projections(mdp: ContinuousMDP, policy: RealPolicy, count: int) -> Float[Array, "S f p"]:
     """Return Σ_k w_k f(a_k) h(x_k) for f = P(s'|s,a), r, r² and h = 1, x_j, x_j² − 1, in every state.
 

@@ -26,25 +26,28 @@ class NodeMDP(TabularMDP):
         are all that is known.
     nodes : [S, K, D]
         a_k(s).
+    count : int
+        Nodes a dimension.
     apart : float
         Relative difference to the next smaller rule; NaN where the number of nodes was given.
     """
 
     continuous: ContinuousMDP | None
     nodes: Float[Array, "S K D"]
+    count: int
     apart: float
 
     @classmethod
-    def of(cls, mdp: ContinuousMDP, nodes: Float[Array, "S K D"], apart: float = np.nan) -> NodeMDP:
-        """Return the tables of a continuous MDP at some nodes."""
+    def of(cls, mdp: ContinuousMDP, nodes: Float[Array, "S K D"], count: int, apart: float = np.nan) -> NodeMDP:
+        """Return the tables of a continuous MDP at some nodes, of which there are so many a dimension."""
         found = [mdp.at(state, nodes[state]) for state in range(mdp.num_states)]
         transition, reward = (np.stack(tables) for tables in zip(*found, strict=True))
         made = cls(mdp.start, transition, reward, mdp.terminal)
-        made._settle(mdp, nodes, apart)
+        made._settle(mdp, nodes, count, apart)
         return made
 
-    def _settle(self, continuous: ContinuousMDP | None, nodes: Float[Array, "S K D"], apart: float) -> None:
-        for name, value in (("continuous", continuous), ("nodes", nodes), ("apart", apart)):
+    def _settle(self, continuous: ContinuousMDP | None, nodes: Float[Array, "S K D"], count: int, apart: float) -> None:
+        for name, value in (("continuous", continuous), ("nodes", nodes), ("count", count), ("apart", apart)):
             object.__setattr__(self, name, value)
 
     def with_rewards(self, paid: Float[Array, "S A K"], noise: Float[Array, "S A K"] | None = None) -> NodeMDP:
@@ -52,11 +55,11 @@ class NodeMDP(TabularMDP):
         plain = super().with_rewards(paid, noise)
         made = NodeMDP(plain.start, plain.transition, plain.reward, plain.terminal, plain.reward_noise)
         same = noise is None and np.array_equal(np.asarray(paid), self.paid)
-        made._settle(self.continuous if same else None, self.nodes, self.apart)
+        made._settle(self.continuous if same else None, self.nodes, self.count, self.apart)
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (super().__reduce__()[1], self.continuous, self.nodes, self.apart)
+        return _restored, (super().__reduce__()[1], self.continuous, self.nodes, self.count, self.apart)
 
     def __repr__(self) -> str:
         states, count, dimensions = self.nodes.shape
@@ -64,9 +67,11 @@ class NodeMDP(TabularMDP):
         return f"NodeMDP(states={states}, action_dim={dimensions}, nodes={count}{apart})"
 
 
-def _restored(tables: tuple[Any, ...], continuous: ContinuousMDP | None, nodes: Array, apart: float) -> NodeMDP:
+def _restored(
+    tables: tuple[Any, ...], continuous: ContinuousMDP | None, nodes: Array, count: int, apart: float
+) -> NodeMDP:
     made = NodeMDP(*tables)
-    made._settle(continuous, nodes, apart)
+    made._settle(continuous, nodes, count, apart)
     return made
 
 
@@ -107,4 +112,4 @@ def on_nodes(mdp: ContinuousMDP | NodeMDP, policy: Policy) -> tuple[NodeMDP, Rea
         )
     count, apart = enough_nodes(mdp, policy)
     settled = policy.on_nodes(count)
-    return NodeMDP.of(mdp, settled.nodes, apart), settled
+    return NodeMDP.of(mdp, settled.nodes, count, apart), settled

@@ -6,7 +6,20 @@ from pgverify.mdps.files import load, save
 from pgverify.mdps.gymnasium_tables import from_gymnasium
 from pgverify.mdps.named_mdp import Entry, KnownAnswer
 from pgverify.mdps.random_mdps import garnet
+from pgverify.mdps.real_actions import ContinuousEntry, continuous_names
 
-__all__ = ["Entry", "KnownAnswer", "entry", "from_gymnasium", "garnet", "get", "load", "names", "save"]
+__all__ = [
+    "ContinuousEntry",
+    "Entry",
+    "KnownAnswer",
+    "continuous_names",
+    "entry",
+    "from_gymnasium",
+    "garnet",
+    "get",
+    "load",
+    "names",
+    "save",
+]
 
 __getattr__ = _suggesting(__name__, __all__)

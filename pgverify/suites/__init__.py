@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from pgverify.errors import unknown_name
 from pgverify.kinds import suggesting as _suggesting
+from pgverify.suites.continuous import continuous_suite
 from pgverify.suites.standard import standard_suite
 from pgverify.suites.suite_problem import SuiteProblem
 
@@ -14,7 +15,9 @@ __all__ = ["SuiteProblem", "get", "names"]
 
 __getattr__ = _suggesting(__name__, __all__)
 
-_SUITES: Mapping[str, Callable[[], tuple[SuiteProblem, ...]]] = MappingProxyType({"standard": standard_suite})
+_SUITES: Mapping[str, Callable[[], tuple[SuiteProblem, ...]]] = MappingProxyType(
+    {"standard": standard_suite, "continuous": continuous_suite}
+)
 
 
 def names() -> tuple[str, ...]:

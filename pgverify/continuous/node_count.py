@@ -47,10 +47,13 @@ def enough_nodes(mdp: ContinuousMDP, policy: RealPolicy) -> tuple[int, float]:
     return fitting[-1], apart
 
 
-def other_count(count: int, dimensions: int) -> int:
-    """Return a number of nodes to compare with: half as many again where they fit, else two thirds."""
-    more = count + max(1, count // 2)
-    return more if more**dimensions <= LARGEST_RULE else max(1, (2 * count) // 3)
+def other_counts(count: int, dimensions: int) -> tuple[int, ...]:
+    """Return numbers of nodes to compare with: half as many again where they fit, two thirds, and three quarters.
+
+    Several, because at a kink the error jumps up and down with the place of the nodes around it.
+    """
+    near = {count + max(1, count // 2), (2 * count) // 3, (3 * count) // 4} - {count}
+    return tuple(sorted(other for other in near if other >= 1 and other**dimensions <= LARGEST_RULE))
 
 
 def projections(mdp: ContinuousMDP, policy: RealPolicy, count: int) -> Float[Array, "S f p"]:

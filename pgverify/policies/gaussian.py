@@ -17,7 +17,6 @@ from pgverify.policies.node_table import FixedNodes, table_log_prob
 from pgverify.policies.normal_rule import normal_rule, usual_count
 from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.real_actions import RealPolicy
-from pgverify.policies.softmax_algebra import logit_vjp, softmax
 from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.validation import (
     Array,
@@ -143,12 +142,15 @@ class GaussianPolicy(SuggestsNames):
 
     def probabilities(self) -> Inexact[Array, "S K"]:
         """π(k|s) [S, K]: w_k where the nodes are the policy's own, ∝ w_k N(a_k; θ)/N(a_k; θ_nodes) elsewhere."""
-        return self._softmax[0].copy()
+        return self._probabilities.copy()
 
     def score_vjp(self, weights: Inexact[Array, "*rows S K"]) -> Inexact[Array, "*rows d"]:
         """Return Σ w(s,k) ∇ log π(k|s) for weights [..., S, K], as [..., d]."""
         weights = table_weights("weights", weights, self._nodes.nodes.shape[:2])
-        return self.log_density_vjp(self.nodes, logit_vjp(*self._softmax, weights))
+        if not self._own:
+            # ∇ log π(k|s) = ψ_k − Σ_j π_j ψ_j for the density's ψ; on the policy's own nodes the sum is 0.
+            weights = weights - self._probabilities * weights.sum(axis=-1, keepdims=True)
+        return self.log_density_vjp(self.nodes, weights)
 
     def log_density_vjp(
         self, actions: Float[Array, "S K D"], weights: Inexact[Array, "*rows S K"]
@@ -211,13 +213,17 @@ class GaussianPolicy(SuggestsNames):
         nodes = means + np.exp(spread) * rule.points
         return FixedNodes(read_only(nodes), np.log(rule.weights) - log_density(nodes, means, spread))
 
+    @property
+    def _own(self) -> bool:
+        """Whether the nodes are those of this very θ."""
+        return self.fixed is None and not np.iscomplexobj(self.parameters)
+
     @cached_property
-    def _softmax(self) -> tuple[Inexact[Array, "S K"], Inexact[Array, "S K"]]:
-        if self.fixed is None and not np.iscomplexobj(self.parameters):
+    def _probabilities(self) -> Inexact[Array, "S K"]:
+        if self._own:
             rule = normal_rule(self.node_count, self.action_dim)
-            weights = np.tile(rule.weights, (len(self.features), 1))
-            return weights, 1.0 - weights
-        return softmax(self._nodes.base + self.log_densities())
+            return np.tile(rule.weights, (len(self.features), 1))
+        return self._nodes.normalised(self.log_densities())
 
     def __repr__(self) -> str:
         kind = "learnt" if self.learns_std else "fixed"

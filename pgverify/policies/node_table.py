@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from pgverify.policies.protocol import Policy
 from pgverify.policies.real_actions import RealPolicy
@@ -32,6 +32,15 @@ class FixedNodes:
     def of(cls, policy: RealPolicy) -> FixedNodes:
         """Return the nodes of a policy, so that others can be put on them."""
         return cls(policy.nodes, np.log(policy.probabilities().real) - policy.log_densities().real)
+
+    def normalised(self, log_densities: Inexact[Array, "S K"]) -> Inexact[Array, "S K"]:
+        """Return π(k|s) of a density whose logarithm at the nodes is given.
+
+        No table [K, K] of differences as `softmax_algebra` has: there may be thousands of nodes, and none is likely.
+        """
+        logits = self.base + log_densities
+        powers = np.exp(logits - logits.real.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
 
 def table_log_prob(policy: Policy, steps: Steps) -> Float[Array, "n T"]:

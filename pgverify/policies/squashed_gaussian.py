@@ -113,6 +113,10 @@ class SquashedGaussianPolicy(SuggestsNames):
         """Return Σ w(s,k) ∇ log π(k|s) for weights [..., S, K], as [..., d]."""
         return self.gaussian.score_vjp(weights)
 
+    def node_score(self) -> Inexact[Array, "S K d"]:
+        """Return ∇ log π(k|s) on the nodes, all at once."""
+        return self.gaussian.node_score()
+
     def log_densities(self) -> Inexact[Array, "S K"]:
         """Return log π(a_k|s) at the nodes."""
         return self.gaussian.log_densities() - self._log_determinant(self.gaussian.nodes)

@@ -74,8 +74,8 @@ def check_policy(policy: Any, states: int | None = None, action_dim: int | None 
         what = f"the class {policy.__name__}" if isinstance(policy, type) else type(policy).__name__
         lacks = f", which lacks {', '.join(missing)}" if missing else ""
         raise InvalidInput(
-            f"policy is {what}{lacks}; must offer parameters, with_parameters and probabilities, or log_density and act "
-            "for real actions"
+            f"policy is {what}{lacks}; must offer parameters, with_parameters and probabilities, or for real actions "
+            "log_density and act"
         )
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -35,10 +35,11 @@ class PolicyFinding:
     where: str = ""
 
     def __str__(self) -> str:
+        said = f"{'holds' if self.holds else 'FAILS'}  {self.check}"
         if self.evidence == "sampled":
-            return f"{'holds' if self.holds else 'FAILS'}  {self.check} (p = {self.deviation:.2g}, fails below {self.bound:.1g})"
+            return f"{said} (p = {self.deviation:.2g}, fails below {self.bound:.1g})"
         place = f" at {self.where}" if self.where and not self.holds else ""
-        return f"{'holds' if self.holds else 'FAILS'}  {self.check} (off by {self.deviation:.2g}{place})"
+        return f"{said} (off by {self.deviation:.2g}{place})"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ If a = f(x) with x ~ N(0, I), then log π(a) = log φ(x) − log |det ∂f/∂x|
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,6 @@ class RealDoors:
     truth: Float[Array, "S K"]
     score: Float[Array, "S K k"] | None = None
     slope: Float[Array, "S K k"] | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def check_real(policy: Any, states: int, dimensions: int) -> tuple[list[PolicyFinding], RealDoors]:
@@ -56,7 +56,8 @@ def check_real(policy: Any, states: int, dimensions: int) -> tuple[list[PolicyFi
 
     Parameters
     ----------
-    policy : with `log_density(states, actions)` and `act(states, normals)`; `score_sum(steps, weights)` where it has one
+    policy : object
+        With `log_density(states, actions)` and `act(states, normals)`; `score_sum(steps, weights)` where it has one.
     states, dimensions : int
 
     Raises
@@ -110,12 +111,16 @@ def _log_slope(policy: Any, place: Array, normals: Float[Array, "m D"]) -> Float
     """Return log |det ∂f/∂x|."""
     columns = []
     for unit in np.eye(normals.shape[1]):
-        moved = jacobian(lambda step, unit=unit: policy.act(place, normals + step[0] * unit), np.zeros(1))
+        moved = jacobian(partial(_moved, policy, place, normals, unit), np.zeros(1))
         columns.append(moved.table[..., 0])
     matrix = np.stack(columns, axis=2)
     sizes = np.abs(np.linalg.det(matrix))
     with np.errstate(divide="ignore"):
         return np.where(sizes > 1e-12 * max(float(sizes.max()), 1e-300), np.log(sizes), -np.inf)
+
+
+def _moved(policy: Any, place: Array, normals: Float[Array, "m D"], unit: Array, step: Array) -> Array:
+    return np.asarray(policy.act(place, normals + step[0] * unit))
 
 
 def _scores(
@@ -150,7 +155,7 @@ def _scores(
     outer = np.einsum("k,ski,skj->sij", weights, found, found)
     bent = -np.einsum("k,skij->sij", weights, change.table.reshape(*shape, along.shape[1]))
     findings.append(compared("E ψψᵀ = −E ∇² log π (Fisher identity)", bent, outer, change.error))
-    return findings, RealDoors(**{**vars(doors), "score": found, "slope": slope.table.reshape(shape)})
+    return findings, replace(doors, score=found, slope=slope.table.reshape(shape))
 
 
 def _score_sum(policy: Any, place: Array, actions: Float[Array, "m D"], size: int) -> Float[Array, "m d"]:

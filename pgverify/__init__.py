@@ -30,14 +30,24 @@ if TYPE_CHECKING:
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
+    from pgverify.checking import check_policy as check_policy
     from pgverify.checking.design import Grouped as Grouped
     from pgverify.checking.design import Independent as Independent
+    from pgverify.continuous import ContinuousMDP as ContinuousMDP
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
+    from pgverify.policies import CallablePolicy as CallablePolicy
+    from pgverify.policies import GaussianPolicy as GaussianPolicy
     from pgverify.policies import LinearSoftmaxPolicy as LinearSoftmaxPolicy
+    from pgverify.policies import MaskedPolicy as MaskedPolicy
+    from pgverify.policies import MixedPolicy as MixedPolicy
     from pgverify.policies import Policy as Policy
     from pgverify.policies import SoftmaxPolicy as SoftmaxPolicy
+    from pgverify.policies import SquashedGaussianPolicy as SquashedGaussianPolicy
+    from pgverify.policies import TemperedPolicy as TemperedPolicy
+    from pgverify.policies import TopKPolicy as TopKPolicy
+    from pgverify.policies import TopPPolicy as TopPPolicy
     from pgverify.problem import AverageReward as AverageReward
     from pgverify.problem import Discounted as Discounted
     from pgverify.problem import FiniteHorizon as FiniteHorizon
@@ -54,22 +64,32 @@ __version__ = "0.1.0.dev0"
 _MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
+    "CallablePolicy": "policies",
+    "ContinuousMDP": "continuous",
     "Discounted": "problem",
     "Entropy": "bonus",
     "FiniteHorizon": "problem",
+    "GaussianPolicy": "policies",
     "Grouped": "checking.design",
     "Independent": "checking.design",
     "KL": "bonus",
     "LinearSoftmaxPolicy": "policies",
+    "MaskedPolicy": "policies",
+    "MixedPolicy": "policies",
     "Outcome": "checking",
     "Plan": "planning",
     "Policy": "policies",
     "Problem": "problem",
     "SoftmaxPolicy": "policies",
+    "SquashedGaussianPolicy": "policies",
     "TabularMDP": "mdp",
+    "TemperedPolicy": "policies",
+    "TopKPolicy": "policies",
+    "TopPPolicy": "policies",
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
     "check": "checking",
+    "check_policy": "checking",
     "plan": "planning",
     "sample": "sampling",
     "sample_chunks": "sampling",
@@ -80,18 +100,27 @@ _HOMES = {
 __all__ = [
     "KL",
     "AverageReward",
+    "CallablePolicy",
+    "ContinuousMDP",
     "Discounted",
     "Entropy",
     "FiniteHorizon",
+    "GaussianPolicy",
     "Grouped",
     "Independent",
     "LinearSoftmaxPolicy",
+    "MaskedPolicy",
+    "MixedPolicy",
     "Outcome",
     "Plan",
     "Policy",
     "Problem",
     "SoftmaxPolicy",
+    "SquashedGaussianPolicy",
     "TabularMDP",
+    "TemperedPolicy",
+    "TopKPolicy",
+    "TopPPolicy",
     "Trajectories",
     "VarianceReport",
     "__version__",
@@ -99,6 +128,7 @@ __all__ = [
     "baselines",
     "bugs",
     "check",
+    "check_policy",
     "errors",
     "estimators",
     "exact",

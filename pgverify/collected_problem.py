@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgverify.continuous import ContinuousMDP
 from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.kinds import known_arguments
+from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy, is_policy, kind_of
-from pgverify.problem import Problem
+from pgverify.problem import Objective, Problem
 from pgverify.validation import require_integer, settle
 
 
 @known_arguments
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class CollectedProblem(Problem):
     """A problem whose data are cut, or are somebody else's; J and ∇J are those of the problem itself.
 
@@ -38,12 +40,20 @@ class CollectedProblem(Problem):
     max_steps: int | None = None
     acting: Policy | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.max_steps is not None:
-            settle(self, max_steps=require_integer("max_steps", self.max_steps, 1, InvalidSampling, " step"))
-        if self.acting is not None and not is_policy(self.acting):
-            raise InvalidPolicy(f"acting is {kind_of(self.acting)}, must be a policy; pgv.SoftmaxPolicy(logits) is one")
+    def __init__(
+        self,
+        mdp: TabularMDP | ContinuousMDP,
+        policy: Policy,
+        objective: Objective,
+        max_steps: int | None = None,
+        acting: Policy | None = None,
+    ) -> None:
+        super().__init__(mdp, policy, objective)
+        if max_steps is not None:
+            max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
+        if acting is not None and not is_policy(acting):
+            raise InvalidPolicy(f"acting is {kind_of(acting)}, must be a policy; pgv.SoftmaxPolicy(logits) is one")
+        settle(self, max_steps=max_steps, acting=acting)
 
 
 def collected(

@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 
 from pgverify.arrays import as_array
 from pgverify.bonus import Bonus
+from pgverify.continuous import ContinuousMDP, NodeMDP, bonus_on_the_same_nodes, on_nodes
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy, is_policy, kind_of
+from pgverify.policies.real_actions import is_real
 from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle, shown
 
 
@@ -88,15 +90,18 @@ Objective: TypeAlias = FiniteHorizon | Discounted | AverageReward
 
 
 @known_arguments
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Problem(SuggestsNames):
     """The J(θ) whose gradient is in question: dynamics, policy and objective, checked to fit.
 
+    A continuous MDP becomes, as `mdp`, the finite one on the quadrature nodes of its policy.
+
     Parameters
     ----------
-    mdp : TabularMDP
+    mdp : TabularMDP or ContinuousMDP
     policy : Policy
-        Any object with `parameters`, `with_parameters`, `probabilities` and `score_vjp`.
+        Any object with `parameters`, `with_parameters`, `probabilities` and `score_vjp`; for a `ContinuousMDP` one of
+        real actions, such as `GaussianPolicy`.
     objective : FiniteHorizon, Discounted or AverageReward
 
     Raises
@@ -112,13 +117,17 @@ class Problem(SuggestsNames):
     policy: Policy
     objective: Objective
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.mdp, TabularMDP):
-            raise InvalidMDP(f"mdp is {kind_of(self.mdp)}, must be a TabularMDP; pgv.mdps.get(name) gives one")
-        if not is_policy(self.policy):
+    def __init__(self, mdp: TabularMDP | ContinuousMDP, policy: Policy, objective: Objective) -> None:
+        if not isinstance(mdp, TabularMDP | ContinuousMDP):
+            raise InvalidMDP(f"mdp is {kind_of(mdp)}, must be a TabularMDP; pgv.mdps.get(name) gives one")
+        if not is_policy(policy):
             raise InvalidPolicy(
-                f"policy is {kind_of(self.policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
+                f"policy is {kind_of(policy)}, must offer parameters, with_parameters, probabilities and score_vjp"
             )
+        if isinstance(mdp, ContinuousMDP | NodeMDP):
+            mdp, policy = on_nodes(mdp, policy)
+            objective = _on_the_same_nodes(objective, policy)
+        settle(self, mdp=mdp, policy=policy, objective=objective)
         _require_fitting_probabilities(self.policy, self.mdp)
         if not isinstance(self.objective, FiniteHorizon | Discounted | AverageReward):
             raise InvalidObjective(
@@ -156,6 +165,11 @@ REAL_PROBLEM = replace(PROBLEM, fits=_is_real, expected="a Problem whose paramet
 """Where imaginary parts, by which derivatives are taken, would be lost."""
 
 
+def _on_the_same_nodes(objective: Objective, policy: Policy) -> Objective:
+    bonus = getattr(objective, "bonus", None)
+    return objective if bonus is None else replace(objective, bonus=bonus_on_the_same_nodes(bonus, policy))
+
+
 def _require_bonus(bonus: object) -> None:
     if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
         raise InvalidObjective(
@@ -169,6 +183,11 @@ def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:
     if probabilities.dtype.kind not in "fc":
         raise InvalidPolicy(f"policy.probabilities() has dtype {probabilities.dtype}, must hold floating-point numbers")
     shape = (mdp.num_states, mdp.num_actions)
+    if probabilities.shape != shape and is_real(policy):
+        raise InvalidPolicy(
+            f"policy is {kind_of(policy)}, whose actions are real numbers, must be given a ContinuousMDP: this MDP has "
+            f"{mdp.num_actions} numbered ones"
+        )
     if probabilities.shape != shape:
         raise InvalidPolicy(
             f"policy.probabilities() has shape {probabilities.shape}, must be [S, A] = {shape} of the MDP"

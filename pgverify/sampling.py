@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from pgverify.continuous import NodeMDP, node_actions
 from pgverify.errors import InvalidSampling
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
 from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
+from pgverify.policies.real_actions import is_real
 from pgverify.policies.steps import log_prob, next_probabilities, remembers
 from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.randomness import STEPS_IN_WINDOW, AliasTable, Channel, Stream, choose_by_inversion
+from pgverify.real_steps import RealSteps
 from pgverify.rollout import Rollout
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array, require_integer
@@ -116,6 +119,8 @@ class _Draw:
     reward : [S, A, K]
         Mean rewards, with a bonus of the objective.
     group_size : int or None
+    real : RealSteps or None
+        Where actions are real: how a step is then drawn.
     """
 
     law: Rollout
@@ -124,6 +129,7 @@ class _Draw:
     step: AliasTable
     reward: Float[Array, "S A K"]
     group_size: int | None
+    real: RealSteps | None
 
     @classmethod
     def of(cls, law: Rollout, seed: int, group_size: int | None) -> _Draw:
@@ -135,7 +141,7 @@ class _Draw:
             cells = (law.acting.probabilities()[:, :, None] * lists.weight).reshape(states, actions * most)
         reward = solve(law.problem).chain.reward
         start, step = AliasTable.of(law.start[None]), AliasTable.of(cells)
-        return cls(law, Stream.of(seed), start, step, reward, group_size)
+        return cls(law, Stream.of(seed), start, step, reward, group_size, RealSteps.of(law))
 
     def trajectories(self, first: int, rows: int) -> Trajectories:
         """Return trajectories first..first+rows."""
@@ -150,31 +156,52 @@ class _Draw:
             window, column = divmod(len(actions), STEPS_IN_WINDOW)
             if column == 0:
                 numbers = {channel: self.stream.window(channel, window, first, rows) for channel in self._channels()}
+                if self.real is not None:
+                    numbers[Channel.ACTION] = self.real.numbers(self.stream, window, first, rows)
             here = np.flatnonzero(alive)
             uniforms = {channel: block[here, column] for channel, block in numbers.items()}
-            so_far = _Prefix(states, actions, taken, here) if remembers(law.acting) else None
-            action, branch = self._choices(state[here], uniforms, so_far)
-            following, paid, goes_on = self._consequences(state[here], action, branch, uniforms)
+            if self.real is not None:
+                action = self.real.act(state[here], uniforms[Channel.ACTION])
+                following, paid = self.real.follow(state[here], action, uniforms[Channel.FOLLOWING])
+            else:
+                so_far = _Prefix(states, actions, taken, here) if remembers(law.acting) else None
+                action, branch = self._choices(state[here], uniforms, so_far)
+                following, paid = self._consequences(state[here], action, branch, uniforms)
+            goes_on = self._goes_on(following, uniforms)
             states.append(_placed(state, here, following))
-            actions.append(_placed(np.zeros(rows, dtype=np.int64), here, action))
+            actions.append(_placed(np.zeros((rows, *action.shape[1:]), dtype=action.dtype), here, action))
             rewards.append(_placed(np.zeros(rows), here, paid))
             taken.append(alive.copy())
             alive[here] = goes_on
             state = states[-1]
+        mask = _columns(taken, rows, np.bool_)
         batch = Trajectories(
             rollout=law,
             states=np.stack(states, axis=1),
-            actions=_columns(actions, rows, np.int64),
             rewards=_columns(rewards, rows, np.float64),
-            lengths=_columns(taken, rows, np.bool_).sum(axis=1, dtype=np.int64),
+            lengths=mask.sum(axis=1, dtype=np.int64),
             terminated=~alive | law.horizon_terminates,
             log_probs=np.zeros((rows, len(actions))),
             group=group,
+            **self._actions(states, actions, mask),
         )
         return replace(batch, log_probs=log_prob(law.acting, batch))
 
+    def _actions(self, states: list[Array], actions: list[Array], mask: Bool[Array, "n T"]) -> dict[str, Array]:
+        """Return the actions as the batch holds them: numbers, or real ones."""
+        mdp, policy, rows = self.law.problem.mdp, self.law.problem.policy, len(mask)
+        if self.real is not None:
+            none = np.zeros((rows, 0, self.real.mdp.action_dim))
+            return {"actions": np.stack(actions, axis=1) if actions else none}
+        numbers = _columns(actions, rows, np.int64)
+        if isinstance(mdp, NodeMDP) and is_real(policy):
+            before = np.stack(states, axis=1)[:, :-1]
+            real = node_actions(mdp, policy, self.law.acting, before, numbers, mask)
+            return {"actions": real.actions, "nodes": real.nodes}
+        return {"actions": numbers}
+
     def _channels(self) -> list[Channel]:
-        channels = [Channel.STEP]
+        channels = [Channel.STEP] if self.real is None else [Channel.FOLLOWING]
         if self.law.survival < 1.0:
             channels.append(Channel.SURVIVAL)
         if self.law.problem.mdp.noise.any():
@@ -193,7 +220,7 @@ class _Draw:
         return state, None if self.group_size is None else group
 
     def _choices(
-        self, source: Integer[Array, "m"], uniforms: dict[Channel, Float[Array, "m"]], so_far: _Prefix | None
+        self, source: Integer[Array, "m"], uniforms: dict[Channel, Float[Array, "..."]], so_far: _Prefix | None
     ) -> tuple[Integer[Array, "m"], Integer[Array, "m"]]:
         """Return the action of every trajectory under way, and which successor it leads to."""
         _, actions, most = self.reward.shape
@@ -208,18 +235,24 @@ class _Draw:
         source: Integer[Array, "m"],
         action: Integer[Array, "m"],
         branch: Integer[Array, "m"],
-        uniforms: dict[Channel, Float[Array, "m"]],
-    ) -> tuple[Integer[Array, "m"], Float[Array, "m"], Bool[Array, "m"]]:
-        """Return the next states, the rewards, and which trajectories go on."""
+        uniforms: dict[Channel, Float[Array, "..."]],
+    ) -> tuple[Integer[Array, "m"], Float[Array, "m"]]:
+        """Return the next states and the rewards."""
         mdp = self.law.problem.mdp
         following = mdp.successors.successor[source, action, branch]
         paid = self.reward[source, action, branch]
         if Channel.NOISE in uniforms:
             paid = paid + mdp.noise[source, action, branch] * _normal(uniforms[Channel.NOISE])
-        goes_on = ~mdp.terminal[following]
+        return following, paid
+
+    def _goes_on(
+        self, following: Integer[Array, "m"], uniforms: dict[Channel, Float[Array, "..."]]
+    ) -> Bool[Array, "m"]:
+        """Return which trajectories go on."""
+        goes_on = ~self.law.problem.mdp.terminal[following]
         if Channel.SURVIVAL in uniforms:
             goes_on &= uniforms[Channel.SURVIVAL] < self.law.survival
-        return following, paid, goes_on
+        return goes_on
 
 
 class _Prefix:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Inexact, Integer
 
 from pgverify.arrays import integers, real_numbers, refuse_non_finite, truths, weights_as_given
+from pgverify.continuous import NodeMDP
 from pgverify.errors import InvalidEstimator, InvalidInput, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
@@ -22,7 +23,7 @@ from pgverify.validation import Array, bracket, first_index, require_shape, sett
 ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
 """The fields that hold one row a trajectory, always."""
 
-OPTIONAL_ARRAYS = ("group", "critic")
+OPTIONAL_ARRAYS = ("group", "critic", "nodes")
 """Those that may be None."""
 
 
@@ -41,6 +42,7 @@ class Trajectories(SuggestsNames):
     states : [n, T+1]
         s_0..s_T.
     actions : [n, T]
+        Their numbers; of a continuous MDP real ones, [n, T, D].
     rewards : [n, T]
     lengths : [n]
         Number of steps taken in each episode, 0..T.
@@ -52,24 +54,29 @@ class Trajectories(SuggestsNames):
         Which trajectories belong together, by start state; None where all are independent.
     critic : [n, T+1], optional
         Values of somebody's critic, in place of the exact ones.
+    nodes : [n, T], optional
+        Which node of the quadrature each real action is; None where they were drawn from the real law.
     """
 
     rollout: Rollout
     states: Integer[Array, "n T_plus_1"]
-    actions: Integer[Array, "n T"]
+    actions: Integer[Array, "n T"] | Float[Array, "n T D"]
     rewards: Float[Array, "n T"]
     lengths: Integer[Array, "n"]
     terminated: Bool[Array, "n"]
     log_probs: Float[Array, "n T"]
     group: Integer[Array, "n"] | None = None
     critic: Float[Array, "n T_plus_1"] | None = None
+    nodes: Integer[Array, "n T"] | None = None
 
     def __post_init__(self) -> None:
         ROLLOUT.require("rollout", self.rollout)
         settle(self, **plain_arrays(self))
-        if self.actions.ndim != 2:
-            raise InvalidSampling(f"actions has shape {self.actions.shape}, must be [n, T]")
-        count, steps = self.actions.shape
+        mdp = self.rollout.problem.mdp
+        if self.actions.ndim != 2 + isinstance(mdp, NodeMDP):
+            wanted = "[n, T, D], real actions" if isinstance(mdp, NodeMDP) else "[n, T]"
+            raise InvalidSampling(f"actions has shape {self.actions.shape}, must be {wanted}")
+        count, steps = self.actions.shape[:2]
         for name, shape, meaning in (
             ("states", (count, steps + 1), "[n, T+1]"),
             ("rewards", (count, steps), "[n, T]"),
@@ -78,13 +85,17 @@ class Trajectories(SuggestsNames):
             ("log_probs", (count, steps), "[n, T]"),
             ("group", (count,), "[n]"),
             ("critic", (count, steps + 1), "[n, T+1]"),
+            ("nodes", (count, steps), "[n, T]"),
         ):
             array = getattr(self, name)
             if array is not None or name in ARRAYS:
                 require_shape(name, array, shape, meaning, InvalidSampling)
-        mdp = self.rollout.problem.mdp
-        for name, last in (("states", mdp.num_states - 1), ("actions", mdp.num_actions - 1), ("lengths", steps)):
-            _require_range(name, getattr(self, name), last)
+        if isinstance(mdp, NodeMDP):
+            require_shape("actions", self.actions, (count, steps, mdp.nodes.shape[2]), "[n, T, D]", InvalidSampling)
+        numbered = "nodes" if isinstance(mdp, NodeMDP) else "actions"
+        for name, last in (("states", mdp.num_states - 1), (numbered, mdp.num_actions - 1), ("lengths", steps)):
+            if (array := getattr(self, name)) is not None:
+                _require_range(name, array, last)
 
     @property
     def problem(self) -> Problem:
@@ -100,6 +111,24 @@ class Trajectories(SuggestsNames):
     def acting(self) -> Policy:
         """μ, the policy that acted: π_θ itself unless the data are off-policy."""
         return self.rollout.acting
+
+    @property
+    def action_numbers(self) -> Integer[Array, "n T"]:
+        """Numbers of the actions in tables [S, A]: of real actions, of the nodes that they are.
+
+        Raises
+        ------
+        InvalidEstimator
+            When real actions were drawn from the real law: then they are none of the nodes.
+        """
+        if self.actions.ndim == 2:
+            return self.actions
+        if self.nodes is None:
+            raise InvalidEstimator(
+                "actions are real numbers drawn from their density, must be nodes of a quadrature for tables [S, A]; "
+                "pgv.exact.enumerate_trajectories(problem) lists these"
+            )
+        return self.nodes
 
     @property
     def discount(self) -> float:
@@ -131,7 +160,7 @@ class Trajectories(SuggestsNames):
     def importance(self) -> Float[Array, "n T"]:
         """Return ρ_t = π_θ(a_t|s_t)/μ(a_t|s_t), 1 on padding: exactly 1 where the policy itself acted."""
         if self.rollout.on_policy:
-            return np.ones(self.actions.shape)
+            return np.ones(self.rewards.shape)
         return np.exp(log_prob(self.policy, self) - self.log_probs)
 
     @property
@@ -214,7 +243,7 @@ class Trajectories(SuggestsNames):
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
         found = [(name, getattr(self, name)) for name in ARRAYS]
-        if self.group is not None or self.critic is not None:
+        if self.group is not None or self.critic is not None or self.nodes is not None:
             found += [(name, getattr(self, name)) for name in OPTIONAL_ARRAYS if getattr(self, name) is not None]
         return found
 
@@ -238,7 +267,7 @@ class Trajectories(SuggestsNames):
             When the weights are not [n, T].
         """
         given = weights_as_given("weights", weights, InvalidEstimator)
-        require_shape("weights", given, self.actions.shape, "[n, T]", InvalidEstimator)
+        require_shape("weights", given, self.rewards.shape, "[n, T]", InvalidEstimator)
         if given.dtype.kind == "c":
             raise InvalidEstimator("weights holds complex numbers, must hold real ones; .real takes their real parts")
         refuse_non_finite("weights", np.where(self.mask, given, 0.0), InvalidEstimator)  # on padding anything may stand
@@ -273,7 +302,9 @@ def _require_range(name: str, array: Integer[Array, "..."], last: int) -> None:
 
 def plain_arrays(batch: Trajectories) -> dict[str, Array]:
     """Return the fields of a batch as plain arrays of the kinds that they must be of."""
-    read = {"states": integers, "actions": integers, "lengths": integers, "group": integers, "terminated": truths}
+    read = dict.fromkeys(("states", "actions", "lengths", "group", "nodes"), integers) | {"terminated": truths}
+    if isinstance(batch.rollout.problem.mdp, NodeMDP):
+        del read["actions"]  # they are real numbers
     given = {name: getattr(batch, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
     return {
         name: read.get(name, _numbers)(name, value, InvalidSampling)
@@ -318,8 +349,9 @@ def _pad(batch: Trajectories, steps: int) -> Trajectories:
     return replace(
         batch,
         states=np.pad(batch.states, wide, mode="edge"),
-        actions=np.pad(batch.actions, wide),
+        actions=np.pad(batch.actions, (*wide, *((0, 0),) * (batch.actions.ndim - 2))),
         rewards=np.pad(batch.rewards, wide),
         log_probs=np.pad(batch.log_probs, wide),
         critic=None if batch.critic is None else np.pad(batch.critic, wide, mode="edge"),
+        nodes=None if batch.nodes is None else np.pad(batch.nodes, wide),
     )

@@ -20,9 +20,9 @@ LONGEST_FILE = 400
 
 BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
-PROBLEM = f"{DYNAMICS} policies bonus problem"
+PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
-CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats streaming planning"
+CORE = f"{BATCH} randomness recursion mdps baselines estimators exact real_steps sampling stats streaming planning"
 TOOLS = f"{CORE} drawing suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
@@ -44,10 +44,11 @@ ALLOWED: Mapping[str, set[str]] = {
         "dynamics": BASE,
         "mdp_tables": f"{BASE} dynamics",
         "mdp": f"{BASE} dynamics mdp_tables",
-        "mdps": DYNAMICS,  # the zoo holds dynamics; what is done with them is not its business
+        "mdps": f"{DYNAMICS} continuous",  # the zoo holds dynamics; what is done with them is not its business
         "policies": DYNAMICS,
+        "continuous": f"{DYNAMICS} policies bonus",  # real actions: the finite MDP that stands for one with them
         "bonus": f"{DYNAMICS} policies",
-        "problem": f"{DYNAMICS} policies bonus",
+        "problem": f"{DYNAMICS} policies continuous bonus",
         "collected_problem": PROBLEM,
         # problems like those of a user: what judges on them is not their business
         "suites": f"{PROBLEM} collected_problem mdps",
@@ -58,7 +59,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
         "estimators": f"{BATCH} recursion baselines",
         "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
-        "sampling": f"{BATCH} exact randomness",
+        "sampling": f"{BATCH} exact randomness real_steps",
+        "real_steps": f"{BATCH} randomness",  # how one step is drawn where actions are real
         "streaming": f"{BATCH} exact randomness recursion estimators sampling stats",
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
         "planning": f"{BATCH} recursion exact stats",

@@ -15,6 +15,7 @@ from pgverify.bugs.off_policy import log_ratio, seen_from_target
 from pgverify.bugs.steps import at_actions, credit, rows
 from pgverify.estimators import RewardToGo
 from pgverify.mdp import TabularMDP
+from pgverify.policies.gaussian_density import density_vjp
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -129,8 +130,11 @@ def _exponentiated_twice(batch: Trajectories) -> Inexact[Array, "n d"]:
     (σ² exp(−2σ) − 1) σ ≠ 0.
     """
     policy = of_batch(batch)
-    std = np.exp(np.exp(policy.log_std))
-    return policy.log_density_vjp(policy.nodes, visited(batch, credit(batch)), std)
+    std, (states, nodes, dimensions) = np.exp(np.exp(policy.log_std)), policy.nodes.shape
+    table = visited(batch, credit(batch)).reshape(len(batch), states * nodes)
+    means, features = (np.repeat(rows, nodes, axis=0) for rows in (policy.means(), policy.features))
+    # dlog σ'/dl of σ' = exp(exp l) is exp l.
+    return density_vjp(policy.nodes.reshape(-1, dimensions), means, features, table, std, np.exp(policy.log_std))
 
 
 REPARAMETERISED_SAMPLE = Bug(

@@ -111,7 +111,7 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
     """
     index = np.arange(len(batch))
     after = (index + 1) % len(batch)
-    last, following, action = batch.states[index, batch.lengths], batch.states[after, 0], batch.actions[after, 0]
+    last, following, action = batch.states[index, batch.lengths], batch.states[after, 0], batch.action_numbers[after, 0]
     probabilities, values = batch.policy.probabilities(), rough_critic(batch)
     advantage = batch.discount * values[after, 0] - values[index, batch.lengths]
     advantage = advantage * probabilities[last, action] / probabilities[following, action]

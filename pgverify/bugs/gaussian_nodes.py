@@ -1,132 +1,33 @@
-"""A Gaussian policy as a tabular one: its actions are Gauss–Hermite nodes; and the settings made of it."""
+"""The settings of faults with real actions: a Gaussian policy on nodes that stay where they are when θ moves.
+
+The actions of these problems are the numbers of the nodes, so that somebody else's θ' has a ratio at every one of them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import product
-
 import numpy as np
-from jaxtyping import Float, Inexact
-from numpy.typing import ArrayLike
+from jaxtyping import Float
 
 from pgverify.errors import InvalidPolicy
 from pgverify.mdp import TabularMDP
-from pgverify.policies.softmax_algebra import logit_vjp, softmax
+from pgverify.policies import GaussianPolicy
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.trajectories import Trajectories
-from pgverify.validation import Array, parameter_array, require_shape
-
-
-@dataclass(frozen=True, eq=False)
-class QuadratureGaussian:
-    """π_θ(k|s) ∝ w_k N(a_k; μ_θ(s), σ_θ²) / N(a_k; μ_0(s), σ_0²) over K fixed nodes, μ = φ(s)ᵀM, diagonal σ.
-
-    The nodes are a_k = μ_0(s) + σ_0 x_k with Gauss–Hermite x_k, w_k. At θ = θ_0 the probabilities are the weights, and
-    because the rule integrates polynomials exactly the score is the Gaussian's own, (a − μ)φ/σ² for the mean and
-    (a − μ)²/σ² − 1 for log σ. Away from θ_0 it remains a policy over the nodes: probabilities sum to one.
-
-    Attributes
-    ----------
-    features : [S, F]
-        φ(s).
-    nodes : [S, A, D]
-        The actions, D numbers each.
-    base : [S, A]
-        log w_k − log N(a_k; μ_0, σ_0²), up to a constant.
-    mean_weights : [F, D]
-        M.
-    log_std : [D]
-    learns_std : bool
-        Whether log σ belongs to θ, behind M.
-    """
-
-    features: Float[Array, "S F"]
-    nodes: Float[Array, "S A D"]
-    base: Float[Array, "S A"]
-    mean_weights: Inexact[Array, "F D"]
-    log_std: Inexact[Array, "D"]
-    learns_std: bool
-
-    @property
-    def parameters(self) -> Inexact[Array, "d"]:
-        """θ: M row by row, then log σ where it is learnt."""
-        parts = [self.mean_weights.reshape(-1)] + ([self.log_std] if self.learns_std else [])
-        return np.concatenate(parts)
-
-    def with_parameters(self, theta: ArrayLike) -> QuadratureGaussian:
-        """Return the same nodes at another θ [d]."""
-        array = parameter_array("theta", theta, InvalidPolicy)
-        require_shape("theta", array, self.parameters.shape, "[d]", InvalidPolicy)
-        size = self.mean_weights.size
-        return replace(
-            self,
-            mean_weights=array[:size].reshape(self.mean_weights.shape),
-            log_std=array[size:] if self.learns_std else self.log_std,
-        )
-
-    def probabilities(self) -> Inexact[Array, "S A"]:
-        """π(k|s) [S, A]."""
-        return self._softmax[0].copy()
-
-    def score_vjp(self, weights: Inexact[Array, "*rows S A"]) -> Inexact[Array, "*rows d"]:
-        """Return Σ w(s,a) ∇ log π(a|s) for weights [..., S, A], as [..., d]."""
-        return self.log_density_vjp(self.nodes, logit_vjp(*self._softmax, weights))
-
-    def log_density_vjp(
-        self,
-        actions: Float[Array, "S A D"],
-        weights: Inexact[Array, "*rows S A"],
-        std: Inexact[Array, "D"] | None = None,
-    ) -> Inexact[Array, "*rows d"]:
-        """Return Σ w(s,k) ∇ log N(a_k; μ(s), σ²) for any actions [S, A, D], with `std` in place of σ if given.
-
-        In place of σ = exp(l) a std of exp(exp(l)) is meant: the derivative by l then has a factor exp(l).
-        """
-        width = np.exp(self.log_std) if std is None else std
-        standard = (actions - self.means()[:, None, :]) / width
-        by_mean = np.einsum("...sa,sad,sf->...fd", weights, standard / width, self.features)
-        flat = by_mean.reshape(*weights.shape[:-2], -1)
-        if not self.learns_std:
-            return flat
-        chain = 1.0 if std is None else np.exp(self.log_std)
-        by_std = np.einsum("...sa,sad->...d", weights, (standard**2 - 1.0) * chain)
-        return np.concatenate([flat, by_std], axis=-1)
-
-    def means(self) -> Inexact[Array, "S D"]:
-        """μ(s) [S, D]."""
-        return self.features @ self.mean_weights
-
-    @cached_property
-    def _softmax(self) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
-        standard = (self.nodes - self.means()[:, None, :]) / np.exp(self.log_std)
-        return softmax(self.base - 0.5 * (standard**2).sum(axis=2))
+from pgverify.validation import Array
 
 
 def gaussian_policy(
     means: Float[Array, "S D"], log_std: Float[Array, "D"], nodes: int, learns_std: bool
-) -> QuadratureGaussian:
-    """Return the policy with one mean a state (φ = identity) and K nodes a dimension, K^D actions."""
-    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    states, dimensions = means.shape
-    grid = np.array(list(product(points, repeat=dimensions)))
-    mass = np.array([np.prod(w) for w in product(weights, repeat=dimensions)])
-    actions = means[:, None, :] + np.exp(log_std) * grid
-    base = np.log(mass / mass.sum()) + 0.5 * (grid**2).sum(axis=1)
-    return QuadratureGaussian(
-        features=np.eye(states),
-        nodes=actions,
-        base=np.tile(base, (states, 1)),
-        mean_weights=means,
-        log_std=log_std,
-        learns_std=learns_std,
-    )
+) -> GaussianPolicy:
+    """Return the policy with one mean a state (φ = identity) and K fixed nodes a dimension, K^D actions."""
+    policy = GaussianPolicy(np.eye(len(means)), means, log_std, learns_std).on_nodes(nodes)
+    return policy.on_nodes_of(policy)
 
 
-def of_batch(batch: Trajectories) -> QuadratureGaussian:
+def of_batch(batch: Trajectories) -> GaussianPolicy:
     """Return the batch's policy, refusing one whose actions are no points on a line."""
     policy = batch.policy
-    if not isinstance(policy, QuadratureGaussian):
+    if not isinstance(policy, GaussianPolicy):
         raise InvalidPolicy(
             f"policy is {type(policy).__name__}, must be the Gaussian of this entry's own setting: call its `setting()`"
         )
@@ -143,7 +44,7 @@ def visited(batch: Trajectories, weights: Float[Array, "n T"]) -> Float[Array, "
     return table
 
 
-def line_problem(effect: Float[Array, "S A"], policy: QuadratureGaussian) -> Problem:
+def line_problem(effect: Float[Array, "S A"], policy: GaussianPolicy) -> Problem:
     """Return a two-state, two-step problem in which an action acts through a number `effect` [S, A].
 
     Reward −(u − 1)² in state 0 and u/2 − u²/4 in state 1; the larger u, the likelier state 1. γ = 0.9.
@@ -154,6 +55,6 @@ def line_problem(effect: Float[Array, "S A"], policy: QuadratureGaussian) -> Pro
     return Problem(TabularMDP([0.7, 0.3], transition, reward), policy, FiniteHorizon(2, 0.9))
 
 
-def one_dimension(learns_std: bool = False) -> QuadratureGaussian:
+def one_dimension(learns_std: bool = False) -> GaussianPolicy:
     """Return the policy of the settings: means 0.3 and −0.4, σ = 0.8, five nodes."""
     return gaussian_policy(np.array([[0.3], [-0.4]]), np.log([0.8]), 5, learns_std)

@@ -56,7 +56,7 @@ def _accumulated(batch: Trajectories, weights: Float[Array, "n T A"]) -> Inexact
 
 def one_hot(batch: Trajectories) -> Float[Array, "n T A"]:
     """Return 1{a = a_t} [n, T, A]."""
-    return np.eye(batch.problem.mdp.num_actions)[batch.actions]
+    return np.eye(batch.problem.mdp.num_actions)[batch.action_numbers]
 
 
 def at_states(batch: Trajectories, table: Float[Array, "S A"]) -> Float[Array, "n T A"]:
@@ -66,7 +66,7 @@ def at_states(batch: Trajectories, table: Float[Array, "S A"]) -> Float[Array, "
 
 def at_actions(batch: Trajectories, table: Float[Array, "S A"]) -> Float[Array, "n T"]:
     """Return f(s_t, a_t) [n, T], 0 on padding."""
-    return np.where(batch.mask, table[batch.states[:, :-1], batch.actions], 0.0)
+    return np.where(batch.mask, table[batch.states[:, :-1], batch.action_numbers], 0.0)
 
 
 def rough_critic(batch: Trajectories) -> Float[Array, "n T_plus_1"]:

@@ -8,6 +8,7 @@ from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
 from pgverify.exact.listed_moments import enumerated_moments
 from pgverify.exact.martingale_shares import variance_shares
+from pgverify.exact.quadrature import QuadratureError, quadrature_error
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,
@@ -22,6 +23,7 @@ from pgverify.kinds import suggesting as _suggesting
 __all__ = [
     "EstimatorMoments",
     "OptimalBaseline",
+    "QuadratureError",
     "Solution",
     "Values",
     "batch_moments",
@@ -40,6 +42,7 @@ __all__ = [
     "occupancy",
     "optimal_baseline",
     "probability_gradient",
+    "quadrature_error",
     "rollout",
     "solve",
     "values",

@@ -17,6 +17,9 @@ LARGEST_SOLVE = 3_000
 LARGE = 2**16
 """Action values from which on the differences are taken one action after another; measured."""
 
+MANY = 256
+"""Actions from which on no table of their differences [S, A, A] is made, where none is likely."""
+
 NEGLIGIBLE = 1e-18
 """Relative size of the terms at which such a sum is broken off: below rounding."""
 
@@ -84,6 +87,10 @@ def differential_values(chain: Chain, stationary: Inexact[Array, "S"]) -> Inexac
 
 def advantages(chain: Chain, action: Inexact[Array, "*time S A"]) -> Inexact[Array, "*time S A"]:
     """Return A(s,a) = Σ_b π(b|s) (Q(s,a) − Q(s,b)): accurate also where one action has nearly all the probability."""
+    if action.shape[-1] > MANY and chain.probabilities.real.max() <= 0.5:
+        # Nodes of a quadrature: with none that has nearly all the probability, the sum loses nothing.
+        relative = action - action[..., :1]
+        return relative - np.einsum("...sa,sa->...s", relative, chain.probabilities)[..., None]
     if action.size > LARGE:  # one action after another: nothing of size [..., A, A]
         found = np.zeros(action.shape, dtype=np.result_type(action, chain.probabilities))
         for other in range(action.shape[-1]):

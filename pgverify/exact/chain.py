@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Inexact
 
+from pgverify.continuous import node_bonus
 from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidPolicy, TooLarge
 from pgverify.policies.steps import remembers
@@ -141,7 +142,7 @@ def induced_chain(problem: Problem) -> Chain:
     probabilities = np.array(problem.policy.probabilities())  # a copy: a policy may hand out its own array
     reward = mdp.paid
     if bonus is not None:
-        reward = reward + bonus.reward(probabilities)[:, :, None]
+        reward = reward + node_bonus(bonus, problem.policy)[:, :, None]
     return Chain(
         start=mdp.start,
         probabilities=read_only(probabilities),

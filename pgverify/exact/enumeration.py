@@ -6,11 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.collected_problem import collected
+from pgverify.continuous import NodeMDP, node_actions
 from pgverify.errors import InvalidObjective, TooLarge
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.solution import solve
 from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
+from pgverify.policies.real_actions import is_real
 from pgverify.policies.steps import Prefix, log_prob, next_probabilities, remembers
 from pgverify.problem import REAL_PROBLEM, FiniteHorizon, Problem
 from pgverify.rollout import Rollout
@@ -112,14 +114,20 @@ def _list(law: Rollout) -> tuple[Trajectories, Float[Array, "n"]]:
         probabilities = probabilities[row] * weight[row, action, branch]
         taken = np.concatenate([taken[row], ~ended[row, None]], axis=1)
     terminated = mdp.terminal[states[:, -1]] | law.horizon_terminates
+    chosen_actions: dict[str, Array] = {"actions": actions.astype(np.int64)}
+    policy = law.problem.policy
+    if isinstance(mdp, NodeMDP) and is_real(policy):
+        real = node_actions(mdp, policy, law.acting, states[:, :-1], actions, taken > 0)
+        chosen_actions = {"actions": real.actions, "nodes": real.nodes, "log_probs": real.log_probs}
+    else:
+        chosen_actions["log_probs"] = log_prob(law.acting, Prefix(states, actions, taken > 0))
     batch = Trajectories(
         rollout=law,
         states=states.astype(np.int64),
-        actions=actions.astype(np.int64),
         rewards=rewards,
         lengths=taken.sum(axis=1),
         terminated=terminated,
-        log_probs=log_prob(law.acting, Prefix(states, actions, taken > 0)),
+        **chosen_actions,
     )
     return batch, probabilities
 

@@ -85,7 +85,7 @@ def trajectory_bounds(batch: Trajectories, weight: Float[Array, "T S"]) -> Float
     for time in range(batch.num_steps):
         states = batch.states[:, time]
         steps = np.where(batch.mask[:, time], weight[time, states], 0.0)
-        total += score[states, batch.actions[:, time]] * steps[:, None]
+        total += score[states, batch.action_numbers[:, time]] * steps[:, None]
     return total
 
 

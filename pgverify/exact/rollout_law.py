@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from pgverify.collected_problem import collected
+from pgverify.continuous import on_the_same_nodes
 from pgverify.errors import InvalidPolicy, InvalidSampling
 from pgverify.exact.solution import solve
 from pgverify.kinds import accepts
@@ -85,6 +86,7 @@ def require_support(acting: Policy, problem: Problem) -> Policy:
             f"acting is {kind_of(acting)}, must be a policy with parameters, with_parameters, probabilities and "
             "score_vjp"
         )
+    acting = on_the_same_nodes(acting, problem.policy)
     chosen, wanted = acting.probabilities(), problem.policy.probabilities()
     if chosen.shape != wanted.shape:
         raise InvalidPolicy(

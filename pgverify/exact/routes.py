@@ -67,7 +67,7 @@ def gradient_by_enumeration(problem: Problem, limit: int = DEFAULT_LIMIT) -> Flo
     total = np.zeros(score.shape[-1])
     for t in range(batch.num_steps):
         weights = np.where(mask[:, t], probabilities * paid[:, t:].sum(axis=1), 0.0)
-        total += weights @ score[batch.states[:, t], batch.actions[:, t]]
+        total += weights @ score[batch.states[:, t], batch.action_numbers[:, t]]
     return total
 
 

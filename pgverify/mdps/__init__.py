@@ -7,11 +7,14 @@ from pgverify.mdps.gymnasium_tables import from_gymnasium
 from pgverify.mdps.named_mdp import Entry, KnownAnswer
 from pgverify.mdps.observed_histories import histories, history
 from pgverify.mdps.random_mdps import garnet
+from pgverify.mdps.real_actions import ContinuousEntry, continuous_names
 from pgverify.mdps.token_trees import token_prefixes, tokens
 
 __all__ = [
+    "ContinuousEntry",
     "Entry",
     "KnownAnswer",
+    "continuous_names",
     "entry",
     "from_gymnasium",
     "garnet",

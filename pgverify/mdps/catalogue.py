@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
+from pgverify.continuous import ContinuousMDP
 from pgverify.errors import unknown_name
 from pgverify.mdp import TabularMDP
 from pgverify.mdps.aliased import NOTA_THOMAS, SHORT_CORRIDOR
@@ -16,6 +19,7 @@ from pgverify.mdps.chains import (
 from pgverify.mdps.grids import CLIFF_WALKING, FROZEN_LAKE_4X4, FROZEN_LAKE_8X8, GRIDWORLD_4X3
 from pgverify.mdps.named_mdp import Entry
 from pgverify.mdps.random_mdps import GARNET_MEDIUM, GARNET_SMALL
+from pgverify.mdps.real_actions import CONTINUOUS
 from pgverify.mdps.stress import HEAVY_REWARD, NEAR_DETERMINISTIC, VARIABLE_LENGTH
 from pgverify.mdps.taxi import TAXI
 
@@ -67,17 +71,26 @@ def entry(name: str) -> Entry:
     raise unknown_name("MDP", name, names(), "pgv.mdps.names() (`pgverify mdps`)")
 
 
-def get(name: str) -> TabularMDP:
+@overload
+def get(  # type: ignore[overload-overlap]
+    name: Literal["sine-bandit", "push-pull", "plane-bandit", "clipped-bandit"],
+) -> ContinuousMDP: ...
+@overload
+def get(name: str) -> TabularMDP: ...
+def get(name: str) -> TabularMDP | ContinuousMDP:
     """Return a named problem of the zoo, built anew.
 
     Parameters
     ----------
     name : str
-        One of `names()`.
+        One of `names()`, or of `continuous_names()`.
 
     Raises
     ------
     UnknownName
         Listing the nearest known names.
     """
+    for known in CONTINUOUS:
+        if isinstance(name, str) and known.name == name:
+            return known.build()
     return entry(name).build()

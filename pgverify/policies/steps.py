@@ -37,8 +37,8 @@ class Steps(Protocol):
         ...
 
     @property
-    def actions(self) -> Integer[Array, "n T"]:
-        """a_0..a_{T−1}."""
+    def actions(self) -> Integer[Array, "n T"] | Float[Array, "n T D"]:
+        """a_0..a_{T−1}: their numbers, or real ones."""
         ...
 
     @property
@@ -52,7 +52,7 @@ class Prefix:
     """The first t steps of n trajectories, as `Steps`."""
 
     states: Integer[Array, "n t_plus_1"]
-    actions: Integer[Array, "n t"]
+    actions: Integer[Array, "n t"] | Float[Array, "n t D"]
     mask: Bool[Array, "n t"]
 
 

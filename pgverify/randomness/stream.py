@@ -38,6 +38,8 @@ class Channel(IntEnum):
     """What is added to the reward."""
     FOLLOWING = 4
     """The next state, where it is drawn after the action; the action then takes `STEP`."""
+    ACTION = 5
+    """A real action: the numbers of dimension j of D in window w are those of window w·D + j."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from pgverify.kinds import suggesting as _suggesting
 from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.problem import Problem
 from pgverify.suites.continuing import continuing_suite
+from pgverify.suites.continuous import continuous_suite
 from pgverify.suites.language import language_suite
 from pgverify.suites.off_policy import off_policy_suite
 from pgverify.suites.standard import standard_suite
@@ -28,6 +29,7 @@ _SUITES: Mapping[str, Callable[[], tuple[SuiteProblem, ...]]] = MappingProxyType
         "truncated": truncated_suite,
         "off-policy": off_policy_suite,
         "continuing": continuing_suite,
+        "continuous": continuous_suite,
         "language": language_suite,
     }
 )

@@ -107,7 +107,7 @@ def test_no_block_is_shared() -> None:
         tuple(stream.window(channel, window, trajectory, 1)[0])
         for channel, window, trajectory in itertools.product(Channel, windows, trajectories)
     ]
-    assert len(set(blocks)) == len(blocks) == 5 * 7 * 8
+    assert len(set(blocks)) == len(blocks) == 6 * 7 * 8
     assert len({number for block in blocks for number in block}) == 4 * len(blocks)
 
 

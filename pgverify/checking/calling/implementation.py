@@ -44,7 +44,7 @@ class LimitedFunction:
     def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
         size = batch.policy.parameters.size
-        shapes = (batch.actions.shape,) if self.returns_weights else ((len(batch), size), (size,))
+        shapes = (batch.rewards.shape,) if self.returns_weights else ((len(batch), size), (size,))
         answer = self._answer(batch, shapes, watched)
         if isinstance(answer, Failure):
             return answer
@@ -55,7 +55,7 @@ class LimitedFunction:
 
     def weights(self, batch: Trajectories) -> Answer:
         """Return the step weights [n, T] of a batch, as the function itself returns them."""
-        return self._answer(batch, (batch.actions.shape,))
+        return self._answer(batch, (batch.rewards.shape,))
 
     def _answer(self, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], watched: bool = False) -> Answer:
         if self.deadline.passed:

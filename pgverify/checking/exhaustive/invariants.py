@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
@@ -148,7 +148,7 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
         other = replace(
             batch,
             rewards=np.where(padded, 7.0, batch.rewards),
-            actions=np.where(padded, mdp.num_actions - 1, batch.actions),
+            actions=_other_actions(batch, padded),
             states=np.where(after, 0, batch.states),
             critic=np.where(after, -3.0, batch.values),
         )
@@ -167,6 +167,13 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
     )
 
 
+def _other_actions(batch: Trajectories, padded: Bool[Array, "n T"]) -> Array:
+    """Return the actions with others on padding: the last one, or real ones that nobody would take."""
+    if batch.actions.ndim == 2:
+        return np.where(padded, batch.problem.mdp.num_actions - 1, batch.actions)
+    return np.where(padded[:, :, None], 7.0, batch.actions)
+
+
 def _old_policy(problem: str, plain: Float[Array, "d"], batch: Trajectories, calls: Calls) -> Tried:
     """Return whether behaviour probabilities e^−δ times as large do nothing, or multiply every step by e^δ."""
     unlikely = (replace(batch, log_probs=batch.log_probs - SHIFT * batch.mask),)
@@ -182,7 +189,8 @@ def _longer(batch: Trajectories) -> Trajectories:
     empty = replace(
         batch.select([0]),
         states=np.repeat(batch.states[:1, :1], steps + 1, axis=1),
-        actions=np.zeros((1, steps), dtype=batch.actions.dtype),
+        actions=np.zeros((1, steps, *batch.actions.shape[2:]), dtype=batch.actions.dtype),
+        nodes=None if batch.nodes is None else np.zeros((1, steps), dtype=np.int64),
         rewards=np.zeros((1, steps)),
         log_probs=np.zeros((1, steps)),
         critic=None if batch.critic is None else np.zeros((1, steps + 1)),

@@ -100,7 +100,8 @@ class Notebook:
         shown, steps, kinds, data = 0, 0, (b"q", b"q"), b""
         if batch is not None and batch.actions.shape[1] * SHOWN * 3 * 8 < NOTE_BYTES - 2 * DATA:
             shown, steps = min(SHOWN, count), batch.actions.shape[1]
-            rows = batch.states[:shown], batch.actions[:shown], batch.rewards[:shown]
+            actions = batch.actions if batch.actions.ndim == 2 else batch.actions[:, :, 0]  # a note: one number a step
+            rows = batch.states[:shown], actions[:shown], batch.rewards[:shown]
             kinds = KINDS[rows[0].dtype.str[1:]], KINDS[rows[1].dtype.str[1:]]
             data = b"".join([row.tobytes() for row in rows])
             lengths = batch.lengths[:shown].astype("<u8").tobytes()

@@ -53,7 +53,7 @@ class Controls:
     @classmethod
     def of(cls, batch: Trajectories, probability: Float[Array, "K"]) -> Controls:
         """Return the controls on a list of all trajectories with their probabilities."""
-        powers, ones = batch.discount_powers, np.ones(batch.actions.shape)
+        powers, ones = batch.discount_powers, np.ones(batch.rewards.shape)
         to_go, plain = _tail_sums(powers * batch.rewards), _tail_sums(batch.rewards)
         unweighted, run = np.zeros_like(to_go), np.zeros(len(batch))
         for t in reversed(range(batch.num_steps)):  # with γ = 0 it could not be had by division

@@ -15,6 +15,7 @@ from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
 from pgverify.policies.protocol import Policy, is_policy, kind_of
+from pgverify.policies.real_actions import is_real
 from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle, shown
 
 
@@ -182,6 +183,11 @@ def _require_fitting_probabilities(policy: Policy, mdp: TabularMDP) -> None:
     if probabilities.dtype.kind not in "fc":
         raise InvalidPolicy(f"policy.probabilities() has dtype {probabilities.dtype}, must hold floating-point numbers")
     shape = (mdp.num_states, mdp.num_actions)
+    if probabilities.shape != shape and is_real(policy):
+        raise InvalidPolicy(
+            f"policy is {kind_of(policy)}, whose actions are real numbers, must be given a ContinuousMDP: this MDP has "
+            f"{mdp.num_actions} numbered ones"
+        )
     if probabilities.shape != shape:
         raise InvalidPolicy(
             f"policy.probabilities() has shape {probabilities.shape}, must be [S, A] = {shape} of the MDP"

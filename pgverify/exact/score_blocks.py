@@ -9,6 +9,7 @@ from jaxtyping import Float, Integer
 
 from pgverify.dynamics import SuccessorLists
 from pgverify.policies.protocol import Policy
+from pgverify.policies.real_actions import is_real
 from pgverify.validation import Array
 
 ROWS_AT_ONCE = 2**22
@@ -119,15 +120,19 @@ def score_blocks(policy: Policy, whole: bool = False) -> ScoreBlocks:
     """
     states, actions = policy.probabilities().shape
     size = policy.parameters.size
+    table = policy.node_score() if is_real(policy) else None  # thousands of nodes, but few parameters
     group = max(1, ROWS_AT_ONCE // (actions * max(states * actions, size)))
     touched: list[np.ndarray] = []
     kept: list[np.ndarray] = []
     for first in range(0, states, group):
         members = range(first, min(first + group, states))
-        weights = np.zeros((len(members), actions, states, actions))
-        for row, state in enumerate(members):
-            weights[row, :, state, :] = np.eye(actions)
-        rows = policy.score_vjp(weights)
+        if table is not None:
+            rows = table[members]
+        else:
+            weights = np.zeros((len(members), actions, states, actions))
+            for row, state in enumerate(members):
+                weights[row, :, state, :] = np.eye(actions)
+            rows = policy.score_vjp(weights)
         for row in rows:
             where = np.flatnonzero((row != 0).any(axis=0))
             touched.append(where)

@@ -162,6 +162,18 @@ class GaussianPolicy(SuggestsNames):
         chain = np.ones(self.action_dim) if self.learns_std else None
         return density_vjp(actions.reshape(-1, self.action_dim), means, features, flat, np.exp(self.log_std), chain)
 
+    def node_score(self) -> Inexact[Array, "S K d"]:
+        """Return ∇ log π(k|s) on the nodes, all at once."""
+        spread = np.exp(self.log_std)
+        standard = (self.nodes - self._means[:, None, :]) / spread
+        by_mean = self.features[:, None, :, None] * (standard / spread)[:, :, None, :]
+        score = by_mean.reshape(*standard.shape[:2], -1)
+        if self.learns_std:
+            score = np.concatenate([score, standard**2 - 1.0], axis=2)
+        if not self._own:
+            score = score - np.einsum("sk,skd->sd", self._probabilities, score)[:, None, :]
+        return score
+
     def log_densities(self) -> Inexact[Array, "S K"]:
         """Return log N(a_k; μ(s), σ²) at the nodes."""
         return log_density(self.nodes, self._means[:, None, :], self.log_std)

@@ -22,7 +22,7 @@ def log_density(
         log σ.
     """
     standard = (actions - means) / np.exp(log_std)
-    return -(0.5 * standard**2 + log_std + HALF_LOG_TWO_PI).sum(axis=-1)
+    return np.asarray(-(0.5 * standard**2 + log_std + HALF_LOG_TWO_PI).sum(axis=-1))
 
 
 def density_vjp(

@@ -82,6 +82,9 @@ def dense_score(policy: Policy) -> Inexact[Array, "S A d"]:
     policy : Policy
         Any object with the two doors.
     """
+    table = getattr(policy, "node_score", None)  # of many nodes and few parameters, known without one weight a node
+    if table is not None:
+        return table()
     states, actions = policy.probabilities().shape
     identity = np.eye(states * actions).reshape(states, actions, states, actions)
     return policy.score_vjp(identity)

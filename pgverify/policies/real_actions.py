@@ -50,6 +50,10 @@ class RealPolicy(Protocol):
         """Return the same policy on the nodes of another one, which stay where they are."""
         ...
 
+    def node_score(self) -> Inexact[Array, "S K d"]:
+        """Return ∇ log π(k|s) on the nodes, all at once."""
+        ...
+
     def log_densities(self) -> Inexact[Array, "S K"]:
         """Return log π(a_k|s) at the nodes, the density's."""
         ...

@@ -113,6 +113,10 @@ class SquashedGaussianPolicy(SuggestsNames):
         """Return Σ w(s,k) ∇ log π(k|s) for weights [..., S, K], as [..., d]."""
         return self.gaussian.score_vjp(weights)
 
+    def node_score(self) -> Inexact[Array, "S K d"]:
+        """Return ∇ log π(k|s) on the nodes, all at once."""
+        return self.gaussian.node_score()
+
     def log_densities(self) -> Inexact[Array, "S K"]:
         """Return log π(a_k|s) at the nodes."""
         return self.gaussian.log_densities() - self._log_determinant(self.gaussian.nodes)
@@ -120,7 +124,7 @@ class SquashedGaussianPolicy(SuggestsNames):
     def log_density(self, states: Integer[Array, "*rows"], actions: Float[Array, "*rows D"]) -> Inexact[Array, "*rows"]:
         """Return log π(a|s) for states [...] and actions [..., D]: the log-determinant is in it."""
         before = self.before(actions)
-        return self.gaussian.log_density(states, before) - self._log_determinant(before)
+        return np.asarray(self.gaussian.log_density(states, before) - self._log_determinant(before))
 
     def act(self, states: Integer[Array, "m"], normals: Float[Array, "m D"]) -> Float[Array, "m D"]:
         """Return c tanh(μ(s) + σ x) for standard normal numbers x [m, D]."""
@@ -161,7 +165,7 @@ class SquashedGaussianPolicy(SuggestsNames):
     def _log_determinant(self, before: Float[Array, "*rows D"]) -> Float[Array, "*rows"]:
         """Return Σ_j log(c (1 − tanh² u_j)), as log c + 2 (log 2 − u − log(1 + e^{−2u})), which never is −∞."""
         slope = 2.0 * (np.log(2.0) - before - np.logaddexp(0.0, -2.0 * before))
-        return (np.log(self.scale) + slope).sum(axis=-1)
+        return np.asarray((np.log(self.scale) + slope).sum(axis=-1))
 
     @cached_property
     def _nodes(self) -> Float[Array, "S K D"]:

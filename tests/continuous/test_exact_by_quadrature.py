@@ -76,6 +76,20 @@ def test_all_routes_agree_on_the_nodes() -> None:
     assert relative_error(exact.gradient_by_enumeration(coarse), exact.gradient(coarse)) < 1e-11
 
 
+@pytest.mark.parametrize("moved", [0.0, 0.3])
+def test_the_score_of_all_nodes_is_that_of_each(moved: float) -> None:
+    """On its own nodes, and on nodes that stayed where they were: as Σ w ∇ log π with one weight after another."""
+    for made in (GaussianPolicy, SquashedGaussianPolicy):
+        policy = made([[1.0, 0.3], [-0.5, 1.0]], [[0.2, -0.3], [-0.5, 0.4]], np.log([0.7, 0.9])).on_nodes(3)
+        if moved:
+            policy = policy.on_nodes_of(policy).with_parameters(policy.parameters + moved)
+        one_by_one = policy.score_vjp(np.eye(18).reshape(2, 9, 2, 9))
+        assert policy.node_score() == pytest.approx(one_by_one, rel=1e-12, abs=1e-13)
+        step, unit = 1e-20, np.eye(6)[1]
+        slope = np.log(policy.with_parameters(policy.parameters + 1j * step * unit).probabilities()).imag / step
+        assert policy.node_score()[..., 1] == pytest.approx(slope, rel=1e-9, abs=1e-11)
+
+
 def test_occupancy_and_values_are_those_of_the_averaged_chain() -> None:
     waves, mean_weights, log_std = random_waves(np.random.default_rng(5))
     problem = waves.problem(mean_weights, log_std)

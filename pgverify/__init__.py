@@ -36,11 +36,17 @@ if TYPE_CHECKING:
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
+    from pgverify.policies import CallablePolicy as CallablePolicy
     from pgverify.policies import GaussianPolicy as GaussianPolicy
     from pgverify.policies import LinearSoftmaxPolicy as LinearSoftmaxPolicy
+    from pgverify.policies import MaskedPolicy as MaskedPolicy
+    from pgverify.policies import MixedPolicy as MixedPolicy
     from pgverify.policies import Policy as Policy
     from pgverify.policies import SoftmaxPolicy as SoftmaxPolicy
     from pgverify.policies import SquashedGaussianPolicy as SquashedGaussianPolicy
+    from pgverify.policies import TemperedPolicy as TemperedPolicy
+    from pgverify.policies import TopKPolicy as TopKPolicy
+    from pgverify.policies import TopPPolicy as TopPPolicy
     from pgverify.problem import AverageReward as AverageReward
     from pgverify.problem import Discounted as Discounted
     from pgverify.problem import FiniteHorizon as FiniteHorizon
@@ -56,6 +62,7 @@ __version__ = "0.1.0.dev0"
 _MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
+    "CallablePolicy": "policies",
     "ContinuousMDP": "continuous",
     "Discounted": "problem",
     "Entropy": "bonus",
@@ -65,6 +72,8 @@ _HOMES = {
     "Independent": "checking.design",
     "KL": "bonus",
     "LinearSoftmaxPolicy": "policies",
+    "MaskedPolicy": "policies",
+    "MixedPolicy": "policies",
     "Outcome": "checking",
     "Plan": "planning",
     "Policy": "policies",
@@ -72,6 +81,9 @@ _HOMES = {
     "SoftmaxPolicy": "policies",
     "SquashedGaussianPolicy": "policies",
     "TabularMDP": "mdp",
+    "TemperedPolicy": "policies",
+    "TopKPolicy": "policies",
+    "TopPPolicy": "policies",
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
     "check": "checking",
@@ -84,6 +96,7 @@ _HOMES = {
 __all__ = [
     "KL",
     "AverageReward",
+    "CallablePolicy",
     "ContinuousMDP",
     "Discounted",
     "Entropy",
@@ -92,6 +105,8 @@ __all__ = [
     "Grouped",
     "Independent",
     "LinearSoftmaxPolicy",
+    "MaskedPolicy",
+    "MixedPolicy",
     "Outcome",
     "Plan",
     "Policy",
@@ -99,6 +114,9 @@ __all__ = [
     "SoftmaxPolicy",
     "SquashedGaussianPolicy",
     "TabularMDP",
+    "TemperedPolicy",
+    "TopKPolicy",
+    "TopPPolicy",
     "Trajectories",
     "VarianceReport",
     "__version__",

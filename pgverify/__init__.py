@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
+    from pgverify.checking import check_policy as check_policy
     from pgverify.checking.design import Grouped as Grouped
     from pgverify.checking.design import Independent as Independent
     from pgverify.continuous import ContinuousMDP as ContinuousMDP
@@ -87,6 +88,7 @@ _HOMES = {
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
     "check": "checking",
+    "check_policy": "checking",
     "plan": "planning",
     "sample": "sampling",
     "sample_chunks": "sampling",
@@ -124,6 +126,7 @@ __all__ = [
     "baselines",
     "bugs",
     "check",
+    "check_policy",
     "errors",
     "estimators",
     "exact",

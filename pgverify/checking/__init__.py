@@ -12,6 +12,8 @@ from pgverify.errors import UnknownAttribute
 
 if TYPE_CHECKING:
     from pgverify.checking.oracle import check as check
+    from pgverify.checking.policies.policy_oracle import check_policy as check_policy
+    from pgverify.checking.policies.policy_report import PolicyReport as PolicyReport
     from pgverify.checking.verdict.finding import Finding as Finding
     from pgverify.checking.verdict.outcome import Outcome as Outcome
     from pgverify.checking.verdict.report import FaultyImplementation as FaultyImplementation
@@ -23,13 +25,25 @@ _HOMES = {
     "FaultyImplementation": "pgverify.checking.verdict.report",
     "Finding": "pgverify.checking.verdict.finding",
     "Outcome": "pgverify.checking.verdict.outcome",
+    "PolicyReport": "pgverify.checking.policies.policy_report",
     "Report": "pgverify.checking.verdict.report",
     "SuiteProblem": "pgverify.suites.suite_problem",
     "check": "pgverify.checking.oracle",
+    "check_policy": "pgverify.checking.policies.policy_oracle",
     "standard_suite": "pgverify.suites.standard",
 }
 
-__all__ = ["FaultyImplementation", "Finding", "Outcome", "Report", "SuiteProblem", "check", "standard_suite"]
+__all__ = [
+    "FaultyImplementation",
+    "Finding",
+    "Outcome",
+    "PolicyReport",
+    "Report",
+    "SuiteProblem",
+    "check",
+    "check_policy",
+    "standard_suite",
+]
 
 
 def __getattr__(name: str) -> Any:

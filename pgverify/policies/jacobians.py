@@ -71,7 +71,7 @@ def jacobian(function: Callable[[Any], Any], theta: Float[Array, "d"], analytic:
     return Jacobian(table, "complex step", 0.0)
 
 
-def richardson(function: Callable[[Any], Any], theta: Float[Array, "d"]) -> Jacobian:
+def richardson(function: Callable[[Any], Any], theta: Float[Array, "d"], levels: int = LEVELS) -> Jacobian:
     """Return the Jacobian by central differences, extrapolated to step zero (Ridders 1982).
 
     Of every entry the extrapolation is taken that agrees best with its neighbours in the tableau.
@@ -81,7 +81,7 @@ def richardson(function: Callable[[Any], Any], theta: Float[Array, "d"]) -> Jaco
         first = FIRST_STEP * max(1.0, abs(float(theta[index])))
         rows: list[list[Array]] = []
         best, error = None, None
-        for level in range(LEVELS):
+        for level in range(levels):
             step = first / 2.0**level
             ahead, behind = (np.asarray(function(theta + sign * step * unit), dtype=np.float64) for sign in (1, -1))
             row = [(ahead - behind) / (2.0 * step)]

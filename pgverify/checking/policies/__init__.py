@@ -1,0 +1,1 @@
+"""Gradcheck for policies: whether the doors of one policy tell of the same law."""

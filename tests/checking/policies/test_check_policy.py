@@ -26,8 +26,8 @@ def real_softmax(theta: Any) -> np.ndarray:
 
 
 def network(theta: np.ndarray) -> np.ndarray:
-    """Return the law of a small network in float64 with 50 parameters: more than there are directions."""
-    first, second = theta[:30].reshape(3, 10), theta[30:].reshape(10, 2)
+    """Return the law of a small network in float64 with 30 parameters: more than there are directions."""
+    first, second = theta[:18].reshape(3, 6), theta[18:].reshape(6, 2)
     return softmax(np.tanh(np.eye(3) @ first) @ second)
 
 
@@ -43,7 +43,7 @@ INNOCENT: dict[str, Any] = {
     "stacked": pgv.MixedPolicy(pgv.TemperedPolicy(pgv.TopKPolicy(BASE, 3), 0.5), 0.1),
     "callable, analytic": pgv.CallablePolicy(lambda t: softmax(t.reshape(3, 4)), written.LOGITS.ravel()),
     "callable, real numbers only": pgv.CallablePolicy(real_softmax, written.LOGITS.ravel()),
-    "callable, a network": pgv.CallablePolicy(network, np.random.default_rng(2).normal(size=50)),
+    "callable, a network": pgv.CallablePolicy(network, np.random.default_rng(2).normal(size=30)),
     "somebody's softmax": Table(score=written.score_of, scored=softmax),
     "somebody's mixture": Table(written.mixed, written.mixed, score=written.score_mixed),
     "somebody's temperature": Table(written.heated, written.heated, score=written.score_heated),

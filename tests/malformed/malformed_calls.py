@@ -343,5 +343,7 @@ def room_calls(folder: Path) -> Iterator[Call]:
 
 def every_call(folder: Path) -> list[Call]:
     """Return all calls."""
+    from real_action_calls import real_action_calls  # which builds upon this module
+
     rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder))
-    return [call for room in rooms for call in room]
+    return [call for room in (*rooms, real_action_calls()) for call in room]

@@ -33,7 +33,7 @@ class NodeMDP(TabularMDP):
     """
 
     continuous: ContinuousMDP | None
-    nodes: Float[Array, "S K D"]
+    nodes: Array
     count: int
     apart: float
 

@@ -25,6 +25,7 @@ from pgverify.validation import (
     parameter_array,
     read_only,
     real_array,
+    refuse_non_finite,
     require_flag,
     require_shape,
 )
@@ -150,7 +151,10 @@ class GaussianPolicy(SuggestsNames):
         if not self._own:
             # ∇ log π(k|s) = ψ_k − Σ_j π_j ψ_j for the density's ψ; on the policy's own nodes the sum is 0.
             weights = weights - self._probabilities * weights.sum(axis=-1, keepdims=True)
-        return self.log_density_vjp(self.nodes, weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            found = self.log_density_vjp(self.nodes, weights)
+        refuse_non_finite("the product of the score with these weights", found, InvalidPolicy)
+        return found
 
     def log_density_vjp(
         self, actions: Float[Array, "S K D"], weights: Inexact[Array, "*rows S K"]

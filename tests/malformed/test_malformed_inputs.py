@@ -26,8 +26,8 @@ STRIDE = 5
 """Of all inputs the quick test takes every fifth: the table's rows and a call's arguments are all met by it."""
 
 RESULTS = {
-    "exact": {"EstimatorMoments", "OptimalBaseline", "Solution", "Values", "rollout"},
-    "mdps": {"Entry", "KnownAnswer", "names", "from_gymnasium"},
+    "exact": {"EstimatorMoments", "OptimalBaseline", "QuadratureError", "Solution", "Values", "rollout"},
+    "mdps": {"ContinuousEntry", "Entry", "KnownAnswer", "continuous_names", "names", "from_gymnasium"},
     "bugs": {"Bug", "Effect", "Implementation", "names"},
     "suites": {"SuiteProblem", "names"},
     "estimators": {"Estimator", "StepWeighted"},

@@ -359,13 +359,8 @@ def variance_calls() -> Iterator[Call]:
 
 def every_call(folder: Path) -> list[Call]:
     """Return all calls."""
-<<<<<<< HEAD
-    rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder),
-             variance_calls())  # fmt: skip
-    return [call for room in rooms for call in room]
-=======
     from real_action_calls import real_action_calls  # which builds upon this module
 
-    rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder))
-    return [call for room in (*rooms, real_action_calls()) for call in room]
->>>>>>> t/w14a
+    rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder),
+             variance_calls(), real_action_calls())  # fmt: skip
+    return [call for room in rooms for call in room]

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pgverify import adapters as adapters
+    from pgverify import agents as agents
     from pgverify import baselines as baselines
     from pgverify import bugs as bugs
+    from pgverify import choices as choices
     from pgverify import errors as errors
     from pgverify import estimators as estimators
     from pgverify import exact as exact
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
+_MODULES = ("adapters", "agents", "baselines", "bugs", "choices", "errors", "estimators", "exact", "mdps", "stats", "suites")
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
@@ -94,9 +96,11 @@ __all__ = [
     "VarianceReport",
     "__version__",
     "adapters",
+    "agents",
     "baselines",
     "bugs",
     "check",
+    "choices",
     "errors",
     "estimators",
     "exact",

@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
+TOOLS = f"{CORE} choices agents suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -45,6 +45,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "policies": DYNAMICS,
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies bonus",
+        "choices": BASE,  # programs and probabilities: it knows no MDP
+        "agents": f"{PROBLEM} choices",
         "suites": PROBLEM,  # problems like those of a user: what judges on them is not their business
         "rollout": PROBLEM,
         "trajectories": f"{PROBLEM} rollout",
@@ -57,8 +59,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs",
-        "adapters": CORE,
+        "checking": f"{CORE} suites bugs choices agents",
+        "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",

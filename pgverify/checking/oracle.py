@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pgverify.agents import AgentWorld, Window
+from pgverify.checking.agents.agent_check import check_agent
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
@@ -27,13 +29,14 @@ from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surr
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.kinds import FUNCTION
+from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
 from pgverify.suites.standard import standard_suite
 from pgverify.validation import require_integer, require_number, require_text
 
-KINDS = ("gradient", "weights", "sampler")
+KINDS = ("gradient", "weights", "sampler", "agent")
 
 
 IMPLEMENTATION = replace(
@@ -43,7 +46,7 @@ IMPLEMENTATION = replace(
 
 def check(
     implementation: Callable[..., Any],
-    kind: Literal["gradient", "weights", "sampler"] = "gradient",
+    kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",
     target: str = "policy_gradient",
     problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
@@ -57,6 +60,9 @@ def check(
     explore: int = 24,
     isolate: bool = False,
     memory_limit: float = MEMORY_LIMIT,
+    policy: Callable[[AgentWorld], Policy] | None = None,
+    window: Window | None = None,
+    reset: Callable[[AgentWorld], Any] | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -72,8 +78,9 @@ def check(
     Parameters
     ----------
     implementation : batch -> [n, d] or [d] ("gradient"), batch -> [n, T] ("weights"), or
-        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
-    kind : "gradient", "weights" or "sampler"
+        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler"), or world -> [d], the direction
+        of one update of a training loop ("agent")
+    kind : "gradient", "weights", "sampler" or "agent"
     target : str
         policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`;
         entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
@@ -106,6 +113,13 @@ def check(
         found there: at the top of a module or a file, or by pickling.
     memory_limit : float
         GiB for that process and all that it starts. It has no effect without `isolate`.
+    policy : world -> Policy, optional
+        For an agent: whose parameters it updates. Agents that are ready bring theirs.
+    window : pgv.agents.Window, optional
+        For an agent that collects a fixed number of steps, across the ends of episodes: what it should follow then is
+        the window's own gradient, with the agent's critic.
+    reset : world -> anything, optional
+        For an agent: called before every run, to reset what would be left over.
 
     Raises
     ------
@@ -130,6 +144,13 @@ def check(
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
+    if kind == "agent":
+        suite = standard_suite() if problems is None else suite_of(problems)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return check_agent(implementation, suite, target, policy, window, reset)
+    if (policy, window, reset) != (None, None, None):
+        raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
     if isolate:
         options = {
             "kind": kind,

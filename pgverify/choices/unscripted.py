@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import numpy as np
 
 from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
 from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, Program, one_run
 from pgverify.choices.torch_draws import noting_torch_draws
-from pgverify.choices.whereabouts_of_draws import described_line
+from pgverify.choices.whereabouts_of_draws import PACKAGE, described_line
 from pgverify.choices.world import Answers
 from pgverify.errors import UnscriptedDraw
+
+NOT_NAMED = (PACKAGE, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
+"""Where the line that draws is not looked for: it is the one that called these."""
 
 CURE = "draw by world.choose(probabilities), or inside pgv.adapters.numpy.scripted(world) or adapters.torch.scripted(world)"
 
@@ -56,16 +63,14 @@ def _line_that_draws(run: Program, answers: Answers, generators: list[Any]) -> s
 def _tracing(generators: list[Any], made: list[tuple[Any, Any]]) -> Iterator[list[str]]:
     watched = [(generator, state) for generator, state in states_of(generators) if state is not None]
     found: list[str] = []
-    last: list[tuple[str, int, str]] = []
+    last = ["the first line"]
 
     def look(frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG001 — as sys.settrace calls it
-        if found:
-            return None
-        if last and any(state_of(generator) != state for generator, state in (*watched, *made)):
-            found.append(described_line(*last[-1]))
-            return None
-        here = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
-        last[:] = [here]
+        if not found:
+            if any(state_of(generator) != state for generator, state in (*watched, *made)):
+                found.append(last[0])
+            else:
+                last[0] = _line_to_name(frame.f_back if event == "return" else frame) or last[0]
         return look
 
     before = sys.gettrace()
@@ -74,5 +79,12 @@ def _tracing(generators: list[Any], made: list[tuple[Any, Any]]) -> Iterator[lis
         yield found
     finally:
         sys.settrace(before)
-        if not found and last and any(state_of(g) != state for g, state in (*watched, *made)):
-            found.append(described_line(*last[-1]))
+        if not found and any(state_of(g) != state for g, state in (*watched, *made)):
+            found.append(last[0])
+
+
+def _line_to_name(frame: FrameType | None) -> str:
+    """Return the line of a frame, or of the first around it that is neither this package's nor a library of numbers'."""
+    while frame is not None and frame.f_code.co_filename.startswith(NOT_NAMED):
+        frame = frame.f_back
+    return "" if frame is None else described_line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -33,6 +33,14 @@ class Window:
         β of the entropy that the loss adds at the states visited.
     truncates : bool
         Whether reaching the horizon is a time limit, with V bootstrapped there, and no end.
+    acting : problem -> Policy, optional
+        The policy that collects, θ_old, where the update is made at another θ, as in a second epoch: the estimate is
+        then that of the ratio, the mean of ρ_t ψ_t Â_t, clipped as `clip` says.
+    clip : float, optional
+        ε: a step counts while ρ ≤ 1 + ε where Â > 0, and while ρ ≥ 1 − ε where Â < 0.
+    resets_take_a_step : bool
+        Whether the step after an end only resets (Gymnasium's NEXT_STEP): it is no step of an episode, and should not
+        be learned from.
 
     Raises
     ------
@@ -46,10 +54,17 @@ class Window:
     environments: int = 1
     entropy: float = 0.0
     truncates: bool = False
+    acting: Callable[[Any], Any] | None = None
+    clip: float | None = None
+    resets_take_a_step: bool = False
 
     def __post_init__(self) -> None:
         if self.critic is not None and not callable(self.critic):
             raise InvalidInput(f"critic is {self.critic!r}, must be a function of the problem that returns V [S], or None")
+        if self.acting is not None and not callable(self.acting):
+            raise InvalidInput(f"acting is {self.acting!r}, must be a function of the problem that returns a Policy, or None")
+        if self.clip is not None:
+            settle(self, clip=require_number("clip", self.clip, 0.0, 1e6, InvalidInput))
         settle(
             self,
             steps=require_integer("steps", self.steps, 1, InvalidInput),
@@ -57,4 +72,5 @@ class Window:
             environments=require_integer("environments", self.environments, 1, InvalidInput),
             entropy=require_number("entropy", self.entropy, -1e6, 1e6, InvalidInput),
             truncates=require_flag("truncates", self.truncates, InvalidInput),
+            resets_take_a_step=require_flag("resets_take_a_step", self.resets_take_a_step, InvalidInput),
         )

@@ -10,6 +10,7 @@ from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.expected_update import ExpectedUpdate, Update, expected_update
+from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
@@ -78,7 +79,13 @@ def check_agent(
             return _invalid(entry, reason, target)
     if not updates:
         return _nothing(target, untried)
-    evidence = [_episodic(one, target) for one in updates]
+    if window is None:
+        evidence = [_episodic(one, target) for one in updates]
+    else:
+        target, (updates, evidence, unlisted) = "window_gradient", _windowed(updates, window)
+        untried += unlisted
+        if not updates:
+            return _nothing(target, untried)
     report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
     return replace(report, warnings=(*report.warnings, *untried))
 
@@ -88,6 +95,22 @@ def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:
     if vector is None:
         raise InvalidInput(f"target {target!r} is not defined for an agent on problem {update.entry.name}")
     return compared_update(update, vector, None)
+
+
+def _windowed(
+    updates: Sequence[ExpectedUpdate], window: Window
+) -> tuple[list[ExpectedUpdate], list[TargetComparison], list[str]]:
+    kept, evidence, untried = [], [], []
+    for one in updates:
+        problem = one.entry.problem
+        try:
+            vector, natural = window_gradient(problem, window), natural_update(problem, window)
+        except TooLarge as reason:
+            untried.append(f"problem {one.entry.name} was not tried: {reason}")
+            continue
+        kept.append(one)
+        evidence.append(compared_update(one, vector, window, natural))
+    return kept, evidence, untried
 
 
 def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.agents import Window
-from pgverify.bugs import Effect
+from pgverify.bugs import Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.agents.expected_update import ExpectedUpdate
+from pgverify.checking.agents.window_faults import WindowFault
+from pgverify.checking.agents.window_names import fault_of, window_matches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.finding import Finding
@@ -38,12 +40,31 @@ def agent_report(
 ) -> Report:
     """Return the report on an agent whose expected updates were compared with one target."""
     judgement = judge(evidence, precision, {})
-    if judgement.outcome is Outcome.BIASED and judgement.factor is None:
+    if judgement.outcome is Outcome.BIASED and judgement.factor is None and window is None:
         others = {name: _vectors(name, evidence) for name in CLOSED_FORMS if name != target}
         judgement = judge(evidence, precision, others)
+    if window is not None:
+        matches = () if judgement.outcome.good else window_matches(evidence, precision, window)
+        return _reported(updates, evidence, precision, target, window, resets, judgement, matches)
     matches = _matches(judgement, evidence, precision, target)
+    return _reported(updates, evidence, precision, target, window, resets, judgement, matches)
+
+
+def _reported(
+    updates: Sequence[ExpectedUpdate],
+    evidence: Sequence[TargetComparison],
+    precision: Precision,
+    target: str,
+    window: Window | None,
+    resets: bool,
+    judgement: Judgement,
+    matches: tuple[Match, ...],
+) -> Report:
     named = [match for match in matches if match.problems == max(other.problems for other in matches)]
-    bug = get_bug(named[0].slug) if len(named) == 1 and judgement.outcome is not Outcome.NO_SIGNAL else None
+    one = named[0].slug if len(named) == 1 and judgement.outcome is not Outcome.NO_SIGNAL else None
+    bug: Bug | WindowFault | None = None
+    if one is not None:
+        bug = get_bug(one) if window is None else fault_of(one)
     if any(match.slug == REVERSED for match in matches):
         bug = get_bug(REVERSED)
     return Report(
@@ -59,7 +80,7 @@ def agent_report(
         () if judgement.outcome.good else _beside_the_gradient(updates),
         bug.cause if bug else "",
         bug.cure if bug else "",
-        bug.source if bug else (),
+        bug.source if isinstance(bug, Bug) else (),
         next_step=next_step(judgement.outcome, "exhaustive"),
         notes=_notes(updates, resets),
         scope=_scope(updates, window),

@@ -52,7 +52,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "agents", "baselines", "bugs", "choices", "errors", "estimators", "exact", "mdps", "stats", "suites")
+_MODULES = (
+    "adapters",
+    "agents",
+    "baselines",
+    "bugs",
+    "choices",
+    "errors",
+    "estimators",
+    "exact",
+    "mdps",
+    "stats",
+    "suites",
+)
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",

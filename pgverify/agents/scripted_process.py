@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from pgverify.errors import InvalidInput, InvalidRun
 from pgverify.problem import FiniteHorizon, Problem
 
 
+@runtime_checkable
 class Chooses(Protocol):
     """What dictates draws."""
 
@@ -107,7 +108,5 @@ def _discrete(count: int) -> Any:
     try:
         from gymnasium.spaces import Discrete
     except ImportError:
-        raise InvalidInput(
-            "spaces need Gymnasium, which is not installed: pip install pgverify[gymnasium]; or use num_states, num_actions"
-        ) from None
+        raise InvalidInput("spaces need Gymnasium, which is not installed: pip install pgverify[gymnasium]") from None
     return Discrete(count)

@@ -60,9 +60,13 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.critic is not None and not callable(self.critic):
-            raise InvalidInput(f"critic is {self.critic!r}, must be a function of the problem that returns V [S], or None")
+            raise InvalidInput(
+                f"critic is {self.critic!r}, must be a function of the problem that returns V [S], or None"
+            )
         if self.acting is not None and not callable(self.acting):
-            raise InvalidInput(f"acting is {self.acting!r}, must be a function of the problem that returns a Policy, or None")
+            raise InvalidInput(
+                f"acting is {self.acting!r}, must be a function of the problem that returns a Policy, or None"
+            )
         if self.clip is not None:
             settle(self, clip=require_number("clip", self.clip, 0.0, 1e6, InvalidInput))
         settle(

@@ -45,6 +45,10 @@ class EstimatedRuns:
         return f"about {self.mean:.2g} runs ({DESCENTS} random descents gave {self.low:.2g} to {self.high:.2g})"
 
 
+def _zeros() -> defaultdict[str, float]:
+    return defaultdict(float)
+
+
 def estimated_runs(run: Program, idle: Collection[int] = ()) -> EstimatedRuns:
     """Return the number of runs, estimated by descents that take every option of a draw alike.
 
@@ -56,10 +60,10 @@ def estimated_runs(run: Program, idle: Collection[int] = ()) -> EstimatedRuns:
     """
     chance = random.Random(0)
 
-    def anyhow(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
+    def anyhow(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
         return chance.choice([index for index, x in enumerate(probabilities) if x > 0.0])
 
-    counts, logs = [], defaultdict(float)
+    counts, logs = [], _zeros()
     for _ in range(DESCENTS):
         draws = [draw for draw in one_run(run, anyhow).draws if draw.site not in idle]
         counts.append(prod(float(len(draw.options)) for draw in draws))
@@ -69,4 +73,3 @@ def estimated_runs(run: Program, idle: Collection[int] = ()) -> EstimatedRuns:
     error = sqrt(sum((count - mean) ** 2 for count in counts) / (DESCENTS - 1) / DESCENTS)
     largest = max(logs, key=lambda place: logs[place], default="")
     return EstimatedRuns(mean, error, min(counts), max(counts), largest, exp(logs.get(largest, 0.0)))
-

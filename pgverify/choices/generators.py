@@ -33,9 +33,9 @@ def states_of(generators: Iterable[Any]) -> list[tuple[Any, Any]]:
 
 def described_generator(generator: Any) -> str:
     """Return what a generator is, in words."""
-    if generator is np.random.mtrand._rand._bit_generator:  # type: ignore[attr-defined]
+    if generator is np.random.mtrand._rand._bit_generator:
         return "numpy.random's global generator"
-    if generator is random._inst:  # type: ignore[attr-defined]
+    if generator is random._inst:
         return "Python's random module"
     return f"a generator of type {type(generator).__name__}"
 

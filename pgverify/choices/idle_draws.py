@@ -49,7 +49,9 @@ def idle_draws(run: Program) -> Mapping[int, str]:
 def changes(run: Program, leaf: Leaf, sites: Collection[int], chance: random.Random) -> bool:
     """Return whether a run comes out otherwise where the draws of some sites take other options."""
     answers = [
-        chance.choice([i for i in draw.options if i != draw.index] or [draw.index]) if draw.site in sites else draw.index
+        chance.choice([i for i in draw.options if i != draw.index] or [draw.index])
+        if draw.site in sites
+        else draw.index
         for draw in leaf.draws
     ]
     other = one_run(run, _as_listed(answers))
@@ -72,7 +74,7 @@ def _same_draws(one: Sequence[Draw], other: Sequence[Draw]) -> bool:
 
 
 def _at_random(chance: random.Random) -> Answers:
-    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
+    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
         return chance.choice([index for index, x in enumerate(probabilities) if x > 0.0])
 
     return answer
@@ -81,7 +83,7 @@ def _at_random(chance: random.Random) -> Answers:
 def _as_listed(answers: Sequence[int]) -> Answers:
     """Return answers from a list, and first options where the list does not fit: the run is another one then."""
 
-    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
+    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
         index = answers[count] if count < len(answers) else 0
         possible = index < len(probabilities) and probabilities[index] > 0.0
         return index if possible else int(np.argmax(probabilities > 0.0))

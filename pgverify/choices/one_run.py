@@ -63,7 +63,9 @@ def one_run(run: Program, answers: Answers) -> Leaf:
         world.close()
         if isinstance(reason, InvalidInput):
             raise
-        raise InvalidRun(f"run raised {shortened(one_sentence(reason), 300)}{_line(reason)}, {path(world.draws)}") from reason
+        raise InvalidRun(
+            f"run raised {shortened(one_sentence(reason), 300)}{_line(reason)}, {path(world.draws)}"
+        ) from reason
     world.close()
     value, single = _vector(returned, world.draws)
     return Leaf(value, tuple(world.draws), single)

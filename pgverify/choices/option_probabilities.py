@@ -38,7 +38,7 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
         ) from None
     if double.ndim != 1 or double.size == 0 or np.iscomplexobj(array):
         raise InvalidChoice(
-            f"probabilities of the draw at {place} has shape {double.shape}, must be [k], real, with at least one option"
+            f"probabilities of the draw at {place} has shape {double.shape}, must be real [k], k at least 1"
         )
     bad = ~np.isfinite(double) | (double < 0.0)
     if bad.any():
@@ -48,5 +48,7 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
         )
     total = float(double.sum())
     if abs(total - 1.0) > (OF_SINGLE if array.dtype.kind == "f" and array.dtype.itemsize < 8 else OF_DOUBLE):
-        raise InvalidChoice(f"probabilities of the draw at {place} sum to {total:.12g}, must sum to 1; divide by the sum")
+        raise InvalidChoice(
+            f"probabilities of the draw at {place} sum to {total:.12g}, must sum to 1; divide by the sum"
+        )
     return np.asarray(double / total)

@@ -58,18 +58,20 @@ class ProgramExpectation:
         """
         if self._covariance is None:
             raise TooLarge(
-                f"covariance of {self.mean.size:,} entries is not kept, allowed are {MOST_DIMENSIONS:,}; variance [d] is"
+                f"covariance of {self.mean.size:,} entries is not kept, beyond {MOST_DIMENSIONS:,}; variance [d] is"
             )
         return self._covariance
 
     @property
     def trace(self) -> float:
-        """tr Cov x."""
+        """Trace of the covariance."""
         return float(self.variance.sum())
 
     def __str__(self) -> str:
         text = f"expectation over {self.runs:,} runs in {self.seconds:.3g} s"
-        return text + (f"; draws left out, for they change nothing: {', '.join(self.left_out)}" if self.left_out else "")
+        return text + (
+            f"; draws left out, for they change nothing: {', '.join(self.left_out)}" if self.left_out else ""
+        )
 
 
 class WeightedSums:

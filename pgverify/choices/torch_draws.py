@@ -19,14 +19,14 @@ def noting_torch_draws() -> Iterator[list[str]]:
     are compared around each.
     """
     lines: list[str] = []
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if torch is None:
         yield lines
         return
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Noting(TorchDispatchMode):  # type: ignore[misc]
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             named = kwargs or {}
             if torch.Tag.nondeterministic_seeded not in func.tags:
                 return func(*args, **named)

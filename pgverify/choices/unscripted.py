@@ -23,7 +23,7 @@ from pgverify.errors import UnscriptedDraw
 NOT_NAMED = (PACKAGE, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
 """Where the line that draws is not looked for: it is the one that called these."""
 
-CURE = "draw by world.choose(probabilities), or inside pgv.adapters.numpy.scripted(world) or adapters.torch.scripted(world)"
+CURE = "draw by world.choose(probabilities) instead"
 
 
 def require_scripted(run: Program, answers: Answers) -> Leaf:

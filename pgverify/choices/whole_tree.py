@@ -81,7 +81,9 @@ def expectation(
     sums, kept = listed
     mass = fsum(sums.masses)
     if abs(mass - 1.0) > MASS:
-        raise NotRepeatable(f"the probabilities of all {len(sums.masses):,} runs sum to {mass:.12g}, must sum to 1; {LEAKS}")
+        raise NotRepeatable(
+            f"the probabilities of all {len(sums.masses):,} runs sum to {mass:.12g}, must sum to 1; {LEAKS}"
+        )
     _require_repeated(run, first)
     covariance = sums.covariance()
     full = covariance if covariance.ndim == 2 else None

@@ -78,9 +78,13 @@ class World:
         place, site = calling_line()
         try:
             if not self._open:
-                raise InvalidChoice(f"the draw at {place} comes after the end of its run: draw from the run's own world")
+                raise InvalidChoice(
+                    f"the draw at {place} comes after the end of its run: draw from the run's own world"
+                )
             if threading.get_ident() != self._thread:
-                raise InvalidChoice(f"the draw at {place} is another thread's: the order of draws must be the program's")
+                raise InvalidChoice(
+                    f"the draw at {place} is another thread's: the order of draws must be the program's"
+                )
             weights = option_probabilities(probabilities, place)
             index = self._answers(len(self._draws), place, site, weights)
         except InvalidInput as refusal:

@@ -126,7 +126,7 @@ def _beside_the_gradient(updates: Sequence[ExpectedUpdate]) -> tuple[str, ...]:
             index = int(np.abs(rest).argmax())
             said.append(
                 f"on {update.entry.name} the cosine with ∇J is {cosine:.4f}; what ∇J does not explain has "
-                f"{float(np.linalg.norm(rest)) / sizes[1]:.2g} of the length, most of it in entry {index}: {rest[index]:.3g}"
+                f"{float(np.linalg.norm(rest)) / sizes[1]:.2g} of the length, most in entry {index}: {rest[index]:.3g}"
             )
     return tuple(said)
 

@@ -65,8 +65,8 @@ def expected_update(
     own = _policy_of(policy, entry.problem, truncates)
     if own.parameters.size != found.mean.size:
         raise InvalidRun(
-            f"update returned {found.mean.size} numbers on problem {entry.name}, must be {own.parameters.size}, one for "
-            "each parameter of the policy, in its order"
+            f"update returned {found.mean.size} numbers on problem {entry.name}, must be {own.parameters.size}, "
+            "one for each parameter of the policy, in its order"
         )
     return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found)
 

@@ -74,13 +74,17 @@ def listed_windows(
     rows = list(product(one, repeat=environments))
     columns = np.array([[list(zip(*row[1], strict=True)) for row in several] for several in rows])  # [n, E, 7, T]
     columns = np.moveaxis(columns, (2, 3, 1), (0, 2, 3))  # [7, n, T, E]
+    states, actions, following = (columns[i].astype(np.int64) for i in range(3))
+    terminated, truncated, only_reset = (columns[i].astype(bool) for i in range(4, 7))
     return Windows(
         np.array([np.prod([row[0] for row in several]) for several in rows]),
-        *(columns[i].astype(np.int64) for i in range(3)),
+        states,
+        actions,
+        following,
         columns[3].astype(np.float64),
-        columns[4].astype(bool),
-        columns[5].astype(bool),
-        columns[6].astype(bool),
+        terminated,
+        truncated,
+        only_reset,
         np.array([[row[2] for row in several] for several in rows]),
     )
 
@@ -88,9 +92,7 @@ def listed_windows(
 def windows_of(problem: Problem, window: Window) -> Windows:
     """Return the windows that an agent as described collects."""
     acting = problem if window.acting is None else replace(problem, policy=window.acting(problem))
-    return listed_windows(
-        acting, window.steps, window.environments, window.truncates, window.resets_take_a_step
-    )
+    return listed_windows(acting, window.steps, window.environments, window.truncates, window.resets_take_a_step)
 
 
 def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_take_a_step: bool) -> list[Row]:

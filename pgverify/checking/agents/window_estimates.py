@@ -55,7 +55,7 @@ def collected(problem: Problem, window: Window) -> Collected:
 
 
 def advantages(given: Collected) -> Float[Array, "n T E"]:
-    """Return Â_t = δ_t + γ λ n_t Â_{t+1}, δ_t = r_t + γ n_t V(s'_t) − V(s_t); after a time limit V stays, the sum ends."""
+    """Return Â_t = δ_t + γ λ n_t Â_{t+1}, δ_t = r_t + γ n_t V(s'_t) − V(s_t); V stays after a time limit."""
     windows = given.windows
     bootstrapped = np.where(windows.terminated, 0.0, given.critic[windows.following])
     errors = windows.rewards + given.discount * bootstrapped - given.critic[windows.states]

@@ -174,31 +174,111 @@ def _clip_swapped(given: Collected, found: np.ndarray) -> np.ndarray:
 
 
 FAULTS: tuple[WindowFault, ...] = (
-    WindowFault("bootstrap-missing", "V is left out where the window cuts an episode", "bootstrap there", _by(_no_bootstrap)),
-    WindowFault("done-off-by-one", "the flag of the step before is used for the end of this one", "shift the flags back", _by(_done_off_by_one)),
-    WindowFault("done-one-early", "the flag of the step after is used for the end of this one", "shift the flags on", _by(_done_early)),
-    WindowFault("gae-across-episodes", "the sum of advantages runs on into the next episode", "stop it at ends", _by(_across)),
+    WindowFault(
+        "bootstrap-missing", "V is left out where the window cuts an episode", "bootstrap there", _by(_no_bootstrap)
+    ),
+    WindowFault(
+        "done-off-by-one",
+        "the flag of the step before is used for the end of this one",
+        "shift the flags back",
+        _by(_done_off_by_one),
+    ),
+    WindowFault(
+        "done-one-early",
+        "the flag of the step after is used for the end of this one",
+        "shift the flags on",
+        _by(_done_early),
+    ),
+    WindowFault(
+        "gae-across-episodes", "the sum of advantages runs on into the next episode", "stop it at ends", _by(_across)
+    ),
     WindowFault("done-ignored", "ends of episodes are ignored altogether", "use the flags", _by(_done_ignored)),
-    WindowFault("value-at-reset", "after an end, V of the next episode's first state is bootstrapped", "mask it", _by(_value_at_reset)),
-    WindowFault("value-of-terminal", "after an end, V of the terminal state is bootstrapped", "mask it", _by(_value_of_terminal)),
-    WindowFault("reward-clipped", "rewards are clipped to [−1, 1]", "leave them", _by(_with_rewards(lambda r: np.clip(r, -1, 1)))),
+    WindowFault(
+        "value-at-reset",
+        "after an end, V of the next episode's first state is bootstrapped",
+        "mask it",
+        _by(_value_at_reset),
+    ),
+    WindowFault(
+        "value-of-terminal", "after an end, V of the terminal state is bootstrapped", "mask it", _by(_value_of_terminal)
+    ),
+    WindowFault(
+        "reward-clipped",
+        "rewards are clipped to [−1, 1]",
+        "leave them",
+        _by(_with_rewards(lambda r: np.clip(r, -1, 1))),
+    ),
     WindowFault("reward-sign", "only the sign of a reward is kept", "leave them", _by(_with_rewards(np.sign))),
     WindowFault("discount-twice", "γ is applied twice a step", "apply it once", _by(_discount_twice)),
-    WindowFault("discount-in-weights", "advantages are multiplied by γ^t of the window's own clock", "leave that out", _by(_discount_in_weights)),
-    WindowFault("baseline-missing", "V(s) is not subtracted, and bootstrapped with λ < 1 all the same", "subtract it", _by(_no_baseline)),
+    WindowFault(
+        "discount-in-weights",
+        "advantages are multiplied by γ^t of the window's own clock",
+        "leave that out",
+        _by(_discount_in_weights),
+    ),
+    WindowFault(
+        "baseline-missing",
+        "V(s) is not subtracted, and bootstrapped with λ < 1 all the same",
+        "subtract it",
+        _by(_no_baseline),
+    ),
     WindowFault("minibatch-dropped", "the second half of the window is not learned from", "use it", _halves(False)),
     WindowFault("first-half-dropped", "the first half of the window is not learned from", "use it", _halves(True)),
-    WindowFault("ratio-missing", "steps are weighted by Â alone, though another policy acted", "weigh them by ρ Â", _weighted(lambda _, found: found)),
-    WindowFault("stale-log-probs", "the log-probabilities of the acting policy are those of π itself: the ratio is always 1", "store them when acting", _weighted(lambda _, found: found)),
-    WindowFault("clip-missing", "the ratio is not clipped", "clip it", _weighted(lambda given, found: given.ratio * found)),
-    WindowFault("clip-swapped", "max is taken for min: the clip holds on the other side", "take min", _weighted(_clip_swapped)),
-    WindowFault("reset-step-trained-on", "the step that only resets is learned from", "mask it", _weighted(lambda given, found: given.ratio * found)),
+    WindowFault(
+        "ratio-missing",
+        "steps are weighted by Â alone, though another policy acted",
+        "weigh them by ρ Â",
+        _weighted(lambda _, found: found),
+    ),
+    WindowFault(
+        "stale-log-probs",
+        "the log-probabilities of the acting policy are those of π itself: the ratio is always 1",
+        "store them when acting",
+        _weighted(lambda _, found: found),
+    ),
+    WindowFault(
+        "clip-missing", "the ratio is not clipped", "clip it", _weighted(lambda given, found: given.ratio * found)
+    ),
+    WindowFault(
+        "clip-swapped", "max is taken for min: the clip holds on the other side", "take min", _weighted(_clip_swapped)
+    ),
+    WindowFault(
+        "reset-step-trained-on",
+        "the step that only resets is learned from",
+        "mask it",
+        _weighted(lambda given, found: given.ratio * found),
+    ),
     WindowFault("entropy-sign", "the entropy is subtracted instead of added", "add it", _entropy(-1.0)),
     WindowFault("entropy-missing", "the entropy is left out", "add it", _entropy(0.0)),
-    WindowFault("normalised-across-environments", "advantages are normalised over environments, step by step", "normalise over all, or not at all", _by(_normalised((2,), 0))),
-    WindowFault("centred-across-environments", "the mean over environments is subtracted, step by step", "do not", _by(_normalised((2,), 0, False))),
-    WindowFault("normalised-over-time", "advantages are normalised over each environment's steps", "normalise over all, or not at all", _by(_normalised((1,), 0))),
-    WindowFault("normalised-in-the-batch", "advantages are normalised over the batch, own step included", "judge without, or accept it", _by(_normalised((1, 2), 0))),
-    WindowFault("normalised-in-the-batch-unbiased", "the same, with n − 1 in the deviation", "judge without, or accept it", _by(_normalised((1, 2), 1))),
+    WindowFault(
+        "normalised-across-environments",
+        "advantages are normalised over environments, step by step",
+        "normalise over all, or not at all",
+        _by(_normalised((2,), 0)),
+    ),
+    WindowFault(
+        "centred-across-environments",
+        "the mean over environments is subtracted, step by step",
+        "do not",
+        _by(_normalised((2,), 0, False)),
+    ),
+    WindowFault(
+        "normalised-over-time",
+        "advantages are normalised over each environment's steps",
+        "normalise over all, or not at all",
+        _by(_normalised((1,), 0)),
+    ),
+    WindowFault(
+        "normalised-in-the-batch",
+        "advantages are normalised over the batch, own step included",
+        "judge without, or accept it",
+        _by(_normalised((1, 2), 0)),
+    ),
+    WindowFault(
+        "normalised-in-the-batch-unbiased",
+        "the same, with n − 1 in the deviation",
+        "judge without, or accept it",
+        _by(_normalised((1, 2), 1)),
+    ),
 )
 """Faults whose expected update is known by listing."""

@@ -84,7 +84,7 @@ def _tracing(generators: list[Any], made: list[tuple[Any, Any]]) -> Iterator[lis
 
 
 def _line_to_name(frame: FrameType | None) -> str:
-    """Return the line of a frame, or of the first around it that is neither this package's nor a library of numbers'."""
+    """Return the line of a frame, or of the first around it that is neither ours nor a library of numbers."""
     while frame is not None and frame.f_code.co_filename.startswith(NOT_NAMED):
         frame = frame.f_back
     return "" if frame is None else described_line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -129,7 +129,7 @@ def _all(
         if progress is not None and now - told > 0.1:
             told = now
             progress(TreeProgress(count + 1, mass, None if known is None else known.mean, now - began))
-    assert sums is not None  # noqa: S101 — every program has a first run
+    assert sums is not None
     return sums, kept
 
 

@@ -24,6 +24,8 @@ def test_the_loop_is_correct() -> None:
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found_and_named(fault: str) -> None:
     edits, slug = PLANTED[fault]
-    report = pgv.check(planted(edits)["update"], kind="agent", problems=PROBLEMS)
+    report = pgv.check(
+        planted(edits)["update"], kind="agent", problems=PROBLEMS[:2] if "environments" in fault else PROBLEMS
+    )
     assert not report.outcome.good, report
     assert slug in {match.slug for match in report.matches}, report

@@ -81,7 +81,11 @@ def accumulated(errors: Float[Array, "n T E"], carry: Float[Array, "n T E"]) -> 
 
 
 def mean_update(
-    problem: Problem, windows: Windows, weights: Float[Array, "n T E"], entropy: float = 0.0
+    problem: Problem,
+    windows: Windows,
+    weights: Float[Array, "n T E"],
+    entropy: float = 0.0,
+    learned: Float[Array, "n T E"] | None = None,
 ) -> Float[Array, "d"]:
     """Return E (1/TE) Σ w_t ψ_t, plus β times the gradient of the mean entropy at the states visited.
 
@@ -92,11 +96,15 @@ def mean_update(
     weights : [n, T, E]
     entropy : float
         β.
+    learned : [n, T, E], optional
+        1 for steps whose entropy counts; by default all but those that only reset.
     """
     pi = problem.policy.probabilities()
     table = _tabled(windows, weights, pi.shape)
     logs = np.log(np.where(pi > 0.0, pi, 1.0))
-    visits = _tabled(windows, 1.0 - windows.only_reset, pi.shape).sum(axis=1, keepdims=True)
+    visits = _tabled(windows, 1.0 - windows.only_reset if learned is None else learned, pi.shape).sum(
+        axis=1, keepdims=True
+    )
     return np.asarray(problem.policy.score_vjp(table - entropy * visits * pi * logs))
 
 

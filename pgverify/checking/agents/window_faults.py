@@ -144,7 +144,10 @@ def _rows(kept: slice) -> Callable[[Problem, Window], Float[Array, "d"]]:
         given = collected(problem, window)
         mask = np.zeros(given.windows.states.shape[1])
         mask[kept] = 1.0
-        return mean_update(problem, given.windows, surrogate(given, advantages(given)) * mask[None, :, None])
+        learned = np.broadcast_to(mask[None, :, None], given.ratio.shape)
+        return mean_update(
+            problem, given.windows, surrogate(given, advantages(given)) * learned, window.entropy, learned
+        )
 
     return update
 
@@ -165,6 +168,16 @@ def _weighted(weights: Callable[[Collected, np.ndarray], np.ndarray]) -> Callabl
         return mean_update(problem, given.windows, weights(given, advantages(given)), window.entropy)
 
     return update
+
+
+def _resets_learned(problem: Problem, window: Window) -> Float[Array, "d"]:
+    given = collected(problem, window)
+    found, every = advantages(given), np.ones_like(given.ratio)
+    weights = given.ratio * found
+    if window.clip is not None:
+        held = np.where(found > 0.0, given.ratio > 1.0 + window.clip, given.ratio < 1.0 - window.clip)
+        weights = np.where(held, 0.0, weights)
+    return mean_update(problem, given.windows, weights, window.entropy, every)
 
 
 def _clip_swapped(given: Collected, found: np.ndarray) -> np.ndarray:
@@ -246,7 +259,7 @@ FAULTS: tuple[WindowFault, ...] = (
         "reset-step-trained-on",
         "the step that only resets is learned from",
         "mask it",
-        _weighted(lambda given, found: given.ratio * found),
+        _resets_learned,
     ),
     WindowFault("entropy-sign", "the entropy is subtracted instead of added", "add it", _entropy(-1.0)),
     WindowFault("entropy-missing", "the entropy is left out", "add it", _entropy(0.0)),

@@ -10,7 +10,7 @@ from math import exp, log, prod, sqrt
 
 from jaxtyping import Float
 
-from pgverify.choices.one_run import Program, one_run
+from pgverify.choices.one_run import ScriptedProgram, one_run
 from pgverify.validation import Array
 
 DESCENTS = 30
@@ -49,7 +49,7 @@ def _zeros() -> defaultdict[str, float]:
     return defaultdict(float)
 
 
-def estimated_runs(run: Program, idle: Collection[int] = ()) -> EstimatedRuns:
+def estimated_runs(run: ScriptedProgram, idle: Collection[int] = ()) -> EstimatedRuns:
     """Return the number of runs, estimated by descents that take every option of a draw alike.
 
     The product of the numbers of options along such a path is the number of leaves on average.

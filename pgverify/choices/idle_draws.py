@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.choices.one_run import Leaf, Program, one_run
-from pgverify.choices.world import Answers, Draw
+from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
+from pgverify.choices.world import Answers, Choice
 from pgverify.validation import Array
 
 FLIPS = 12
@@ -23,7 +23,7 @@ ROUNDING = {True: 4e-6, False: 1e-12}
 """Relative difference that is rounding, by whether the results are of single precision: another order of a sum."""
 
 
-def idle_draws(run: Program) -> Mapping[int, str]:
+def idle_draws(run: ScriptedProgram) -> Mapping[int, str]:
     """Return the sites of draws that were seen to change nothing, with their lines.
 
     On random paths all draws of one site take other options, and those of all others the same: the result stays, and so
@@ -46,7 +46,7 @@ def idle_draws(run: Program) -> Mapping[int, str]:
     return {site: places[site] for site, count in flips.items() if count >= FLIPS and site not in matter}
 
 
-def changes(run: Program, leaf: Leaf, sites: Collection[int], chance: random.Random) -> bool:
+def changes(run: ScriptedProgram, leaf: Leaf, sites: Collection[int], chance: random.Random) -> bool:
     """Return whether a run comes out otherwise where the draws of some sites take other options."""
     answers = [
         chance.choice([i for i in draw.options if i != draw.index] or [draw.index])
@@ -66,7 +66,7 @@ def same_value(one: Leaf, other: Leaf) -> bool:
     return float(np.abs(one.value - other.value).max()) <= ROUNDING[one.single or other.single] * size
 
 
-def _same_draws(one: Sequence[Draw], other: Sequence[Draw]) -> bool:
+def _same_draws(one: Sequence[Choice], other: Sequence[Choice]) -> bool:
     return len(one) == len(other) and all(
         a.site == b.site and a.probabilities.tobytes() == b.probabilities.tobytes()
         for a, b in zip(one, other, strict=True)

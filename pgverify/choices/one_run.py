@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.choices.world import Answers, Draw, World
+from pgverify.choices.world import Answers, Choice, World
 from pgverify.errors import InvalidInput, InvalidRun, one_sentence, shortened, shown
 from pgverify.validation import Array
 
-Program = Callable[[Any], Any]
+ScriptedProgram = Callable[[Any], Any]
 """world -> [d]"""
 
 MOST_DRAWS = 100_000
@@ -30,17 +30,17 @@ class Leaf:
     Attributes
     ----------
     value : [d]
-    draws : tuple of Draw
+    draws : tuple of Choice
     single : bool
         Whether the program returned single precision.
     """
 
     value: Float[Array, "d"]
-    draws: tuple[Draw, ...]
+    draws: tuple[Choice, ...]
     single: bool = False
 
 
-def one_run(run: Program, answers: Answers) -> Leaf:
+def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
     """Return what a program returns where its draws are answered as given.
 
     Raises
@@ -71,7 +71,7 @@ def one_run(run: Program, answers: Answers) -> Leaf:
     return Leaf(value, tuple(world.draws), single)
 
 
-def path(draws: Sequence[Draw]) -> str:
+def path(draws: Sequence[Choice]) -> str:
     """Return the choices that led somewhere, in words."""
     if not draws:
         return "before any choice"
@@ -91,7 +91,7 @@ def _line(reason: BaseException) -> str:
     return f" at {described_line(code.co_filename, trace.tb_lineno, code.co_name)}"
 
 
-def _vector(returned: Any, draws: Sequence[Draw]) -> tuple[Float[Array, "d"], bool]:
+def _vector(returned: Any, draws: Sequence[Choice]) -> tuple[Float[Array, "d"], bool]:
     try:
         array = np.asarray(returned)
         value = array.astype(np.float64)  # a copy: what the program fills anew in its next run is not kept

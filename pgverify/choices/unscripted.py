@@ -14,7 +14,7 @@ import numpy as np
 
 from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
 from pgverify.choices.made_generators import noting_what_is_made
-from pgverify.choices.one_run import Leaf, Program, one_run
+from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.torch_draws import noting_torch_draws
 from pgverify.choices.whereabouts_of_draws import PACKAGE, described_line
 from pgverify.choices.world import Answers
@@ -26,7 +26,7 @@ NOT_NAMED = (PACKAGE, "<string>", str(Path(np.__file__).parent), random.__file__
 CURE = "draw by world.choose(probabilities) instead"
 
 
-def require_scripted(run: Program, answers: Answers) -> Leaf:
+def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
     """Return the first run, of a program in which nothing draws that is not dictated.
 
     Parameters
@@ -52,7 +52,7 @@ def require_scripted(run: Program, answers: Answers) -> Leaf:
     raise UnscriptedDraw(f"run drew from {described_generator(drawn[0])} at {line}, which nobody dictated: {CURE}")
 
 
-def _line_that_draws(run: Program, answers: Answers, generators: list[Any]) -> str:
+def _line_that_draws(run: ScriptedProgram, answers: Answers, generators: list[Any]) -> str:
     """Return the first line after which a generator is in another state, by a run that is looked at line by line."""
     with noting_what_is_made() as made, _tracing(generators, made) as found, contextlib.suppress(Exception):
         one_run(run, answers)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pgverify.choices.estimated_runs import EstimatedRuns, estimated_runs
 from pgverify.choices.idle_draws import changes, idle_draws
-from pgverify.choices.one_run import Leaf, Program, one_run, path
+from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run, path
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
 from pgverify.choices.progress import TreeProgress
 from pgverify.choices.tree_walk import LEAKS, dictated, leaves, require_same_draws
@@ -101,7 +101,7 @@ def expectation(
 
 
 def _all(
-    run: Program,
+    run: ScriptedProgram,
     idle: Mapping[int, str],
     limit: int,
     known: EstimatedRuns | None,
@@ -133,13 +133,13 @@ def _all(
     return sums, kept
 
 
-def _idle_indeed(run: Program, kept: list[Leaf], idle: Mapping[int, str]) -> bool:
+def _idle_indeed(run: ScriptedProgram, kept: list[Leaf], idle: Mapping[int, str]) -> bool:
     """Return whether runs that were counted stay as they are when the idle draws take other options."""
     chance = random.Random(3)
     return not any(changes(run, leaf, idle, chance) for leaf in kept)
 
 
-def _require_repeated(run: Program, first: Leaf) -> None:
+def _require_repeated(run: ScriptedProgram, first: Leaf) -> None:
     again = one_run(run, dictated(list(first.draws)))
     require_same_draws(list(first.draws), again.draws)
     if len(again.draws) != len(first.draws):

@@ -16,7 +16,7 @@ from pgverify.validation import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Draw:
+class Choice:
     """One draw of a run.
 
     Attributes
@@ -57,7 +57,7 @@ class World:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._draws: list[Draw] = []
+        self._draws: list[Choice] = []
         self._refusal: InvalidInput | None = None
         self._thread = threading.get_ident()
         self._open = True
@@ -90,11 +90,11 @@ class World:
         except InvalidInput as refusal:
             self.refuse(refusal)
             raise
-        self._draws.append(Draw(place, site, weights, index))
+        self._draws.append(Choice(place, site, weights, index))
         return index
 
     @property
-    def draws(self) -> Sequence[Draw]:
+    def draws(self) -> Sequence[Choice]:
         """What was drawn so far, in order."""
         return tuple(self._draws)
 

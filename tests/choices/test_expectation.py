@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], type[InvalidInput], str]] = {
     "exception": (lambda w: [1.0 / w.choose([0.5, 0.5])], InvalidRun, "ZeroDivisionError.*test_expectation.*0 of 2"),
     "too many": (lambda w: [sum(w.choose([0.5, 0.5]) for _ in range(40))], TooLarge, "about 1.1e"),
     "global of NumPy": (
-        lambda w: [w.choose([0.5, 0.5]) + np.random.random()],
+        lambda w: [w.choose([0.5, 0.5]) + np.random.random()],  # noqa: NPY002
         UnscriptedDraw,
         "global.*test_expectation",
     ),

@@ -53,8 +53,8 @@ class Windows:
         return self.terminated | self.truncated
 
 
-Step = tuple[int, int, int, float, bool, bool, bool]
-Row = tuple[float, tuple[Step, ...], int, int]
+WindowStep = tuple[int, int, int, float, bool, bool, bool]
+WindowRow = tuple[float, tuple[WindowStep, ...], int, int]
 
 
 @lru_cache(maxsize=64)
@@ -95,9 +95,9 @@ def windows_of(problem: Problem, window: Window) -> Windows:
     return listed_windows(acting, window.steps, window.environments, window.truncates, window.resets_take_a_step)
 
 
-def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_take_a_step: bool) -> list[Row]:
+def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_take_a_step: bool) -> list[WindowRow]:
     starts = [(float(problem.mdp.start[s]), int(s)) for s in np.flatnonzero(problem.mdp.start)]
-    rows: list[Row] = [(chance, (), state, 0) for chance, state in starts]
+    rows: list[WindowRow] = [(chance, (), state, 0) for chance, state in starts]
     for _ in range(steps):
         rows = [grown for row in rows for grown in _grown(problem, row, starts, truncates, resets_take_a_step)]
         if len(rows) > MOST_WINDOWS:
@@ -106,8 +106,8 @@ def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_ta
 
 
 def _grown(
-    problem: Problem, row: Row, starts: list[tuple[float, int]], truncates: bool, resets_take_a_step: bool
-) -> Iterator[Row]:
+    problem: Problem, row: WindowRow, starts: list[tuple[float, int]], truncates: bool, resets_take_a_step: bool
+) -> Iterator[WindowRow]:
     """Yield what a window may become by one more step."""
     mdp, pi = problem.mdp, problem.policy.probabilities()
     horizon = problem.objective.horizon if isinstance(problem.objective, FiniteHorizon) else None

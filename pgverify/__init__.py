@@ -18,8 +18,10 @@ from importlib import import_module
 TYPE_CHECKING = False  # true to type checkers, as that of `typing`, which takes longer to import than all the rest here
 if TYPE_CHECKING:
     from pgverify import adapters as adapters
+    from pgverify import agents as agents
     from pgverify import baselines as baselines
     from pgverify import bugs as bugs
+    from pgverify import choices as choices
     from pgverify import errors as errors
     from pgverify import estimators as estimators
     from pgverify import exact as exact
@@ -61,7 +63,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
+_MODULES = (
+    "adapters",
+    "agents",
+    "baselines",
+    "bugs",
+    "choices",
+    "errors",
+    "estimators",
+    "exact",
+    "mdps",
+    "stats",
+    "suites",
+)
 _HOMES = {
     "AverageReward": "problem",
     "CallablePolicy": "policies",
@@ -125,10 +139,12 @@ __all__ = [
     "VarianceReport",
     "__version__",
     "adapters",
+    "agents",
     "baselines",
     "bugs",
     "check",
     "check_policy",
+    "choices",
     "errors",
     "estimators",
     "exact",

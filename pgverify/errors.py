@@ -47,6 +47,22 @@ class TooLarge(InvalidInput):
     """An exact computation would be larger than the stated limit; the message names the count."""
 
 
+class InvalidChoice(InvalidInput):
+    """Probabilities of a scripted draw that are none, or a draw that cannot be dictated."""
+
+
+class InvalidRun(InvalidInput):
+    """A scripted program failed on one branch, or returned what is no vector of finite numbers of one length."""
+
+
+class NotRepeatable(InvalidInput):
+    """A scripted program did something else than before though every draw was answered alike: state is left over."""
+
+
+class UnscriptedDraw(InvalidInput):
+    """A program drew random numbers that nobody dictated; the message names the line."""
+
+
 class UnknownName(InvalidInput):
     """No entry of that name; the message lists the nearest ones, if any is near."""
 

@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact real_steps sampling stats streaming planning"
-TOOLS = f"{CORE} drawing suites bugs checking adapters strategies foreign_code names beside studies"
+TOOLS = f"{CORE} drawing choices agents suites bugs checking adapters strategies foreign_code names beside studies"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -50,6 +50,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "bonus": f"{DYNAMICS} policies",
         "problem": f"{DYNAMICS} policies continuous bonus",
         "collected_problem": PROBLEM,
+        "choices": BASE,  # programs and probabilities: it knows no MDP
+        "agents": f"{PROBLEM} choices",
         # problems like those of a user: what judges on them is not their business
         "suites": f"{PROBLEM} collected_problem mdps",
         "rollout": PROBLEM,
@@ -66,8 +68,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs drawing interruption held_interrupts",
-        "adapters": CORE,
+        "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
+        "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from pgverify import suites
+from pgverify.agents import AgentWorld, Window
+from pgverify.checking.agents.agent_check import check_agent
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
@@ -36,7 +38,7 @@ from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
 from pgverify.validation import require_integer, require_number, require_text
 
-KINDS = ("gradient", "weights", "sampler")
+KINDS = ("gradient", "weights", "sampler", "agent")
 
 
 IMPLEMENTATION = replace(
@@ -46,7 +48,7 @@ IMPLEMENTATION = replace(
 
 def check(
     implementation: Callable[..., Any],
-    kind: Literal["gradient", "weights", "sampler"] = "gradient",
+    kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",
     target: str = "policy_gradient",
     problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
@@ -63,6 +65,9 @@ def check(
     suite: str = "standard",
     acting: Policy | Callable[[Problem], Policy] | None = None,
     max_steps: int | None = None,
+    policy: Callable[[AgentWorld], Policy] | None = None,
+    window: Window | None = None,
+    reset: Callable[[AgentWorld], Any] | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -78,8 +83,9 @@ def check(
     Parameters
     ----------
     implementation : batch -> [n, d] or [d] ("gradient"), batch -> [n, T] ("weights"), or
-        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler")
-    kind : "gradient", "weights" or "sampler"
+        (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler"), or world -> [d], the direction
+        of one update of a training loop ("agent")
+    kind : "gradient", "weights", "sampler" or "agent"
     target : str
         policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`;
         entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
@@ -120,6 +126,13 @@ def check(
         μ, which chooses the actions on all problems in place of their own policies.
     max_steps : int, optional
         Steps after which episodes are cut; shorter problems stay whole.
+    policy : world -> Policy, optional
+        For an agent: whose parameters it updates. Agents that are ready bring theirs.
+    window : pgv.agents.Window, optional
+        For an agent that collects a fixed number of steps, across the ends of episodes: what it should follow then is
+        the window's own gradient, with the agent's critic.
+    reset : world -> anything, optional
+        For an agent: called before every run, to reset what would be left over.
 
     Raises
     ------
@@ -146,6 +159,13 @@ def check(
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
+    if kind == "agent":
+        chosen = chosen_suite(suite, problems, "gradient")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return check_agent(implementation, chosen, target, policy, window, reset)
+    if (policy, window, reset) != (None, None, None):
+        raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
         problems, suite = entries, "standard"

@@ -1,0 +1,40 @@
+"""The world of an agent: the problem it acts on, the environment, and the draws of its own."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from pgverify.agents.scripted_process import ScriptedProcess
+from pgverify.choices import World
+from pgverify.problem import Problem
+
+
+class AgentWorld:
+    """What an update is called with.
+
+    Attributes
+    ----------
+    problem : Problem
+        Dynamics, the policy at which the update is judged, and the objective.
+    env : ScriptedProcess
+        The environment, with Gymnasium's `reset` and `step`; more of them by `another_env`.
+    """
+
+    def __init__(self, problem: Problem, world: World, truncates: bool = False) -> None:
+        self.problem = problem
+        self._world = world
+        self._truncates = truncates
+
+    def choose(self, probabilities: Any) -> int:
+        """Return the index of an option; in some run it is every option with a probability above zero."""
+        return self._world.choose(probabilities)
+
+    @cached_property
+    def env(self) -> ScriptedProcess:
+        """The environment, not yet reset."""
+        return self.another_env()
+
+    def another_env(self) -> ScriptedProcess:
+        """Return a further environment of the same problem, for agents that act in several at once."""
+        return ScriptedProcess(self.problem, self, self._truncates)

@@ -1,0 +1,136 @@
+"""The verdict on a whole agent: its exact expected update beside what it should follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pgverify.agents import AgentWorld, Window
+from pgverify.checking.agents.agent_evidence import compared_update, precision_of
+from pgverify.checking.agents.agent_report import agent_report
+from pgverify.checking.agents.expected_update import ExpectedUpdate, Update, expected_update
+from pgverify.checking.agents.window_estimates import natural_update, window_gradient
+from pgverify.checking.verdict.comparison import TargetComparison
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.targets import target_vector
+from pgverify.errors import InvalidInput, TooLarge
+from pgverify.kinds import described
+from pgverify.policies import Policy
+from pgverify.suites import SuiteProblem
+
+MOST_RUNS = 100_000
+"""Runs on one problem."""
+
+
+def check_agent(
+    update: Update,
+    suite: Sequence[SuiteProblem],
+    target: str,
+    policy: Callable[[AgentWorld], Policy] | None,
+    window: Window | None,
+    reset: Callable[[AgentWorld], Any] | None,
+    limit: int = MOST_RUNS,
+) -> Report:
+    """Return the verdict on the exact expected update of an agent.
+
+    Parameters
+    ----------
+    update : world -> [d]
+        The direction of one update, before norm clipping and before the optimiser.
+    suite : problems
+    target : str
+        What an agent that acts for whole episodes claims to follow.
+    policy : world -> Policy, or None
+        Whose parameters are updated; an agent that is ready has one, as `update.policy`.
+    window : Window or None
+        How it collects steps, where these are not whole episodes; `update.window` of a ready one.
+    reset : world -> anything, or None
+        Called before every run, for state that is left over.
+    limit : int
+        Most runs on one problem.
+
+    Raises
+    ------
+    InvalidInput
+        When no policy is given, or window is none.
+    """
+    policy = getattr(update, "policy", None) if policy is None else policy
+    window = getattr(update, "window", None) if window is None else window
+    reset = getattr(update, "reset", None) if reset is None else reset
+    if not callable(policy):
+        raise InvalidInput(
+            f"policy is {described(policy)}, must be a function world -> Policy, whose parameters the update moves: "
+            "lambda world: world.problem.policy, if it is the problem's own"
+        )
+    if window is not None and not isinstance(window, Window):
+        raise InvalidInput(f"window is {described(window)}, must be pgv.agents.Window(steps=…)")
+    if reset is not None and not callable(reset):
+        raise InvalidInput(f"reset is {described(reset)}, must be a function world -> anything, or None")
+    updates: list[ExpectedUpdate] = []
+    untried: list[str] = []
+    for entry in suite:
+        try:
+            updates.append(expected_update(update, entry, policy, window, reset, limit))
+        except TooLarge as reason:
+            untried.append(f"problem {entry.name} was not tried: {reason}")
+        except InvalidInput as reason:
+            return _invalid(entry, reason, target)
+    if not updates:
+        return _nothing(target, untried)
+    if window is None:
+        evidence = [_episodic(one, target) for one in updates]
+    else:
+        target, (updates, evidence, unlisted) = "window_gradient", _windowed(updates, window)
+        untried += unlisted
+        if not updates:
+            return _nothing(target, untried)
+    report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
+    return replace(report, warnings=(*report.warnings, *untried))
+
+
+def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:
+    vector = target_vector(target, update.entry.problem)
+    if vector is None:
+        raise InvalidInput(f"target {target!r} is not defined for an agent on problem {update.entry.name}")
+    return compared_update(update, vector, None)
+
+
+def _windowed(
+    updates: Sequence[ExpectedUpdate], window: Window
+) -> tuple[list[ExpectedUpdate], list[TargetComparison], list[str]]:
+    kept, evidence, untried = [], [], []
+    for one in updates:
+        problem = one.entry.problem
+        try:
+            vector, natural = window_gradient(problem, window), natural_update(problem, window)
+        except TooLarge as reason:
+            untried.append(f"problem {one.entry.name} was not tried: {reason}")
+            continue
+        kept.append(one)
+        evidence.append(compared_update(one, vector, window, natural))
+    return kept, evidence, untried
+
+
+def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:
+    return Report(
+        Outcome.INVALID,
+        f"on problem {entry.name} it cannot be judged: {reason}",
+        "exhaustive",
+        target,
+        "one failing run is enough",
+        next_step="mend the line above, and check again",
+    )
+
+
+def _nothing(target: str, untried: Sequence[str]) -> Report:
+    return Report(
+        Outcome.INCONCLUSIVE,
+        "on no problem could all runs be made",
+        "exhaustive",
+        target,
+        "nothing was compared",
+        warnings=tuple(untried),
+        next_step="shorten the window, or give smaller problems",
+    )

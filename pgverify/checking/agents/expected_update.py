@@ -1,0 +1,84 @@
+"""The exact expected update of an agent on one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pgverify.agents import AgentWorld, Window
+from pgverify.choices import ProgramExpectation, World, expectation
+from pgverify.choices.one_run import one_run
+from pgverify.choices.tree_walk import dictated
+from pgverify.errors import InvalidInput, InvalidRun
+from pgverify.kinds import described
+from pgverify.policies import Policy
+from pgverify.policies.protocol import is_policy
+from pgverify.problem import Problem
+from pgverify.suites import SuiteProblem
+
+Update = Callable[[AgentWorld], Any]
+"""world -> [d], the direction in which the parameters would go."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedUpdate:
+    """An agent's expected update on one problem.
+
+    Attributes
+    ----------
+    entry : SuiteProblem
+        With the agent's own policy.
+    found : ProgramExpectation
+    """
+
+    entry: SuiteProblem
+    found: ProgramExpectation
+
+
+def expected_update(
+    update: Update,
+    entry: SuiteProblem,
+    policy: Callable[[AgentWorld], Policy],
+    window: Window | None,
+    reset: Callable[[AgentWorld], Any] | None,
+    limit: int,
+) -> ExpectedUpdate:
+    """Return the exact expected update on one problem, and the problem with the policy whose parameters it moves.
+
+    Raises
+    ------
+    InvalidInput
+        What `choices.expectation` refuses, and a policy whose parameters are not as many as the update has entries.
+    """
+    truncates = window is not None and window.truncates
+
+    def run(world: World) -> Any:
+        agent = AgentWorld(entry.problem, world, truncates)
+        if reset is not None:
+            reset(agent)
+        return update(agent)
+
+    found = expectation(run, limit)
+    own = _policy_of(policy, entry.problem, truncates)
+    if own.parameters.size != found.mean.size:
+        raise InvalidRun(
+            f"update returned {found.mean.size} numbers on problem {entry.name}, must be {own.parameters.size}, "
+            "one for each parameter of the policy, in its order"
+        )
+    return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found)
+
+
+def _policy_of(policy: Callable[[AgentWorld], Policy], problem: Problem, truncates: bool) -> Policy:
+    made: list[Policy] = []
+
+    def build(world: World) -> Any:
+        made.append(policy(AgentWorld(problem, world, truncates)))
+        return np.zeros(1)
+
+    one_run(build, dictated([]))
+    if not is_policy(made[0]):
+        raise InvalidInput(f"policy(world) is {described(made[0])}, must be a Policy, such as world.problem.policy")
+    return made[0]

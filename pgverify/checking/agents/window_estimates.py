@@ -1,0 +1,128 @@
+"""The expected update of an agent that learns from windows, right or with a fault, by listing all windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.agents import Window
+from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.problem import Problem
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """What an agent has in hand when it updates.
+
+    Attributes
+    ----------
+    windows : Windows
+    critic : [S]
+        V.
+    discount, trace_decay : float
+        γ and λ.
+    ratio : [n, T, E]
+        ρ_t = π(a_t|s_t) / μ(a_t|s_t), μ the policy that acted.
+    clip : float or None
+        ε.
+    """
+
+    windows: Windows
+    critic: Float[Array, "S"]
+    discount: float
+    trace_decay: float
+    ratio: Float[Array, "n T E"]
+    clip: float | None
+
+
+Advantages = Callable[[Collected], Float[Array, "n T E"]]
+
+
+def collected(problem: Problem, window: Window) -> Collected:
+    """Return all windows of a problem, with the agent's critic."""
+    states = problem.mdp.num_states
+    critic = np.zeros(states) if window.critic is None else np.asarray(window.critic(problem), dtype=np.float64)
+    discount = float(getattr(problem.objective, "discount", 1.0))
+    windows = windows_of(problem, window)
+    acted = problem.policy if window.acting is None else window.acting(problem)
+    here = windows.states, windows.actions
+    ratio = problem.policy.probabilities()[here] / acted.probabilities()[here]
+    return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip)
+
+
+def advantages(given: Collected) -> Float[Array, "n T E"]:
+    """Return Â_t = δ_t + γ λ n_t Â_{t+1}, δ_t = r_t + γ n_t V(s'_t) − V(s_t); V stays after a time limit."""
+    windows = given.windows
+    bootstrapped = np.where(windows.terminated, 0.0, given.critic[windows.following])
+    errors = windows.rewards + given.discount * bootstrapped - given.critic[windows.states]
+    return accumulated(errors, ~windows.ended * given.discount * given.trace_decay)
+
+
+def surrogate(given: Collected, found: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
+    """Return the weights of ψ_t in the gradient of the clipped surrogate: ρ Â, 0 where the clip holds."""
+    weights = np.where(given.windows.only_reset, 0.0, given.ratio * found)
+    if given.clip is None:
+        return weights
+    held = np.where(found > 0.0, given.ratio > 1.0 + given.clip, given.ratio < 1.0 - given.clip)
+    return np.where(held, 0.0, weights)
+
+
+def accumulated(errors: Float[Array, "n T E"], carry: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
+    """Return Y_t = δ_t + carry_t Y_{t+1}, Y_T = 0."""
+    total, out = np.zeros_like(errors[:, 0]), np.zeros_like(errors)
+    for t in range(errors.shape[1] - 1, -1, -1):
+        total = errors[:, t] + carry[:, t] * total
+        out[:, t] = total
+    return out
+
+
+def mean_update(
+    problem: Problem,
+    windows: Windows,
+    weights: Float[Array, "n T E"],
+    entropy: float = 0.0,
+    learned: Float[Array, "n T E"] | None = None,
+) -> Float[Array, "d"]:
+    """Return E (1/TE) Σ w_t ψ_t, plus β times the gradient of the mean entropy at the states visited.
+
+    Parameters
+    ----------
+    problem : Problem
+    windows : Windows
+    weights : [n, T, E]
+    entropy : float
+        β.
+    learned : [n, T, E], optional
+        1 for steps whose entropy counts; by default all but those that only reset.
+    """
+    pi = problem.policy.probabilities()
+    table = _tabled(windows, weights, pi.shape)
+    logs = np.log(np.where(pi > 0.0, pi, 1.0))
+    visits = _tabled(windows, 1.0 - windows.only_reset if learned is None else learned, pi.shape).sum(
+        axis=1, keepdims=True
+    )
+    return np.asarray(problem.policy.score_vjp(table - entropy * visits * pi * logs))
+
+
+def _tabled(windows: Windows, weights: Float[Array, "n T E"], shape: tuple[int, ...]) -> Float[Array, "S A"]:
+    table = np.zeros(shape)
+    share = windows.probability[:, None, None] / (weights.shape[1] * weights.shape[2])
+    np.add.at(table, (windows.states, windows.actions), share * weights)
+    return table
+
+
+def window_gradient(problem: Problem, window: Window) -> Float[Array, "d"]:
+    """Return what an agent that learns from windows should follow: E (1/TE) Σ Â_t ψ_t + β ∇H."""
+    given = collected(problem, window)
+    return mean_update(problem, given.windows, surrogate(given, advantages(given)), window.entropy)
+
+
+def natural_update(problem: Problem, window: Window) -> float:
+    """Return the size of a right estimate: E |Â| over all steps, the size of a weighted score."""
+    given = collected(problem, window)
+    weights = np.abs(advantages(given)).mean(axis=(1, 2))
+    return float(given.windows.probability @ weights)

@@ -1,0 +1,56 @@
+"""Names for expected updates of agents that learn from windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pgverify.agents import Window
+from pgverify.checking.agents.window_faults import FAULTS, WindowFault
+from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.comparison import TargetComparison
+from pgverify.checking.verdict.precision import Precision, common_factor, deviation
+from pgverify.checking.verdict.scale_laws import fitted_law
+
+
+def window_matches(evidence: Sequence[TargetComparison], precision: Precision, window: Window) -> tuple[Match, ...]:
+    """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
+    for multiples in (False, True):
+        found = [match for fault in FAULTS if (match := _match(fault, evidence, precision, window, multiples))]
+        if found:
+            return tuple(found)
+    return ()
+
+
+def fault_of(slug: str) -> WindowFault:
+    """Return the fault of a name that `window_matches` gave."""
+    return next(fault for fault in FAULTS if fault.slug == slug)
+
+
+def _match(
+    fault: WindowFault, evidence: Sequence[TargetComparison], precision: Precision, window: Window, multiples: bool
+) -> Match | None:
+    worst, factors, told = 0.0, [], 0
+    for item in evidence:
+        mean = fault.update(item.entry.problem, window)
+        factor = 1.0
+        if multiples:
+            common = common_factor([item.found], [mean], precision)
+            if common is None:
+                return None
+            factor = 1.0 if common[0] is None else common[0]
+            factors += [] if common[0] is None else [(item, factor)]
+        gap = deviation(item.found, factor * mean, precision, factor)
+        if gap > precision.relative:
+            return None
+        told += bool(np.abs(mean - item.target).max() > 10.0 * precision.relative * item.found.natural)
+        worst = max(worst, gap)
+    if told == 0:  # the fault shows on none of the problems
+        return None
+    if not multiples:
+        return Match(fault.slug, len(evidence), worst)
+    if len(factors) < 3:
+        return None
+    law = fitted_law([item for item, _ in factors], [factor for _, factor in factors], precision)
+    return None if law is None else Match(fault.slug, len(factors), worst, law.constant, law.law)

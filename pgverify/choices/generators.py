@@ -1,0 +1,46 @@
+"""The generators of random numbers that a process holds, and the states they are in."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+KINDS = (np.random.BitGenerator, random.Random)
+"""What draws: the generators of NumPy, old and new, have a bit generator each."""
+
+
+def living_generators() -> list[Any]:
+    """Return the generators that the garbage collector knows, whoever holds them."""
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), KINDS)]
+
+
+def state_of(generator: Any) -> Any:
+    """Return the state of a generator as something that can be compared; None where it has none, as the system's."""
+    try:
+        return generator.getstate() if isinstance(generator, random.Random) else _plain(generator.state)
+    except Exception:  # of somebody's own class, or one that asks the operating system
+        return None
+
+
+def states_of(generators: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return generators with the states they are in."""
+    return [(generator, state_of(generator)) for generator in generators]
+
+
+def described_generator(generator: Any) -> str:
+    """Return what a generator is, in words."""
+    if generator is np.random.mtrand._rand._bit_generator:
+        return "numpy.random's global generator"
+    if generator is random._inst:
+        return "Python's random module"
+    return f"a generator of type {type(generator).__name__}"
+
+
+def _plain(state: Any) -> Any:
+    if isinstance(state, dict):
+        return tuple((name, _plain(value)) for name, value in state.items())
+    return state.tobytes() if isinstance(state, np.ndarray) else state

@@ -1,0 +1,105 @@
+"""One run of a scripted program: its answers dictated, its result a vector, its failure told with what led there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.choices.world import Answers, Choice, World
+from pgverify.errors import InvalidInput, InvalidRun, one_sentence, shortened, shown
+from pgverify.validation import Array
+
+ScriptedProgram = Callable[[Any], Any]
+"""world -> [d]"""
+
+MOST_DRAWS = 100_000
+"""Draws in one run: a program that draws until it is told to stop is told so."""
+
+SHOWN = 4
+"""Choices that a message lists from the end of a path."""
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """A finished run: what it returned, and the draws that led to it.
+
+    Attributes
+    ----------
+    value : [d]
+    draws : tuple of Choice
+    single : bool
+        Whether the program returned single precision.
+    """
+
+    value: Float[Array, "d"]
+    draws: tuple[Choice, ...]
+    single: bool = False
+
+
+def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
+    """Return what a program returns where its draws are answered as given.
+
+    Raises
+    ------
+    InvalidRun
+        When it raises, or returns no vector of finite numbers; the message has the choices that led there.
+    InvalidInput
+        What its world refused.
+    """
+
+    def within_reason(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
+        if count >= MOST_DRAWS:
+            raise InvalidRun(f"run drew {MOST_DRAWS:,} times and went on at {place}: a run must end, whatever it draws")
+        return answers(count, place, site, probabilities)
+
+    world = World(within_reason)
+    try:
+        returned = run(world)
+    except (Exception, SystemExit) as reason:
+        world.close()
+        if isinstance(reason, InvalidInput):
+            raise
+        raise InvalidRun(
+            f"run raised {shortened(one_sentence(reason), 300)}{_line(reason)}, {path(world.draws)}"
+        ) from reason
+    world.close()
+    value, single = _vector(returned, world.draws)
+    return Leaf(value, tuple(world.draws), single)
+
+
+def path(draws: Sequence[Choice]) -> str:
+    """Return the choices that led somewhere, in words."""
+    if not draws:
+        return "before any choice"
+    last = ", then ".join(str(draw) for draw in draws[-SHOWN:])
+    return f"after {len(draws)} choice{'' if len(draws) == 1 else 's'}{', last' if len(draws) > SHOWN else ''}: {last}"
+
+
+def _line(reason: BaseException) -> str:
+    trace = reason.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    from pgverify.choices.whereabouts_of_draws import described_line
+
+    code = trace.tb_frame.f_code
+    return f" at {described_line(code.co_filename, trace.tb_lineno, code.co_name)}"
+
+
+def _vector(returned: Any, draws: Sequence[Choice]) -> tuple[Float[Array, "d"], bool]:
+    try:
+        array = np.asarray(returned)
+        value = array.astype(np.float64)  # a copy: what the program fills anew in its next run is not kept
+    except Exception:
+        raise InvalidRun(f"run returned {shown(returned)}, must return numbers [d], {path(draws)}") from None
+    if value.ndim != 1 or value.size == 0 or np.iscomplexobj(array):
+        raise InvalidRun(f"run returned shape {value.shape}, must return real numbers [d], d at least 1, {path(draws)}")
+    if not np.isfinite(value).all():
+        index = int(np.argmin(np.isfinite(value)))
+        raise InvalidRun(f"run returned {value[index]} in entry {index}, must return finite numbers, {path(draws)}")
+    return value, array.dtype.kind == "f" and array.dtype.itemsize < 8

@@ -1,0 +1,54 @@
+"""The probabilities of the options of one draw, accepted whole or refused in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import InvalidChoice, shown
+from pgverify.validation import Array
+
+OF_DOUBLE, OF_SINGLE = 1e-9, 1e-4
+"""How far from 1 a sum of probabilities may be: a softmax over thousands of options, in either precision."""
+
+
+def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
+    """Return the probabilities [k] of a draw in double precision, divided by their sum, which is 1 but for rounding.
+
+    Parameters
+    ----------
+    given : [k]
+        A list, an array, or what becomes one.
+    place : str
+        Where the draw is made, for messages.
+
+    Raises
+    ------
+    InvalidChoice
+        When there is no option, an entry is negative or not finite, or the sum is not 1.
+    """
+    try:
+        array = np.asarray(given)
+        double = array.astype(np.float64)
+    except Exception:
+        raise InvalidChoice(
+            f"probabilities of the draw at {place} is {shown(given)}, must be numbers [k]; detach() a tensor"
+        ) from None
+    if double.ndim != 1 or double.size == 0 or np.iscomplexobj(array):
+        raise InvalidChoice(
+            f"probabilities of the draw at {place} has shape {double.shape}, must be real [k], k at least 1"
+        )
+    bad = ~np.isfinite(double) | (double < 0.0)
+    if bad.any():
+        index = int(np.argmax(bad))
+        raise InvalidChoice(
+            f"probabilities[{index}] of the draw at {place} is {double[index]:g}, must be a probability in [0, 1]"
+        )
+    total = float(double.sum())
+    if abs(total - 1.0) > (OF_SINGLE if array.dtype.kind == "f" and array.dtype.itemsize < 8 else OF_DOUBLE):
+        raise InvalidChoice(
+            f"probabilities of the draw at {place} sum to {total:.12g}, must sum to 1; divide by the sum"
+        )
+    return np.asarray(double / total)

@@ -1,0 +1,115 @@
+"""What is known of a program after all of its runs: the exact mean and covariance of what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.errors import TooLarge
+from pgverify.validation import Array
+
+MOST_DIMENSIONS = 1024
+"""Entries of a result up to which their covariances are kept: 8 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramExpectation:
+    """The exact mean and covariance of what a program returns.
+
+    Attributes
+    ----------
+    mean : [d]
+    variance : [d]
+        The diagonal of the covariance.
+    runs : int
+        Sequences of choices with a probability above zero, less those that differ in draws that were left out.
+    seconds : float
+        On the wall, everything included.
+    scale : float
+        E max_j |value_j|: what rounding is relative to.
+    single : bool
+        Whether the program returned single precision.
+    left_out : tuple of str
+        Draws that were answered one way only, for they were seen to change nothing: their lines.
+    estimated_runs : float or None
+        As it was estimated before; None where there were so few that nothing was.
+    """
+
+    mean: Float[Array, "d"]
+    variance: Float[Array, "d"]
+    runs: int
+    seconds: float
+    scale: float
+    single: bool = False
+    left_out: tuple[str, ...] = ()
+    estimated_runs: float | None = None
+    _covariance: Float[Array, "d d"] | None = None
+
+    @property
+    def covariance(self) -> Float[Array, "d d"]:
+        """E (x − E x)(x − E x)ᵀ [d, d].
+
+        Raises
+        ------
+        TooLarge
+            Beyond 1,024 entries, where only `variance` is kept.
+        """
+        if self._covariance is None:
+            raise TooLarge(
+                f"covariance of {self.mean.size:,} entries is not kept, beyond {MOST_DIMENSIONS:,}; variance [d] is"
+            )
+        return self._covariance
+
+    @property
+    def trace(self) -> float:
+        """Trace of the covariance."""
+        return float(self.variance.sum())
+
+    def __str__(self) -> str:
+        text = f"expectation over {self.runs:,} runs in {self.seconds:.3g} s"
+        return text + (
+            f"; draws left out, for they change nothing: {', '.join(self.left_out)}" if self.left_out else ""
+        )
+
+
+class WeightedSums:
+    """Sums of values with probabilities, from which mean and covariance follow.
+
+    Values are taken relative to the first, so that a small covariance is not lost in a large mean.
+    """
+
+    def __init__(self, first: Float[Array, "d"]) -> None:
+        self.origin = first.copy()
+        self.total = np.zeros_like(first)
+        self.lost = np.zeros_like(first)
+        size = len(first)
+        self.squares = np.zeros((size, size) if size <= MOST_DIMENSIONS else size)
+        self.masses: list[float] = []
+        self.scale = 0.0
+
+    def add(self, value: Float[Array, "d"], chance: float) -> None:
+        """Add a value [d] with its probability."""
+        off = value - self.origin
+        # Kahan's summation: thousands of runs lose no more than one.
+        term = chance * off - self.lost
+        total = self.total + term
+        self.lost = (total - self.total) - term
+        self.total = total
+        self.squares += chance * (np.outer(off, off) if self.squares.ndim == 2 else off * off)
+        self.masses.append(chance)
+        self.scale += chance * float(np.abs(value).max())
+
+    def mean(self) -> Float[Array, "d"]:
+        """Return E x [d]."""
+        return np.asarray(self.origin + self.total)
+
+    def covariance(self) -> Float[Array, "..."]:
+        """Return Cov x [d, d], or its diagonal [d] where d is large."""
+        centre = np.outer(self.total, self.total) if self.squares.ndim == 2 else self.total**2
+        found = self.squares - centre
+        diagonal = np.arange(len(self.origin))
+        place = (diagonal, diagonal) if found.ndim == 2 else (diagonal,)
+        found[place] = np.maximum(found[place], 0.0)
+        return np.asarray(found)

@@ -1,0 +1,90 @@
+"""Draws that nobody dictated: looked for once, in the first run, and named with their line."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
+from pgverify.choices.made_generators import noting_what_is_made
+from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
+from pgverify.choices.torch_draws import noting_torch_draws
+from pgverify.choices.whereabouts_of_draws import PACKAGE, described_line
+from pgverify.choices.world import Answers
+from pgverify.errors import UnscriptedDraw
+
+NOT_NAMED = (PACKAGE, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
+"""Where the line that draws is not looked for: it is the one that called these."""
+
+CURE = "draw by world.choose(probabilities) instead"
+
+
+def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
+    """Return the first run, of a program in which nothing draws that is not dictated.
+
+    Parameters
+    ----------
+    run : world -> [d]
+    answers : Answers
+        Of that run.
+
+    Raises
+    ------
+    UnscriptedDraw
+        Naming the generator and the line that drew.
+    """
+    before = states_of(living_generators())
+    with noting_torch_draws() as in_torch, noting_what_is_made() as made:
+        leaf = one_run(run, answers)
+    if in_torch:
+        raise UnscriptedDraw(f"run drew from torch's random numbers at {in_torch[0]}, which nobody dictated: {CURE}")
+    drawn = [generator for generator, state in (*before, *made) if state is not None and state_of(generator) != state]
+    if not drawn:
+        return leaf
+    line = _line_that_draws(run, answers, [generator for generator, _ in before])
+    raise UnscriptedDraw(f"run drew from {described_generator(drawn[0])} at {line}, which nobody dictated: {CURE}")
+
+
+def _line_that_draws(run: ScriptedProgram, answers: Answers, generators: list[Any]) -> str:
+    """Return the first line after which a generator is in another state, by a run that is looked at line by line."""
+    with noting_what_is_made() as made, _tracing(generators, made) as found, contextlib.suppress(Exception):
+        one_run(run, answers)
+    return found[0] if found else "a line of compiled code"
+
+
+@contextlib.contextmanager
+def _tracing(generators: list[Any], made: list[tuple[Any, Any]]) -> Iterator[list[str]]:
+    watched = [(generator, state) for generator, state in states_of(generators) if state is not None]
+    found: list[str] = []
+    last = ["the first line"]
+
+    def look(frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG001 — as sys.settrace calls it
+        if not found:
+            if any(state_of(generator) != state for generator, state in (*watched, *made)):
+                found.append(last[0])
+            else:
+                last[0] = _line_to_name(frame.f_back if event == "return" else frame) or last[0]
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield found
+    finally:
+        sys.settrace(before)
+        if not found and any(state_of(g) != state for g, state in (*watched, *made)):
+            found.append(last[0])
+
+
+def _line_to_name(frame: FrameType | None) -> str:
+    """Return the line of a frame, or of the first around it that is neither ours nor a library of numbers."""
+    while frame is not None and frame.f_code.co_filename.startswith(NOT_NAMED):
+        frame = frame.f_back
+    return "" if frame is None else described_line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -1,0 +1,41 @@
+"""Where a draw is made: the line of the program, and the calls that led there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import FrameType
+
+PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
+"""Frames of this package are left out: they pass the draw on."""
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Return file, line and function of a frame, or of the first around it that is not this package's."""
+    outside = _outside(frame)
+    if outside is None:
+        return "an unknown line"
+    return described_line(outside.f_code.co_filename, outside.f_lineno, outside.f_code.co_name)
+
+
+def described_line(filename: str, line: int, function: str) -> str:
+    """Return a line of a program in words: with the folder of its file, as names such as utils.py repeat."""
+    return f"{'/'.join(Path(filename).parts[-2:])}:{line} in {function}"
+
+
+def calling_line() -> tuple[str, int]:
+    """Return where the draw that is being made is made, in words, and a number that stands for the calls around it."""
+    frame = _outside(sys._getframe(1))
+    place = place_of(frame)
+    calls = []
+    while frame is not None and not frame.f_code.co_filename.startswith(PACKAGE):
+        calls.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return place, hash(tuple(calls))
+
+
+def _outside(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return frame

@@ -1,0 +1,115 @@
+"""The world of one run: it answers draws as they are dictated, and remembers them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+
+from pgverify.choices.option_probabilities import option_probabilities
+from pgverify.choices.whereabouts_of_draws import calling_line
+from pgverify.errors import InvalidChoice, InvalidInput
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One draw of a run.
+
+    Attributes
+    ----------
+    place : str
+        The line that drew.
+    site : int
+        Stands for that line and the calls that led to it.
+    probabilities : [k]
+        Of its options.
+    index : int
+        The option that was dictated.
+    """
+
+    place: str
+    site: int
+    probabilities: Float[Array, "k"]
+    index: int
+
+    @property
+    def options(self) -> list[int]:
+        """The options that can happen."""
+        return [index for index, chance in enumerate(self.probabilities) if chance > 0.0]
+
+    def __str__(self) -> str:
+        return f"{self.index} of {len(self.probabilities)} at {self.place}"
+
+
+Answers = Callable[[int, str, int, Float[Array, "k"]], int]
+"""(number of the draw, place, site, probabilities [k]) -> the index that is dictated."""
+
+
+class World:
+    """What a scripted program draws from: every draw is a call of `choose`.
+
+    A refusal is remembered, so that a program which catches everything cannot hide it.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._draws: list[Choice] = []
+        self._refusal: InvalidInput | None = None
+        self._thread = threading.get_ident()
+        self._open = True
+
+    def choose(self, probabilities: Any) -> int:
+        """Return the index of one option; every option with a probability above zero comes in some run.
+
+        Parameters
+        ----------
+        probabilities : [k]
+            Sum 1.
+
+        Raises
+        ------
+        InvalidChoice
+            When they are no probabilities, and when the run is over or another thread asks.
+        """
+        place, site = calling_line()
+        try:
+            if not self._open:
+                raise InvalidChoice(
+                    f"the draw at {place} comes after the end of its run: draw from the run's own world"
+                )
+            if threading.get_ident() != self._thread:
+                raise InvalidChoice(
+                    f"the draw at {place} is another thread's: the order of draws must be the program's"
+                )
+            weights = option_probabilities(probabilities, place)
+            index = self._answers(len(self._draws), place, site, weights)
+        except InvalidInput as refusal:
+            self.refuse(refusal)
+            raise
+        self._draws.append(Choice(place, site, weights, index))
+        return index
+
+    @property
+    def draws(self) -> Sequence[Choice]:
+        """What was drawn so far, in order."""
+        return tuple(self._draws)
+
+    def refuse(self, reason: InvalidInput) -> None:
+        """Remember why this run cannot be judged; the first reason counts."""
+        self._refusal = self._refusal or reason
+
+    def close(self) -> None:
+        """End the run, and raise what was refused in it.
+
+        Raises
+        ------
+        InvalidInput
+            The first refusal, whatever the program made of it.
+        """
+        self._open = False
+        if self._refusal is not None:
+            raise self._refusal

@@ -6,6 +6,7 @@
     pgv.exact.gradient(problem)                       # ∇J(θ), computed
     pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
     pgv.check(implementation)                         # does it estimate what it claims?
+    pgv.check_lm(loss)                                # does a language model's loss?
     pgv.variance_report(problem)                      # how noisy is it, why, and what would help?
 
 Names are loaded when they are first used, so that the import itself costs next to nothing.
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from pgverify import mdps as mdps
     from pgverify import stats as stats
     from pgverify import suites as suites
+    from pgverify import targets as targets
     from pgverify.bonus import KL as KL
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
     from pgverify.checking import check as check
     from pgverify.checking.design import Grouped as Grouped
     from pgverify.checking.design import Independent as Independent
+    from pgverify.language import check_lm as check_lm
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites")
+_MODULES = ("adapters", "baselines", "bugs", "errors", "estimators", "exact", "mdps", "stats", "suites", "targets")
 _HOMES = {
     "AverageReward": "problem",
     "Discounted": "problem",
@@ -69,6 +72,7 @@ _HOMES = {
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
     "check": "checking",
+    "check_lm": "language",
     "plan": "planning",
     "sample": "sampling",
     "sample_chunks": "sampling",
@@ -97,6 +101,7 @@ __all__ = [
     "baselines",
     "bugs",
     "check",
+    "check_lm",
     "errors",
     "estimators",
     "exact",
@@ -106,6 +111,7 @@ __all__ = [
     "sample_chunks",
     "stats",
     "suites",
+    "targets",
     "variance_report",
 ]
 

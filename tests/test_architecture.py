@@ -23,7 +23,7 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies bonus problem"
 BATCH = f"{PROBLEM} rollout trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact sampling stats planning"
-TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies"
+TOOLS = f"{CORE} suites bugs checking adapters strategies foreign_code names beside studies targets language"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -58,6 +58,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
         "checking": f"{CORE} suites bugs",
+        "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
+        "language": f"{CORE} checking targets",
         "adapters": CORE,
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",

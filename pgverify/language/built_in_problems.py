@@ -64,22 +64,22 @@ def built_in_problems(prompts: int, sampler: str) -> tuple[TokenProblem, ...]:
     sampler : "same", "old" or "rollout"
         Who draws: π_θ, the π_old of the ratio, or a third policy while π_old = π_θ.
     """
-    return tuple(
-        token_problem(shape, max(prompts, 2), sampler) for shape in (SAME if sampler == "same" else APART)
-    )
+    return tuple(token_problem(shape, max(prompts, 2), sampler) for shape in (SAME if sampler == "same" else APART))
 
 
 def token_problem(shape: TreeShape, prompts: int, sampler: str) -> TokenProblem:
     """Return one problem: everything about it follows from the seed of its shape."""
     rng = np.random.default_rng(shape.seed)
-    table = {}
+    table: dict[tuple[int, tuple[int, ...]], float] = {}
 
     def reward(prompt: int, completion: tuple[int, ...]) -> float:
         drawn = table.setdefault((prompt, completion), float(rng.normal()))
         return round(2.0 * drawn, 1) if shape.graded else float(drawn > 0)
 
     mdp = tokens(prompts, shape.vocabulary, shape.longest, reward)
-    for prompt in range(prompts if not shape.graded else 0):  # a prompt that is always, or never, solved teaches nothing
+    for prompt in range(
+        prompts if not shape.graded else 0
+    ):  # a prompt that is always, or never, solved teaches nothing
         table[prompt, (0,)], table[prompt, (1, 0)] = (1.0, -1.0) if prompt % 2 else (-1.0, 1.0)
     mdp = tokens(prompts, shape.vocabulary, shape.longest, reward)
     features = rng.normal(size=(mdp.num_states, shape.vocabulary, FEATURES))

@@ -65,18 +65,16 @@ def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, s
     return Coupling(coupled, within, between)
 
 
-def _groups_coupled(
-    call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator
-) -> bool:
+def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:
     group_size = lists[0].rows.shape[1]
     for place, own in enumerate(lists):
         kept = slice(place * group_size, (place + 1) * group_size)
         for group in own.rows:
-            batches = np.tile(
-                np.concatenate([each.rows[0] for each in lists]), (PARTNERS, 1)
-            )
+            batches = np.tile(np.concatenate([each.rows[0] for each in lists]), (PARTNERS, 1))
             for g, each in enumerate(lists):
-                batches[:, g * group_size : (g + 1) * group_size] = each.rows[rng.integers(len(each.rows), size=PARTNERS)]
+                batches[:, g * group_size : (g + 1) * group_size] = each.rows[
+                    rng.integers(len(each.rows), size=PARTNERS)
+                ]
             batches[:, kept] = group
             found = gradients_on(call, batches, problem)
             weights = np.concatenate([found.by_log_probs, found.by_entropies], axis=2)

@@ -90,9 +90,11 @@ def invariant_results(
     long_batches = [drawn(prompts) for _ in range(BATCHES)]
     batches = long_batches if groups > 1 else [batch[:group_size] for batch in long_batches]
     plain = prepare(table)
-    padded, wide, left = prepare(table.with_padding(-3.7)), prepare(table.wider(1)), table.left_padded()
-    shuffled = [np.concatenate([rng.permutation(batch[i : i + group_size]) for i in range(0, len(batch), group_size)])
-                for batch in batches]
+    padded, wide, left = prepare(table.with_padding(-3.7)), table.wider(1), table.left_padded()
+    shuffled = [
+        np.concatenate([rng.permutation(batch[i : i + group_size]) for i in range(0, len(batch), group_size)])
+        for batch in batches
+    ]
     turned = [np.roll(batch.reshape(-1, group_size), 1, axis=0).reshape(-1) for batch in long_batches]
 
     def each(call: LossCall, of: list[Integer[Array, "B"]], own: RowTable = table) -> Callable[[], list[np.ndarray]]:
@@ -101,18 +103,25 @@ def invariant_results(
     def halves() -> list[np.ndarray]:
         middle = len(prompts) // 2 * group_size
         return [
-            (direction(plain, batch[:middle], problem, table) * middle
-             + direction(plain, batch[middle:], problem, table) * (len(batch) - middle)) / len(batch)
+            (
+                direction(plain, batch[:middle], problem, table) * middle
+                + direction(plain, batch[middle:], problem, table) * (len(batch) - middle)
+            )
+            / len(batch)
             for batch in long_batches
         ]
 
     before, before_long = each(plain, batches), each(plain, long_batches)
     changes: list[tuple[str, Callable[[], list[np.ndarray]], Callable[[], list[np.ndarray]], float]] = [
         ("other numbers stand on padding", before, each(padded, batches), ROUNDING),
-        ("a column of padding is added", before, each(wide, batches), ROUNDING),
+        ("a column of padding is added", before, each(prepare(wide), batches, wide), ROUNDING),
         ("the padding is on the left", before, each(prepare(left), batches, left), ROUNDING),
-        ("the batch is split in two, as micro-batches, ranks or accumulated steps are, and the gradients averaged",
-         before_long, halves, ROUNDING),
+        (
+            "the batch is split in two, as micro-batches, ranks or accumulated steps are, and the gradients averaged",
+            before_long,
+            halves,
+            ROUNDING,
+        ),
         ("the groups change places", before_long, each(plain, turned), ROUNDING),
         ("the completions of a group change places", before, each(plain, shuffled), ROUNDING),
     ]
@@ -121,13 +130,11 @@ def invariant_results(
     return tuple(_tried(*change) for change in changes)
 
 
-def direction(
-    call: LossCall, batch: Integer[Array, "B"], problem: TokenProblem, table: RowTable
-) -> Float[Array, "d"]:
+def direction(call: LossCall, batch: Integer[Array, "B"], problem: TokenProblem, table: RowTable) -> Float[Array, "d"]:
     """Return the gradient of one batch by the parameters, from the tokens that are not padding."""
     found = gradients_on(call, batch[None], problem)
     own, mask = problem.completions.mask.reshape(len(table.mask), -1)[batch], table.mask[batch]
-    by_log_probs, by_entropies = (np.zeros(own.shape) for _ in range(2))
+    by_log_probs, by_entropies = np.zeros(own.shape), np.zeros(own.shape)
     by_log_probs[own], by_entropies[own] = found.by_log_probs[0][mask], found.by_entropies[0][mask]
     size = len(problem.policy.parameters)
     scores = problem.scores.reshape(-1, problem.longest, size)[batch]
@@ -147,6 +154,13 @@ def _tried(
     if np.linalg.norm(first - second) <= rounding * scale:
         return InvariantResult(change, True)
     lengths = np.linalg.norm(first), np.linalg.norm(second)
-    angle = float(np.degrees(np.arctan2(np.linalg.norm(first * lengths[1] - second * lengths[0]),
-                                        np.linalg.norm(first * lengths[1] + second * lengths[0]))) * 2)
+    angle = float(
+        np.degrees(
+            np.arctan2(
+                np.linalg.norm(first * lengths[1] - second * lengths[0]),
+                np.linalg.norm(first * lengths[1] + second * lengths[0]),
+            )
+        )
+        * 2
+    )
     return InvariantResult(change, False, float(lengths[1] / lengths[0]) if lengths[0] > 0 else float("inf"), angle)

@@ -44,8 +44,7 @@ def lists_of(problem: TokenProblem, group_size: int, ordered: bool = False) -> l
     """Return the groups of each prompt."""
     completions = problem.chances.shape[1]
     return [
-        group_list(chances, group_size, prompt * completions, ordered)
-        for prompt, chances in enumerate(problem.chances)
+        group_list(chances, group_size, prompt * completions, ordered) for prompt, chances in enumerate(problem.chances)
     ]
 
 

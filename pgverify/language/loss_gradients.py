@@ -98,7 +98,7 @@ def _said(reason: BaseException) -> str:
     text = " ".join(str(reason).split())[:200]
     hint = ""
     if "does not require grad" in text or "appears to not have been used" in text:
-        hint = "; rewards and the other policies' log-probabilities are constants, only log_probs and entropies have gradients"
+        hint = "; only log_probs and entropies have gradients, rewards and other policies' tables are constants"
     return f"{type(reason).__name__}: {text}{hint}".rstrip(": ")
 
 

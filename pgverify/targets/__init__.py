@@ -1,7 +1,7 @@
 """What a loss for a language model may claim to estimate: composable, each computed exactly on a token tree.
 
-    pgv.targets.PolicyGradient() + pgv.targets.SequenceKL(0.1)
-    pgv.targets.Surrogate(clip=(0.2, 0.28), advantages="leave-one-out")
+pgv.targets.PolicyGradient() + pgv.targets.SequenceKL(0.1)
+pgv.targets.Surrogate(clip=(0.2, 0.28), advantages="leave-one-out")
 """
 
 from pgverify.kinds import suggesting as _suggesting

@@ -45,9 +45,7 @@ class OwnAdvantages:
         return found
 
 
-def own_advantages(
-    kind: str, rewards: Float[Array, "K"], chances: Float[Array, "K"], group_size: int
-) -> OwnAdvantages:
+def own_advantages(kind: str, rewards: Float[Array, "K"], chances: Float[Array, "K"], group_size: int) -> OwnAdvantages:
     """Return the law of A given each completion of one prompt.
 
     Parameters
@@ -66,14 +64,14 @@ def own_advantages(
     TooLarge
         When the others come in too many kinds.
     """
-    if kind not in KINDS:
-        raise InvalidInput(f"advantages is {kind!r}, must be one of {', '.join(KINDS)}")
+    if kind not in (*KINDS, "none"):
+        raise InvalidInput(f"advantages is {kind!r}, must be one of {', '.join(KINDS)}, none")
     if kind == "none":
         return OwnAdvantages(rewards[:, None], np.ones(1))
     if kind == "leave-one-out" and group_size < 2:
         raise InvalidInput(
-            f"group_size is {group_size}, must be at least 2 for leave-one-out advantages: there is no other completion "
-            "to compare with; raise it, or take advantages='none'"
+            f"group_size is {group_size}, must be at least 2 for leave-one-out advantages: there is no other "
+            "completion to compare with; raise it, or take advantages='none'"
         )
     levels, where = np.unique(rewards, return_inverse=True)
     probability = np.bincount(where, weights=chances)
@@ -85,8 +83,10 @@ def others(chances: Float[Array, "L"], number: int) -> tuple[Integer[Array, "M L
     """Return how often each level can occur among independent draws, and how probable that is."""
     kinds = np.exp(lgamma(number + len(chances)) - lgamma(number + 1) - lgamma(len(chances)))
     if kinds > MOST_GROUPS:
-        raise TooLarge(f"{number} others with {len(chances)} levels of reward are {kinds:.0f} kinds of group, at most "
-                       f"{MOST_GROUPS} are summed over; lower group_size")
+        raise TooLarge(
+            f"{number} others with {len(chances)} levels of reward are {kinds:.0f} kinds of group, at most "
+            f"{MOST_GROUPS} are summed over; lower group_size"
+        )
     counts = np.array(list(compositions(number, len(chances))), dtype=int).reshape(-1, len(chances))
     ways = np.array([lgamma(number + 1) - sum(lgamma(c + 1) for c in row) for row in counts.tolist()])
     return counts, np.exp(ways + counts @ np.log(chances))
@@ -114,12 +114,6 @@ def _own_mean(
     return own - (counts @ levels + own) / group_size
 
 
-def _plain(
-    own: Float[Array, "K 1"], levels: Float[Array, "L"], counts: Integer[Array, "M L"], group_size: int
-) -> Float[Array, "K M"]:
-    return own + 0.0 * (counts @ levels)
-
-
 KINDS: Mapping[str, Callable[..., Float[Array, "K M"]]] = MappingProxyType(
-    {"leave-one-out": _leave_one_out, "own-mean": _own_mean, "none": _plain}
+    {"leave-one-out": _leave_one_out, "own-mean": _own_mean}
 )

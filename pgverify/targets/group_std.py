@@ -56,7 +56,9 @@ class GroupStd(Target):
             mean = whole @ levels / group_size
             square = (whole * (levels - mean[:, None]) ** 2).sum(axis=1) / (group_size - self.degrees_of_freedom)
             spread = np.sqrt(square) + self.epsilon
-            found[own] = (weight * np.divide(levels[own] - mean, spread, out=np.zeros_like(mean), where=square > 0)).sum()
+            found[own] = (
+                weight * np.divide(levels[own] - mean, spread, out=np.zeros_like(mean), where=square > 0)
+            ).sum()
         return found[where]
 
     @property

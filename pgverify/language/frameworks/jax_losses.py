@@ -57,11 +57,14 @@ def jax_call(loss: Callable[[Any], Any], table: RowTable, flags: bool = True, pr
             mask = jax.numpy.asarray(table.mask[rows], dtype=bool if flags else floating)
             rewards = jax.numpy.asarray(table.rewards[rows], dtype=floating)
             group, prompt = np.arange(len(rows)) // table.group_size, table.prompt[rows]
-            batch = CompletionBatch(*numbers, mask, rewards, jax.numpy.asarray(group), jax.numpy.asarray(prompt))
+            batch = CompletionBatch._make((*numbers, mask, rewards, *map(jax.numpy.asarray, (group, prompt))))
             try:
                 value, (by_log_probs, by_entropies) = ways[0](numbers[0], numbers[4], batch)
-            except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
-                    jax.errors.NonConcreteBooleanIndexError):
+            except (
+                jax.errors.ConcretizationTypeError,
+                jax.errors.TracerArrayConversionError,
+                jax.errors.NonConcreteBooleanIndexError,
+            ):
                 del ways[:-1]
                 value, (by_log_probs, by_entropies) = ways[0](numbers[0], numbers[4], batch)
             return LossDerivatives(

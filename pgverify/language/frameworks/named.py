@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from pgverify.language.frameworks.differentiated import LossCall
 from pgverify.language.frameworks.jax_losses import jax_call

@@ -47,7 +47,7 @@ def numpy_call(loss: Callable[[Any], Any], table: RowTable, flags: bool = True, 
         numbers = table.numbers[:, rows].astype(floating)
         mask = table.mask[rows] if flags else table.mask[rows].astype(floating)
         group, rewards = np.arange(len(rows)) // table.group_size, table.rewards[rows].astype(floating)
-        return CompletionBatch(*numbers, mask, rewards, group, table.prompt[rows])
+        return CompletionBatch._make((*numbers, mask, rewards, group, table.prompt[rows]))
 
     def call(rows: Integer[Array, "B"]) -> LossDerivatives:
         batch = batch_of(rows)
@@ -66,8 +66,10 @@ def _with_derivatives(found: tuple[Any, ...], batch: CompletionBatch) -> LossDer
     """Return what the loss gave, its derivatives checked for their shape."""
     shape = batch.log_probs.shape
     if len(found) not in (2, 3):
-        raise LossRefused(f"the loss returned {len(found)} things, must be a number, or it with its derivatives by "
-                          "log_probs and entropies")
+        raise LossRefused(
+            f"the loss returned {len(found)} things, must be a number, or it with its derivatives by "
+            "log_probs and entropies"
+        )
     given = [np.asarray(each, dtype=np.float64) for each in found[1:]]
     for name, derivative in zip(("log_probs", "entropies"), given, strict=False):
         if derivative.shape != shape:
@@ -80,8 +82,10 @@ def _differences(loss: Callable[[Any], Any], batch: CompletionBatch, name: str) 
     field = np.asarray(getattr(batch, name), dtype=np.float64)
     found = np.zeros(field.shape)
     plain = _number(loss(batch))
-    moved = [_number(loss(batch._replace(**{name: field + shift * np.cos(np.arange(field.size).reshape(field.shape))})))
-             for shift in (STEP, 3 * STEP)]
+    moved = [
+        _number(loss(batch._replace(**{name: field + shift * np.cos(np.arange(field.size).reshape(field.shape))})))
+        for shift in (STEP, 3 * STEP)
+    ]
     if all(value == plain for value in moved):
         return found
     for place in np.ndindex(*field.shape):

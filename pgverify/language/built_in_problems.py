@@ -46,10 +46,10 @@ SAME: tuple[TreeShape, ...] = (
 """On which the sampler is the policy."""
 
 APART: tuple[TreeShape, ...] = (
-    TreeShape("right-or-wrong-near", 2, 3, False, 11, 0.45),
-    TreeShape("right-or-wrong-far", 2, 3, False, 14, 1.0),
-    TreeShape("graded-far", 2, 3, True, 15, 0.8),
-    TreeShape("three-tokens-far", 3, 2, True, 16, 0.8),
+    TreeShape("right-or-wrong-near", 2, 3, False, 96, 0.45),
+    TreeShape("right-or-wrong-far", 2, 3, False, 345, 0.8),
+    TreeShape("graded-far", 2, 3, True, 87, 0.8),
+    TreeShape("three-tokens-far", 3, 2, True, 93, 0.6),
 )
 """On which it is not: each side of the usual clip is active on a tenth of the tokens and more."""
 

@@ -108,7 +108,9 @@ class LossReport:
         if self.angle is not None:
             lines.append(f"  angle to ∇J: {_degrees(self.angle)}")
         if self.diagnosis is not None:
-            lines += [f"  likely cause: {self.diagnosis} — {self.cause}", f"  cure: {self.cure}"]
+            said = f" — {self.cause}" if self.cause else ", as proposed there"
+            lines.append(f"  {'likely cause' if self.cause else 'it is'}: {self.diagnosis}{said}")
+            lines += [f"  cure: {self.cure}"] if self.cure else []
             lines.append(f"  seen in: {', '.join(self.source)}")
         failed = [found for found in self.findings if not found.holds and found.found]
         for found in failed[:1]:

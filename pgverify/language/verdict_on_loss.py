@@ -9,10 +9,12 @@ import numpy as np
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.language.built_in_problems import clipped_shares
+from pgverify.language.claimed_parts import claimed_parts
 from pgverify.language.coupling import Coupling
+from pgverify.language.diagnosis import Diagnosis, diagnosed
 from pgverify.language.invariants import InvariantResult, invariant_results
 from pgverify.language.loss_judgement import ROUNDING, LossJudgement, judged, rounding_of
-from pgverify.language.loss_report import LossReport
+from pgverify.language.loss_report import Estimand, LossReport
 from pgverify.language.loss_scope import LossScope, TreeScope
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.remarks import remarks
@@ -41,6 +43,10 @@ def verdict(
         judgement = judged(trials, design, target, rounding)
         rate = f"relative rounding {rounding:g}" + (f" ({why})" if why else "")
     scope = scope_of(trials, design, coupling, loss)
+    known = _diagnosis(trials, judgement, scope, target)
+    estimand = judgement.estimand
+    if estimand is None and known is not None:
+        estimand = Estimand(known.words, "E[Σ_t w_t ψ_t]", source=", ".join(known.source))
     invariants = invariant_results(loss.on, loss.single, trials[0].table, trials[0].problem, design.prompts, seed)
     warnings, notes = remarks(loss, trials, design, scope)
     return LossReport(
@@ -49,8 +55,12 @@ def verdict(
         target=target.formula,
         evidence="sampled" if drawn else "exhaustive",
         error_rate=rate,
-        estimand=judgement.estimand,
+        estimand=estimand,
         angle=_angle(trials, design),
+        diagnosis=known.slug if known else None,
+        cause=known.cause if known else "",
+        cure=known.cure if known else "",
+        source=known.source if known else (),
         findings=_findings(trials, design, judgement, max(rounding, ROUNDING)),
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
@@ -58,6 +68,13 @@ def verdict(
         next_step=next_step(judgement.outcome, "sampled" if drawn else "exhaustive"),
         scope=scope,
     )
+
+
+def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:
+    """Return the cause of what is wrong; None where nothing is, or none is known."""
+    if judgement.outcome.good:
+        return None
+    return diagnosed(trials, scope.sampler, scope.ratios, claimed_parts(target))
 
 
 def scope_of(trials: Sequence[Trial], design: Design, coupling: Coupling, loss: PreparedLoss) -> LossScope:

@@ -27,9 +27,9 @@ def leave_one_out(rows: LossRows) -> Float[Array, "N B 1"]:
     return own_mean(rows) * rows.group_size / max(rows.group_size - 1, 1)
 
 
-def divided(by: Callable[[LossRows], Float[Array, "N B"]], epsilon: float, centred: bool = True) -> Callable[
-    [LossRows], Float[Array, "N B 1"]
-]:
+def divided(
+    by: Callable[[LossRows], Float[Array, "N B"]], epsilon: float, centred: bool = True
+) -> Callable[[LossRows], Float[Array, "N B 1"]]:
     """Return the advantages (R − mean)/(spread + ε), 0 where the spread and ε are."""
 
     def weights(rows: LossRows) -> Float[Array, "N B 1"]:

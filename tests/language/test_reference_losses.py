@@ -1,0 +1,52 @@
+"""Each part of the reference losses that is a fault shows, and is named, on every tree and in no other name."""
+
+from __future__ import annotations
+
+import pytest
+
+import pgverify as pgv
+from pgverify.language.losses import advantages, ratios, shares, tokens
+from pgverify.language.losses.compositions import NO_RATIO
+from pgverify.language.losses.parts import ComposedLoss
+
+ON_POLICY = {
+    part.name: ComposedLoss(
+        *(chosen if chosen is not None else default for chosen, default in zip(place, base, strict=True))
+    )
+    for base in [(advantages.RIGHT[0], NO_RATIO, shares.RIGHT[0], tokens.RIGHT[0])]
+    for kind, parts in enumerate((advantages.FAULTY, (), shares.FAULTY, tokens.FAULTY))
+    for part in parts
+    for place in [tuple(part if at == kind else None for at in range(4))]
+}
+OFF_POLICY = {
+    part.name: ComposedLoss(advantages.RIGHT[0], part, shares.RIGHT[0], tokens.RIGHT[0])
+    for part in ratios.FAULTY
+    if part.name != "ratio-to-rollout"
+}
+UNBIASED = ("baseline-of-next-group", "batch-mean-baseline")
+"""What only adds noise, or a factor: another prompt's mean is independent of the own sample."""
+
+
+def test_there_are_more_than_twenty() -> None:
+    assert len(ON_POLICY) + len(OFF_POLICY) > 20
+
+
+@pytest.mark.parametrize("slug", ON_POLICY)
+def test_a_fault_is_named_on_policy(slug: str, as_loss) -> None:
+    report = pgv.check_lm(as_loss(ON_POLICY[slug], 3), group_size=3, framework="numpy")
+    if slug in UNBIASED:
+        assert report.outcome in (pgv.Outcome.CORRECT, pgv.Outcome.SCALED)
+    else:
+        assert report.outcome in (pgv.Outcome.BIASED, pgv.Outcome.OTHER_TARGET)
+        assert report.diagnosis == slug
+        assert sum(not finding.holds for finding in report.findings) >= 2
+
+
+@pytest.mark.parametrize("slug", OFF_POLICY)
+def test_a_fault_is_named_off_policy(slug: str, as_loss) -> None:
+    report = pgv.check_lm(
+        as_loss(OFF_POLICY[slug], 3), group_size=3, sampler="old", target="surrogate", framework="numpy"
+    )
+    assert not report.outcome.good
+    assert report.diagnosis == slug
+    assert sum(not finding.holds for finding in report.findings) >= 2

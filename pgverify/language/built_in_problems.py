@@ -49,7 +49,7 @@ APART: tuple[TreeShape, ...] = (
     TreeShape("right-or-wrong-near", 2, 3, False, 96, 0.45),
     TreeShape("right-or-wrong-far", 2, 3, False, 345, 0.8),
     TreeShape("graded-far", 2, 3, True, 87, 0.8),
-    TreeShape("three-tokens-far", 3, 2, True, 93, 0.6),
+    TreeShape("three-tokens-far", 3, 2, True, 352, 0.8),
 )
 """On which it is not: each side of the usual clip is active on a tenth of the tokens and more."""
 

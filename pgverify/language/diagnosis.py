@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.language.losses.compositions import compositions
 from pgverify.language.losses.loss_rows import LossRows, loss_rows
-from pgverify.language.losses.parts import LossPart
+from pgverify.language.losses.parts import ComposedLoss, LossPart
 from pgverify.language.losses.penalties import SHARES, TERMS, PenaltyTerm
 from pgverify.language.trials import Trial
 from pgverify.validation import Array
@@ -83,12 +83,19 @@ def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool) -> tuple[LossP
         return ()
     rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
     few = [_spread(weights) for weights in found]
+    sample = [(weights[at], _some(r, at)) for weights, r, at in zip(found, rows, few, strict=True)]
+    first: ComposedLoss | None = None
     for one in compositions(sampler, apart):
-        if all(
-            _alike(weights[at], one.weights(_some(r, at))) for weights, r, at in zip(found, rows, few, strict=True)
-        ) and all(_alike(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)):
-            return one.parts
-    return None
+        if first is not None and len(one.faults) > len(first.faults):
+            break
+        if not all(_multiple(weights, one.weights(r)) for weights, r in sample):
+            continue
+        factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]
+        if all(factors):
+            if all(abs(factor - 1.0) <= SAME for factor in factors):  # of two that differ by a factor, that without
+                return one.parts
+            first = first or one
+    return first.parts if first is not None else None
 
 
 def _free(trials: Sequence[Trial]) -> tuple[LossPart | PenaltyTerm, ...] | None:
@@ -114,16 +121,16 @@ def _is_penalty(trial: Trial, term: PenaltyTerm, share: LossPart) -> bool:
     counts = share.weights(rows) * rows.mask
     named = np.concatenate([term.by_scores(rows) * counts, term.by_entropies(rows) * counts], axis=2)
     found = np.concatenate([trial.without.by_log_probs, trial.without.by_entropies], axis=2)
-    return _alike(found, named)
+    return _multiple(found, named) != 0
 
 
-def _alike(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> bool:
-    """Return whether one is a multiple of the other."""
+def _multiple(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> float:
+    """Return the factor by which one is a multiple of the other, 0 where it is none."""
     square = float((named * named).sum())
     if square == 0:
-        return False
+        return 0.0
     factor = float((found * named).sum()) / square
-    return bool(factor != 0 and np.abs(found - factor * named).max() <= SAME * np.abs(found).max())
+    return factor if np.abs(found - factor * named).max() <= SAME * np.abs(found).max() else 0.0
 
 
 def _spread(weights: Float[Array, "N B T"]) -> np.ndarray:

@@ -9,14 +9,19 @@ from pgverify.language.losses import advantages, ratios, shares, tokens
 from pgverify.language.losses.compositions import NO_RATIO
 from pgverify.language.losses.parts import ComposedLoss
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")  # every loss is called hundreds of times
+
+RIGHT = (advantages.RIGHT[0], NO_RATIO, shares.RIGHT[0], tokens.RIGHT[0])
+
+
+def with_part(kind, part):
+    return ComposedLoss(*(*RIGHT[:kind], part, *RIGHT[kind + 1 :]))
+
+
 ON_POLICY = {
-    part.name: ComposedLoss(
-        *(chosen if chosen is not None else default for chosen, default in zip(place, base, strict=True))
-    )
-    for base in [(advantages.RIGHT[0], NO_RATIO, shares.RIGHT[0], tokens.RIGHT[0])]
-    for kind, parts in enumerate((advantages.FAULTY, (), shares.FAULTY, tokens.FAULTY))
-    for part in parts
-    for place in [tuple(part if at == kind else None for at in range(4))]
+    part.name: with_part(kind, part)
+    for kind, parts in ((0, advantages.FAULTY), (2, shares.FAULTY), (3, tokens.FAULTY))
+    for part in reversed(parts)
 }
 OFF_POLICY = {
     part.name: ComposedLoss(advantages.RIGHT[0], part, shares.RIGHT[0], tokens.RIGHT[0])
@@ -33,7 +38,8 @@ def test_there_are_more_than_twenty() -> None:
 
 @pytest.mark.parametrize("slug", ON_POLICY)
 def test_a_fault_is_named_on_policy(slug: str, as_loss) -> None:
-    report = pgv.check_lm(as_loss(ON_POLICY[slug], 3), group_size=3, framework="numpy")
+    loss = as_loss(ON_POLICY[slug], 3)
+    report = pgv.check_lm(loss, group_size=3, prompts=1 + ON_POLICY[slug].coupled, framework="numpy")
     if slug in UNBIASED:
         assert report.outcome in (pgv.Outcome.CORRECT, pgv.Outcome.SCALED)
     else:
@@ -45,7 +51,7 @@ def test_a_fault_is_named_on_policy(slug: str, as_loss) -> None:
 @pytest.mark.parametrize("slug", OFF_POLICY)
 def test_a_fault_is_named_off_policy(slug: str, as_loss) -> None:
     report = pgv.check_lm(
-        as_loss(OFF_POLICY[slug], 3), group_size=3, sampler="old", target="surrogate", framework="numpy"
+        as_loss(OFF_POLICY[slug], 3), group_size=3, prompts=1, sampler="old", target="surrogate", framework="numpy"
     )
     assert not report.outcome.good
     assert report.diagnosis == slug

@@ -16,10 +16,10 @@ APART = built_in_problems(2, "old")
 
 
 def completion_sum(problem, weight):
-    """Σ_x Σ_y p Σ_t w(x, y, t) ψ_t, in plain loops."""
+    """Σ_x Σ_y p Σ_t w(x, y) ψ_t, in plain loops."""
     table, total = problem.completions, 0.0
     for x, y, t in np.argwhere(table.mask):
-        total = total + problem.chances[x, y] * weight(x, y, t) * problem.scores[x, y, t] / problem.prompts
+        total = total + problem.chances[x, y] * weight(x, y) * problem.scores[x, y, t] / problem.prompts
     return total
 
 
@@ -29,9 +29,9 @@ def test_policy_gradient_and_sequence_kl(problem) -> None:
     x = problem.log_probs(problem.policy) - problem.log_probs(problem.reference)
     kl = np.where(table.mask, x, 0.0).sum(axis=2)
     found = targets.PolicyGradient().vector(problem, 4)
-    np.testing.assert_allclose(found, completion_sum(problem, lambda a, b, t: table.rewards[a, b]), atol=1e-12)
+    np.testing.assert_allclose(found, completion_sum(problem, lambda a, b: table.rewards[a, b]), atol=1e-12)
     found = targets.SequenceKL(0.3).vector(problem, 4)
-    np.testing.assert_allclose(found, completion_sum(problem, lambda a, b, t: -0.3 * kl[a, b]), atol=1e-12)
+    np.testing.assert_allclose(found, completion_sum(problem, lambda a, b: -0.3 * kl[a, b]), atol=1e-12)
 
 
 @pytest.mark.parametrize("problem", APART, ids=lambda p: p.name)
@@ -68,13 +68,14 @@ def test_group_std_by_listing_groups(problem) -> None:
 
 
 def test_group_std_with_rewards_0_and_1_weighs_each_prompt() -> None:
-    """E_x[f(p) ∇p] with f = E[1/std of a mixed group]-like; for G = 2, A = ±1/√2: f = 2·½·2p(1−p)/√2 / (p(1−p)) = √2."""
+    """For G = 2 a mixed group has mean ½ and standard deviation 1/√2, so A = ±1/√2: √2 times the own-mean advantage ±½.
+
+    The own mean gives (1 − 1/G)∇J = ∇J/2, hence ∇J/√2.
+    """
     problem = SAME[0]
     assert set(np.unique(problem.completions.rewards)) == {0.0, 1.0}
     found = targets.GroupStd(epsilon=0.0).vector(problem, 2)
-    np.testing.assert_allclose(
-        found, np.sqrt(2) / 2 * 2 * targets.PolicyGradient().vector(problem, 2) * 1.0, atol=1e-12
-    )
+    np.testing.assert_allclose(found, targets.PolicyGradient().vector(problem, 2) / np.sqrt(2), atol=1e-12)
 
 
 def test_state_kl_and_entropy_by_differences() -> None:
@@ -102,7 +103,7 @@ def test_length_normalised_is_the_gradient_of_r_over_l() -> None:
     problem = SAME[1]
     table = problem.completions
     found = targets.LengthNormalised("none").vector(problem, 4)
-    want = completion_sum(problem, lambda a, b, t: table.rewards[a, b] / table.mask[a, b].sum())
+    want = completion_sum(problem, lambda a, b: table.rewards[a, b] / table.mask[a, b].sum())
     np.testing.assert_allclose(found, want, atol=1e-12)
 
 

@@ -135,12 +135,6 @@ def truncated_sequences(cap: float) -> Weights:
     return weights
 
 
-def mean_of_ratios(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
-    """Return ρ_t A/L · Σ n: the arithmetic mean of the token ratios as the sequence's."""
-    each = rows.total(np.broadcast_to(share, rows.mask.shape)) / rows.lengths[:, :, None]
-    return np.exp(rows.log_ratio) * advantage * each
-
-
 LOW, HIGH, HIGHER = 0.8, 1.2, 1.28
 """1 − ε and 1 + ε of PPO, and DAPO's higher side."""
 
@@ -281,14 +275,6 @@ FAULTY: tuple[LossPart, ...] = (
         "The ratio is π_old/π: its gradient points the other way.",
         "Write exp(log π − log π_old).",
         "ray-project/ray#4338",
-    ),
-    _fault(
-        "ratio-arithmetic-mean",
-        "the arithmetic mean of the token ratios for the sequence's",
-        mean_of_ratios,
-        "The sequence's ratio is the mean of the tokens' ratios, not of their logs.",
-        "Take exp of the mean log-ratio (GSPO), or of their sum.",
-        "MakazhanAlpamys/Soup#723",
     ),
     _fault(
         "ratio-to-rollout",

@@ -29,7 +29,7 @@ test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
 
 test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters; Dask
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \
-		tests/adapters/test_jax_adapter.py tests/test_readme.py tests/running/test_running_dask.py
+		tests/adapters/test_jax_adapter.py tests/language tests/test_readme.py tests/running/test_running_dask.py
 
 check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .

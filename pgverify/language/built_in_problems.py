@@ -46,7 +46,7 @@ SAME: tuple[TreeShape, ...] = (
 """On which the sampler is the policy."""
 
 APART: tuple[TreeShape, ...] = (
-    TreeShape("right-or-wrong-near", 2, 3, False, 96, 0.45),
+    TreeShape("right-or-wrong-near", 2, 3, False, 19, 0.45),
     TreeShape("right-or-wrong-far", 2, 3, False, 345, 0.8),
     TreeShape("graded-far", 2, 3, True, 87, 0.8),
     TreeShape("three-tokens-far", 3, 2, True, 352, 0.8),

@@ -125,10 +125,10 @@ def _is_penalty(trial: Trial, term: PenaltyTerm, share: LossPart) -> bool:
 
 
 def _multiple(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> float:
-    """Return the factor by which one is a multiple of the other, 0 where it is none."""
+    """Return the factor by which one is a multiple of the other, 0 where it is none; 1 where both are nothing."""
     square = float((named * named).sum())
     if square == 0:
-        return 0.0
+        return float(not found.any())
     factor = float((found * named).sum()) / square
     return factor if np.abs(found - factor * named).max() <= SAME * np.abs(found).max() else 0.0
 

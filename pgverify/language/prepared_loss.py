@@ -54,13 +54,17 @@ def prepared_loss(
     call = with_flags.on(table)
     try:
         call(rows)
-    except InvalidInput:
+    except (InvalidInput, KeyboardInterrupt) as reason:
+        if isinstance(reason, KeyboardInterrupt):
+            raise
         return with_flags
-    except Exception:  # 1 − mask, mask.mean(): what flags cannot do
+    except BaseException:  # 1 − mask, mask.mean(): what flags cannot do
         with_numbers = PreparedLoss(loss, framework, flags=False)
         try:
             with_numbers.on(table)(rows)
-        except Exception:  # the first failure is the one to tell
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the first failure is the one to tell
             return with_flags
         return with_numbers
     return with_flags

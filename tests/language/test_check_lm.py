@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("unchecked_shapes")  # every loss is called
 
 
 def verdict(loss, **options):
-    return pgv.check_lm(loss, framework="numpy", **{"group_size": G, "prompts": 2, **options})
+    return pgv.check_lm(loss, **{"framework": "numpy", "group_size": G, "prompts": 2, **options})
 
 
 def own_mean(b):

@@ -39,7 +39,8 @@ def test_there_are_more_than_twenty() -> None:
 @pytest.mark.parametrize("slug", ON_POLICY)
 def test_a_fault_is_named_on_policy(slug: str, as_loss) -> None:
     loss = as_loss(ON_POLICY[slug], 3)
-    report = pgv.check_lm(loss, group_size=3, prompts=1 + ON_POLICY[slug].coupled, framework="numpy")
+    prompts = 2 if ON_POLICY[slug].coupled or slug.startswith("length-") else 1
+    report = pgv.check_lm(loss, group_size=3, prompts=prompts, framework="numpy")
     if slug in UNBIASED:
         assert report.outcome in (pgv.Outcome.CORRECT, pgv.Outcome.SCALED)
     else:

@@ -18,7 +18,7 @@ from pgverify.language.loss_gradients import LossFailed
 from pgverify.language.loss_report import LossReport
 from pgverify.language.prepared_loss import prepared_loss
 from pgverify.language.row_table import row_table
-from pgverify.language.trials import Design, coupling_on, fitting, trial
+from pgverify.language.trials import LossDesign, coupling_on, fitting, trial
 from pgverify.language.verdict_on_loss import verdict
 from pgverify.targets.names import target_of
 from pgverify.targets.target import Target
@@ -89,7 +89,7 @@ def check_lm(
     alpha = require_number("alpha", alpha, 1e-300, 0.5, InvalidInput)
     seed = require_integer("seed", seed, 0, InvalidInput)
     claim = target_of(target)
-    design = Design(group_size, prompts, sampler)
+    design = LossDesign(group_size, prompts, sampler)
     problems = built_in_problems(prompts, sampler)
     claim.vector(problems[0], group_size)  # refuses what makes no sense for groups of this size
     first = np.concatenate([each.rows[0] for each in lists_of(problems[0], group_size)[:prompts]])

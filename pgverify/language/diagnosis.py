@@ -45,7 +45,9 @@ class Diagnosis:
     fault: bool
 
 
-def diagnosed(trials: Sequence[Trial], sampler: str, apart: bool, claimed: Sequence[str]) -> Diagnosis | None:
+def diagnosed(
+    trials: Sequence[Trial], sampler: str, apart: bool, alone: bool, claimed: Sequence[str]
+) -> Diagnosis | None:
     """Return what the loss is on every batch, but for a factor; None where it is no composition of known parts.
 
     Parameters
@@ -54,10 +56,12 @@ def diagnosed(trials: Sequence[Trial], sampler: str, apart: bool, claimed: Seque
     sampler : "same", "old" or "rollout"
     apart : bool
         Whether any ratio to π_old is another than 1.
+    alone : bool
+        Whether the groups of a batch were seen not to affect each other: then no part that couples them explains it.
     claimed : names of parts
         Which the target asks for: they are no fault.
     """
-    paid = _rewarded(trials, sampler, apart)
+    paid = _rewarded(trials, sampler, apart, alone)
     free = _free(trials)
     if paid is None or free is None:
         return None
@@ -76,7 +80,7 @@ def diagnosed(trials: Sequence[Trial], sampler: str, apart: bool, claimed: Seque
     )
 
 
-def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool) -> tuple[LossPart, ...] | None:
+def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool, alone: bool) -> tuple[LossPart, ...] | None:
     """Return the parts of what rewards add, () where they add nothing, or None."""
     found = [trial.rewarded.by_log_probs for trial in trials]
     if all(np.abs(weights).max() <= 1e-12 for weights in found):
@@ -88,6 +92,8 @@ def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool) -> tuple[LossP
     for one in compositions(sampler, apart):
         if first is not None and len(one.faults) > len(first.faults):
             break
+        if alone and one.coupled:
+            continue
         if not all(_multiple(weights, one.weights(r)) for weights, r in sample):
             continue
         factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]

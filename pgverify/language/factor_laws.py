@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgverify.language.trials import Design, Trial
+from pgverify.language.trials import LossDesign, Trial
 
 ALIKE = 1e-6
 """Factors that differ by less, relatively, are one."""
@@ -13,7 +13,7 @@ LARGEST_DIVISOR = 12
 """Numbers by which a factor may be divided, such as a largest length."""
 
 
-def factor_law(factors: Sequence[float], trials: Sequence[Trial], design: Design) -> str:
+def factor_law(factors: Sequence[float], trials: Sequence[Trial], design: LossDesign) -> str:
     """Return the multiple in words: the number, and the laws of G, of the rows B and of the width T that give it.
 
     Several laws can give one number: with G = 4, 1/G is (1 − 1/G)/3.
@@ -31,7 +31,7 @@ def factor_law(factors: Sequence[float], trials: Sequence[Trial], design: Design
     return f"a factor that differs from tree to tree ({', '.join(f'{f:.4g}' for f in factors)})"
 
 
-def _constant_laws(factor: float, design: Design) -> list[str]:
+def _constant_laws(factor: float, design: LossDesign) -> list[str]:
     """Return the laws that give a number, those of the group first."""
     size = design.group_size
     rows = size * design.prompts

@@ -11,7 +11,7 @@ from pgverify.checking.verdict.outcome import Outcome
 from pgverify.language.factor_laws import factor_law
 from pgverify.language.loss_report import Estimand
 from pgverify.language.named_estimands import FREE, REWARDED, common_factor, estimand_of, together
-from pgverify.language.trials import Design, Trial
+from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets.target import Target
 
 ROUNDING = 1e-9
@@ -63,7 +63,7 @@ def _few_bits(weights: np.ndarray) -> bool:
     return bool((weights.astype(np.float16) == weights).all())
 
 
-def judged(trials: Sequence[Trial], design: Design, target: Target, rounding: float) -> LossJudgement:
+def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding: float) -> LossJudgement:
     """Return what exact expectations say of a claim."""
     vectors, claimed = [t.vector for t in trials], [t.target for t in trials]
     sizes = [max(t.size, float(np.linalg.norm(t.target)), 1e-300) for t in trials]
@@ -85,7 +85,7 @@ def judged(trials: Sequence[Trial], design: Design, target: Target, rounding: fl
 
 
 def _multiple(
-    trials: Sequence[Trial], design: Design, target: Target, sizes: Sequence[float], rounding: float
+    trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
 ) -> LossJudgement | None:
     """Return the judgement of a multiple of the target; None where the direction is another."""
     tolerance = max(EPSILON, rounding)
@@ -109,7 +109,7 @@ def _multiple(
 
 
 def _named(
-    trials: Sequence[Trial], design: Design, target: Target, sizes: Sequence[float], rounding: float
+    trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
 ) -> LossJudgement:
     """Return OTHER_TARGET where the vector has a name, BIASED where it has none."""
     problems = [t.problem for t in trials]

@@ -10,7 +10,7 @@ from pgverify.language.loss_gradients import BatchGradients, gradients_on
 from pgverify.language.loss_scope import LossScope
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.row_table import RowTable
-from pgverify.language.trials import Design, Trial
+from pgverify.language.trials import LossDesign, Trial
 
 SHIFTS = {"old_log_probs": 1, "ref_log_probs": 2, "rollout_log_probs": 3, "entropies": 4}
 """The tables that a loss may read, by their place in `RowTable.numbers`."""
@@ -20,7 +20,7 @@ FEW = 6
 
 
 def remarks(
-    loss: PreparedLoss, trials: Sequence[Trial], design: Design, scope: LossScope
+    loss: PreparedLoss, trials: Sequence[Trial], design: LossDesign, scope: LossScope
 ) -> tuple[list[str], list[str]]:
     """Return warnings and notes."""
     one = trials[0]

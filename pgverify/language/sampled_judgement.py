@@ -8,7 +8,7 @@ import numpy as np
 
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.language.loss_judgement import LossJudgement, judged
-from pgverify.language.trials import Design, Trial
+from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets.target import Target
 
 TOLERANCE = 0.05
@@ -16,7 +16,7 @@ TOLERANCE = 0.05
 
 
 def judged_by_samples(
-    trials: Sequence[Trial], design: Design, target: Target, rounding: float, alpha: float
+    trials: Sequence[Trial], design: LossDesign, target: Target, rounding: float, alpha: float
 ) -> LossJudgement:
     """Return the judgement: trees that were listed are judged exactly, and samples can only lower that.
 

@@ -81,7 +81,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Design:
+class LossDesign:
     """How batches come about: G completions of each of some prompts."""
 
     group_size: int
@@ -89,7 +89,7 @@ class Design:
     sampler: str
 
 
-def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: Design, seed: int) -> Coupling:
+def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: LossDesign, seed: int) -> Coupling:
     """Return what affects what on any of the problems."""
     found = Coupling(False, False, False)
     for problem in problems:
@@ -106,7 +106,7 @@ def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: De
     return found
 
 
-def fitting(problems: Sequence[TokenProblem], design: Design, coupling: Coupling) -> list[TokenProblem]:
+def fitting(problems: Sequence[TokenProblem], design: LossDesign, coupling: Coupling) -> list[TokenProblem]:
     """Return the problems whose batches can be listed, a smaller one in place of the first that cannot."""
     fits = [p for p in problems if batches_needed(p, design.group_size, design.prompts, coupling) <= MOST_BATCHES]
     if len(fits) < len(problems):
@@ -117,7 +117,7 @@ def fitting(problems: Sequence[TokenProblem], design: Design, coupling: Coupling
 
 
 def trial(
-    loss: PreparedLoss, problem: TokenProblem, design: Design, coupling: Coupling, target: Target, seed: int
+    loss: PreparedLoss, problem: TokenProblem, design: LossDesign, coupling: Coupling, target: Target, seed: int
 ) -> Trial:
     """Return a loss on one problem: every batch listed where they are few enough, else some drawn."""
     table = row_table(problem, design.group_size)

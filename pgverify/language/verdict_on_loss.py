@@ -19,7 +19,7 @@ from pgverify.language.loss_scope import LossScope, TreeScope
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.remarks import remarks
 from pgverify.language.sampled_judgement import judged_by_samples
-from pgverify.language.trials import Design, Trial
+from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets import PolicyGradient
 from pgverify.targets.target import Target
 
@@ -27,7 +27,7 @@ from pgverify.targets.target import Target
 def verdict(
     loss: PreparedLoss,
     trials: Sequence[Trial],
-    design: Design,
+    design: LossDesign,
     coupling: Coupling,
     target: Target,
     alpha: float,
@@ -74,10 +74,12 @@ def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossSco
     """Return the cause of what is wrong; None where nothing is, or none is known."""
     if judgement.outcome.good:
         return None
-    return diagnosed(trials, scope.sampler, scope.ratios, claimed_parts(target))
+    return diagnosed(
+        trials, scope.sampler, scope.ratios, scope.prompts > 1 and not scope.coupled, claimed_parts(target)
+    )
 
 
-def scope_of(trials: Sequence[Trial], design: Design, coupling: Coupling, loss: PreparedLoss) -> LossScope:
+def scope_of(trials: Sequence[Trial], design: LossDesign, coupling: Coupling, loss: PreparedLoss) -> LossScope:
     """Return what was tried."""
     trees = tuple(
         TreeScope(one.problem.name, len(one.batches.rows), one.sampled is None, *clipped_shares(one.problem))
@@ -97,7 +99,7 @@ def scope_of(trials: Sequence[Trial], design: Design, coupling: Coupling, loss: 
 
 
 def _findings(
-    trials: Sequence[Trial], design: Design, judgement: LossJudgement, rounding: float
+    trials: Sequence[Trial], design: LossDesign, judgement: LossJudgement, rounding: float
 ) -> tuple[Finding, ...]:
     found = []
     for one in trials:
@@ -118,7 +120,7 @@ def _findings(
     return tuple(found)
 
 
-def _angle(trials: Sequence[Trial], design: Design) -> float | None:
+def _angle(trials: Sequence[Trial], design: LossDesign) -> float | None:
     """Return the largest angle to ∇J of any tree, in degrees; None where the expectation is zero."""
     angles = []
     for one in trials:

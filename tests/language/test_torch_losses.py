@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pytest
 
@@ -133,14 +134,14 @@ def test_a_correct_style_is_not_accused(style: str) -> None:
 def test_time() -> None:
     """Processor seconds: the targets are 4 with G = 4 and two prompts, 8 with G = 8 and one."""
 
-    def grpo(b):
-        r = b.rewards.view(-1, G if len(b.rewards) == 2 * G else 8)
+    def grpo(b, size):
+        r = b.rewards.view(-1, size)
         a = ((r - r.mean(1, keepdim=True)) / (r.std(1, keepdim=True) + 1e-4)).view(-1, 1)
         return -((a * ratio(b) * b.mask).sum(1) / b.mask.sum(1)).mean()
 
     for size, prompts, limit in ((4, 2, 4.0), (8, 1, 8.0)):
         before = time.process_time()
-        report = pgv.check_lm(grpo, group_size=size, prompts=prompts)
+        report = pgv.check_lm(partial(grpo, size=size), group_size=size, prompts=prompts)
         assert time.process_time() - before < limit
         assert "group-std" in report.diagnosis
         assert "length-per-trajectory" in report.diagnosis
@@ -205,7 +206,7 @@ def test_signatures_of_trainers() -> None:
     assert pgv.check_lm(loss, group_size=G, target="surrogate", sampler="old").outcome is pgv.Outcome.CORRECT
     assert pgv.check_lm(adapt.from_advantages(rloo_outcome_advantage), group_size=G).outcome is pgv.Outcome.CORRECT
     with pytest.raises(InvalidInput, match="values"):
-        adapt.from_advantages(lambda token_level_rewards, values: token_level_rewards)
+        adapt.from_advantages(lambda token_level_rewards, values: token_level_rewards + values)
 
 
 def test_sixteen_completions_of_coupled_groups_are_sampled_with_a_stated_rate() -> None:

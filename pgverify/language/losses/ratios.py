@@ -15,7 +15,7 @@ from pgverify.language.losses.loss_rows import LossRows
 from pgverify.language.losses.parts import LossPart
 from pgverify.validation import Array
 
-Weights = Callable[[LossRows, np.ndarray, np.ndarray], Float[Array, "N B T"]]
+TokenWeights = Callable[[LossRows, np.ndarray, np.ndarray], Float[Array, "N B T"]]
 
 
 def none(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -48,7 +48,7 @@ def sampled_by_rollout(rows: LossRows, advantage: np.ndarray, share: np.ndarray)
     return np.exp(rows.log_probs - rows.rollout) * advantage * share
 
 
-def kept_where(inside: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weights:
+def kept_where(inside: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> TokenWeights:
     """Return ρ_t A where `inside(ρ, A)`, else 0."""
 
     def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -58,12 +58,12 @@ def kept_where(inside: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weight
     return weights
 
 
-def pessimistic(low: float, high: float, dual: float = np.inf) -> Weights:
+def pessimistic(low: float, high: float, dual: float = np.inf) -> TokenWeights:
     """Return the gradient of min(ρA, clip(ρ, low, high)A), and of max(·, dual · A) where A < 0."""
     return kept_where(lambda r, a: np.where(a > 0, r <= high, (r >= low) & (r <= dual)))
 
 
-def capped(low: float, high: float) -> Weights:
+def capped(low: float, high: float) -> TokenWeights:
     """Return clip(ρ_t, low, high) A, its ratio detached (CISPO)."""
 
     def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -83,7 +83,7 @@ def sequence_detached(rows: LossRows, advantage: np.ndarray, share: np.ndarray) 
     return np.exp(rows.total(rows.log_ratio)) * advantage * share * np.ones(rows.mask.shape)
 
 
-def geometric(low: float, high: float) -> Weights:
+def geometric(low: float, high: float) -> TokenWeights:
     """Return (Πρ)^{1/L} A/L, clipped pessimistically (GSPO)."""
 
     def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -117,7 +117,7 @@ def prefix(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Ar
     return np.exp(np.cumsum(np.where(rows.mask, rows.log_ratio, 0.0), axis=2)) * advantage * share
 
 
-def truncated_tokens(cap: float) -> Weights:
+def truncated_tokens(cap: float) -> TokenWeights:
     """Return min(π_old/μ, cap) ρ_t A, token by token."""
 
     def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -126,7 +126,7 @@ def truncated_tokens(cap: float) -> Weights:
     return weights
 
 
-def truncated_sequences(cap: float) -> Weights:
+def truncated_sequences(cap: float) -> TokenWeights:
     """Return min(Π π_old/μ, cap) ρ_t A."""
 
     def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
@@ -177,7 +177,7 @@ METHODS: tuple[LossPart, ...] = (
 """What papers propose; each estimates something else."""
 
 
-def _fault(slug: str, words: str, weights: Weights, cause: str, cure: str, *source: str) -> LossPart:
+def _fault(slug: str, words: str, weights: TokenWeights, cause: str, cure: str, *source: str) -> LossPart:
     return LossPart(slug, words, weights, True, cause, cure, source)
 
 

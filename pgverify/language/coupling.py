@@ -13,9 +13,6 @@ from pgverify.language.loss_gradients import gradients_on
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
-PARTNERS = 2
-"""Other groups beside which every group is tried."""
-
 SPOT_CHECKS = 12
 """Batches whose rows are shuffled within groups, and whose groups change places."""
 
@@ -48,7 +45,7 @@ class Coupling:
 def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, seed: int) -> Coupling:
     """Return what affects what, by comparing gradients row by row.
 
-    Every group of every prompt is tried beside two others, so that what is special about one (all rewards equal, all
+    Every group of every prompt is tried beside three others, the shortest and the longest among them, so that what is special about one (all rewards equal, all
     completions short) is met. Orders are spot-checked.
     """
     rng = np.random.default_rng(seed)
@@ -70,16 +67,17 @@ def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProble
     for place, own in enumerate(lists):
         kept = slice(place * group_size, (place + 1) * group_size)
         for group in own.rows:
-            batches = np.tile(np.concatenate([each.rows[0] for each in lists]), (PARTNERS, 1))
-            for g, each in enumerate(lists):
-                batches[:, g * group_size : (g + 1) * group_size] = each.rows[
-                    rng.integers(len(each.rows), size=PARTNERS)
-                ]
+            # The first group has the shortest completions, the last the longest, and each is all alike.
+            company = [
+                np.concatenate([each.rows[0] for each in lists]),
+                np.concatenate([each.rows[-1] for each in lists]),
+                np.concatenate([each.rows[rng.integers(len(each.rows))] for each in lists]),
+            ]
+            batches = np.array(company)
             batches[:, kept] = group
             found = gradients_on(call, batches, problem)
             weights = np.concatenate([found.by_log_probs, found.by_entropies], axis=2)
-            scale = np.abs(weights).max()
-            if np.abs(weights[0, kept] - weights[1, kept]).max() > ROUNDING * scale:
+            if np.ptp(weights[:, kept], axis=0).max() > ROUNDING * np.abs(weights).max():
                 return True
     return False
 

@@ -6,6 +6,7 @@
     pgv.exact.gradient(problem)                       # ∇J(θ), computed
     pgv.sample(problem, num_trajectories, seed=0)     # a batch for estimators
     pgv.check(implementation)                         # does it estimate what it claims?
+    pgv.check_lm(loss)                                # does a language model's loss?
     pgv.variance_report(problem)                      # how noisy is it, why, and what would help?
 
 Names are loaded when they are first used, so that the import itself costs next to nothing.
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pgverify import mdps as mdps
     from pgverify import stats as stats
     from pgverify import suites as suites
+    from pgverify import targets as targets
     from pgverify.bonus import KL as KL
     from pgverify.bonus import Entropy as Entropy
     from pgverify.checking import Outcome as Outcome
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pgverify.checking.design import Grouped as Grouped
     from pgverify.checking.design import Independent as Independent
     from pgverify.continuous import ContinuousMDP as ContinuousMDP
+    from pgverify.language import check_lm as check_lm
     from pgverify.mdp import TabularMDP as TabularMDP
     from pgverify.planning import Plan as Plan
     from pgverify.planning import plan as plan
@@ -75,6 +78,7 @@ _MODULES = (
     "mdps",
     "stats",
     "suites",
+    "targets",
 )
 _HOMES = {
     "AverageReward": "problem",
@@ -103,6 +107,7 @@ _HOMES = {
     "Trajectories": "trajectories",
     "VarianceReport": "variance",
     "check": "checking",
+    "check_lm": "language",
     "check_policy": "checking",
     "plan": "planning",
     "sample": "sampling",
@@ -143,6 +148,7 @@ __all__ = [
     "baselines",
     "bugs",
     "check",
+    "check_lm",
     "check_policy",
     "choices",
     "errors",
@@ -155,6 +161,7 @@ __all__ = [
     "sample_moments",
     "stats",
     "suites",
+    "targets",
     "variance_report",
 ]
 

@@ -23,7 +23,10 @@ DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
 CORE = f"{BATCH} randomness recursion mdps baselines estimators exact real_steps sampling stats streaming planning"
-TOOLS = f"{CORE} drawing choices agents suites bugs checking adapters strategies foreign_code names beside studies"
+TOOLS = (
+    f"{CORE} drawing choices agents suites bugs checking adapters strategies foreign_code names beside studies targets "
+    "language"
+)
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -69,6 +72,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
         "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
+        "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
+        "language": f"{CORE} checking targets",
         "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",

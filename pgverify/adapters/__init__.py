@@ -4,6 +4,7 @@
     pgv.adapters.jax.from_loss(loss_fn)             # a JAX loss, likewise
     pgv.adapters.gymnasium.TabularEnv(problem)      # a problem, for anybody's training loop
     pgv.adapters.process.from_command(argv)         # a program in any language
+    pgv.adapters.token_losses.from_policy_loss(f, advantages)   # a trainer's loss of tokens, for pgv.check_lm
 
 Each loads its own library, and none of the others.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 from pgverify.errors import UnknownAttribute
 
-__all__ = ["gymnasium", "jax", "process", "torch"]
+__all__ = ["gymnasium", "jax", "process", "token_losses", "torch"]
 
 
 def __getattr__(name: str) -> Any:

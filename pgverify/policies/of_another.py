@@ -14,7 +14,7 @@ from pgverify.policies.protocol import Policy, dense_score, is_policy, kind_of
 from pgverify.policies.real_actions import is_real
 from pgverify.validation import Array
 
-Made = TypeVar("Made", bound="OfAnother")
+MadeOf = TypeVar("MadeOf", bound="OfAnother")
 
 
 class OfAnother(SuggestsNames):
@@ -33,7 +33,7 @@ class OfAnother(SuggestsNames):
         """θ, that of the policy beneath."""
         return self.policy.parameters
 
-    def with_parameters(self: Made, theta: ArrayLike) -> Made:
+    def with_parameters(self: MadeOf, theta: ArrayLike) -> MadeOf:
         """Return the same policy at another θ [d]."""
         other = object.__new__(type(self))
         vars(other).update({name: value for name, value in vars(self).items() if not name.startswith("_")})

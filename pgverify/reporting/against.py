@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnNumbers:
     """A number that was drawn twice: how far apart, and how likely that is without a difference."""
 
     study: str
@@ -109,7 +109,7 @@ def differences(folder: str | Path, earlier: str | Path, error_rate: float) -> D
         if not pairs:
             raise InvalidFile(f"{folder} and {earlier} have no study in common, nothing can be compared")
         changes: list[Change] = []
-        drawn: list[Drawn] = []
+        drawn: list[DrawnNumbers] = []
         exact = 0
         for run, old in pairs:
             changes += _claims(run, now, old, before)
@@ -157,7 +157,7 @@ class _Numbers:
     def __init__(self, study: str, same_seed: bool) -> None:
         self.study, self.same_seed = study, same_seed
         self.changes: list[Change] = []
-        self.drawn: list[Drawn] = []
+        self.drawn: list[DrawnNumbers] = []
         self.exact = 0
 
     def compare(self, now: dict[str, list[Row]], before: dict[str, list[Row]]) -> None:
@@ -191,7 +191,7 @@ class _Numbers:
             p_value = math.erfc(abs(value - former) / error / math.sqrt(2.0))
         else:
             p_value = 1.0 if math.isclose(value, former, rel_tol=ROUNDING, abs_tol=ROUNDING) else 0.0
-        self.drawn.append(Drawn(self.study, f"{where} {column}", former, value, p_value))
+        self.drawn.append(DrawnNumbers(self.study, f"{where} {column}", former, value, p_value))
 
     def _plain(self, where: str, value: Any, old: Any) -> None:
         if isinstance(value, str) or isinstance(old, str) or not (_finite(value) and _finite(old)):

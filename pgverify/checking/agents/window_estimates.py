@@ -39,7 +39,7 @@ class Collected:
     clip: float | None
 
 
-Advantages = Callable[[Collected], Float[Array, "n T E"]]
+WindowAdvantages = Callable[[Collected], Float[Array, "n T E"]]
 
 
 def collected(problem: Problem, window: Window) -> Collected:

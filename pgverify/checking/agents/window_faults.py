@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from pgverify.agents import Window
 from pgverify.checking.agents.window_estimates import (
-    Advantages,
     Collected,
+    WindowAdvantages,
     accumulated,
     advantages,
     collected,
@@ -39,7 +39,7 @@ class WindowFault:
     update: Callable[[Problem, Window], Float[Array, "d"]]
 
 
-def _by(weights: Advantages) -> Callable[[Problem, Window], Float[Array, "d"]]:
+def _by(weights: WindowAdvantages) -> Callable[[Problem, Window], Float[Array, "d"]]:
     def update(problem: Problem, window: Window) -> Float[Array, "d"]:
         given = collected(problem, window)
         return mean_update(problem, given.windows, surrogate(given, weights(given)), window.entropy)
@@ -99,7 +99,7 @@ def _value_of_terminal(given: Collected) -> np.ndarray:
     return _gae(given, given.critic[w.following], np.ones_like(w.ended), ~w.ended)
 
 
-def _with_rewards(change: Callable[[np.ndarray], np.ndarray]) -> Advantages:
+def _with_rewards(change: Callable[[np.ndarray], np.ndarray]) -> WindowAdvantages:
     return lambda given: advantages(
         replace(given, windows=replace(given.windows, rewards=change(given.windows.rewards)))
     )
@@ -118,7 +118,7 @@ def _no_baseline(given: Collected) -> np.ndarray:
     return advantages(given) + given.critic[given.windows.states]
 
 
-def _normalised(axis: tuple[int, ...], ddof: int, scaled: bool = True) -> Advantages:
+def _normalised(axis: tuple[int, ...], ddof: int, scaled: bool = True) -> WindowAdvantages:
     def weights(given: Collected) -> np.ndarray:
         found = advantages(given)
         off = found - found.mean(axis=axis, keepdims=True)

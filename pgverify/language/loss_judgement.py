@@ -1,0 +1,135 @@
+"""From expectations on the trees to an outcome: equal, a multiple, nothing, another named vector, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.language.factor_laws import factor_law
+from pgverify.language.loss_report import Estimand
+from pgverify.language.named_estimands import FREE, REWARDED, common_factor, estimand_of, together
+from pgverify.language.trials import LossDesign, Trial
+from pgverify.targets.target import Target
+
+ROUNDING = 1e-9
+"""Relative to E of the length of what is added up, in double precision."""
+
+EPSILON = 1e-7
+"""The same for what an ε in a denominator may do: 1e-8 beside a length, as in verl's means."""
+
+SINGLE = 5e-6
+"""The same where every derivative is a number of single precision."""
+
+NOTHING = 1e-10
+"""An expectation below this, relative likewise, is zero; at least the rounding in force."""
+
+
+@dataclass(frozen=True)
+class LossJudgement:
+    """What the expectations say.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    explanation : str
+    estimand : Estimand or None
+    factor : float or None
+        The multiple of the target, where it is one.
+    notes : tuple of str
+    """
+
+    outcome: Outcome
+    explanation: str
+    estimand: Estimand | None = None
+    factor: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]:
+    """Return what counts as equal, and why where that is not double precision."""
+    weights = np.concatenate([t.found.by_log_probs.reshape(-1) for t in trials])
+    if differences:
+        return EPSILON, "derivatives by central differences, judged at 1e-7"
+    if weights.any() and (weights.astype(np.float32) == weights).all() and not _few_bits(weights):
+        return SINGLE, "the loss computes in single precision, judged at its rounding"
+    return ROUNDING, ""
+
+
+def _few_bits(weights: np.ndarray) -> bool:
+    """Return whether the numbers are such as 0.125 or 0.5, that every precision has."""
+    return bool((weights.astype(np.float16) == weights).all())
+
+
+def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding: float) -> LossJudgement:
+    """Return what exact expectations say of a claim."""
+    vectors, claimed = [t.vector for t in trials], [t.target for t in trials]
+    sizes = [max(t.size, float(np.linalg.norm(t.target)), 1e-300) for t in trials]
+    off = max(float(np.linalg.norm(v - c)) / s for v, c, s in zip(vectors, claimed, sizes, strict=True))
+    if off <= rounding:
+        return LossJudgement(
+            Outcome.CORRECT, f"the exact expectation is {target.formula} on every tree tried", factor=1.0
+        )
+    if off <= max(EPSILON, rounding):
+        note = f"off by {off:.1g} of what is added up, as an ε in a denominator makes it"
+        return LossJudgement(
+            Outcome.CORRECT, f"the exact expectation is {target.formula} on every tree tried", factor=1.0, notes=(note,)
+        )
+    if all(float(np.linalg.norm(v)) <= max(rounding, NOTHING) * s for v, s in zip(vectors, sizes, strict=True)):
+        return LossJudgement(
+            Outcome.NO_SIGNAL, f"the expected gradient is zero, {target.formula} is not", Estimand("nothing", "0")
+        )
+    return _multiple(trials, design, target, sizes, rounding) or _named(trials, design, target, sizes, rounding)
+
+
+def _multiple(
+    trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
+) -> LossJudgement | None:
+    """Return the judgement of a multiple of the target; None where the direction is another."""
+    tolerance = max(EPSILON, rounding)
+    factors = []
+    for one, size in zip(trials, sizes, strict=True):
+        factor = common_factor([one.vector], [one.target], [size], tolerance)
+        if factor is None:
+            return None
+        factors.append(factor)
+    if not all(factor > 0 for factor in factors):
+        if all(factor < 0 for factor in factors):
+            text = f"the direction is the opposite of {target.formula}: the sign is reversed"
+            return LossJudgement(Outcome.BIASED, text, factor=factors[0])
+        return None
+    law = factor_law(factors, trials, design)
+    factor = factors[0] if max(factors) - min(factors) <= 1e-6 * max(factors) else None
+    words = Estimand(target.words, target.formula, target.effect, target.source, factors[0])
+    return LossJudgement(
+        Outcome.SCALED, f"the expectation is {law} times {target.formula}", words if factor else None, factor
+    )
+
+
+def _named(
+    trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
+) -> LossJudgement:
+    """Return OTHER_TARGET where the vector has a name, BIASED where it has none."""
+    problems = [t.problem for t in trials]
+    tolerance = max(EPSILON, rounding)
+    free = [t.free for t in trials]
+    paid = [t.vector - f for t, f in zip(trials, free, strict=True)]
+
+    def silent(vectors: Sequence[np.ndarray]) -> bool:
+        return all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, sizes, strict=True))
+
+    among = (target, *REWARDED)
+    own = estimand_of(paid, problems, design.group_size, sizes, tolerance, among)
+    penalty = estimand_of(free, problems, design.group_size, sizes, tolerance, FREE, signed=True)
+    both = together(None if silent(paid) else own, None if silent(free) else penalty)
+    complete = (silent(paid) or own is not None) and (silent(free) or penalty is not None)
+    if both is not None and complete:
+        return LossJudgement(Outcome.OTHER_TARGET, f"the expectation is {both}, not {target.formula}", both)
+    largest = max(
+        float(np.linalg.norm(t.vector - t.target)) / float(np.linalg.norm(t.target))
+        for t in trials
+        if np.linalg.norm(t.target) > 0
+    )
+    return LossJudgement(Outcome.BIASED, f"the expectation is off {target.formula} by up to {largest:.0%}")

@@ -1,0 +1,145 @@
+"""The verdict on a loss: what it estimates, by name and formula, and within which scope."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.report import FaultyImplementation
+from pgverify.language.invariants import InvariantResult
+from pgverify.language.loss_scope import LossScope
+
+SCHEMA = "pgverify-loss-report"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """What a loss estimates.
+
+    Attributes
+    ----------
+    words, formula, effect, source : str
+        In words, as a formula, what following it does, and where it is derived.
+    factor : float
+        The ascent direction is this multiple of it.
+    """
+
+    words: str
+    formula: str
+    effect: str = ""
+    source: str = ""
+    factor: float = 1.0
+
+    def __str__(self) -> str:
+        times = "" if abs(self.factor - 1.0) < 1e-9 else f"{self.factor:.6g} × "
+        source = f" ({self.source})" if self.source else ""
+        return f"{times}{self.formula}: {self.words}{source}"
+
+
+@dataclass(frozen=True)
+class LossReport:
+    """The verdict on a loss, what it rests on, and what to do next.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    explanation : str
+        One sentence: what was found.
+    target : str
+        What was claimed, as a formula.
+    evidence : "exhaustive" or "sampled"
+    error_rate : str
+        The rounding bound, or the total error rate.
+    estimand : Estimand or None
+        What the loss estimates; None where it has no name here.
+    angle : float or None
+        Between the ascent direction and ∇J, in degrees: the largest of any tree.
+    diagnosis : str or None
+        Slug of the fault, several joined by " + "; None where none is known.
+    cause, cure : str
+    source : tuple of str
+    findings : tuple of Finding
+        One a tree.
+    invariants : tuple of InvariantResult
+        What changes the result though it should not, or does not.
+    warnings, notes : tuple of str
+    next_step : str
+    scope : LossScope or None
+        None where nothing could be tried.
+    """
+
+    outcome: Outcome
+    explanation: str
+    target: str
+    evidence: str
+    error_rate: str
+    estimand: Estimand | None = None
+    angle: float | None = None
+    diagnosis: str | None = None
+    cause: str = ""
+    cure: str = ""
+    source: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    invariants: tuple[InvariantResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_step: str = ""
+    scope: LossScope | None = None
+
+    def raise_if_faulty(self) -> None:
+        """Raise `FaultyImplementation` unless the outcome is CORRECT or CONSISTENT."""
+        if not self.outcome.good:
+            raise FaultyImplementation(str(self))
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.outcome.value}: {self.explanation}",
+            f"  target {self.target}; {self.evidence} evidence; {self.error_rate}",
+        ]
+        if self.estimand is not None:
+            lines.append(f"  it estimates {self.estimand}")
+            if self.estimand.effect:
+                lines.append(f"  which {self.estimand.effect}")
+        if self.angle is not None:
+            lines.append(f"  angle to ∇J: {_degrees(self.angle)}")
+        if self.diagnosis is not None:
+            said = f" — {self.cause}" if self.cause else ", as proposed there"
+            lines.append(f"  {'likely cause' if self.cause else 'it is'}: {self.diagnosis}{said}")
+            lines += [f"  cure: {self.cure}"] if self.cure else []
+            lines.append(f"  seen in: {', '.join(self.source)}")
+        failed = [found for found in self.findings if not found.holds and found.found]
+        for found in failed[:1]:
+            lines += [
+                f"  for instance {found.problem}, off by {found.deviation:.3g}",
+                f"    expected {_vector(found.expected)}",
+                f"    found    {_vector(found.found)}",
+            ]
+        if self.scope is not None:
+            lines.append(f"  scope: {self.scope}")
+        lines += [f"  warning: {warning}" for warning in self.warnings]
+        lines += [f"  note: {note}" for note in self.notes]
+        if self.next_step:
+            lines.append(f"  next: {self.next_step}")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return everything as a JSON document with a schema name and version."""
+        body: dict[str, Any] = asdict(self)
+        body["outcome"] = self.outcome.value
+        return json.dumps({"schema": SCHEMA, "version": SCHEMA_VERSION, **body}, ensure_ascii=False, indent=2)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _degrees(angle: float) -> str:
+    return "0°" if angle < 1e-4 else f"{angle:.2g}°" if angle < 10 else f"{angle:.0f}°"
+
+
+def _vector(numbers: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{x:.6g}' for x in numbers)}]"

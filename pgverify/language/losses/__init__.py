@@ -1,0 +1,1 @@
+"""Reference losses as weights of scores: advantages × ratios × what each token counts × tokens, each idea once."""

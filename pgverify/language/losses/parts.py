@@ -1,0 +1,84 @@
+"""A part of a loss: one idea, with its name, what is wrong with it where something is, and where it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float
+
+from pgverify.language.losses.loss_rows import LossRows
+from pgverify.validation import Array
+
+
+@dataclass(frozen=True)
+class LossPart:
+    """An advantage, a ratio, what each token counts, or which tokens do.
+
+    Attributes
+    ----------
+    name : str
+        Its public name; of a fault the slug.
+    words : str
+    weights : function
+        Of `LossRows`, and for a ratio of the advantages and the shares of tokens as well.
+    fault : bool
+        Whether it is one, whatever is claimed. What a paper proposes is none.
+    cause, cure : str
+        Of a fault: one sentence each.
+    source : tuple of str
+    coupled : bool
+        Whether a row depends on other groups.
+    """
+
+    name: str
+    words: str
+    weights: Callable[..., Float[Array, "N B #T"]]
+    fault: bool = False
+    cause: str = ""
+    cure: str = ""
+    source: tuple[str, ...] = ()
+    coupled: bool = False
+
+
+@dataclass(frozen=True)
+class ComposedLoss:
+    """A loss made of four parts: Σ over tokens of share × ratio(A).
+
+    Attributes
+    ----------
+    advantage, ratio, share, tokens : LossPart
+    """
+
+    advantage: LossPart
+    ratio: LossPart
+    share: LossPart
+    tokens: LossPart
+
+    def weights(self, rows: LossRows) -> Float[Array, "N B T"]:
+        """Return the weight of each token's score in the direction of ascent."""
+        mask = self.tokens.weights(rows)
+        share = self.share.weights(rows) * mask
+        found: Any = self.ratio.weights(rows, self.advantage.weights(rows), share)
+        return found * mask
+
+    @property
+    def parts(self) -> tuple[LossPart, ...]:
+        """All four."""
+        return self.advantage, self.ratio, self.share, self.tokens
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the groups of a batch affect each other."""
+        return any(part.coupled for part in self.parts)
+
+    @property
+    def faults(self) -> tuple[LossPart, ...]:
+        """The parts that are faults."""
+        return tuple(part for part in self.parts if part.fault)
+
+    @property
+    def words(self) -> str:
+        """The parts in words."""
+        return ", ".join(part.words for part in self.parts if part.words)

@@ -1,0 +1,289 @@
+"""Importance ratios: of tokens, sequences and prefixes, clipped, capped and masked.
+
+Each returns the weight of every token's score ψ_t in the gradient of its surrogate, for advantages A and shares n_t:
+of Σ n_t f(ρ_t) A that is n_t f'(ρ_t) ρ_t A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.language.losses.loss_rows import LossRows
+from pgverify.language.losses.parts import LossPart
+from pgverify.validation import Array
+
+TokenWeights = Callable[[LossRows, np.ndarray, np.ndarray], Float[Array, "N B T"]]
+
+
+def none(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return A: no ratio."""
+    return advantage * share * np.ones(rows.mask.shape)
+
+
+def token(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return ρ_t A."""
+    return np.exp(rows.log_ratio) * advantage * share
+
+
+def squared(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return 2ρ_t² A."""
+    return 2.0 * np.exp(2.0 * rows.log_ratio) * advantage * share
+
+
+def inverted(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return −A/ρ_t."""
+    return -np.exp(-rows.log_ratio) * advantage * share
+
+
+def weighted_score(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return sg(ρ_t)² A: the ratio in the advantage and in the surrogate."""
+    return np.exp(2.0 * rows.log_ratio) * advantage * share
+
+
+def sampled_by_rollout(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return π/μ A, μ the policy that drew."""
+    return np.exp(rows.log_probs - rows.rollout) * advantage * share
+
+
+def kept_where(inside: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> TokenWeights:
+    """Return ρ_t A where `inside(ρ, A)`, else 0."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        ratio = np.exp(rows.log_ratio)
+        return np.where(inside(ratio, advantage), ratio * advantage * share, 0.0)
+
+    return weights
+
+
+def pessimistic(low: float, high: float, dual: float = np.inf) -> TokenWeights:
+    """Return the gradient of min(ρA, clip(ρ, low, high)A), and of max(·, dual · A) where A < 0."""
+    return kept_where(lambda r, a: np.where(a > 0, r <= high, (r >= low) & (r <= dual)))
+
+
+def capped(low: float, high: float) -> TokenWeights:
+    """Return clip(ρ_t, low, high) A, its ratio detached (CISPO)."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        return np.clip(np.exp(rows.log_ratio), low, high) * advantage * share
+
+    return weights
+
+
+def sequence(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return Πρ A for every token: the ratio of the sequence, differentiated as one."""
+    whole = np.exp(rows.total(rows.log_ratio))
+    return whole * advantage * rows.total(np.broadcast_to(share, rows.mask.shape)) * np.ones(rows.mask.shape)
+
+
+def sequence_detached(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return Πρ n_t A: the ratio of the sequence, detached, before each token's log-probability."""
+    return np.exp(rows.total(rows.log_ratio)) * advantage * share * np.ones(rows.mask.shape)
+
+
+def geometric(low: float, high: float) -> TokenWeights:
+    """Return (Πρ)^{1/L} A/L, clipped pessimistically (GSPO)."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        mean = np.exp(rows.total(rows.log_ratio) / rows.lengths[:, :, None])
+        kept = np.where(advantage > 0, mean <= high, mean >= low)
+        each = rows.total(np.broadcast_to(share, rows.mask.shape)) / rows.lengths[:, :, None]
+        return np.where(kept, mean * advantage * each, 0.0) * np.ones(rows.mask.shape)
+
+    return weights
+
+
+def geometric_of_clipped(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return the geometric mean of the token ratios, each clipped pessimistically to e^{±0.4} (GMPO)."""
+    log = rows.log_ratio
+    kept = np.where(advantage > 0, log <= 0.4, log >= -0.4)
+    clipped = np.where(advantage > 0, np.minimum(log, 0.4), np.maximum(log, -0.4))
+    mean = np.exp(rows.total(clipped) / rows.lengths[:, :, None])
+    each = rows.total(np.broadcast_to(share, rows.mask.shape)) / rows.lengths[:, :, None]
+    return np.where(kept, mean * advantage * each, 0.0)
+
+
+def soft(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return 4σ(1 − σ) ρ_t A, σ = σ(τ(ρ − 1)), τ = 1 where A > 0 and 1.05 elsewhere (SAPO)."""
+    ratio = np.exp(rows.log_ratio)
+    gate = 1.0 / (1.0 + np.exp(-np.where(advantage > 0, 1.0, 1.05) * (ratio - 1.0)))
+    return 4.0 * gate * (1.0 - gate) * ratio * advantage * share
+
+
+def prefix(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return ρ_1 ⋯ ρ_t A: the ratio of the prefix, its token included."""
+    return np.exp(np.cumsum(np.where(rows.mask, rows.log_ratio, 0.0), axis=2)) * advantage * share
+
+
+def truncated_tokens(cap: float) -> TokenWeights:
+    """Return min(π_old/μ, cap) ρ_t A, token by token."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        return np.minimum(np.exp(rows.old - rows.rollout), cap) * token(rows, advantage, share)
+
+    return weights
+
+
+def truncated_sequences(cap: float) -> TokenWeights:
+    """Return min(Π π_old/μ, cap) ρ_t A."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        return np.minimum(np.exp(rows.total(rows.old - rows.rollout)), cap) * token(rows, advantage, share)
+
+    return weights
+
+
+LOW, HIGH, HIGHER = 0.8, 1.2, 1.28
+"""1 − ε and 1 + ε of PPO, and DAPO's higher side."""
+
+PPO, DAPO, GSPO = ("arXiv:1707.06347",), ("arXiv:2503.14476",), ("arXiv:2507.18071",)
+CISPO, TRUNCATED = ("arXiv:2506.13585",), ("huggingface/trl#3867",)
+
+METHODS: tuple[LossPart, ...] = (
+    LossPart("token-ratio", "token ratio", token, source=PPO),
+    LossPart("ppo-clip", "token ratio clipped to 0.8 … 1.2", pessimistic(LOW, HIGH), source=PPO),
+    LossPart("clip-higher", "token ratio clipped to 0.8 … 1.28", pessimistic(LOW, HIGHER), source=DAPO),
+    LossPart("dual-clip", "dual clip, 3", pessimistic(LOW, HIGH, 3.0), source=("arXiv:1912.09729",)),
+    LossPart("cispo", "capped token ratio, detached (CISPO)", capped(LOW, HIGH), source=CISPO),
+    LossPart("cispo-upper", "token ratio capped at 1.28, detached (CISPO)", capped(0, HIGHER), source=CISPO),
+    LossPart("sequence-ratio", "sequence ratio", sequence, source=("arXiv:2402.14740",)),
+    LossPart("sequence-ratio-detached", "sequence ratio, detached", sequence_detached, source=("arXiv:2402.14740",)),
+    LossPart("gspo", "geometric mean of token ratios (GSPO)", geometric(0, np.inf), source=GSPO),
+    LossPart("gspo-clip", "geometric mean, clipped (GSPO)", geometric(1 - 3e-4, 1 + 4e-4), source=GSPO),
+    LossPart("gmpo", "geometric mean of clipped ratios (GMPO)", geometric_of_clipped, source=("arXiv:2507.20673",)),
+    LossPart("sapo", "soft gate of the token ratio (SAPO)", soft, source=("arXiv:2511.20347",)),
+    LossPart("prefix-ratio", "prefix ratio", prefix, source=CISPO),
+    *(
+        LossPart(
+            f"tis-token-{cap:g}",
+            f"π_old/μ of tokens, at most {cap:g}",
+            truncated_tokens(cap),
+            source=TRUNCATED,
+        )
+        for cap in (np.inf, 2.0)
+    ),
+    *(
+        LossPart(
+            f"tis-sequence-{cap:g}",
+            f"π_old/μ of sequences, at most {cap:g}",
+            truncated_sequences(cap),
+            source=TRUNCATED,
+        )
+        for cap in (np.inf, 3.0, 2.0, 1.2)
+    ),
+)
+"""What papers propose; each estimates something else."""
+
+
+def _fault(slug: str, words: str, weights: TokenWeights, cause: str, cure: str, *source: str) -> LossPart:
+    return LossPart(slug, words, weights, True, cause, cure, source)
+
+
+FAULTY: tuple[LossPart, ...] = (
+    _fault(
+        "ppo-max-for-min",
+        "the larger of the clipped and the unclipped term",
+        kept_where(lambda r, a: np.where(a > 0, r >= LOW, r <= HIGH)),
+        "The larger of the clipped and the unclipped term is taken (or a flipped sign turns min into max).",
+        "Maximise min(ρA, clip(ρ)A), or minimise max(−ρA, −clip(ρ)A).",
+        "yandexdataschool/Practical_RL#248",
+    ),
+    _fault(
+        "clip-upper-only",
+        "clipped at 1.2 where A > 0, never where A < 0",
+        kept_where(lambda r, a: np.where(a > 0, r <= HIGH, True)),
+        "The lower side of the clip is missing: ratios below 1 − ε are pushed on where the advantage is negative.",
+        "Clip on both sides.",
+        "rllm-org/rllm#81",
+        "RLinf/RLinf#316",
+    ),
+    _fault(
+        "clip-lower-only",
+        "clipped at 0.8 where A < 0, never where A > 0",
+        kept_where(lambda r, a: np.where(a > 0, True, r >= LOW)),
+        "The upper side of the clip is missing: ratios above 1 + ε are pushed on where the advantage is positive.",
+        "Clip on both sides.",
+        "rllm-org/rllm#81",
+    ),
+    _fault(
+        "clip-before-advantage",
+        "min(ρ, clip(ρ)) before the advantage",
+        kept_where(lambda r, a: r <= HIGH + 0 * a),
+        "min(ρ, clip(ρ)) is taken before multiplying by A: with A < 0 the wrong side is clipped.",
+        "Multiply both terms by A first, then take the minimum.",
+        "takuseno/ppo#3",
+    ),
+    _fault(
+        "clip-without-min",
+        "the clipped ratio alone",
+        kept_where(lambda r, a: (r >= LOW) & (r <= HIGH) & np.isfinite(a)),
+        "Only the clipped term is used: tokens that have moved the wrong way are never pulled back.",
+        "Take the minimum with the unclipped term.",
+        "rllm-org/rllm#81",
+        "alexis-jacq/Pytorch-DPPO#3",
+    ),
+    _fault(
+        "clip-range-not-around-one",
+        "clipped to ε … 1 + ε",
+        pessimistic(0.2, HIGH),
+        "The ratio is clipped to [ε, 1 + ε] where [1 − ε, 1 + ε] belongs.",
+        "Write clamp(ρ, 1 − ε, 1 + ε).",
+        "openai/spinningup#315",
+        "alexis-jacq/Pytorch-DPPO#3",
+    ),
+    _fault(
+        "clip-log-ratio",
+        "the log-ratio clipped to ±ε",
+        pessimistic(float(np.exp(-0.2)), float(np.exp(0.2))),
+        "ε clips the log of the ratio: the interval is e^{±ε}, not 1 ± ε.",
+        "Take the exponential before clamping, or log(1 ± ε) as the bounds.",
+        "openai/spinningup#315",
+    ),
+    _fault(
+        "ratio-squared",
+        "the square of the token ratio",
+        squared,
+        "The ratio is squared, as where it weighs the loss and the advantage too and both are differentiated.",
+        "Use ρ once.",
+        "PufferLib#306",
+    ),
+    _fault(
+        "ratio-applied-twice",
+        "the token ratio twice, once detached",
+        weighted_score,
+        "The importance ratio is in the advantage (or the weight of the token) and in the surrogate.",
+        "Use it once.",
+        "PufferLib#306",
+        "verl-project/verl#6280",
+    ),
+    _fault(
+        "ratio-missing",
+        "no ratio",
+        none,
+        "There is no ratio to the policy that drew (or its old log-probability is recomputed: always 1).",
+        "Store the log-probabilities when the tokens are drawn, and weight by exp(log π − log π_old).",
+        "tensorforce/tensorforce#312",
+        "huggingface/trl#3757",
+        "inclusionAI/AReno#68",
+    ),
+    _fault(
+        "log-rho-swapped",
+        "the ratio upside down",
+        inverted,
+        "The ratio is π_old/π: its gradient points the other way.",
+        "Write exp(log π − log π_old).",
+        "ray-project/ray#4338",
+    ),
+    _fault(
+        "ratio-to-rollout",
+        "the ratio to the rollout policy",
+        sampled_by_rollout,
+        "The ratio is to the policy of the rollout engine, token by token, where π_old belongs.",
+        "Clip the ratio to π_old, and correct for the rollout by π_old/μ, of whole sequences.",
+        "huggingface/trl#6789",
+        "verl-project/verl#2088",
+    ),
+)
+"""What nobody proposes."""

@@ -1,0 +1,137 @@
+"""The report on a loss that was tried: judgement, cause, invariants, scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.next_steps import next_step
+from pgverify.language.built_in_problems import clipped_shares
+from pgverify.language.claimed_parts import claimed_parts
+from pgverify.language.coupling import Coupling
+from pgverify.language.diagnosis import Diagnosis, diagnosed
+from pgverify.language.invariants import InvariantResult, invariant_results
+from pgverify.language.loss_judgement import ROUNDING, LossJudgement, judged, rounding_of
+from pgverify.language.loss_report import Estimand, LossReport
+from pgverify.language.loss_scope import LossScope, TreeScope
+from pgverify.language.prepared_loss import PreparedLoss
+from pgverify.language.remarks import remarks
+from pgverify.language.sampled_judgement import judged_by_samples
+from pgverify.language.trials import LossDesign, Trial
+from pgverify.targets import PolicyGradient
+from pgverify.targets.target import Target
+
+
+def verdict(
+    loss: PreparedLoss,
+    trials: Sequence[Trial],
+    design: LossDesign,
+    coupling: Coupling,
+    target: Target,
+    alpha: float,
+    seed: int,
+) -> LossReport:
+    """Return the report."""
+    rounding, why = rounding_of(trials, loss.framework == "numpy")
+    drawn = [one for one in trials if one.sampled is not None]
+    if drawn:
+        judgement = judged_by_samples(trials, design, target, rounding, alpha)
+        rate = f"total false-alarm probability {alpha:g}, {len(drawn)} of {len(trials)} trees sampled"
+    else:
+        judgement = judged(trials, design, target, rounding)
+        rate = f"relative rounding {rounding:g}" + (f" ({why})" if why else "")
+    scope = scope_of(trials, design, coupling, loss)
+    known = _diagnosis(trials, judgement, scope, target)
+    estimand = judgement.estimand
+    if estimand is None and known is not None:
+        estimand = Estimand(known.words, "E[Σ_t w_t ψ_t]", source=", ".join(known.source))
+    invariants = invariant_results(loss.on, loss.single, trials[0].table, trials[0].problem, design.prompts, seed)
+    warnings, notes = remarks(loss, trials, design, scope)
+    return LossReport(
+        outcome=judgement.outcome,
+        explanation=judgement.explanation,
+        target=target.formula,
+        evidence="sampled" if drawn else "exhaustive",
+        error_rate=rate,
+        estimand=estimand,
+        angle=_angle(trials, design),
+        diagnosis=known.slug if known else None,
+        cause=known.cause if known else "",
+        cure=known.cure if known else "",
+        source=known.source if known else (),
+        findings=_findings(trials, design, judgement, max(rounding, ROUNDING)),
+        invariants=invariants,
+        warnings=(*warnings, *_broken(invariants)),
+        notes=(*judgement.notes, *notes),
+        next_step=next_step(judgement.outcome, "sampled" if drawn else "exhaustive"),
+        scope=scope,
+    )
+
+
+def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:
+    """Return the cause of what is wrong; None where nothing is, or none is known."""
+    if judgement.outcome.good:
+        return None
+    return diagnosed(
+        trials, scope.sampler, scope.ratios, scope.prompts > 1 and not scope.coupled, claimed_parts(target)
+    )
+
+
+def scope_of(trials: Sequence[Trial], design: LossDesign, coupling: Coupling, loss: PreparedLoss) -> LossScope:
+    """Return what was tried."""
+    trees = tuple(
+        TreeScope(one.problem.name, len(one.batches.rows), one.sampled is None, *clipped_shares(one.problem))
+        for one in trials
+    )
+    apart = any(not np.array_equal(t.problem.policy.parameters, t.problem.old.parameters) for t in trials)
+    return LossScope(
+        group_size=design.group_size,
+        prompts=design.prompts,
+        sampler=design.sampler,
+        framework=loss.framework,
+        coupled=coupling.groups,
+        ordered=coupling.ordered,
+        ratios=apart,
+        trees=trees,
+    )
+
+
+def _findings(
+    trials: Sequence[Trial], design: LossDesign, judgement: LossJudgement, rounding: float
+) -> tuple[Finding, ...]:
+    found = []
+    for one in trials:
+        deviation = float(np.linalg.norm(one.vector - one.target)) / max(float(np.linalg.norm(one.target)), 1e-300)
+        holds = judgement.outcome.good or deviation <= rounding
+        found.append(
+            Finding(
+                check="expectation",
+                problem=one.problem.name,
+                batch_size=design.group_size * design.prompts,
+                expected=tuple(one.target.tolist()),
+                found=tuple(one.vector.tolist()),
+                deviation=deviation,
+                holds=holds,
+                trajectories=one.problem.chances.size,
+            )
+        )
+    return tuple(found)
+
+
+def _angle(trials: Sequence[Trial], design: LossDesign) -> float | None:
+    """Return the largest angle to ∇J of any tree, in degrees; None where the expectation is zero."""
+    angles = []
+    for one in trials:
+        steepest = PolicyGradient().vector(one.problem, design.group_size)
+        lengths = float(np.linalg.norm(steepest)), float(np.linalg.norm(one.vector))
+        if min(lengths) <= 1e-12 * max(lengths):
+            return None
+        first, second = steepest / lengths[0], one.vector / lengths[1]
+        angles.append(2 * np.degrees(np.arctan2(np.linalg.norm(first - second), np.linalg.norm(first + second))))
+    return float(max(angles))
+
+
+def _broken(invariants: Sequence[InvariantResult]) -> list[str]:
+    return [str(result) for result in invariants if not result.holds]

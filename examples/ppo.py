@@ -1,6 +1,6 @@
 """A single-file PPO with tables, as a pattern: its own loop, judged whole by `pgv.check(update, kind="agent")`.
 
-    pgverify check examples/ppo.py:update --kind agent      # or: python examples/ppo.py
+    python examples/ppo.py
 
 What the loop needs for it: its environments come from `world`, its actions are drawn by `world.choose`, and `update`
 returns the direction in which the parameters of the policy would go.

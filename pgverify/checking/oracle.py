@@ -160,6 +160,9 @@ def check(
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
     if kind == "agent":
+        if isolate or design is not None:
+            what = "isolate is True" if isolate else f"design is {design!r}"
+            raise InvalidInput(f'{what}, must be left out of kind="agent", which is run here and collects for itself')
         chosen = chosen_suite(suite, problems, "gradient")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

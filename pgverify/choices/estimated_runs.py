@@ -8,10 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from math import exp, log, prod, sqrt
 
-from jaxtyping import Float
-
+from pgverify.choices.idle_draws import AtRandom
 from pgverify.choices.one_run import ScriptedProgram, one_run
-from pgverify.validation import Array
 
 DESCENTS = 30
 """Random paths; of trees that branch unevenly they tell little, which the spread shows."""
@@ -60,12 +58,9 @@ def estimated_runs(run: ScriptedProgram, idle: Collection[int] = ()) -> Estimate
     """
     chance = random.Random(0)
 
-    def anyhow(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
-        return chance.choice([index for index, x in enumerate(probabilities) if x > 0.0])
-
     counts, logs = [], _zeros()
     for _ in range(DESCENTS):
-        draws = [draw for draw in one_run(run, anyhow).draws if draw.site not in idle]
+        draws = [draw for draw in one_run(run, AtRandom(chance)).draws if draw.site not in idle]
         counts.append(prod(float(len(draw.options)) for draw in draws))
         for draw in draws:
             logs[draw.place] += log(len(draw.options)) / DESCENTS

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
-from pgverify.choices.world import Answers, Choice
+from pgverify.choices.world import Choice
 from pgverify.validation import Array
 
 FLIPS = 12
@@ -34,7 +35,7 @@ def idle_draws(run: ScriptedProgram) -> Mapping[int, str]:
     places: dict[int, str] = {}
     matter: set[int] = set()
     for _ in range(PATHS):
-        leaf = one_run(run, _at_random(chance))
+        leaf = one_run(run, AtRandom(chance))
         for site in {draw.site: None for draw in leaf.draws if len(draw.options) > 1}:
             places[site] = next(draw.place for draw in leaf.draws if draw.site == site)
             if site not in matter:
@@ -54,7 +55,7 @@ def changes(run: ScriptedProgram, leaf: Leaf, sites: Collection[int], chance: ra
         else draw.index
         for draw in leaf.draws
     ]
-    other = one_run(run, _as_listed(answers))
+    other = one_run(run, AsListed(answers))
     return not (_same_draws(leaf.draws, other.draws) and same_value(leaf, other))
 
 
@@ -73,19 +74,35 @@ def _same_draws(one: Sequence[Choice], other: Sequence[Choice]) -> bool:
     )
 
 
-def _at_random(chance: random.Random) -> Answers:
-    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
-        return chance.choice([index for index, x in enumerate(probabilities) if x > 0.0])
+@dataclass(frozen=True)
+class AtRandom:
+    """Answers that take every possible option alike.
 
-    return answer
+    Attributes
+    ----------
+    chance : random.Random
+    """
+
+    chance: random.Random
+
+    def __call__(self, count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG002
+        """Return the index that is dictated."""
+        return self.chance.choice(np.flatnonzero(probabilities > 0.0).tolist())
 
 
-def _as_listed(answers: Sequence[int]) -> Answers:
-    """Return answers from a list, and first options where the list does not fit: the run is another one then."""
+@dataclass(frozen=True)
+class AsListed:
+    """Answers from a list, and first options where the list does not fit: the run is another one then.
 
-    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG001
-        index = answers[count] if count < len(answers) else 0
+    Attributes
+    ----------
+    indices : list of int
+    """
+
+    indices: list[int]
+
+    def __call__(self, count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:  # noqa: ARG002
+        """Return the index that is dictated."""
+        index = self.indices[count] if count < len(self.indices) else 0
         possible = index < len(probabilities) and probabilities[index] > 0.0
         return index if possible else int(np.argmax(probabilities > 0.0))
-
-    return answer

@@ -16,9 +16,6 @@ from pgverify.validation import Array
 ScriptedProgram = Callable[[Any], Any]
 """world -> [d]"""
 
-MOST_DRAWS = 100_000
-"""Draws in one run: a program that draws until it is told to stop is told so."""
-
 SHOWN = 4
 """Choices that a message lists from the end of a path."""
 
@@ -50,13 +47,7 @@ def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
     InvalidInput
         What its world refused.
     """
-
-    def within_reason(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
-        if count >= MOST_DRAWS:
-            raise InvalidRun(f"run drew {MOST_DRAWS:,} times and went on at {place}: a run must end, whatever it draws")
-        return answers(count, place, site, probabilities)
-
-    world = World(within_reason)
+    world = World(answers)
     try:
         returned = run(world)
     except (Exception, SystemExit) as reason:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
-from pgverify.choices.world import Answers, Choice
+from pgverify.choices.world import Choice
 from pgverify.errors import NotRepeatable
 from pgverify.validation import Array
 
@@ -32,7 +33,7 @@ def leaves(run: ScriptedProgram, idle: Collection[int] = ()) -> Iterator[tuple[L
     """
     known: list[Choice] = []  # the draws whose answers are dictated, as they were when they were first met
     while True:
-        leaf = one_run(run, dictated(known))
+        leaf = one_run(run, Dictated(known))
         require_same_draws(known, leaf.draws)
         yield leaf, prod(float(x.probabilities[x.index]) for x in leaf.draws if x.site not in idle)
         following = next_path(leaf.draws, idle)
@@ -52,17 +53,24 @@ def next_path(draws: tuple[Choice, ...], idle: Collection[int]) -> list[Choice] 
     return None
 
 
-def dictated(known: list[Choice]) -> Answers:
-    """Return the answers of a run that begins as one before, and takes the first option of every further draw."""
+@dataclass(frozen=True)
+class Dictated:
+    """Answers of a run that begins as one before, and takes the first option of every further draw.
 
-    def answer(count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
-        if count >= len(known):
+    Attributes
+    ----------
+    known : list of Choice
+    """
+
+    known: list[Choice]
+
+    def __call__(self, count: int, place: str, site: int, probabilities: Float[Array, "k"]) -> int:
+        """Return the index that is dictated."""
+        if count >= len(self.known):
             return int(np.argmax(probabilities > 0.0))
-        expected = known[count]
+        expected = self.known[count]
         require_same_draw(count, expected, Choice(place, site, probabilities, expected.index))
         return expected.index
-
-    return answer
 
 
 def require_same_draw(count: int, expected: Choice, found: Choice) -> None:

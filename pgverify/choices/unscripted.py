@@ -16,11 +16,11 @@ from pgverify.choices.generators import described_generator, living_generators, 
 from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.torch_draws import noting_torch_draws
-from pgverify.choices.whereabouts_of_draws import PACKAGE, described_line
+from pgverify.choices.whereabouts_of_draws import OURS, described_line
 from pgverify.choices.world import Answers
 from pgverify.errors import UnscriptedDraw
 
-NOT_NAMED = (PACKAGE, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
+NOT_NAMED = (*OURS, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
 """Where the line that draws is not looked for: it is the one that called these."""
 
 CURE = "draw by world.choose(probabilities) instead"

@@ -7,8 +7,13 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+import jaxtyping
+
 PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 """Frames of this package are left out: they pass the draw on."""
+
+OURS = (PACKAGE, str(Path(jaxtyping.__file__).parent) + os.sep, "<@beartype")
+"""So are those of run-time checks of its annotations."""
 
 
 def place_of(frame: FrameType | None) -> str:
@@ -29,13 +34,13 @@ def calling_line() -> tuple[str, int]:
     frame = _outside(sys._getframe(1))
     place = place_of(frame)
     calls = []
-    while frame is not None and not frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and not frame.f_code.co_filename.startswith(OURS):
         calls.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return place, hash(tuple(calls))
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return frame

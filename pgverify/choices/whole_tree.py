@@ -13,7 +13,7 @@ from pgverify.choices.idle_draws import changes, idle_draws
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run, path
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
 from pgverify.choices.progress import TreeProgress
-from pgverify.choices.tree_walk import LEAKS, dictated, leaves, require_same_draws
+from pgverify.choices.tree_walk import LEAKS, Dictated, leaves, require_same_draws
 from pgverify.choices.unscripted import require_scripted
 from pgverify.errors import InvalidRun, NotRepeatable, TooLarge
 from pgverify.kinds import FUNCTION, accepts
@@ -63,7 +63,7 @@ def expectation(
     """
     limit = require_integer("limit", limit, 1, InvalidRun, " run")
     began = time.perf_counter()
-    first = require_scripted(run, dictated([]))
+    first = require_scripted(run, Dictated([]))
     idle: Mapping[int, str] = {}
     known: EstimatedRuns | None = None
     listed = _all(run, idle, min(FEW, limit), None, progress, began)
@@ -140,7 +140,7 @@ def _idle_indeed(run: ScriptedProgram, kept: list[Leaf], idle: Mapping[int, str]
 
 
 def _require_repeated(run: ScriptedProgram, first: Leaf) -> None:
-    again = one_run(run, dictated(list(first.draws)))
+    again = one_run(run, Dictated(list(first.draws)))
     require_same_draws(list(first.draws), again.draws)
     if len(again.draws) != len(first.draws):
         where = again.draws[len(first.draws)].place

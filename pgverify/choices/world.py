@@ -11,8 +11,11 @@ from jaxtyping import Float
 
 from pgverify.choices.option_probabilities import option_probabilities
 from pgverify.choices.whereabouts_of_draws import calling_line
-from pgverify.errors import InvalidChoice, InvalidInput
+from pgverify.errors import InvalidChoice, InvalidInput, InvalidRun
 from pgverify.validation import Array
+
+MOST_DRAWS = 100_000
+"""Draws in one run: a program that draws until it is told to stop is told so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,8 @@ class World:
                 raise InvalidChoice(
                     f"the draw at {place} is another thread's: the order of draws must be the program's"
                 )
+            if len(self._draws) >= MOST_DRAWS:
+                raise InvalidRun(f"run drew {MOST_DRAWS:,} times and went on at {place}: a run must end")
             weights = option_probabilities(probabilities, place)
             index = self._answers(len(self._draws), place, site, weights)
         except InvalidInput as refusal:

@@ -10,7 +10,7 @@ from pgverify.checking import Outcome
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
-NAMES = ("bandit", "early-stop", "random-end", "three-starts")
+NAMES = ("bandit", "early-stop", "random-end")
 PROBLEMS = [entry for entry in pgv.suites.get("standard") if entry.name in NAMES]
 
 

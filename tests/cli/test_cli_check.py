@@ -152,6 +152,10 @@ def test_a_wrong_call_is_one_sentence(name: str, folder: Path, capsys: pytest.Ca
     assert message in refused(capsys, *line.split())
 
 
+OF_AGENTS = ("policy", "window", "reset")
+"""Functions, and what holds some: an agent named on a command line brings its own."""
+
+
 def test_defaults_and_options_are_those_of_the_library(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +169,7 @@ def test_defaults_and_options_are_those_of_the_library(
     monkeypatch.setattr(checking, "check", spy)
     call(capsys, "check", "mine:good")
     assert given[0] == {name: documented[name] for name in given[0]}
-    in_python_alone = {"implementation", "problems", "isolate", "memory_limit", "acting", "max_steps"}
+    in_python_alone = {"implementation", "problems", "isolate", "memory_limit", "acting", "max_steps", *OF_AGENTS}
     assert set(given[0]) == set(documented) - in_python_alone
     options = "--kind weights --target t --alpha 0.5 --tolerance 0.25 --seed 7 --time-limit 3 --budget 9"
     call(

@@ -11,7 +11,7 @@ import numpy as np
 from pgverify.agents import AgentWorld, Window
 from pgverify.choices import ProgramExpectation, World, expectation
 from pgverify.choices.one_run import one_run
-from pgverify.choices.tree_walk import dictated
+from pgverify.choices.tree_walk import Dictated
 from pgverify.errors import InvalidInput, InvalidRun
 from pgverify.kinds import described
 from pgverify.policies import Policy
@@ -78,7 +78,7 @@ def _policy_of(policy: Callable[[AgentWorld], Policy], problem: Problem, truncat
         made.append(policy(AgentWorld(problem, world, truncates)))
         return np.zeros(1)
 
-    one_run(build, dictated([]))
+    one_run(build, Dictated([]))
     if not is_policy(made[0]):
         raise InvalidInput(f"policy(world) is {described(made[0])}, must be a Policy, such as world.problem.policy")
     return made[0]

@@ -45,8 +45,8 @@ class Coupling:
 def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, seed: int) -> Coupling:
     """Return what affects what, by comparing gradients row by row.
 
-    Every group of every prompt is tried beside three others, the shortest and the longest among them, so that what is special about one (all rewards equal, all
-    completions short) is met. Orders are spot-checked.
+    Every group of every prompt is tried beside three others, the shortest and the longest among them, so that what is
+    special about one (all rewards equal, all completions short) is met. Orders are spot-checked.
     """
     rng = np.random.default_rng(seed)
     group_size = lists[0].rows.shape[1]

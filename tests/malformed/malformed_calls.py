@@ -319,6 +319,12 @@ def room_calls(folder: Path) -> Iterator[Call]:
         yield Call(f"mdps.{function.__name__}", function, {"name": "two-state-chain"})
     yield Call("mdps.garnet", m.garnet, {"states": 3, "actions": 2, "branching": 2, "seed": 1, "reward_noise": 0.5},
                other={"seed": ("10**400",)})  # fmt: skip
+    trees = {"prompts": 2, "vocabulary": 2, "max_length": 2, "end": 0}
+    yield Call("mdps.tokens", m.tokens, {**trees, "reward": lambda prompt, _: float(prompt)}, fixed=("reward",))
+    yield Call("mdps.token_prefixes", m.token_prefixes, trees)
+    seen = {"mdp": MDP, "observation": np.array([0, 0]), "horizon": 2}
+    yield Call("mdps.history", m.history, seen)
+    yield Call("mdps.histories", m.histories, seen)
     m.save(MDP, folder / "mdp.json")
     yield Call("mdps.load", m.load, {"path": folder / "mdp.json"})
     yield Call("mdps.save", m.save, {"mdp": MDP, "path": folder / "other.json"},

@@ -18,6 +18,7 @@ from pgverify.checking.verdict.witness import Step, Witness
 from pgverify.checking.witness.recovered_weights import recovered, summed, visits
 from pgverify.checking.witness.right_weights import RightWeights, nearest, right_for
 from pgverify.checking.witness.shown_problem import shown_problem
+from pgverify.continuous import NodeMDP
 from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
@@ -75,7 +76,7 @@ def witnessed(
     max_steps: int | None = None,
 ) -> Report:
     """Return the report with a witness on one problem, in batches of one size; as it is where none can be had."""
-    if size > MOST_SIZE:
+    if size > MOST_SIZE or isinstance(problem.mdp, NodeMDP):  # a real action is no arrow to be drawn
         return report
     with contextlib.suppress(OutOfTime, ValueError):  # a picture is not worth more time than there is, nor a failure
         found = _find(implementation, name, problem, size, report, max_steps)

@@ -319,6 +319,11 @@ def room_calls(folder: Path) -> Iterator[Call]:
         yield Call(f"mdps.{function.__name__}", function, {"name": "two-state-chain"})
     yield Call("mdps.garnet", m.garnet, {"states": 3, "actions": 2, "branching": 2, "seed": 1, "reward_noise": 0.5},
                other={"seed": ("10**400",)})  # fmt: skip
+    yield Call("sample_moments", pgv.sample_moments,
+               {"estimator": RIGHT, "problem": PROBLEM, "n": 20, "seed": 3, "max_steps": 2, "diagonal": True,
+                "workers": 1},
+               other={"seed": ("10**400",), "estimator": ("an estimator",), "max_steps": ("nothing",),
+                      "diagonal": ("nothing",)})  # fmt: skip
     trees = {"prompts": 2, "vocabulary": 2, "max_length": 2, "end": 0}
     yield Call("mdps.tokens", m.tokens, {**trees, "reward": lambda prompt, _: float(prompt)}, fixed=("reward",))
     yield Call("mdps.token_prefixes", m.token_prefixes, trees)

@@ -35,9 +35,10 @@ RESULTS = {
         "BiasResult", "CoordinateResult", "HotellingResult", "SequentialOutcome", "SequentialResult",
         "VarianceRatioResult",
     },
-    "": {"Outcome", "Plan", "Policy", "VarianceReport"},
+    "": {"Outcome", "Plan", "Policy", "VarianceReport", "check_lm"},
 }  # fmt: skip
-"""What is returned rather than called, protocols, and what takes no argument; Gymnasium is an extra."""
+"""What is returned rather than called, protocols, and what takes no argument; Gymnasium is an extra.
+`check_lm` takes seconds a call: its refusals are in tests/language."""
 
 
 def in_another_interpreter(stride: int) -> tuple[int, list[str]]:

@@ -21,7 +21,7 @@ NEAR: dict[str, tuple[Callable[[], Any], str]] = {
     "batch.length": (lambda: ANY.sample(PROBLEM, 2).length, "did you mean lengths"),
     "batch.policy.scores": (lambda: ANY.sample(PROBLEM, 2).policy.scores, "did you mean score"),
     "pgv.FiniteHorizion": (lambda: ANY.FiniteHorizion, "did you mean FiniteHorizon?"),
-    "pgv.chek": (lambda: ANY.chek, "did you mean check?"),
+    "pgv.chek": (lambda: ANY.chek, "did you mean check or check_lm?"),
     "pgv.exact.gradeint": (lambda: ANY.exact.gradeint, "did you mean gradient?"),
     "pgv.mdps.gett": (lambda: ANY.mdps.gett, "did you mean get"),
     "pgv.stats.BiasTst": (lambda: ANY.stats.BiasTst, "did you mean BiasTest"),

@@ -125,15 +125,23 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], type[InvalidInput], str]] = {
     "caught": (catches_all, InvalidChoice, "sum to 0.9"),
     "length": (lambda w: np.zeros(1 + w.choose([0.5, 0.5])), InvalidRun, "2 numbers, and 1"),
     "not finite": (lambda w: [1.0, np.inf * (1 + w.choose([0.5, 0.5]))], InvalidRun, "in entry 1"),
-    "exception": (lambda w: [1.0 / w.choose([0.5, 0.5])], InvalidRun, "ZeroDivisionError.*test_expectation.*0 of 2"),
+    "exception": (
+        lambda w: [1.0 / w.choose([0.5, 0.5])],
+        InvalidRun,
+        "ZeroDivisionError.*test_choices_expectation.*0 of 2",
+    ),
     "too many": (lambda w: [sum(w.choose([0.5, 0.5]) for _ in range(40))], TooLarge, "about 1.1e"),
     "global of NumPy": (
         lambda w: [w.choose([0.5, 0.5]) + np.random.random()],  # noqa: NPY002
         UnscriptedDraw,
-        "global.*test_expectation",
+        "global.*test_choices_expectation",
     ),
     "module random": (lambda w: [w.choose([0.5, 0.5]) + random.random()], UnscriptedDraw, "random module"),
-    "held generator": (lambda w: [w.choose([0.5, 0.5]) + HELD.random()], UnscriptedDraw, "PCG64 at .*test_expectation"),
+    "held generator": (
+        lambda w: [w.choose([0.5, 0.5]) + HELD.random()],
+        UnscriptedDraw,
+        "PCG64 at .*test_choices_expectation",
+    ),
     "made generator": (lambda w: [w.choose([0.5, 0.5]) + np.random.default_rng(1).random()], UnscriptedDraw, "PCG64"),
     "state": (leaks(), NotRepeatable, "repeated at the end"),
     "state in probabilities": (leaks_into_probabilities(), NotRepeatable, "draw 1 .* has probability"),

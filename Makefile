@@ -42,7 +42,7 @@ check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	for study in studies/*/study.py; do $(BIN)/mypy --no-error-summary $$study || exit 1; done
+	for study in studies/*/study.py; do MYPYPATH=$$(dirname $$study) $(BIN)/mypy --no-error-summary $$study || exit 1; done
 
 format: $(READY)  ## rewrite the files in the project's style
 	$(BIN)/ruff format .

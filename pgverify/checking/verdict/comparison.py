@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
-from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.targets import smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -49,12 +49,19 @@ def compared(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[
     target : str
         One of `TARGETS`.
     """
-    comparisons = []
-    for entry, listing in known:
-        for item in listing.expectations:
-            vector = target_vector(target, entry.problem, item.batch_size)
-            if item.batch_size >= smallest_batch(target) and vector is not None:
-                batch, probability = every_trajectory(entry.problem)
-                length, rank = float(probability @ batch.lengths), directions(entry.problem)
-                comparisons.append(TargetComparison(entry, item, vector, batch.num_steps, length, rank))
-    return comparisons
+    return [one for entry, listing in known for item in listing.expectations for one in _compared(entry, item, target)]
+
+
+def compared_alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> list[TargetComparison]:
+    """Return the same for single trajectories, where batches of more were judged."""
+    batches = ((entry, listing.alone) for entry, listing in known if isinstance(listing, ListedInBatches))
+    return [one for entry, alone in batches if alone is not None for one in _compared(entry, alone, target)]
+
+
+def _compared(entry: SuiteProblem, item: BatchExpectation, target: str) -> list[TargetComparison]:
+    vector = target_vector(target, entry.problem, item.batch_size)
+    if item.batch_size < smallest_batch(target) or vector is None:
+        return []
+    batch, probability = every_trajectory(entry.problem)
+    length, rank = float(probability @ batch.lengths), directions(entry.problem)
+    return [TargetComparison(entry, item, vector, batch.num_steps, length, rank)]

@@ -16,7 +16,7 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory, optima
 from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.comparison import TargetComparison, compared
+from pgverify.checking.verdict.comparison import TargetComparison, compared, compared_alone
 from pgverify.checking.verdict.composed_names import composed_matches
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.judgement import Judgement, judge
@@ -68,6 +68,11 @@ def exhaustive_report(
         return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
     precision = recognised_precision(known)
     judgement = judge(evidence, precision, {})
+    if judgement.outcome.good and not alone.silent:  # batches of one are batches, too: their multiple counts
+        with_alone = [*compared_alone(known, target), *evidence]
+        scaled = judge(with_alone, precision, {})
+        if scaled.outcome is Outcome.SCALED:
+            evidence, judgement = with_alone, scaled
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
         loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
         others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}

@@ -180,7 +180,10 @@ def _mean(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Arra
         mean = exact_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)
     except Exception:  # an entry for Gaussian policies on a softmax problem: whatever it trips over, it does not apply
         return None
-    return mean if mean is not None and np.isfinite(mean).all() else None
+    # One for actions in two dimensions may answer on those in one, with parameters that are not the policy's.
+    if mean is None or mean.shape != (len(problem.policy.parameters),):
+        return None
+    return mean if np.isfinite(mean).all() else None
 
 
 def _definitions(name: str) -> list[Bug]:

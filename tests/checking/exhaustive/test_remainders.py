@@ -48,7 +48,7 @@ def by_number(rows: Function, wrong: set[int]) -> Function:
 def test_a_dropped_minibatch_is_never_correct(rows: Function, size: int) -> None:
     """A remainder shows in n = 5, 9, 17 or 65; above nine, where the order matters, batches are sampled."""
     report = pgv.check(dropped(rows, size), problems=named("coin", "bandit"))
-    if size == 4 and isinstance(rows, RewardToGo):  # of which remainders of 1, 2 and 3 are listed: enough for a law
+    if size == 4:  # of which remainders of 1, 2 and 3 are listed: enough for a law
         assert report.outcome is pgv.Outcome.SCALED
         assert "4⌊n/4⌋/n" in report.explanation
         return
@@ -100,6 +100,17 @@ def test_batches_of_one_have_a_word_of_their_own(factor: float) -> None:
     assert (said in report.warnings) is (factor == 1.3)
     silent = "makes nothing of single trajectories (problems[0]): batches were judged"
     assert (silent in report.notes) is (factor == 0.0)
+
+
+def test_a_multiple_in_batches_of_one_is_a_multiple() -> None:
+    """Leave-one-out, doubled on single trajectories: on problems with two directions that is no coincidence."""
+
+    def function(batch: pgv.Trajectories) -> np.ndarray:
+        return 2.0 * RewardToGo()(batch) if len(batch) == 1 else LEAVE_ONE_OUT(batch)
+
+    report = pgv.check(function, problems=named("coin", "bandit", "early-stop", "three-starts"))
+    assert report.outcome is pgv.Outcome.SCALED
+    assert report.explanation.startswith("the exact expectation is 2 (")
 
 
 def test_chance_in_batches_that_cannot_be_listed_is_not_taken_for_coupling() -> None:

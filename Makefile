@@ -7,6 +7,9 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
+# Tests start some hundred processes, each of which would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: study catalogue test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/

@@ -19,7 +19,7 @@ catalogue: $(READY)  ## what the oracle says about every catalogued fault: repor
 	$(BIN)/python -m pgverify.reporting.catalogue_table reports
 
 test: $(READY)  ## the default test suite
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --ignore tests/browser
 
 test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from pgverify import __version__
-from pgverify.cli import bugs, cases, check, exact, mdps, study, variance
+from pgverify.cli import bugs, cases, check, exact, mdps, study, survey, variance
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput, one_sentence
 
@@ -33,6 +33,7 @@ app.command("report")(study.report)
 app.command("exact")(exact.exact)
 app.command("mdps")(mdps.mdps)
 app.command("variance")(variance.variance)
+app.command("survey")(survey.survey)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,97 @@
+"""The whole survey: every library in its environment, resumable, each library's failure its own."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pgverify
+from pgverify.errors import InvalidInput, InvalidRun, one_sentence
+from pgverify.studies import studies_folder
+from pgverify.survey.entry import Role, Survey
+from pgverify.survey.environments import environments_folder, interpreter, is_here
+from pgverify.survey.files import digest, load_survey, survey_files
+from pgverify.survey.judged import FAILED, Verdict, read, with_controls
+
+
+def collected(
+    libraries: Sequence[str] = (),
+    *,
+    light: bool = False,
+    again: bool = False,
+    folder: Path | None = None,
+    environments: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Verdict]:
+    """Return the verdicts on libraries, by default all.
+
+    Parameters
+    ----------
+    libraries : sequence of str
+    light : bool
+        Only those that this very interpreter has, in the versions asked for.
+    again : bool
+        Judge anew what has been judged with the same file, the same version of the library and of pgverify.
+    folder : Path or None
+        Where the files of the survey are; by default the shipped ones.
+    environments : Path or None
+        Where environments and verdicts are kept; by default the user's cache.
+    tell :
+        Is told what is being done.
+
+    Returns
+    -------
+    list of Verdict
+        As they may be published: see `with_controls`. A library that cannot be installed or run is one verdict, NOT RUN,
+        with the reason.
+    """
+    root = folder or studies_folder() / "survey"
+    known = survey_files(root)
+    found: list[Verdict] = []
+    for name in libraries or known:
+        survey = load_survey(name, root)
+        if light and not is_here(survey):
+            continue
+        try:
+            found += _of(name, survey, root, environments or environments_folder(), again, tell)
+        except (InvalidInput, OSError) as reason:
+            found.append(_not_run(survey, one_sentence(reason)))
+    return with_controls(found)
+
+
+def _of(
+    name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]
+) -> list[Verdict]:
+    tell(f"{survey.library} {survey.version}: its environment")
+    python = interpreter(survey, home)
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py')}-{pgverify.__version__}.jsonl"
+    if again:
+        file.unlink(missing_ok=True)
+    tell(f"{survey.library} {survey.version}: {len(survey.rows)} rows")
+    # pgverify is lent, not installed: first in the path, so that it is the one which asks.
+    environment = {**os.environ, "PYTHONPATH": str(Path(pgverify.__file__).resolve().parents[1])}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    command = [str(python), "-m", "pgverify.survey.in_environment", name, str(root), str(file)]
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        code = subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
+        said.seek(0)
+        last = [line for line in said.read().splitlines() if line.strip()][-1:]
+    verdicts = read(file.read_text("utf-8"), str(file)) if file.is_file() else []
+    there = {verdict.function: verdict for verdict in verdicts}
+    missing = [row.function for row in survey.rows if row.function not in there]
+    if missing and not there:
+        raise InvalidRun(f"its process ended with {code}: {''.join(last) or 'nothing was said'}")
+    reason = f"the process ended with {code} in this row or before it: {''.join(last)}"
+    return [there.get(row.function) or replace(_not_run(survey, reason), function=row.function) for row in survey.rows]
+
+
+def _not_run(survey: Survey, reason: str) -> Verdict:
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    role = Role.FUNCTION.value
+    return Verdict(survey.library, survey.version, "all", "", "", role, "", "", FAILED, explanation=reason, date=date)

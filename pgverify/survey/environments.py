@@ -1,0 +1,78 @@
+"""An environment a library, made on demand and kept: libraries do not agree with each other on their requirements."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pgverify.errors import InvalidRun
+from pgverify.survey.entry import Survey
+
+READY = ".pgverify-survey"
+"""Written last: an environment without it was not finished."""
+
+
+def environments_folder() -> Path:
+    """Return where environments are kept: in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgverify" / "survey"
+
+
+def is_here(survey: Survey) -> bool:
+    """Return whether this very interpreter has everything that a library needs, in the versions that are asked for."""
+    for requirement in survey.requires:
+        name, _, wanted = requirement.partition("==")
+        try:
+            found = importlib.metadata.version(name.partition("[")[0])
+        except importlib.metadata.PackageNotFoundError:
+            return False
+        if wanted and found.partition("+")[0] != wanted:
+            return False
+    return True
+
+
+def interpreter(survey: Survey, folder: Path | None = None) -> Path:
+    """Return the Python that has the library: this one where it has, else that of an environment made for it.
+
+    Raises
+    ------
+    InvalidRun
+        With the reason, when the library cannot be installed.
+    """
+    if is_here(survey):
+        return Path(sys.executable)
+    every = [*survey.requires, *_own_requirements()]
+    mark = hashlib.sha256("\n".join([sys.version, *every]).encode()).hexdigest()[:12]
+    home = (folder or environments_folder()) / f"{survey.library}-{survey.version}-{mark}"
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if (home / READY).is_file():
+        return python
+    # torch comes first and alone, so that no other requirement can choose its version.
+    first = [requirement for requirement in survey.requires if re.match(r"torch==", requirement)]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([sys.executable, "-m", "venv", str(home)], survey.library)
+    if first:
+        _run([*pip, *first], survey.library)
+    _run([*pip, *every], survey.library)
+    (home / READY).write_text("\n".join(every) + "\n", encoding="utf-8")
+    return python
+
+
+def _own_requirements() -> list[str]:
+    """Return what pgverify itself needs: its source is lent to the environment, not installed."""
+    return [line for line in importlib.metadata.requires("pgverify") or [] if "extra ==" not in line]
+
+
+def _run(command: list[str], library: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as reason:
+        raise InvalidRun(f"{library} cannot be installed: {reason.strerror}") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "no reason was given")
+        raise InvalidRun(f"{library} cannot be installed: {said.removeprefix('ERROR: ').strip()}")

@@ -1,0 +1,104 @@
+"""The survey as a table for machines, a page for code hosts, and a page for browsers that filters."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple
+from itertools import groupby
+from pathlib import Path
+
+from pgverify.drawing.pages import page_environment, write_whole
+from pgverify.errors import InvalidFile
+from pgverify.survey.entry import Role
+from pgverify.survey.judged import COLUMNS, FAILED, PASSING, WITHDRAWN, Verdict
+from pgverify.survey.since import said
+
+CONTROLS = {Role.RIGHT.value: "must pass", Role.PLANTED.value: "must be caught"}
+
+
+def publish(verdicts: Sequence[Verdict], folder: Path) -> list[Path]:
+    """Write `survey.csv`, `survey.md` and `survey.html`; return their paths.
+
+    Raises
+    ------
+    InvalidFile
+        When one of them cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise InvalidFile(f"out is {folder}, which cannot be made ({reason.strerror}), must be a folder") from None
+    made = {"survey.csv": table(verdicts), "survey.md": markdown(verdicts), "survey.html": page(verdicts)}
+    for name, text in made.items():
+        write_whole(folder / name, text)
+    return [folder / name for name in made]
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """Return the verdicts as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(verdict) for verdict in verdicts)
+    return text.getvalue()
+
+
+def headline(verdicts: Sequence[Verdict]) -> str:
+    """Return what was found, in a sentence."""
+    functions = [verdict for verdict in verdicts if verdict.role == Role.FUNCTION.value]
+    ran = [verdict for verdict in functions if verdict.outcome not in (FAILED, WITHDRAWN)]
+    passing = sum(verdict.outcome in PASSING for verdict in ran)
+    libraries = len({verdict.library for verdict in ran})
+    open_ones = len(functions) - len(ran)
+    rest = f"; {open_ones} could not be judged" if open_ones else ""
+    return f"{passing} of {len(ran)} functions of {libraries} libraries estimate what they claim{rest}"
+
+
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """Return the page for code hosts."""
+    lines = [
+        "# Other people's code before the oracle",
+        "",
+        f"{headline(verdicts)}. A function that does not estimate what it claims need not be wrong: a constant factor, "
+        "or a mean over steps, is often a documented choice, and is said to be one. No function is accused without a "
+        "control that passed in the same run.",
+        "",
+        "`pgverify survey` makes this page anew; [survey.csv](survey.csv) has every column.",
+    ]
+    for library, group in groupby(verdicts, key=lambda verdict: verdict.library):
+        rows = list(group)
+        lines += ["", f"## {library} {rows[0].version}", "", "| function | claim | verdict | why |", "|---|---|---|---|"]
+        for verdict in rows:
+            name = verdict.function if verdict.role == Role.FUNCTION.value else f"_control:_ {verdict.function}"
+            cells = (name, verdict.claim, said(verdict), why(verdict))
+            lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+        called = [verdict for verdict in rows if verdict.called and verdict.role == Role.FUNCTION.value]
+        if called:
+            lines += ["", "How its own loop calls them:", ""]
+            lines += [f"- {verdict.function}: {verdict.called}" for verdict in called]
+    return "\n".join([*lines, ""])
+
+
+def why(verdict: Verdict) -> str:
+    """Return the reason of a verdict: our remark, else the report's sentence where it does not simply pass."""
+    if verdict.role in CONTROLS:
+        return f"{verdict.of}: {CONTROLS[verdict.role]}" + (f"; {verdict.remark}" if verdict.remark else "")
+    return verdict.remark or ("" if verdict.outcome in PASSING else verdict.explanation)
+
+
+def page(verdicts: Sequence[Verdict]) -> str:
+    """Return the page for browsers, in one file that loads nothing."""
+    template = page_environment("pgverify.survey").get_template("survey.html")
+    return template.render(
+        headline=headline(verdicts),
+        verdicts=verdicts,
+        outcomes=sorted({verdict.outcome for verdict in verdicts}),
+        libraries=sorted({(verdict.library, verdict.version) for verdict in verdicts}),
+        date=max((verdict.date for verdict in verdicts), default=""),
+        why=why,
+        said=said,
+        passing=PASSING,
+        function=Role.FUNCTION.value,
+    )

@@ -13,7 +13,7 @@ from pgverify.cli.progress import told
 
 def survey(
     libraries: Annotated[list[str] | None, typer.Argument(metavar="[LIBRARY]...", help="By default all.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for survey.html, survey.md and survey.csv.")] = Path("reports"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for its three files.")] = Path("reports"),
     since: Annotated[Path | None, typer.Option("--since", help="An earlier survey.csv: say what changed.")] = None,
     light: Annotated[bool, typer.Option("--light", help="Only libraries that this Python has.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Judge anew what was judged before.")] = False,

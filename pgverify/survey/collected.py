@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import subprocess
 import tempfile
@@ -47,8 +47,8 @@ def collected(
     Returns
     -------
     list of Verdict
-        As they may be published: see `with_controls`. A library that cannot be installed or run is one verdict, NOT RUN,
-        with the reason.
+        As they may be published: see `with_controls`. A library that cannot be installed or run is one verdict,
+        NOT RUN, with the reason.
     """
     root = folder or studies_folder() / "survey"
     known = survey_files(root)
@@ -64,9 +64,7 @@ def collected(
     return with_controls(found)
 
 
-def _of(
-    name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]
-) -> list[Verdict]:
+def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]) -> list[Verdict]:
     tell(f"{survey.library} {survey.version}: its environment")
     python = interpreter(survey, home)
     home.mkdir(parents=True, exist_ok=True)
@@ -92,6 +90,6 @@ def _of(
 
 
 def _not_run(survey: Survey, reason: str) -> Verdict:
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    date = dt.datetime.now(dt.UTC).date().isoformat()
     role = Role.FUNCTION.value
     return Verdict(survey.library, survey.version, "all", "", "", role, "", "", FAILED, explanation=reason, date=date)

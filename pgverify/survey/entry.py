@@ -1,4 +1,4 @@
-"""What is asked of a library: its functions, what their documentation promises, and how the library itself calls them."""
+"""What is asked of a library: its functions, what is promised of them, and how the library itself calls them."""
 
 from __future__ import annotations
 
@@ -67,6 +67,8 @@ class Survey:
         Its name on the package index.
     requires : tuple of str
         Requirements with exact versions, the library first; `torch`, where it is needed, is installed before the rest.
+    imports : tuple of str
+        Modules that are imported before anything is judged: an import is no part of a call.
     rows : tuple of Row
     trap : str
         What is easily done wrongly in calling it.
@@ -74,11 +76,13 @@ class Survey:
     Raises
     ------
     InvalidInput
-        When two rows have one name, a control belongs to no row, or a function is accused without a control that passes.
+        When two rows have one name, a control belongs to no row, or a function is accused without a control that
+        passes.
     """
 
     library: str
     requires: tuple[str, ...]
+    imports: tuple[str, ...]
     rows: tuple[Row, ...]
     trap: str = ""
 
@@ -91,7 +95,7 @@ class Survey:
         for row in self.rows:
             if row.role is not Role.FUNCTION and row.of not in functions:
                 raise InvalidInput(
-                    f"of is {row.of!r} for the control {row.function!r} of {self.library}, must name one of its functions"
+                    f"of is {row.of!r} for the control {row.function!r} of {self.library}, must name a function of it"
                 )
         passing = {row.of for row in self.rows if row.role is Role.RIGHT}
         for row in self.rows:

@@ -5,6 +5,7 @@ Each verdict is appended to the file as soon as it is there; rows that it holds 
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
@@ -20,6 +21,8 @@ def main(name: str, folder: str, file: str) -> None:
     for variable in ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES"):
         os.environ.setdefault(variable, "cpu" if variable.startswith("JAX") else "")
     survey = load_survey(name, Path(folder))
+    for module in survey.imports:
+        importlib.import_module(module)
     path = Path(file)
     known = {verdict.function for verdict in read(path.read_text("utf-8"), file)} if path.is_file() else set()
     with path.open("a", encoding="utf-8") as lines:

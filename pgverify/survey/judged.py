@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
@@ -73,12 +73,14 @@ def judged(survey: Survey, row: Row) -> Verdict:
         row.remark,
         FAILED,
         recorded=row.recorded.value,
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
     )
     try:
         report = row.judge()
     except Exception as reason:
         return replace(blank, explanation=f"{type(reason).__name__}: {one_sentence(reason)}")
+    if report.outcome is Outcome.INVALID and "time limit" in report.explanation:  # load makes no verdict
+        return replace(blank, explanation=report.explanation)
     return replace(
         blank,
         outcome=report.outcome.value,

@@ -69,7 +69,13 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
     ]
     for library, group in groupby(verdicts, key=lambda verdict: verdict.library):
         rows = list(group)
-        lines += ["", f"## {library} {rows[0].version}", "", "| function | claim | verdict | why |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {library} {rows[0].version}",
+            "",
+            "| function | claim | verdict | why |",
+            "|---|---|---|---|",
+        ]
         for verdict in rows:
             name = verdict.function if verdict.role == Role.FUNCTION.value else f"_control:_ {verdict.function}"
             cells = (name, verdict.claim, said(verdict), why(verdict))

@@ -25,7 +25,9 @@ def read_table(path: Path) -> list[Verdict]:
     except OSError as reason:
         raise InvalidFile(f"{path} cannot be read ({reason.strerror}), must be a survey.csv") from None
     except (KeyError, TypeError, UnicodeDecodeError, csv.Error):
-        raise InvalidFile(f"{path} is no table of a survey, must be the survey.csv that `pgverify survey` wrote") from None
+        raise InvalidFile(
+            f"{path} is no table of a survey, must be a survey.csv as `pgverify survey` writes it"
+        ) from None
 
 
 def changes(earlier: Iterable[Verdict], later: Sequence[Verdict]) -> list[str]:

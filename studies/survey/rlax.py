@@ -15,7 +15,7 @@ import numpy as np
 import pgverify as pgv
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, few, problems
+from pgverify.survey import Role, Row, Survey, asked, few, problems
 
 TRACES = "policy_gradients and multistep modules: one sequence [T]; examples/online_q_learning.py maps over a batch"
 
@@ -54,7 +54,7 @@ def weights(name: str, early: int = 0, powers: bool = True) -> Callable[[Traject
 
 
 def as_weights(name: str, target: str = "policy_gradient", **how: Any) -> Callable[[], Report]:
-    return lambda: pgv.check(weights(name, **how), kind="weights", target=target, problems=few())
+    return lambda: asked(weights(name, **how), kind="weights", target=target, problems=few())
 
 
 def loss(powers: bool = True, times_steps: bool = False, own_length: bool = False) -> Any:
@@ -87,6 +87,7 @@ LOSS_CLAIM = "“Calculates the policy gradient loss”, “averaged over the ti
 SURVEY = Survey(
     "rlax",
     ("rlax==0.1.9", "jax==0.10.2"),
+    ("jax", "rlax"),
     (
         Row(GAE, CLAIM, TRACES, as_weights("gae", "discount_dropped", powers=False), Outcome.CORRECT),
         Row(
@@ -101,7 +102,13 @@ SURVEY = Survey(
         ),
         Row("discounted_returns", "returns, times γ^t", TRACES, as_weights("returns"), Outcome.CORRECT),
         Row("lambda_returns, λ = 0.9, less V", "λ-returns", TRACES, as_weights("lambda"), Outcome.CORRECT),
-        Row("n_step_bootstrapped_returns, n = 2, less V", "n-step returns", TRACES, as_weights("n-step"), Outcome.CORRECT),
+        Row(
+            "n_step_bootstrapped_returns, n = 2, less V",
+            "n-step returns",
+            TRACES,
+            as_weights("n-step"),
+            Outcome.CORRECT,
+        ),
         Row(
             "vtrace_td_error_and_advantage, ratios 1, λ = 0.9",
             "“pg_advantage” of IMPALA (vtrace.py)",
@@ -113,7 +120,7 @@ SURVEY = Survey(
             LOSS,
             LOSS_CLAIM,
             "one sequence, w_t = 0 on padding",
-            lambda: pgv.check(loss(), problems=problems("coin", "delayed-reward")),
+            lambda: asked(loss(), problems=problems("coin", "delayed-reward")),
             Outcome.SCALED,
             remark="a mean over the T steps given, as documented: 1/T",
         ),
@@ -121,7 +128,7 @@ SURVEY = Survey(
             "policy_gradient_loss on trajectories without their padding",
             LOSS_CLAIM,
             "one sequence of the length that the episode had",
-            lambda: pgv.check(loss(own_length=True), problems=problems("early-stop")),
+            lambda: asked(loss(own_length=True), problems=problems("early-stop")),
             Outcome.BIASED,
             remark="each trajectory is divided by its own length, which the actions decide; the mean is documented",
         ),
@@ -129,7 +136,7 @@ SURVEY = Survey(
             "policy_gradient_loss, times T",
             LOSS_CLAIM,
             "mended",
-            lambda: pgv.check(loss(times_steps=True), problems=problems("early-stop")),
+            lambda: asked(loss(times_steps=True), problems=problems("early-stop")),
             Outcome.CORRECT,
             Role.RIGHT,
             "policy_gradient_loss on trajectories without their padding",
@@ -138,7 +145,7 @@ SURVEY = Survey(
             "policy_gradient_loss, times T, without γ^t",
             LOSS_CLAIM,
             "not so",
-            lambda: pgv.check(loss(powers=False, times_steps=True), problems=problems("delayed-reward")),
+            lambda: asked(loss(powers=False, times_steps=True), problems=problems("delayed-reward")),
             Outcome.OTHER_TARGET,
             Role.PLANTED,
             LOSS,

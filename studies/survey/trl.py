@@ -1,0 +1,152 @@
+"""trl: the losses of `RLOOTrainer` and `GRPOTrainer`, called unbound on a stand-in for the trainer.
+
+A trajectory is a completion and a step a token. What the trainer would ask its model for, the log-probabilities of the
+tokens, comes from the logits; the advantages are ours, for trl computes its own in the midst of generating text.
+`_compute_loss` is private: the version is pinned.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pgverify as pgv
+from pgverify import Outcome
+from pgverify.checking import Report
+from pgverify.survey import Role, Row, Survey, asked, few, problems
+
+
+def trainer(token_log_probs: Any, entropies: Any, most: int, loss_type: str) -> Any:
+    """Return what `_compute_loss` reads of a trainer on one process, without KL penalty and without clipping in use."""
+
+    def same(value: Any, **_: Any) -> Any:
+        return value
+
+    return SimpleNamespace(
+        _get_per_token_logps_and_entropies=lambda *_, **__: (token_log_probs, entropies, None),
+        model=SimpleNamespace(training=True),
+        accelerator=SimpleNamespace(gather=same, gather_for_metrics=same, reduce=same, num_processes=1),
+        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1),
+        _metrics=defaultdict(lambda: defaultdict(list)),
+        epsilon_low=0.2,
+        epsilon_high=0.2,
+        aux_loss_enabled=False,
+        beta=0.0,
+        loss_type=loss_type,
+        importance_sampling_level="token",
+        top_entropy_quantile=1.0,
+        off_policy_mask_threshold=None,
+        use_vllm=False,
+        current_gradient_accumulation_steps=1,
+        _entropy_bonus_enabled=False,
+        max_completion_length=most,
+    )
+
+
+def loss_of(which: str, loss_type: str = "", whole: bool = False, powers: bool = True, most: int = 0) -> Any:
+    """Return the estimator of a trainer's loss, with γ^t G_t as the advantage of a token (`whole`: R of the sequence).
+
+    `most` is the length of the longest completion that the trainer allows; 0: T.
+    """
+    import torch
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    trainers = {"RLOO": RLOOTrainer, "GRPO": GRPOTrainer}
+
+    def loss_fn(logits: Any, batch: Any) -> Any:
+        every = torch.log_softmax(logits, dim=-1)
+        chosen = every.gather(-1, batch.actions[..., None])[..., 0]
+        factor = batch.discount ** torch.arange(chosen.shape[1])
+        paid = batch.rewards * factor
+        to_go = paid.flip(1).cumsum(1).flip(1)
+        mask = batch.mask.long()
+        empty = torch.zeros(len(chosen), 0, dtype=torch.long)
+        inputs = {
+            "prompt_ids": empty,
+            "prompt_mask": empty,
+            "completion_ids": batch.actions,
+            "completion_mask": mask,
+            "advantages": paid.sum(1) if whole else to_go if powers else to_go / factor,
+            "old_logps": batch.log_probs.sum(1),
+            "old_per_token_logps": batch.log_probs,
+            "num_items_in_batch": mask.sum(),
+        }
+        stand_in = trainer(chosen, -(every.exp() * every).sum(-1), most or chosen.shape[1], loss_type)
+        return trainers[which]._compute_loss(stand_in, None, inputs)
+
+    return pgv.adapters.torch.from_loss(loss_fn)
+
+
+def judged(which: str, loss_type: str = "", names: tuple[str, ...] = (), **how: Any) -> Callable[[], Report]:
+    return lambda: asked(loss_of(which, loss_type, **how), problems=problems(*names) if names else few())
+
+
+LOOP = "GRPOTrainer.compute_loss hands it a batch of completions, with one advantage a completion"
+DR, RLOO = "GRPOTrainer._compute_loss, dr_grpo", "RLOOTrainer._compute_loss"
+OWN = "“grpo … aggregates token-level losses by normalizing over sequence length” (grpo_config.py)"
+BATCH = "“normalization is performed over the local batch” / “over active tokens in the global batch” (grpo_config.py)"
+
+
+def _mended(of: str) -> Row:
+    return Row(
+        f"dr_grpo with a longest completion of 1, for {of}",
+        "the policy gradient",
+        "mended: divided by a constant, which is 1",
+        judged("GRPO", "dr_grpo", most=1),
+        Outcome.CORRECT,
+        Role.RIGHT,
+        f"GRPOTrainer._compute_loss, {of}",
+    )
+
+
+SURVEY = Survey(
+    "trl",
+    ("trl==1.16.0", "torch==2.13.0"),
+    ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer"),
+    (
+        Row(
+            RLOO,
+            "REINFORCE leave-one-out: a mean over sequences of ratio · advantage",
+            "RLOOTrainer.compute_loss, one advantage a completion",
+            judged("RLOO", whole=True),
+            Outcome.CORRECT,
+        ),
+        Row(
+            DR,
+            "“normalizing by a global constant” (grpo_config.py)",
+            LOOP,
+            judged("GRPO", "dr_grpo", ("coin", "delayed-reward")),
+            Outcome.SCALED,
+            remark="divided by the longest completion allowed, a constant, as documented",
+        ),
+        *(
+            Row(
+                f"GRPOTrainer._compute_loss, {loss_type}",
+                claim,
+                LOOP,
+                judged("GRPO", loss_type, ("early-stop",)),
+                Outcome.BIASED,
+                remark=f"{why}, which the actions decide; documented",
+            )
+            for loss_type, claim, why in (
+                ("grpo", OWN, "each sequence is divided by its own length"),
+                ("bnpo", BATCH, "divided by the tokens of the batch"),
+                ("dapo", BATCH, "divided by the tokens of the batch"),
+            )
+        ),
+        *(_mended(loss_type) for loss_type in ("grpo", "bnpo", "dapo")),
+        Row(
+            "dr_grpo without γ^t",
+            "the policy gradient",
+            "not so",
+            judged("GRPO", "dr_grpo", most=1, powers=False),
+            Outcome.OTHER_TARGET,
+            Role.PLANTED,
+            DR,
+        ),
+    ),
+    "_compute_loss reads a dozen settings of the trainer, and its name is private",
+)

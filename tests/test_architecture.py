@@ -82,10 +82,11 @@ ALLOWED: Mapping[str, set[str]] = {
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
         "variance": f"{CORE} canvas images",
+        "survey": f"{TOOLS} suites drawing pgverify",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} variance running reporting cases isolated_child held_interrupts pgverify",
+        "cli": f"{TOOLS} variance survey running reporting cases isolated_child held_interrupts pgverify",
         "__main__": "cli interruption",
         "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()

@@ -76,17 +76,25 @@ def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Ca
     environment = {**os.environ, "PYTHONPATH": str(Path(pgverify.__file__).resolve().parents[1])}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     command = [str(python), "-m", "pgverify.survey.in_environment", name, str(root), str(file)]
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
-        code = subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
-        said.seek(0)
-        last = [line for line in said.read().splitlines() if line.strip()][-1:]
-    verdicts = read(file.read_text("utf-8"), str(file)) if file.is_file() else []
-    there = {verdict.function: verdict for verdict in verdicts}
-    missing = [row.function for row in survey.rows if row.function not in there]
-    if missing and not there:
-        raise InvalidRun(f"its process ended with {code}: {''.join(last) or 'nothing was said'}")
-    reason = f"the process ended with {code} in this row or before it: {''.join(last)}"
-    return [there.get(row.function) or replace(_not_run(survey, reason), function=row.function) for row in survey.rows]
+    fatal: dict[str, str] = {}  # rows that ended the process, with the reason: those after them are judged all the same
+    while True:
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            ran = subprocess.run([*command, *fatal], env=environment, stdout=said, stderr=said, check=False)
+            said.seek(0)
+            last = [line for line in said.read().splitlines() if line.strip()][-1:]
+        verdicts = read(file.read_text("utf-8"), str(file)) if file.is_file() else []
+        there = {verdict.function: verdict for verdict in verdicts}
+        missing = [row.function for row in survey.rows if row.function not in there and row.function not in fatal]
+        reason = f"its process ended with {ran.returncode}: {''.join(last) or 'nothing was said'}"
+        if not missing:
+            break
+        if not file.is_file():  # not even the library could be imported
+            raise InvalidRun(reason)
+        fatal[missing[0]] = reason
+    failed = {function: replace(_not_run(survey, reason), function=function) for function, reason in fatal.items()}
+    return [
+        replace(there.get(row.function) or failed[row.function], recorded=row.recorded.value) for row in survey.rows
+    ]
 
 
 def _not_run(survey: Survey, reason: str) -> Verdict:

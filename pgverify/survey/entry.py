@@ -26,7 +26,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class SurveyRow:
     """One function of a library, called in one way.
 
     Attributes
@@ -69,7 +69,7 @@ class Survey:
         Requirements with exact versions, the library first; `torch`, where it is needed, is installed before the rest.
     imports : tuple of str
         Modules that are imported before anything is judged: an import is no part of a call.
-    rows : tuple of Row
+    rows : tuple of SurveyRow
     trap : str
         What is easily done wrongly in calling it.
 
@@ -83,7 +83,7 @@ class Survey:
     library: str
     requires: tuple[str, ...]
     imports: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[SurveyRow, ...]
     trap: str = ""
 
     def __post_init__(self) -> None:

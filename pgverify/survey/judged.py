@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.errors import InvalidFile, one_sentence
-from pgverify.survey.entry import Role, Row, Survey
+from pgverify.survey.entry import Role, Survey, SurveyRow
 
 PASSING = (Outcome.CORRECT.value, Outcome.CONSISTENT.value)
 FAILED = "NOT RUN"
@@ -60,7 +60,7 @@ class Verdict:
 COLUMNS = tuple(field.name for field in fields(Verdict))
 
 
-def judged(survey: Survey, row: Row) -> Verdict:
+def judged(survey: Survey, row: SurveyRow) -> Verdict:
     """Return the verdict on a row; a call that fails is a row that says so, and no other row's business."""
     blank = Verdict(
         survey.library,
@@ -78,7 +78,7 @@ def judged(survey: Survey, row: Row) -> Verdict:
     try:
         report = row.judge()
     except Exception as reason:
-        return replace(blank, explanation=f"{type(reason).__name__}: {one_sentence(reason)}")
+        return replace(blank, explanation=one_sentence(reason))
     if report.outcome is Outcome.INVALID and "time limit" in report.explanation:  # load makes no verdict
         return replace(blank, explanation=report.explanation)
     return replace(

@@ -10,7 +10,7 @@ import numpy as np
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few
+from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
 
 def weights(*, gae: bool, shifted: bool = False, running_on: bool = False) -> Callable[[Trajectories], Any]:
@@ -56,7 +56,7 @@ SURVEY = Survey(
     ("agilerl==2.58.0", "torch==2.13.0", "peft"),
     ("agilerl.components.rollout_buffer",),
     (
-        Row(
+        SurveyRow(
             GAE,
             CLAIM,
             LOOP,
@@ -64,7 +64,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="done of step t is stored, done of t + 1 is read: rewards 1, 10, 100 give 11, 10, 111",
         ),
-        Row(
+        SurveyRow(
             "use_gae=True, done of the step before",
             CLAIM,
             "mended",
@@ -73,8 +73,8 @@ SURVEY = Survey(
             Role.RIGHT,
             GAE,
         ),
-        Row(RETURNS, CLAIM, LOOP, judged(gae=False), Outcome.CORRECT),
-        Row(
+        SurveyRow(RETURNS, CLAIM, LOOP, judged(gae=False), Outcome.CORRECT),
+        SurveyRow(
             "use_gae=False, ends not said",
             CLAIM,
             "not so",

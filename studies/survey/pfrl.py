@@ -13,7 +13,7 @@ import numpy as np
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few
+from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
 
 class Dictated:
@@ -89,7 +89,7 @@ SURVEY = Survey(
     ("pfrl==0.4.0", "torch==2.13.0"),
     ("pfrl.agents",),
     (
-        Row(
+        SurveyRow(
             AGENT,
             CLAIM,
             LOOP,
@@ -97,7 +97,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="the last reward is stored twice and the first then dropped: rewards 1, 10, 100 give 210, 200, 100",
         ),
-        Row(
+        SurveyRow(
             "REINFORCE with the rewards as they were paid",
             CLAIM,
             "mended",
@@ -106,7 +106,7 @@ SURVEY = Survey(
             Role.RIGHT,
             AGENT,
         ),
-        Row(
+        SurveyRow(
             "REINFORCE, mended, rewards one step late",
             CLAIM,
             "not so",

@@ -15,7 +15,7 @@ import numpy as np
 import pgverify as pgv
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few, problems
+from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 
 TRACES = "policy_gradients and multistep modules: one sequence [T]; examples/online_q_learning.py maps over a batch"
 
@@ -89,8 +89,8 @@ SURVEY = Survey(
     ("rlax==0.1.9", "jax==0.10.2"),
     ("jax", "rlax"),
     (
-        Row(GAE, CLAIM, TRACES, as_weights("gae", "discount_dropped", powers=False), Outcome.CORRECT),
-        Row(
+        SurveyRow(GAE, CLAIM, TRACES, as_weights("gae", "discount_dropped", powers=False), Outcome.CORRECT),
+        SurveyRow(
             "GAE with the discount of the next step",
             CLAIM,
             "not so",
@@ -100,23 +100,23 @@ SURVEY = Survey(
             GAE,
             "the end of the episode one step early",
         ),
-        Row("discounted_returns", "returns, times γ^t", TRACES, as_weights("returns"), Outcome.CORRECT),
-        Row("lambda_returns, λ = 0.9, less V", "λ-returns", TRACES, as_weights("lambda"), Outcome.CORRECT),
-        Row(
+        SurveyRow("discounted_returns", "returns, times γ^t", TRACES, as_weights("returns"), Outcome.CORRECT),
+        SurveyRow("lambda_returns, λ = 0.9, less V", "λ-returns", TRACES, as_weights("lambda"), Outcome.CORRECT),
+        SurveyRow(
             "n_step_bootstrapped_returns, n = 2, less V",
             "n-step returns",
             TRACES,
             as_weights("n-step"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "vtrace_td_error_and_advantage, ratios 1, λ = 0.9",
             "“pg_advantage” of IMPALA (vtrace.py)",
             TRACES,
             as_weights("vtrace"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             LOSS,
             LOSS_CLAIM,
             "one sequence, w_t = 0 on padding",
@@ -124,7 +124,7 @@ SURVEY = Survey(
             Outcome.SCALED,
             remark="a mean over the T steps given, as documented: 1/T",
         ),
-        Row(
+        SurveyRow(
             "policy_gradient_loss on trajectories without their padding",
             LOSS_CLAIM,
             "one sequence of the length that the episode had",
@@ -132,7 +132,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="each trajectory is divided by its own length, which the actions decide; the mean is documented",
         ),
-        Row(
+        SurveyRow(
             "policy_gradient_loss, times T",
             LOSS_CLAIM,
             "mended",
@@ -141,7 +141,7 @@ SURVEY = Survey(
             Role.RIGHT,
             "policy_gradient_loss on trajectories without their padding",
         ),
-        Row(
+        SurveyRow(
             "policy_gradient_loss, times T, without γ^t",
             LOSS_CLAIM,
             "not so",

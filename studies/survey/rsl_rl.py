@@ -8,7 +8,7 @@ from typing import Any
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few
+from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
 
 class Critic:
@@ -95,8 +95,8 @@ SURVEY = Survey(
     ("rsl-rl-lib==5.5.1", "torch==2.13.0"),
     ("rsl_rl.algorithms",),
     (
-        Row(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
-        Row(
+        SurveyRow(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
+        SurveyRow(
             "PPO.compute_returns, ends not said",
             CLAIM,
             "not so",
@@ -105,7 +105,7 @@ SURVEY = Survey(
             Role.PLANTED,
             WHOLE,
         ),
-        Row(
+        SurveyRow(
             CUT,
             CLAIM,
             LOOP,
@@ -113,7 +113,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="a time-out adds γV of the state it acted in, not of the one reached; an approximation (rsl_rl#151)",
         ),
-        Row(
+        SurveyRow(
             "PPO.compute_returns, a time-out adds γV of the state reached",
             CLAIM,
             "mended",

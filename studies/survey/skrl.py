@@ -11,7 +11,7 @@ from typing import Any
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few
+from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
 
 def weights(*, cut: int | None, bootstrap: bool = False, early: bool = False) -> Callable[[Trajectories], Any]:
@@ -62,8 +62,8 @@ SURVEY = Survey(
     ("skrl==2.1.1", "torch==2.13.0"),
     ("skrl.agents.torch.ppo.ppo",),
     (
-        Row(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
-        Row(
+        SurveyRow(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
+        SurveyRow(
             "compute_gae, terminated one step early",
             CLAIM,
             "not so",
@@ -72,7 +72,7 @@ SURVEY = Survey(
             Role.PLANTED,
             WHOLE,
         ),
-        Row(
+        SurveyRow(
             CUT,
             CLAIM,
             LOOP,
@@ -80,7 +80,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="time_limit_bootstrap is False: it runs on across the cut into the next episode (skrl#449)",
         ),
-        Row(
+        SurveyRow(
             "PPO compute_gae, cut episodes, time_limit_bootstrap=True",
             CLAIM,
             "with the setting on, as record_transition then adds γV of the next observation",

@@ -13,7 +13,7 @@ import numpy as np
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few, problems
+from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 
 
 def filled(batch: Trajectories, gae_lambda: float, critic: bool, resets: bool, gamma: float | None) -> Any:
@@ -75,22 +75,22 @@ SURVEY = Survey(
     ("stable-baselines3==2.9.2", "torch==2.13.0"),
     ("stable_baselines3.common.buffers",),
     (
-        Row(GAE, CLAIM, LOOP, judged(), Outcome.CORRECT, remark="in single precision, as the buffer is"),
-        Row(
+        SurveyRow(GAE, CLAIM, LOOP, judged(), Outcome.CORRECT, remark="in single precision, as the buffer is"),
+        SurveyRow(
             "RolloutBuffer.returns, less V",
             CLAIM,
             LOOP,
             judged(returns=True),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "RolloutBuffer.compute_returns_and_advantage, λ = 1, no critic",
             "“To obtain Monte-Carlo estimate … set gae_lambda=1.0”",
             LOOP,
             judged(gae_lambda=1.0, critic=False),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "the same as an estimate of ∇J",
             "none: the advantage carries no γ^t",
             LOOP,
@@ -98,7 +98,7 @@ SURVEY = Survey(
             Outcome.OTHER_TARGET,
             remark="the usual choice: the discount dropped",
         ),
-        Row(
+        SurveyRow(
             "the same, times γ^t",
             "the policy gradient",
             "with the factor that the theorem has",
@@ -107,7 +107,7 @@ SURVEY = Survey(
             Role.RIGHT,
             "the same as an estimate of ∇J",
         ),
-        Row(
+        SurveyRow(
             "episode_starts left out",
             CLAIM,
             "not so",
@@ -116,7 +116,7 @@ SURVEY = Survey(
             Role.PLANTED,
             GAE,
         ),
-        Row(
+        SurveyRow(
             "γ = 1",
             CLAIM,
             "not so",

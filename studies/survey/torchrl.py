@@ -13,7 +13,7 @@ import numpy as np
 import pgverify as pgv
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few, problems
+from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 
 MODULES = "the value estimator modules (GAE, TDLambdaEstimator) call it on a collected batch [n, T, 1]"
 
@@ -107,21 +107,21 @@ SURVEY = Survey(
     ("torchrl==0.14.1", "torch==2.13.0"),
     ("torchrl.objectives.value.functional", "torchrl.modules"),
     (
-        Row(
+        SurveyRow(
             GAE,
             "“Generalized advantage estimate of a trajectory”",
             MODULES,
             as_weights(GAE.partition(",")[0]),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "vec_generalized_advantage_estimate, λ = 0.9",
             "“Vectorized generalized advantage estimate of a trajectory”",
             MODULES,
             as_weights("vec_generalized_advantage_estimate"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "generalized_advantage_estimate, γ a Python float",
             "the same",
             "with the float of a configuration file",
@@ -129,7 +129,7 @@ SURVEY = Survey(
             Outcome.CORRECT,
             remark="gamma * (~done).int() is in single precision, whatever the input is",
         ),
-        Row(
+        SurveyRow(
             "generalized_advantage_estimate, done one step early",
             "the same",
             "not so",
@@ -138,21 +138,21 @@ SURVEY = Survey(
             Role.PLANTED,
             GAE,
         ),
-        Row(
+        SurveyRow(
             TO_GO,
             "“Compute the discounted cumulative sum of rewards”",
             MODULES,
             as_weights("reward2go"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "reward2go, times γ^t",
             "the policy gradient",
             "with the factor that the theorem has",
             as_weights("reward2go", "policy_gradient", powers=True),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "reward2go with γ = 1",
             "the same",
             "not so",
@@ -161,21 +161,21 @@ SURVEY = Survey(
             Role.PLANTED,
             TO_GO,
         ),
-        Row(
+        SurveyRow(
             "vec_td_lambda_return_estimate, λ = 0.9, less V",
             "“TD(λ) return estimate”",
             MODULES,
             as_weights("td_lambda"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             "vtrace_advantage_estimate, ratios 1",
             "“V-Trace off-policy actor critic targets”",
             MODULES,
             as_weights("vtrace"),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             SUM,
             DOCUMENTED,
             "summed, divided by the number of trajectories; γ^t G_t as advantage",
@@ -183,7 +183,7 @@ SURVEY = Survey(
             Outcome.CORRECT,
             remark="the sum divided by n, which torchrl does not know",
         ),
-        Row(
+        SurveyRow(
             "ReinforceLoss, reduction='mean', on [n, T]",
             DOCUMENTED,
             "γ^t G_t, 0 on padding",
@@ -191,7 +191,7 @@ SURVEY = Survey(
             Outcome.SCALED,
             remark="a mean over n·T entries, as documented: 1/T",
         ),
-        Row(
+        SurveyRow(
             FRAMES,
             DOCUMENTED,
             "the frames that a collector delivers, in one row",
@@ -199,7 +199,7 @@ SURVEY = Survey(
             Outcome.BIASED,
             remark="the number of frames depends on the actions; the mean is documented",
         ),
-        Row(
+        SurveyRow(
             "ReinforceLoss, reduction='sum', on the frames of a batch",
             DOCUMENTED,
             "mended",
@@ -208,7 +208,7 @@ SURVEY = Survey(
             Role.RIGHT,
             FRAMES,
         ),
-        Row(
+        SurveyRow(
             "ReinforceLoss, reduction='sum', without γ^t",
             DOCUMENTED,
             "not so",

@@ -15,7 +15,7 @@ from typing import Any
 import pgverify as pgv
 from pgverify import Outcome
 from pgverify.checking import Report
-from pgverify.survey import Role, Row, Survey, asked, few, problems
+from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 
 
 def trainer(token_log_probs: Any, entropies: Any, most: int, loss_type: str) -> Any:
@@ -90,8 +90,8 @@ OWN = "“grpo … aggregates token-level losses by normalizing over sequence le
 BATCH = "“normalization is performed over the local batch” / “over active tokens in the global batch” (grpo_config.py)"
 
 
-def _mended(of: str) -> Row:
-    return Row(
+def _mended(of: str) -> SurveyRow:
+    return SurveyRow(
         f"dr_grpo with a longest completion of 1, for {of}",
         "the policy gradient",
         "mended: divided by a constant, which is 1",
@@ -107,14 +107,14 @@ SURVEY = Survey(
     ("trl==1.16.0", "torch==2.13.0"),
     ("trl.trainer.grpo_trainer", "trl.trainer.rloo_trainer"),
     (
-        Row(
+        SurveyRow(
             RLOO,
             "REINFORCE leave-one-out: a mean over sequences of ratio · advantage",
             "RLOOTrainer.compute_loss, one advantage a completion",
             judged("RLOO", whole=True),
             Outcome.CORRECT,
         ),
-        Row(
+        SurveyRow(
             DR,
             "“normalizing by a global constant” (grpo_config.py)",
             LOOP,
@@ -123,7 +123,7 @@ SURVEY = Survey(
             remark="divided by the longest completion allowed, a constant, as documented",
         ),
         *(
-            Row(
+            SurveyRow(
                 f"GRPOTrainer._compute_loss, {loss_type}",
                 claim,
                 LOOP,
@@ -138,7 +138,7 @@ SURVEY = Survey(
             )
         ),
         *(_mended(loss_type) for loss_type in ("grpo", "bnpo", "dapo")),
-        Row(
+        SurveyRow(
             "dr_grpo without γ^t",
             "the policy gradient",
             "not so",

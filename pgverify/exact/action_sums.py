@@ -16,7 +16,10 @@ from pgverify.exact.chain import Chain
 from pgverify.validation import Array
 
 FEW_STATES = 40
-"""States up to which times are doubled: a product costs less than the call that makes it; measured."""
+"""States up to which times are doubled to the end: a product costs less than the call that makes it; measured."""
+
+ROWS_AT_ONCE = 16
+"""Times that are made by one product where states are more: a product of so many rows is at its full speed."""
 
 LARGEST_TABLE = 1_000
 """States up to which G [S, S] is built where the tables [S, A, S] are there."""
@@ -33,12 +36,11 @@ def action_sums(chain: Chain, horizon: int, discount: float) -> tuple[Float[Arra
     discount : float
     """
     onward, reward, states = chain.state_transition, chain.state_reward, len(chain.start)
-    sparse = not isinstance(onward, np.ndarray)
-    powers = np.power(discount, np.arange(horizon, dtype=np.float64))[:, None] * chain.running
-    if sparse or states > LARGEST_TABLE:
-        return _step_by_step(chain, powers, discount)
-    visits, values = (_doubled if states <= FEW_STATES else _one_by_one)(chain.start, onward, reward, horizon, discount)
-    visits *= powers
+    if not isinstance(onward, np.ndarray) or states > LARGEST_TABLE:
+        return _step_by_step(chain, horizon, discount)
+    most = horizon if states <= FEW_STATES else ROWS_AT_ONCE if 2 * states <= 3 * horizon else 1
+    visits, values = _doubled(chain.start, discount * onward, reward, horizon, most)
+    visits *= chain.running
     joint = visits.T @ values[:-1][::-1]  # V_{t+1} beside γ^t d_t
     ahead = (chain.successors.dense @ joint[:, :, None])[:, :, 0]
     ahead *= discount
@@ -47,51 +49,36 @@ def action_sums(chain: Chain, horizon: int, discount: float) -> tuple[Float[Arra
 
 
 def _doubled(
-    start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int, discount: float
+    start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int, most: int
 ) -> tuple[Float[Array, "T S"], Float[Array, "T_plus_1 S"]]:
-    """Return d_t and V with k steps to go: those of 2m times from those of m, d_{m+t} = d_t P^m.
+    """Return γ^t d_t, and V with k steps to go, those of m times by one product, for m = 1, 2, 4, … up to `most`.
 
-    V with m + k steps to go is V with m to go and γ^m P^m of V with k to go.
+    With N = γ P_π: γ^{m+t} d_{m+t} = γ^t d_t N^m, and V with m + k steps to go is V with m to go and N^m V with k.
     """
     visits, values = np.empty((horizon, len(start))), np.empty((horizon + 1, len(start)))
     visits[0], values[0], values[1] = start, 0.0, reward
-    jump, back, done = onward, discount * onward.T, 1
+    jump, span, done = onward, 1, 1
     while done < horizon:
-        more = min(done, horizon - done)
-        np.matmul(visits[:more], jump, out=visits[done : done + more])
+        more = min(span, horizon - done)
+        first = done - span
+        np.matmul(visits[first : first + more], jump, out=visits[done : done + more])
         added = values[done + 1 : done + 1 + more]
-        np.matmul(values[1 : more + 1], back, out=added)
-        added += values[done]
+        np.matmul(values[first + 1 : first + 1 + more], jump.T, out=added)
+        added += values[span]
         done += more
-        if done < horizon:
-            jump, back = jump @ jump, back @ back
+        if done == 2 * span <= most and done < horizon:
+            jump, span = jump @ jump, done
     return visits, values
 
 
-def _one_by_one(
-    start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int, discount: float
-) -> tuple[Float[Array, "T S"], Float[Array, "T_plus_1 S"]]:
-    """Return the same, one time after another."""
-    visits, values = np.empty((horizon, len(start))), np.empty((horizon + 1, len(start)))
-    visits[0], values[0] = start, 0.0
-    back, across = discount * onward, onward.T.copy()
-    for t in range(1, horizon):
-        np.dot(across, visits[t - 1], out=visits[t])
-        np.dot(back, values[t - 1], out=values[t])
-        values[t] += reward
-    np.dot(back, values[horizon - 1], out=values[horizon])
-    values[horizon] += reward
-    return visits, values
-
-
-def _step_by_step(chain: Chain, powers: Float[Array, "T S"], discount: float) -> tuple[Float[Array, "S A"], float]:
+def _step_by_step(chain: Chain, horizon: int, discount: float) -> tuple[Float[Array, "S A"], float]:
     """Return U and J with nothing of size S² or T·S·A: visits forward, then values backward with U."""
-    visits = np.empty(powers.shape)
+    visits = np.empty((horizon, len(chain.start)))
     visits[0] = chain.start
     arriving = transposed(chain.state_transition)
     for t in range(1, len(visits)):
         visits[t] = arriving @ visits[t - 1]
-    visits *= powers
+    visits *= np.power(discount, np.arange(horizon, dtype=np.float64))[:, None] * chain.running
     total = np.zeros(chain.probabilities.shape)
     value = np.zeros(len(chain.start))
     for here in visits[::-1]:

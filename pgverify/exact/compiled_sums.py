@@ -42,7 +42,7 @@ def compiled() -> ctypes.CDLL | None:
     if found is not None:
         pointer, count, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
         found.pgverify_action_sums.argtypes = (pointer, pointer, pointer, count, number, pointer, pointer)
-        found.pgverify_softmax_gradient.argtypes = (pointer, pointer, pointer, count, number, pointer)
+        found.pgverify_softmax_gradient.argtypes = (pointer, ctypes.c_char_p, pointer, count, number, pointer)
     return found
 
 
@@ -70,7 +70,7 @@ def compiled_action_sums(
     sums, expected = np.empty(probabilities.shape), ctypes.c_double()
     chosen, paid = (np.ascontiguousarray(table, dtype=np.float64) for table in (probabilities, reward))
     arrays = chosen.ctypes.data, paid.ctypes.data, horizon, discount, sums.ctypes.data, ctypes.byref(expected)
-    if native.pgverify_action_sums(_address(fixed), *arrays) < 0:
+    if native.pgverify_action_sums(_kept(fixed)[0], *arrays) < 0:
         raise MemoryError(f"no room for the visits of {len(sums):,} states at {horizon} times")
     return sums, expected.value
 
@@ -91,19 +91,16 @@ def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d"] | None:
     fixed = fixed_parts(problem.mdp)
     if fixed.common_reward != 0.0:  # it is taken out first, and how depends on where episodes end
         return None
-    found = np.empty(logits.size + 1)
+    dynamics, reward, room, _ = _kept(fixed)
+    found = room()  # a ctypes array has its address at hand: asking an array of NumPy for it takes a microsecond
     failed = native.pgverify_softmax_gradient(
-        _address(fixed),
-        logits.ctypes.data,
-        _reward_address(fixed),
-        objective.horizon,
-        objective.discount,
-        found.ctypes.data,
+        dynamics, logits.tobytes(), reward, objective.horizon, objective.discount, found
     )
-    return None if failed else found[:-1]
+    return None if failed else np.frombuffer(found)[:-1]
 
 
-def _address(fixed: FixedParts) -> int:
+def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:
+    """Return the addresses of the dynamics and of r(s,a), the type of a gradient with J behind it, and the arrays."""
     kept: dict[str, Any] = vars(fixed)
     if PLACE not in kept:
         lists = fixed.successors
@@ -117,12 +114,7 @@ def _address(fixed: FixedParts) -> int:
         )
         everywhere = most == states and bool((lists.successor == np.arange(states)).all())
         fields = _Dynamics(*(array.ctypes.data for array in arrays[:4]), states, actions, most, everywhere)
-        # The arrays and the structure are kept as long as their addresses.
-        kept.setdefault(PLACE, (ctypes.addressof(fields), arrays[4].ctypes.data, fields, arrays))
-    address: int = kept[PLACE][0]
-    return address
-
-
-def _reward_address(fixed: FixedParts) -> int:
-    address: int = vars(fixed)[PLACE][1]
-    return address
+        room = ctypes.c_double * (states * actions + 1)
+        kept.setdefault(PLACE, (ctypes.addressof(fields), arrays[4].ctypes.data, room, (fields, arrays)))
+    found: tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any] = kept[PLACE]
+    return found

@@ -32,20 +32,7 @@ typedef struct {
 
 enum { NO_MEMORY = -1, FOUND = 0, IMPOSSIBLE_ACTION = 1 };
 
-/* y[i] += sum_j x_j rows[j][i], four rows at a time: y is read and written a quarter as often. */
-static inline __attribute__((always_inline)) void add_rows(double *restrict y, const double *restrict x,
-                                                           const double *restrict rows, int64_t count, int64_t width) {
-    int64_t j = 0;
-    for (; j + 4 <= count; j += 4) {
-        const double a = x[j], b = x[j + 1], c = x[j + 2], d = x[j + 3];
-        const double *p = rows + j * width, *q = p + width, *r = q + width, *s = r + width;
-        for (int64_t i = 0; i < width; i++) y[i] += (a * p[i] + b * q[i]) + (c * r[i] + d * s[i]);
-    }
-    for (; j < count; j++) {
-        const double a = x[j], *p = rows + j * width;
-        for (int64_t i = 0; i < width; i++) y[i] += a * p[i];
-    }
-}
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 static inline __attribute__((always_inline)) double product(const double *restrict x, const double *restrict y,
                                                             int64_t count) {
@@ -58,15 +45,61 @@ static inline __attribute__((always_inline)) double product(const double *restri
     return ((a[0] + a[2]) + (a[1] + a[3])) + rest;
 }
 
-/* Few states: the chain as a table. Rows are padded to a multiple of four. */
+/* G = sum_t visits[t]ᵀ values[t], four rows and eight columns in registers over all times; zero before. */
+static inline __attribute__((always_inline)) void joint_of(const double *restrict visits, const double *restrict values,
+                                                           int64_t times, int64_t width, double *restrict joint) {
+    for (int64_t s = 0; s < width; s += 4)
+        for (int64_t k = 0; k < width; k += 8) {
+            Four sum[4][2] = {{{0.0}}};
+            const int pair = k + 8 <= width;
+            for (int64_t t = 0; t < times; t++) {
+                const double *x = visits + t * width + s, *v = values + t * width + k;
+                const Four one = *(const Four *)v, two = pair ? *(const Four *)(v + 4) : one;
+                for (int row = 0; row < 4; row++) {
+                    sum[row][0] += x[row] * one;
+                    sum[row][1] += x[row] * two;
+                }
+            }
+            for (int row = 0; row < 4; row++) {
+                *(Four *)(joint + (s + row) * width + k) = sum[row][0];
+                if (pair) *(Four *)(joint + (s + row) * width + k + 4) = sum[row][1];
+            }
+        }
+}
+
+/* One step of the visits and one of the values, which do not wait for each other, while P is read once:
+ * after = Pᵀ visits (zero before), here = paid + gamma P following. All of a width that is a multiple of four. */
+static inline __attribute__((always_inline)) void both(const double *restrict onward, int64_t width, double discount,
+        const double *restrict visits, double *restrict after, const double *restrict following,
+        const double *restrict paid, double *restrict here) {
+    for (int64_t s = 0; s < width; s += 4) {
+        const double *p = onward + s * width, *q = p + width, *r = q + width, *u = r + width;
+        const double a = visits[s], b = visits[s + 1], c = visits[s + 2], d = visits[s + 3];
+        Four one = {0.0}, two = {0.0}, three = {0.0}, four = {0.0};
+        for (int64_t i = 0; i < width; i += 4) {
+            const Four w = *(const Four *)(p + i), x = *(const Four *)(q + i), y = *(const Four *)(r + i),
+                       z = *(const Four *)(u + i), v = *(const Four *)(following + i);
+            *(Four *)(after + i) += (a * w + b * x) + (c * y + d * z);
+            one += w * v;
+            two += x * v;
+            three += y * v;
+            four += z * v;
+        }
+        here[s] = paid[s] + discount * ((one[0] + one[2]) + (one[1] + one[3]));
+        here[s + 1] = paid[s + 1] + discount * ((two[0] + two[2]) + (two[1] + two[3]));
+        here[s + 2] = paid[s + 2] + discount * ((three[0] + three[2]) + (three[1] + three[3]));
+        here[s + 3] = paid[s + 3] + discount * ((four[0] + four[2]) + (four[1] + four[3]));
+    }
+}
+
+/* Few states: the chain as a table, padded with rows and columns of zeros to a multiple of four. */
 WIDE static int by_table(const Dynamics *law, const double *probability, const double *reward, int64_t horizon,
                          double discount, double *sums, double *expected) {
     const int64_t S = law->states, A = law->actions, K = law->most, width = (S + 3) / 4 * 4;
-    /* onward, its transpose, G [S, width] each; visits and values [T + 1, width] */
-    double *room = calloc((size_t)(3 * S * width + 2 * (horizon + 1) * width + 2 * width), sizeof(double));
+    double *room = calloc((size_t)(2 * width * width + 2 * (horizon + 1) * width + 2 * width), sizeof(double));
     if (!room) return NO_MEMORY;
-    double *onward = room, *back = onward + S * width, *joint = back + S * width;
-    double *visits = joint + S * width, *values = visits + (horizon + 1) * width;
+    double *onward = room, *joint = onward + width * width;                /* P and G */
+    double *visits = joint + width * width, *values = visits + (horizon + 1) * width; /* [T + 1, width] each */
     double *paid = values + (horizon + 1) * width, *total = paid + width;
     for (int64_t s = 0; s < S; s++) {
         double mean = 0.0;
@@ -83,15 +116,10 @@ WIDE static int by_table(const Dynamics *law, const double *probability, const d
         }
         paid[s] = mean;
     }
-    for (int64_t s = 0; s < S; s++)
-        for (int64_t k = 0; k < S; k++) back[k * width + s] = discount * onward[s * width + k];
     memcpy(visits, law->start, sizeof(double) * S);
-    for (int64_t t = 0; t + 1 < horizon; t++)
-        add_rows(visits + (t + 1) * width, visits + t * width, onward, S, width);
-    for (int64_t t = horizon - 1; t >= 0; t--) {
-        double *here = values + t * width;
-        memcpy(here, paid, sizeof(double) * width);
-        add_rows(here, values + (t + 1) * width, back, S, width);
+    for (int64_t t = 0; t < horizon; t++) {
+        double *following = values + (horizon - t) * width, *here = visits + t * width;
+        both(onward, width, discount, here, here + width, following, paid, following - width);
     }
     *expected = product(law->start, values, S);
     double power = 1.0;
@@ -100,17 +128,7 @@ WIDE static int by_table(const Dynamics *law, const double *probability, const d
         for (int64_t s = 0; s < S; s++) total[s] += row[s] *= law->running[s] ? power : 0.0;
         power *= discount;
     }
-    /* G = Wᵀ V, as sums of outer products of four times at a time */
-    int64_t t = 0;
-    for (; t + 4 <= horizon; t += 4)
-        for (int64_t s = 0; s < S; s++) {
-            const double x[4] = {visits[t * width + s], visits[(t + 1) * width + s], visits[(t + 2) * width + s],
-                                 visits[(t + 3) * width + s]};
-            add_rows(joint + s * width, x, values + (t + 1) * width, 4, width);
-        }
-    for (; t < horizon; t++)
-        for (int64_t s = 0; s < S; s++)
-            add_rows(joint + s * width, visits + t * width + s, values + (t + 1) * width, 1, width);
+    joint_of(visits, values + width, horizon, width, joint);
     for (int64_t s = 0; s < S; s++)
         for (int64_t a = 0; a < A; a++) {
             const double *w = law->weight + (s * A + a) * K, *row = joint + s * width;

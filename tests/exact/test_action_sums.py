@@ -86,13 +86,15 @@ def test_both_ways_are_the_sum_that_defines_them(kind: str, terminal: bool) -> N
     assert found[1] == pytest.approx(value, abs=ROUNDING)
 
 
-@pytest.mark.parametrize("few", [0, 40])
-@pytest.mark.parametrize("largest", [0, 1_000])
-def test_every_way_in_numpy_is_the_same(monkeypatch: pytest.MonkeyPatch, few: int, largest: int) -> None:
-    """Doubled, one time after another, and with nothing of size [S, S]."""
+@pytest.mark.parametrize(
+    ("few", "rows", "largest"), [(40, 16, 1_000), (0, 16, 1_000), (0, 3, 1_000), (0, 1, 1_000), (0, 0, 0)]
+)
+def test_every_way_in_numpy_is_the_same(monkeypatch: pytest.MonkeyPatch, few: int, rows: int, largest: int) -> None:
+    """Doubled to the end, doubled for a while, one time after another, and with nothing of size [S, S]."""
     case = problem("some follow", terminal=True)
     expected = by_definition(case)
     monkeypatch.setattr(in_numpy, "FEW_STATES", few)
+    monkeypatch.setattr(in_numpy, "ROWS_AT_ONCE", rows)
     monkeypatch.setattr(in_numpy, "LARGEST_TABLE", largest)
     assert near(action_sums(Solution(case).chain, *KINDS["some follow"][3:])[0], expected)
 

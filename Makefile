@@ -7,13 +7,16 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
 
 catalogue: $(READY)  ## what the oracle says about every catalogued fault: reports/catalogue.md and .csv
 	$(BIN)/python -m pgverify.reporting.catalogue_table reports
+
+catalogue-means: $(READY)  ## the expectations of the catalogue that are shipped, after a change of the catalogue or the suite
+	$(BIN)/python -m pgverify.checking.exhaustive.write_kept_means
 
 test: $(READY)  ## the default test suite
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"

@@ -14,13 +14,16 @@ from pgverify.exact.fixed_parts import FixedParts, fixed_parts
 from pgverify.native import library
 from pgverify.policies.tabular_softmax import SoftmaxPolicy
 from pgverify.problem import FiniteHorizon, Problem
-from pgverify.validation import Array
+from pgverify.validation import Array, read_only
 
 LIBRARY = Path(__file__).with_name("_finite_horizon.so")
 """Built by `hatch_build.py` with the package."""
 
 PLACE = "_compiled_dynamics"
 """Where the fixed parts of an MDP keep what the library calls `Dynamics`."""
+
+KEPT = "_gradient_and_return"
+"""Where a problem keeps ∇J and J, which come together; neither copied nor written to files with it."""
 
 MOST_ACTIONS = 256
 """Actions up to which the advantage is a sum over their pairs."""
@@ -75,13 +78,25 @@ def compiled_action_sums(
     return sums, expected.value
 
 
-def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d"] | None:
-    """Return ∇J of a tabular softmax over a finite horizon, in one call; None where the general way serves.
+def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
+    """Return ∇J of a tabular softmax over a finite horizon, and J behind it; None where the general way serves.
 
     Parameters
     ----------
     problem : Problem
+
+    Returns
+    -------
+    [d + 1], the same array for the same problem.
     """
+    kept: dict[str, Any] = vars(problem)
+    if KEPT not in kept:
+        kept.setdefault(KEPT, _softmax_gradient(problem))
+    found: Float[Array, "d_and_one"] | None = kept[KEPT]
+    return found
+
+
+def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     policy, objective = problem.policy, problem.objective
     if type(policy) is not SoftmaxPolicy or type(objective) is not FiniteHorizon or objective.bonus is not None:
         return None
@@ -96,7 +111,7 @@ def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d"] | None:
     failed = native.pgverify_softmax_gradient(
         dynamics, logits.tobytes(), reward, objective.horizon, objective.discount, found
     )
-    return None if failed else np.frombuffer(found)[:-1]
+    return None if failed else read_only(np.frombuffer(found))
 
 
 def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:

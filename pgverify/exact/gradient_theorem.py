@@ -26,7 +26,8 @@ def expected_return(problem: Problem) -> float:
     NotUnichain
         Under the average reward, when the chain is periodic or multichain.
     """
-    return float(complex(analytic_expected_return(problem)).real)
+    found = compiled_softmax_gradient(problem)
+    return float(complex(analytic_expected_return(problem)).real) if found is None else float(found[-1])
 
 
 def analytic_expected_return(problem: Problem) -> complex:
@@ -60,7 +61,7 @@ def gradient(problem: Problem) -> Inexact[Array, "d"]:
     """
     found = compiled_softmax_gradient(problem)
     if found is not None:
-        return found
+        return found[:-1].copy()
     solution = solve(problem)
     return problem.policy.score_vjp(solution.weighted_sum(centred=True) * solution.chain.probabilities)
 

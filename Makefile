@@ -7,7 +7,7 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -53,6 +53,12 @@ format: $(READY)  ## rewrite the files in the project's style
 
 benchmark: $(READY)  ## ratios and memory, measured side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+benchmark-speed: $(THIRDPARTY)/.ready  ## ours beside JAX, torch, Gymnasium and plain NumPy: reports/speed.md and .csv
+	$(THIRDPARTY)/bin/python benchmarks/speed
+
+benchmark-compare: $(THIRDPARTY)/.ready  ## the same again: which ratio fell by more than 20 % since
+	$(THIRDPARTY)/bin/python benchmarks/speed --compare
 
 clean:
 	rm -rf $(VENV) $(THIRDPARTY) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

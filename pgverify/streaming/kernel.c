@@ -277,6 +277,58 @@ int pgverify_weights(const Law *law, uint64_t first, int64_t rows, double *weigh
     return failed;
 }
 
+/* Add to first to fourth, [S*A] each, what contributions of a tabular softmax differ by from those of trajectories that
+ * visit nothing, which are -centre: sums of (g - c)^k - (-c)^k over visited pairs alone, where pairs are many. */
+int pgverify_softmax_diagonal(const Law *law, uint64_t first_row, int64_t rows, int64_t actions,
+                              const double *probability, const double *complement, const double *centre, double *first,
+                              double *second, double *third, double *fourth) {
+    Steps steps = {NULL, NULL, NULL, NULL, 0, 0};
+    int64_t room = law->horizon >= 0 ? (law->horizon + WINDOW) / WINDOW * WINDOW : FIRST_ROOM;
+    double *weights = calloc((size_t)(LANES * law->pairs + actions), sizeof(double));
+    int failed = !weights || reserve(&steps, room);
+    for (int64_t row = 0; row < rows && !failed; row += LANES) {
+        const int lanes = rows - row < LANES ? (int)(rows - row) : LANES;
+        int32_t start[LANES];
+        int64_t length[LANES];
+        uint8_t ended[LANES];
+        failed = draw(law, first_row + (uint64_t)row, lanes, &steps, start, length, ended);
+        if (failed) break;
+        weigh(law, &steps, lanes, start, length, ended, weights);
+        double *after = weights + LANES * law->pairs;
+        for (int64_t t = 0; t < steps.taken; t++)
+            for (int lane = 0; lane < lanes; lane++) {
+                if (t >= length[lane]) continue;
+                const int64_t s = t ? steps.next[(t - 1) * LANES + lane] : start[lane];
+                double *w = weights + lane * law->pairs + s * actions;
+                const double *p = probability + s * actions, *rest = complement + s * actions, *c = centre + s * actions;
+                double sum = 0.0, before = 0.0;
+                int visited = 0;
+                for (int64_t a = 0; a < actions; a++) visited |= w[a] != 0.0;
+                if (!visited) continue; /* of no weight, or a state that has been here before */
+                for (int64_t a = actions - 1; a >= 0; a--) {
+                    after[a] = sum;
+                    sum += w[a];
+                }
+                for (int64_t a = 0; a < actions; a++) {
+                    const double g = w[a] * rest[a] - p[a] * (before + after[a]), y = g - c[a];
+                    const double square = y * y, more = g * (g - 2.0 * c[a]);
+                    before += w[a];
+                    w[a] = 0.0;
+                    first[s * actions + a] += g;
+                    second[s * actions + a] += more;
+                    third[s * actions + a] += g * (square - y * c[a] + c[a] * c[a]);
+                    fourth[s * actions + a] += more * (square + c[a] * c[a]);
+                }
+            }
+    }
+    free(weights);
+    free(steps.pair);
+    free(steps.next);
+    free(steps.reward);
+    free(steps.weight);
+    return failed;
+}
+
 /* Turn weights [rows, S, A] into contributions of a tabular softmax: w_b (1 - pi_b) - pi_b sum_{a != b} w_a. */
 WIDE void pgverify_softmax_scores(double *weights, int64_t rows, int64_t states, int64_t actions,
                                   const double *probability, const double *complement, double *after) {

@@ -111,7 +111,7 @@ def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     failed = native.pgverify_softmax_gradient(
         dynamics, logits.tobytes(), reward, objective.horizon, objective.discount, found
     )
-    return None if failed else read_only(np.frombuffer(found))
+    return None if failed else read_only(np.frombuffer(memoryview(found)))
 
 
 def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:

@@ -112,7 +112,7 @@ def covariance(turns: int) -> list[Measured]:
 
 def every_line(quick: bool) -> list[Measured]:
     """Measure all; float64 in JAX is switched on for gradients alone, so they come last."""
-    turns = 2 if quick else 9
+    turns = 2 if quick else 7
     return [
         *sampling(turns),
         *large_diagonal(turns),

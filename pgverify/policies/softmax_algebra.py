@@ -37,7 +37,9 @@ def logit_vjp(
         What `softmax` returns.
     weights : [..., S, A]
     """
-    return weights * complement - probabilities * (weights @ _others(weights.shape[-1]))
+    actions = weights.shape[-1]
+    others = weights.reshape(-1, actions) @ _others(actions)  # one product: many small ones cost a call each
+    return weights * complement - probabilities * others.reshape(weights.shape)
 
 
 @lru_cache

@@ -7,7 +7,11 @@ SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
 
-.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark benchmark-speed benchmark-compare clean
+# Tests start some hundred processes, each of which would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format \
+	benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -19,7 +23,7 @@ catalogue-means: $(READY)  ## the expectations of the catalogue that are shipped
 	$(BIN)/python -m pgverify.checking.exhaustive.write_kept_means
 
 test: $(READY)  ## the default test suite
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --ignore tests/browser
 
 test-all: $(READY)  ## everything, the slow tests included
 	$(BIN)/pytest -n auto --dist worksteal

@@ -13,8 +13,7 @@ from jaxtyping import install_import_hook
 
 # The hook rewrites modules as they are imported, so none may have been imported before it. Spawned workers do not
 # load this file: they run the code as users do, unchecked.
-# The tower (an int is a float, a float is a complex) is what type checkers mean by `float`, and NumPy by ArrayLike.
-install_import_hook("pgverify", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+install_import_hook("pgverify", "deferred_checks.checked_from_the_first_call")
 
 settings.register_profile(
     "pgverify",

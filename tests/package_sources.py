@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pgverify
@@ -9,6 +10,7 @@ import pgverify
 PACKAGE = Path(pgverify.__file__).parent
 
 
+@cache
 def sources() -> dict[str, str]:
     """Return the source of every module of the package, by dotted name."""
     found = {}

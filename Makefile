@@ -10,13 +10,17 @@ THIRDPARTY := .venv-thirdparty
 # Tests start some hundred processes, each of which would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study catalogue test test-all test-hostile test-pages test-browser test-thirdparty check format benchmark clean
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format \
+	benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
 
 catalogue: $(READY)  ## what the oracle says about every catalogued fault: reports/catalogue.md and .csv
 	$(BIN)/python -m pgverify.reporting.catalogue_table reports
+
+catalogue-means: $(READY)  ## the expectations of the catalogue that are shipped, after a change of the catalogue or the suite
+	$(BIN)/python -m pgverify.checking.exhaustive.write_kept_means
 
 test: $(READY)  ## the default test suite
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --ignore tests/browser
@@ -53,6 +57,12 @@ format: $(READY)  ## rewrite the files in the project's style
 
 benchmark: $(READY)  ## ratios and memory, measured side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+benchmark-speed: $(THIRDPARTY)/.ready  ## ours beside JAX, torch, Gymnasium and plain NumPy: reports/speed.md and .csv
+	$(THIRDPARTY)/bin/python benchmarks/speed
+
+benchmark-compare: $(THIRDPARTY)/.ready  ## the same again: which ratio fell by more than 20 % since
+	$(THIRDPARTY)/bin/python benchmarks/speed --compare
 
 clean:
 	rm -rf $(VENV) $(THIRDPARTY) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,8 +14,10 @@ from pgverify.continuous import ContinuousMDP, NodeMDP, bonus_on_the_same_nodes,
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.mdp import TabularMDP
+from pgverify.policies.linear_softmax import LinearSoftmaxPolicy
 from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.policies.real_actions import is_real
+from pgverify.policies.tabular_softmax import SoftmaxPolicy
 from pgverify.validation import ROW_SUM_TOLERANCE, bracket, first_index, require_integer, require_number, settle, shown
 
 
@@ -148,7 +150,16 @@ class Problem(SuggestsNames):
 
     def with_parameters(self, theta: ArrayLike) -> Problem:
         """Return the same problem at another θ [d]."""
-        return replace(self, policy=self.policy.with_parameters(theta))
+        policy = self.policy.with_parameters(theta)
+        if type(self) is not Problem or type(policy) not in SURE or self.objective.bonus is not None:
+            return replace(self, policy=policy)
+        made = object.__new__(Problem)
+        vars(made).update(mdp=self.mdp, policy=policy, objective=self.objective)
+        return made
+
+
+SURE = (SoftmaxPolicy, LinearSoftmaxPolicy)
+"""Policies whose probabilities are a distribution of the same shape at whatever θ they accept: nothing to check."""
 
 
 PROBLEM = instance_of(Problem, expected="a Problem", advice="pgv.Problem(mdp, policy, objective) makes one of an MDP")

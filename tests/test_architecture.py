@@ -39,6 +39,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "kinds": "errors validation",
         "foreign_code": "errors",  # the guard of every call of code that is not ours
         "names": "errors",
+        "native": "",  # how a compiled library is opened
         "interruption": "",  # the first thing that the command line does
         "held_interrupts": "interruption",
         "beside": "",  # files and imports: it knows no study
@@ -63,10 +64,10 @@ ALLOWED: Mapping[str, set[str]] = {
         "recursion": BATCH,
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
         "estimators": f"{BATCH} recursion baselines",
-        "exact": f"{BATCH} recursion",  # nothing of the estimators: the truth may not inherit their bugs
+        "exact": f"{BATCH} recursion native",  # nothing of the estimators: the truth may not inherit their bugs
         "sampling": f"{BATCH} exact randomness real_steps",
         "real_steps": f"{BATCH} randomness",  # how one step is drawn where actions are real
-        "streaming": f"{BATCH} exact randomness recursion estimators sampling stats",
+        "streaming": f"{BATCH} native exact randomness recursion estimators sampling stats",
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",

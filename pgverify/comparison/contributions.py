@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify import exact
@@ -13,6 +12,7 @@ from pgverify.problem import Problem
 from pgverify.recursion import DeclaresRecursion
 from pgverify.sampling import sample_chunks
 from pgverify.stats import Moments
+from pgverify.streaming import sample_moments
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -39,7 +39,10 @@ def sampled_moments(
     coordinates : [k], optional
         Those to keep; by default all.
     """
-    kept = np.arange(problem.policy.parameters.size) if coordinates is None else coordinates
+    if coordinates is None:
+        size = problem.policy.parameters.size
+        return sample_moments(implementation, problem, count, seed, diagonal=size > LARGEST_FULL)  # type: ignore[arg-type]
+    kept = coordinates
     chunks = sample_chunks(problem, count, seed)
     return Moments.merge_all(Moments.of(implementation(x)[:, kept], len(kept) > LARGEST_FULL) for x in chunks)
 

@@ -12,16 +12,13 @@ from jaxtyping import Bool, Float, Inexact
 from pgverify.continuous import node_bonus
 from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidPolicy, TooLarge
+from pgverify.exact.fixed_parts import common_part, fixed_parts
 from pgverify.policies.steps import remembers
 from pgverify.problem import Problem
 from pgverify.validation import Array, read_only
 
 LARGEST_DENSE = 5_000
 """States for which a matrix [S, S] is built: 200 MB of float64."""
-
-FAR_FROM_ZERO = 16.0
-"""Rewards whose middle is so many times as large as the distance between them have a common part; nearer to zero it
-would cost four bits at most. So far from it, r − m is exact (Sterbenz)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +73,7 @@ class Chain:
     @cached_property
     def common_reward(self) -> float:
         """m, the middle of the rewards where these are far from zero and close to each other; else 0."""
-        possible = self.reward.real[self.possible]
-        if not possible.size:
-            return 0.0
-        low, high = float(possible.min()), float(possible.max())
-        middle = low + (high - low) / 2.0
-        return middle if abs(middle) > FAR_FROM_ZERO * (high - low) else 0.0
+        return common_part(self.reward.real, self.possible)
 
     def relative_to(self, common: float) -> Chain:
         """Return the same chain with rewards r − m."""
@@ -138,16 +130,22 @@ def require_markov(problem: Problem) -> None:
 
 def induced_chain(problem: Problem) -> Chain:
     """Return the chain of the problem's policy on its MDP; a bonus of the objective is among the rewards."""
-    mdp, bonus = problem.mdp, problem.objective.bonus
+    mdp, bonus, fixed = problem.mdp, problem.objective.bonus, fixed_parts(problem.mdp)
     probabilities = np.array(problem.policy.probabilities())  # a copy: a policy may hand out its own array
-    reward = mdp.paid
+    reward = fixed.reward
     if bonus is not None:
-        reward = reward + node_bonus(bonus, problem.policy)[:, :, None]
-    return Chain(
+        paid = mdp.paid + node_bonus(bonus, problem.policy)[:, :, None]
+        reward = read_only(np.where(mdp.terminal[:, None, None], 0.0, paid))
+    chain = Chain(
         start=mdp.start,
         probabilities=read_only(probabilities),
         successors=mdp.successors,
-        reward=read_only(np.where(mdp.terminal[:, None, None], 0.0, reward)),
+        reward=reward,
         noise=mdp.noise,
-        running=read_only(~mdp.terminal),
+        running=fixed.running,
     )
+    if bonus is None:  # what would come out the same for every policy is not reckoned for each
+        vars(chain)["step_reward"] = fixed.step_reward
+        if (probabilities.real > 0.0).all():
+            vars(chain)["common_reward"] = fixed.common_reward
+    return chain

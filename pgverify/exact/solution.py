@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.dynamics import transposed
+from pgverify.exact.action_sums import action_sums
 from pgverify.exact.bellman import (
     advantages,
     backward_values,
@@ -18,6 +19,8 @@ from pgverify.exact.bellman import (
     step_values,
 )
 from pgverify.exact.chain import Chain, induced_chain, require_markov
+from pgverify.exact.compiled_sums import compiled_action_sums
+from pgverify.exact.fixed_parts import fixed_parts
 from pgverify.exact.stationary import stationary_distribution
 from pgverify.kinds import accepts
 from pgverify.problem import PROBLEM, AverageReward, Discounted, FiniteHorizon, Problem
@@ -169,6 +172,20 @@ class Solution:
         """A_t(s,a) = Q_t(s,a) − V_t(s), without cancellation."""
         return read_only(advantages(self.chain, self.relative_action_values))
 
+    @property
+    def _real(self) -> bool:
+        return self.chain.probabilities.dtype.kind == "f" and self.chain.reward.dtype.kind == "f"
+
+    @cached_property
+    def action_sums(self) -> tuple[Float[Array, "S A"], float]:
+        """Σ_t γ^t d_t(s) Q_t(s,a) and J, both of rewards r − m, over a finite horizon at real parameters."""
+        require_markov(self.problem)
+        horizon = int(getattr(self.problem.objective, "horizon"))  # noqa: B009
+        chain = self.relative_chain
+        fixed = fixed_parts(self.problem.mdp)
+        found = compiled_action_sums(fixed, chain.probabilities, chain.step_reward, horizon, self.discount)
+        return action_sums(chain, horizon, self.discount) if found is None else found
+
     @cached_property
     def visits(self) -> Inexact[Array, "*time S"]:
         """d_t(s) [T, S] undiscounted; Σ_t γ^t P(s_t = s) [S] (discounted); the stationary distribution [S]."""
@@ -207,6 +224,8 @@ class Solution:
         centred : bool
             Whether the advantage takes the place of the action value.
         """
+        if centred and self._timed and self._real:
+            return advantages(self.chain, self.action_sums[0])
         visits = self.weighted_visits
         if visits.ndim == 1:
             return visits[:, None] * (self.advantage if centred else self.action_values)

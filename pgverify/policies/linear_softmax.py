@@ -16,7 +16,7 @@ from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
 from pgverify.policies.steps import Steps, score_sum_by_table
 from pgverify.policies.tabular_softmax import SMALL_TABLE
-from pgverify.validation import Array, parameter_array, real_array, require_shape
+from pgverify.validation import Array, parameter_array, real_array, require_shape, settle
 
 
 @known_arguments
@@ -64,7 +64,9 @@ class LinearSoftmaxPolicy(SuggestsNames):
         """Return the same policy at another θ [d]."""
         array = parameter_array("theta", theta, InvalidPolicy)
         require_shape("theta", array, self.weights.shape, "[d]", InvalidPolicy)
-        return LinearSoftmaxPolicy(self.features, array)
+        policy = object.__new__(LinearSoftmaxPolicy)  # features were checked, and cannot be written to
+        settle(policy, features=self.features, weights=array)
+        return policy
 
     def probabilities(self) -> Inexact[Array, "S A"]:
         """π(a|s) [S, A]."""

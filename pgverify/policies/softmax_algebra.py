@@ -17,9 +17,12 @@ from pgverify.validation import Array
 def softmax(logits: Inexact[Array, "S A"]) -> tuple[Inexact[Array, "S A"], Inexact[Array, "S A"]]:
     """Return π_a = exp(z_a) / Σ_b exp(z_b) along the last axis and 1 − π, which is accurate where π is near 1, too."""
     # The largest logit is shifted to exactly 0 + 0i, so that its power is exactly 1.
-    largest = np.argmax(logits.real, axis=-1, keepdims=True)
-    powers = np.exp(logits - np.take_along_axis(logits, largest, axis=-1))
-    total = powers.sum(axis=-1, keepdims=True)
+    if np.iscomplexobj(logits):
+        largest = np.argmax(logits.real, axis=-1, keepdims=True)
+        powers = np.exp(logits - np.take_along_axis(logits, largest, axis=-1))
+    else:
+        powers = np.exp(logits - np.maximum.reduce(logits, axis=-1, keepdims=True))
+    total = np.add.reduce(powers, axis=-1, keepdims=True)
     return powers / total, (powers @ _others(logits.shape[-1])) / total
 
 
@@ -34,7 +37,9 @@ def logit_vjp(
         What `softmax` returns.
     weights : [..., S, A]
     """
-    return weights * complement - probabilities * (weights @ _others(weights.shape[-1]))
+    actions = weights.shape[-1]
+    others = weights.reshape(-1, actions) @ _others(actions)  # one product: many small ones cost a call each
+    return weights * complement - probabilities * others.reshape(weights.shape)
 
 
 @lru_cache

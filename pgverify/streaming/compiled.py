@@ -40,6 +40,19 @@ class _Law(ctypes.Structure):
 
 def compiled_weights(kernel: ctypes.CDLL, law: PackedLaw) -> Weighs:
     """Return what fills rows [rows, pairs] with Σ_t w_t 1{(s_t, a_t) = pair}, as `plain_weights` does."""
+    fields = law_fields(law)
+    fill = kernel.pgverify_weights
+    fill.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_void_p)
+
+    def weights(first: int, out: Float[Array, "rows pairs"]) -> None:
+        if fill(ctypes.byref(fields), first, len(out), out.ctypes.data):
+            raise MemoryError(f"no room for the steps of trajectories {first} to {first + len(out) - 1}")
+
+    return weights
+
+
+def law_fields(law: PackedLaw) -> ctypes.Structure:
+    """Return a law as the kernel reads it, with the arrays that it points to."""
     both = _outcomes(law)
     cells = _cells(law, both)
     arrays = {
@@ -73,14 +86,7 @@ def compiled_weights(kernel: ctypes.CDLL, law: PackedLaw) -> Weighs:
         **{name: None if array is None else array.ctypes.data for name, array in arrays.items()},
     )
     fields.arrays = arrays  # kept as long as the addresses
-    fill = kernel.pgverify_weights
-    fill.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_void_p)
-
-    def weights(first: int, out: Float[Array, "rows pairs"]) -> None:
-        if fill(ctypes.byref(fields), first, len(out), out.ctypes.data):
-            raise MemoryError(f"no room for the steps of trajectories {first} to {first + len(out) - 1}")
-
-    return weights
+    return fields
 
 
 def _outcomes(law: PackedLaw) -> Int64[Array, "cells 2"]:

@@ -277,26 +277,97 @@ int pgverify_weights(const Law *law, uint64_t first, int64_t rows, double *weigh
     return failed;
 }
 
-/* Turn weights [rows, S, A] into contributions of a tabular softmax: w_b (1 - pi_b) - pi_b sum_{a != b} w_a. */
+/* Add to first to fourth, [S*A] each, what contributions of a tabular softmax differ by from those of trajectories that
+ * visit nothing, which are -centre: sums of (g - c)^k - (-c)^k over visited pairs alone, where pairs are many. */
+int pgverify_softmax_diagonal(const Law *law, uint64_t first_row, int64_t rows, int64_t actions,
+                              const double *probability, const double *complement, const double *centre, double *first,
+                              double *second, double *third, double *fourth) {
+    Steps steps = {NULL, NULL, NULL, NULL, 0, 0};
+    int64_t room = law->horizon >= 0 ? (law->horizon + WINDOW) / WINDOW * WINDOW : FIRST_ROOM;
+    double *weights = calloc((size_t)(LANES * law->pairs + actions), sizeof(double));
+    int failed = !weights || reserve(&steps, room);
+    for (int64_t row = 0; row < rows && !failed; row += LANES) {
+        const int lanes = rows - row < LANES ? (int)(rows - row) : LANES;
+        int32_t start[LANES];
+        int64_t length[LANES];
+        uint8_t ended[LANES];
+        failed = draw(law, first_row + (uint64_t)row, lanes, &steps, start, length, ended);
+        if (failed) break;
+        weigh(law, &steps, lanes, start, length, ended, weights);
+        double *after = weights + LANES * law->pairs;
+        for (int64_t t = 0; t < steps.taken; t++)
+            for (int lane = 0; lane < lanes; lane++) {
+                if (t >= length[lane]) continue;
+                const int64_t s = t ? steps.next[(t - 1) * LANES + lane] : start[lane];
+                double *w = weights + lane * law->pairs + s * actions;
+                const double *p = probability + s * actions, *rest = complement + s * actions, *c = centre + s * actions;
+                double sum = 0.0, before = 0.0;
+                int visited = 0;
+                for (int64_t a = 0; a < actions; a++) visited |= w[a] != 0.0;
+                if (!visited) continue; /* of no weight, or a state that has been here before */
+                for (int64_t a = actions - 1; a >= 0; a--) {
+                    after[a] = sum;
+                    sum += w[a];
+                }
+                for (int64_t a = 0; a < actions; a++) {
+                    const double g = w[a] * rest[a] - p[a] * (before + after[a]), y = g - c[a];
+                    const double square = y * y, more = g * (g - 2.0 * c[a]);
+                    before += w[a];
+                    w[a] = 0.0;
+                    first[s * actions + a] += g;
+                    second[s * actions + a] += more;
+                    third[s * actions + a] += g * (square - y * c[a] + c[a] * c[a]);
+                    fourth[s * actions + a] += more * (square + c[a] * c[a]);
+                }
+            }
+    }
+    free(weights);
+    free(steps.pair);
+    free(steps.next);
+    free(steps.reward);
+    free(steps.weight);
+    return failed;
+}
+
+/* w_b (1 - pi_b) - pi_b sum_{a != b} w_a in the place of w, for one state; the number of actions is known where this is
+ * compiled in. The others' sum comes from both sides: nothing is subtracted. */
+static inline __attribute__((always_inline)) void score_of(double *restrict w, const double *restrict p,
+                                                           const double *restrict rest, const int64_t actions,
+                                                           double *restrict after) {
+    double sum = 0.0, before = 0.0;
+    for (int64_t a = actions - 1; a >= 0; a--) {
+        after[a] = sum;
+        sum += w[a];
+    }
+    for (int64_t a = 0; a < actions; a++) {
+        const double own = w[a];
+        w[a] = own * rest[a] - p[a] * (before + after[a]);
+        before += own;
+    }
+}
+
+static inline __attribute__((always_inline)) void few_actions(double *weights, int64_t rows, int64_t states,
+                                                              const int64_t actions, const double *probability,
+                                                              const double *complement) {
+    double after[4];
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t s = 0; s < states; s++)
+            score_of(weights + (row * states + s) * actions, probability + s * actions, complement + s * actions,
+                     actions, after);
+}
+
+/* Turn weights [rows, S, A] into contributions of a tabular softmax. */
 WIDE void pgverify_softmax_scores(double *weights, int64_t rows, int64_t states, int64_t actions,
                                   const double *probability, const double *complement, double *after) {
+    if (actions == 2) return few_actions(weights, rows, states, 2, probability, complement);
+    if (actions == 3) return few_actions(weights, rows, states, 3, probability, complement);
+    if (actions == 4) return few_actions(weights, rows, states, 4, probability, complement);
     for (int64_t row = 0; row < rows; row++)
         for (int64_t s = 0; s < states; s++) {
             double *w = weights + (row * states + s) * actions;
-            const double *p = probability + s * actions, *rest = complement + s * actions;
-            double sum = 0.0, before = 0.0;
             int visited = 0;
             for (int64_t a = 0; a < actions; a++) visited |= w[a] != 0.0;
-            if (!visited) continue;
-            for (int64_t a = actions - 1; a >= 0; a--) { /* the others' sum from both sides: nothing is subtracted */
-                after[a] = sum;
-                sum += w[a];
-            }
-            for (int64_t a = 0; a < actions; a++) {
-                const double own = w[a];
-                w[a] = own * rest[a] - p[a] * (before + after[a]);
-                before += own;
-            }
+            if (visited) score_of(w, probability + s * actions, complement + s * actions, actions, after);
         }
 }
 
@@ -315,42 +386,107 @@ WIDE void pgverify_table_scores(const double *weights, int64_t rows, int64_t pai
     }
 }
 
-/* Add contributions [rows, d] to their sums about a centre; scatter, norm_third and norm_fourth may be missing. */
-WIDE void pgverify_add(double *restrict g, int64_t rows, int64_t d, const double *restrict centre,
-                       double *restrict first, double *restrict second, double *restrict third, double *restrict fourth,
-                       double *restrict scatter, double *restrict norm_third, double *restrict norm_fourth) {
-    for (int64_t row = 0; row < rows; row++) {
-        double *y = g + row * d;
-        for (int64_t i = 0; i < d; i++) {
-            const double v = y[i] - centre[i], square = v * v;
-            y[i] = v;
+enum { ROWS_AT_HAND = 64 }; /* rows that stay in the nearest cache while they are gone through tile by tile */
+
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+
+/* scatter += g' g over the upper triangle: tiles of four by eight entries stay in registers over all rows. */
+static inline __attribute__((always_inline)) void add_scatter(const double *restrict g, int64_t rows, int64_t d,
+                                                              double *restrict scatter) {
+    for (int64_t i = 0; i < d; i += 4) {
+        int64_t j = i;
+        for (; i + 4 <= d && j + 8 <= d; j += 8) {
+            Four sum[4][2] = {{{0.0}}};
+            for (int64_t row = 0; row < rows; row++) {
+                const double *y = g + row * d;
+                const Four one = *(const Four *)(y + j), two = *(const Four *)(y + j + 4);
+                for (int k = 0; k < 4; k++) {
+                    sum[k][0] += y[i + k] * one;
+                    sum[k][1] += y[i + k] * two;
+                }
+            }
+            for (int k = 0; k < 4; k++) {
+                *(Four *)(scatter + (i + k) * d + j) += sum[k][0];
+                *(Four *)(scatter + (i + k) * d + j + 4) += sum[k][1];
+            }
+        }
+        for (; i + 4 <= d && j + 4 <= d; j += 4) {
+            Four sum[4] = {{0.0}};
+            for (int64_t row = 0; row < rows; row++) {
+                const double *y = g + row * d;
+                const Four one = *(const Four *)(y + j);
+                for (int k = 0; k < 4; k++) sum[k] += y[i + k] * one;
+            }
+            for (int k = 0; k < 4; k++) *(Four *)(scatter + (i + k) * d + j) += sum[k];
+        }
+        for (; j < d; j++)
+            for (int64_t k = i; k < i + 4 && k < d; k++) {
+                double sum = 0.0;
+                for (int64_t row = 0; row < rows; row++) sum += g[row * d + k] * g[row * d + j];
+                scatter[k * d + j] += sum;
+            }
+    }
+}
+
+/* Powers of y = g - centre, column by column: sums stay in registers over the rows at hand. */
+static inline __attribute__((always_inline)) void add_powers(double *restrict g, int64_t rows, int64_t d,
+                                                             const double *restrict centre, double *restrict first,
+                                                             double *restrict second, double *restrict third,
+                                                             double *restrict fourth) {
+    int64_t i = 0;
+    for (; i + 4 <= d; i += 4) {
+        const Four c = *(const Four *)(centre + i);
+        Four one = {0.0}, two = {0.0}, three = {0.0}, four = {0.0};
+        for (int64_t row = 0; row < rows; row++) {
+            Four *place = (Four *)(g + row * d + i);
+            const Four v = *place - c, square = v * v;
+            *place = v;
+            one += v;
+            two += square;
+            three += square * v;
+            four += square * square;
+        }
+        *(Four *)(first + i) += one;
+        *(Four *)(second + i) += two;
+        *(Four *)(third + i) += three;
+        *(Four *)(fourth + i) += four;
+    }
+    for (; i < d; i++)
+        for (int64_t row = 0; row < rows; row++) {
+            const double v = g[row * d + i] - centre[i], square = v * v;
+            g[row * d + i] = v;
             first[i] += v;
             second[i] += square;
             third[i] += square * v;
             fourth[i] += square * square;
         }
-        if (!scatter) continue;
+}
+
+/* Sums of |y|^2 y and |y|^4. */
+static inline __attribute__((always_inline)) void add_norms(const double *restrict g, int64_t rows, int64_t d,
+                                                            double *restrict norm_third, double *restrict norm_fourth) {
+    for (int64_t row = 0; row < rows; row++) {
+        const double *y = g + row * d;
+        Four sums = {0.0};
         double norm = 0.0;
-        for (int64_t i = 0; i < d; i++) norm += y[i] * y[i];
-        for (int64_t i = 0; i < d; i++) norm_third[i] += norm * y[i];
+        int64_t i = 0;
+        for (; i + 4 <= d; i += 4) sums += *(const Four *)(y + i) * *(const Four *)(y + i);
+        for (; i < d; i++) norm += y[i] * y[i];
+        norm += (sums[0] + sums[2]) + (sums[1] + sums[3]);
+        for (i = 0; i < d; i++) norm_third[i] += norm * y[i];
         *norm_fourth += norm * norm;
     }
-    if (!scatter) return;
-    int64_t row = 0;
-    for (; row + 4 <= rows; row += 4) {
-        const double *y0 = g + row * d, *y1 = y0 + d, *y2 = y1 + d, *y3 = y2 + d;
-        for (int64_t i = 0; i < d; i++) {
-            const double a0 = y0[i], a1 = y1[i], a2 = y2[i], a3 = y3[i];
-            double *sum = scatter + i * d;
-            for (int64_t j = i & ~(int64_t)3; j < d; j++)
-                sum[j] += (a0 * y0[j] + a1 * y1[j]) + (a2 * y2[j] + a3 * y3[j]);
-        }
-    }
-    for (; row < rows; row++) {
-        const double *y = g + row * d;
-        for (int64_t i = 0; i < d; i++) {
-            const double a = y[i];
-            for (int64_t j = i & ~(int64_t)3; j < d; j++) scatter[i * d + j] += a * y[j];
-        }
+}
+
+/* Add contributions [rows, d] to their sums about a centre; scatter, norm_third and norm_fourth may be missing. */
+WIDE void pgverify_add(double *restrict g, int64_t rows, int64_t d, const double *restrict centre,
+                       double *restrict first, double *restrict second, double *restrict third, double *restrict fourth,
+                       double *restrict scatter, double *restrict norm_third, double *restrict norm_fourth) {
+    for (int64_t row = 0; row < rows; row += ROWS_AT_HAND) {
+        const int64_t here = rows - row < ROWS_AT_HAND ? rows - row : ROWS_AT_HAND;
+        add_powers(g + row * d, here, d, centre, first, second, third, fourth);
+        if (!scatter) continue;
+        add_norms(g + row * d, here, d, norm_third, norm_fourth);
+        add_scatter(g + row * d, here, d, scatter);
     }
 }

@@ -11,6 +11,9 @@ from pgverify.randomness import STEPS_IN_WINDOW, Channel
 from pgverify.streaming.packed_law import PackedLaw
 from pgverify.validation import Array
 
+FIRST_ROOM = 256
+"""Steps for which there is room at first, where there may be more."""
+
 
 @dataclass(frozen=True, eq=False)
 class Columns:
@@ -53,13 +56,16 @@ def drawn(law: PackedLaw, first: int, rows: int) -> Columns:
     uniform = law.stream.window(Channel.START, 0, first, rows)[:, 0]
     state = law.start.choose(np.zeros(rows, dtype=np.int64), uniform)
     alive = None if _never_ends(law) else ~law.terminal[state]
-    states: list[Array] = [state]
-    cells: list[Array] = []
     noise: list[Array] = []
     taken: list[Array] = []
-    horizon = law.rollout.horizon
-    while (horizon is None or len(cells) < horizon) and (alive is None or alive.any()):
-        window, column = divmod(len(cells), STEPS_IN_WINDOW)
+    horizon, steps = law.rollout.horizon, 0
+    room = FIRST_ROOM if horizon is None else min(horizon, FIRST_ROOM)
+    states, cells = np.empty((room + 1, rows), dtype=np.int64), np.empty((room, rows), dtype=np.int64)
+    states[0] = state
+    while (horizon is None or steps < horizon) and (alive is None or alive.any()):
+        if steps == len(cells):
+            states, cells = (np.concatenate([table, np.empty_like(cells)]) for table in (states, cells))
+        window, column = divmod(steps, STEPS_IN_WINDOW)
         if column == 0:
             numbers = law.stream.window(Channel.STEP, window, first, rows).T.copy()
             going = _window(law.rollout.survival < 1.0, law, Channel.SURVIVAL, window, first, rows)
@@ -71,8 +77,9 @@ def drawn(law: PackedLaw, first: int, rows: int) -> Columns:
         place = state * most
         place += whole
         cell = np.where(scaled < threshold.take(place), place, alias.take(place))
-        state = following.take(cell)
-        cells.append(cell)
+        cells[steps] = cell
+        state = following.take(cell, out=states[steps + 1], mode="clip")  # every cell is there: nothing is clipped
+        steps += 1
         if normal is not None:
             noise.append(normal[:, column])
         if alive is not None:
@@ -81,8 +88,7 @@ def drawn(law: PackedLaw, first: int, rows: int) -> Columns:
             alive = alive & ~law.terminal[state]
             if going is not None:
                 alive &= going[:, column] < law.rollout.survival
-        states.append(state)
-    return _columns(law, states, cells, noise, taken, alive)
+    return _columns(law, states[: steps + 1], cells[:steps], noise, taken, alive)
 
 
 def _never_ends(law: PackedLaw) -> bool:
@@ -97,14 +103,13 @@ def _window(
 
 def _columns(
     law: PackedLaw,
-    states: list[Array],
-    cells: list[Array],
+    states: Int64[Array, "times n"],
+    chosen: Int64[Array, "T n"],
     noise: list[Array],
     taken: list[Array],
     alive: Bool[Array, "n"] | None,
 ) -> Columns:
-    rows, mdp = len(states[0]), law.rollout.problem.mdp
-    chosen = np.array(cells, dtype=np.int64).reshape(-1, rows)
+    rows, mdp = states.shape[1], law.rollout.problem.mdp
     rewards = law.reward.ravel().take(chosen)
     if noise:
         from scipy.special import ndtri  # needed only where rewards are noisy
@@ -119,7 +124,7 @@ def _columns(
     most = law.step.threshold.shape[1] // mdp.num_actions
     ended = np.zeros(rows, dtype=np.bool_) if alive is None else ~alive
     pairs = np.arange(law.reward.size) // most
-    return Columns(np.array(states), pairs.take(chosen), rewards, kept, ended | law.rollout.horizon_terminates)
+    return Columns(states, pairs.take(chosen), rewards, kept, ended | law.rollout.horizon_terminates)
 
 
 def _weights(law: PackedLaw, columns: Columns) -> Float[Array, "T n"]:

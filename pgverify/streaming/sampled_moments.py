@@ -25,6 +25,7 @@ from pgverify.streaming.native import kernel
 from pgverify.streaming.packed_law import PackedLaw, packed_law
 from pgverify.streaming.plain import plain_weights
 from pgverify.streaming.scored import Adds, compiled_adding, plain_adding
+from pgverify.streaming.visited_pairs import visited_adding
 from pgverify.validation import Array, require_flag, require_integer
 
 LARGEST_FULL = 512
@@ -136,9 +137,14 @@ def _streamed(law: PackedLaw, n: int, diagonal: bool, workers: int) -> Moments:
     centre = pilot.mean(axis=0)
     centre = centre + (pilot - centre).mean(axis=0)  # removes its rounding, so that constant columns stay exact
     block = max(16, CELLS_AT_ONCE // max(law.pairs, len(centre)))
+    compiled = kernel()
+    visited = visited_adding(compiled, law) if compiled is not None and diagonal else None
 
     def part(first: int) -> ContributionSums:
         sums = ContributionSums.about(centre, diagonal)
+        if visited is not None:
+            visited(first, min(PART, n - first), sums)
+            return sums
         room = np.empty((min(block, n), law.pairs))
         last = min(first + PART, n)
         for start in range(first, last, block):

@@ -15,6 +15,8 @@ from pgverify.rollout import Rollout
 from pgverify.sampling import sample_chunks
 from pgverify.stats import Moments, TraceInterval
 from pgverify.stats.variance_region import FEWEST
+from pgverify.streaming import sample_moments
+from pgverify.streaming.sampled_moments import OURS
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 from pgverify.variance.accuracy import Accuracy
@@ -79,13 +81,26 @@ def sampled_noise(
     steps = law.horizon or int(np.ceil(12.0 / max(1.0 - law.survival, 1e-9)))
     chunk = size * max(1, CELLS // (size * steps))
     parts: dict[str, list[tuple[Moments, Moments]]] = {name: [] for name in lineup}
-    drawn = sample_chunks(problem, count - count % (1 if all(whole.values()) else size), seed, asked.max_steps, chunk)
-    for batch in drawn:
-        for name, estimator in lineup.items():
+    count -= count % (1 if all(whole.values()) else size)
+    level = 1.0 - (1.0 - asked.confidence) / len(lineup)
+    streamed = {
+        name: _streamed(sample_moments(estimator, problem, count, seed, asked.max_steps), direction, level)
+        for name, estimator in lineup.items()
+        if type(estimator) in OURS and whole[name] and direction.size <= LARGEST_FULL
+    }
+    called = {name: estimator for name, estimator in lineup.items() if name not in streamed}
+    for batch in sample_chunks(problem, count, seed, asked.max_steps, chunk) if called else ():
+        for name, estimator in called.items():
             rows = estimates(name, estimator, batch, None if whole[name] else size)
             parts[name].append((Moments.of(rows, rows.shape[1] > LARGEST_FULL), Moments.of(rows @ direction[:, None])))
-    level = 1.0 - (1.0 - asked.confidence) / len(lineup)
-    return {name: _noise(found, 1 if whole[name] else size, level) for name, found in parts.items()}
+    noises = {name: _noise(parts[name], 1 if whole[name] else size, level) for name in called}
+    return {name: (streamed | noises)[name] for name in lineup}
+
+
+def _streamed(moments: Moments, direction: Float[Array, "d"], level: float) -> SampledNoise:
+    """Return the noise of contributions whose whole scatter is known, with nothing of the trajectories kept."""
+    along = float(direction @ moments.scatter @ direction) / (moments.count - 1)
+    return SampledNoise(TraceInterval.of(moments, level), moments.mean, along, moments.count)
 
 
 def _in_one(estimator: Any, law: Rollout) -> bool:

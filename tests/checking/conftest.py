@@ -32,6 +32,6 @@ def fewer_batches() -> Iterator[None]:
         patch.setattr(batch_lists, "MOST_OF_TWO", 85)
         patch.setattr(batch_lists, "MOST_UNORDERED", 10)
         patch.setattr(whole_suite, "THOROUGH", Effort(tried=(2, 3, 5, 16)))
-        catalogue_means.exact_mean.cache_clear()
+        catalogue_means.known_mean.cache_clear()
         yield
-    catalogue_means.exact_mean.cache_clear()
+    catalogue_means.known_mean.cache_clear()

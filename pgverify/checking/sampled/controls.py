@@ -101,8 +101,9 @@ class Controls:
 
         Nothing is subtracted from one that is alone.
         """
-        same = (label[:, None] == label).astype(float)
-        count, returns = times @ same, (times * total) @ same
+        names, place = np.unique(label, return_inverse=True)
+        members = (place[:, None] == np.arange(len(names))).astype(float)  # [K, labels]: few columns in place of K
+        count, returns = (times @ members)[:, place], ((times * total) @ members)[:, place]
         baseline = np.where(count > 1.5, (returns - total) / np.maximum(count - 1.0, 1.0), 0.0)
         return np.asarray((times * (total - baseline)) @ self.rows[5] / times.sum(axis=1, keepdims=True))
 

@@ -15,7 +15,7 @@ from pgverify.bonus import LARGEST
 from pgverify.bugs import ENTRIES, Bug
 from pgverify.bugs import TARGETS as CATALOGUED
 from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
-from pgverify.checking.exhaustive.catalogue_means import exact_mean
+from pgverify.checking.exhaustive.catalogue_means import known_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
 from pgverify.collected_problem import CollectedProblem
@@ -177,7 +177,7 @@ def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Ar
 def _mean(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     alone = bug.batch_size > 1 and batch_size == 1
     try:
-        mean = exact_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)
+        mean = known_mean(getattr(bug, which), problem, batch_size, bug.ordered, alone)
     except Exception:  # an entry for Gaussian policies on a softmax problem: whatever it trips over, it does not apply
         return None
     # One for actions in two dimensions may answer on those in one, with parameters that are not the policy's.

@@ -1,0 +1,122 @@
+"""What is measured: each line ours, compiled and in NumPy alone, beside what a user would otherwise write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import by_jax
+import by_others
+import numpy as np
+from pairs import Measured, Work, in_turns
+from tables import Tables
+
+import pgverify as pgv
+from pgverify.exact import compiled_sums, solution
+from pgverify.streaming import sampled_moments
+
+N = 20_000
+EPISODES_OF_A_LOOP = 100
+
+
+@contextmanager
+def numpy_alone() -> Iterator[None]:
+    """Leave compiled code out."""
+    none = lambda *_: None  # noqa: E731
+    with (
+        mock.patch.object(sampled_moments, "kernel", none),
+        mock.patch.object(compiled_sums, "compiled", none),
+        mock.patch.object(solution, "compiled_action_sums", none),
+    ):
+        yield
+
+
+def without_compiled(work: Work) -> Work:
+    def alone(theta: np.ndarray) -> object:
+        with numpy_alone():
+            return work(theta)
+
+    return alone
+
+
+def our_moments(tables: Tables, n: int, diagonal: bool | None = None) -> Work:
+    problem, seeds = tables.problem(), iter(range(10**9))
+    estimator = pgv.estimators.RewardToGo()
+
+    def work(theta: np.ndarray) -> object:
+        return pgv.sample_moments(estimator, problem.with_parameters(theta), n, seed=next(seeds), diagonal=diagonal)
+
+    return work
+
+
+def our_gradient(tables: Tables) -> Work:
+    problem = tables.problem()
+    return lambda theta: pgv.exact.gradient(problem.with_parameters(theta))
+
+
+def sampling(turns: int) -> list[Measured]:
+    """Measure sampling, contribution of each trajectory, mean and full covariance: nanoseconds a step."""
+    tables = Tables.of(10, 4, 20)
+    ours = our_moments(tables, N)
+    works: dict[str, Work] = {
+        "compiled": ours,
+        "NumPy alone": without_compiled(ours),
+        "JAX as written": by_jax.moments_as_written(tables, N),
+        "JAX tuned": by_jax.moments_tuned(tables, N),
+        "plain NumPy": by_others.numpy_moments(tables, N),
+        "the numbers alone": by_others.generator(N * tables.horizon),
+        "Gymnasium loop": by_others.gymnasium_moments(tables, EPISODES_OF_A_LOOP),
+    }
+    scale = dict.fromkeys(works, 1.0 / (N * tables.horizon))
+    scale["Gymnasium loop"] = 1.0 / (EPISODES_OF_A_LOOP * tables.horizon)
+    title = "sampling, gradient, covariance: S = 10, A = 4, T = 20, n = 20,000"
+    return in_turns(title, "ns a step", scale, works, tables.parameters(turns), block=1)
+
+
+def large_diagonal(turns: int) -> list[Measured]:
+    """Measure it with 1,200 parameters, of which variances alone are kept."""
+    tables, n = Tables.of(300, 4, 20, successors=5), 50_000
+    works: dict[str, Work] = {"compiled": our_moments(tables, n, diagonal=True)}
+    works["NumPy alone"] = without_compiled(works["compiled"])
+    scale = dict.fromkeys(works, 1.0 / (n * tables.horizon))
+    title = "the same, d = 1,200, variances alone: S = 300, n = 50,000"
+    return in_turns(title, "ns a step", scale, works, tables.parameters(turns), block=1)
+
+
+def gradients(states: int, horizon: int, turns: int, block: int) -> list[Measured]:
+    """Measure exact ∇J at new parameters, from θ to the answer."""
+    tables = Tables.of(states, 4, horizon)
+    ours = our_gradient(tables)
+    works: dict[str, Work] = {
+        "compiled": ours,
+        "NumPy alone": without_compiled(ours),
+        "JAX, compiled grad": by_jax.gradient(tables),
+        "torch autodiff": by_others.torch_gradient(tables),
+    }
+    title = f"exact gradient: S = {states}, A = 4, T = {horizon}"
+    scale = dict.fromkeys(works, 1e-3)
+    return in_turns(title, "µs", scale, works, tables.parameters(turns * block), block)
+
+
+def covariance(turns: int) -> list[Measured]:
+    """Measure the exact mean and full covariance of reward-to-go."""
+    tables = Tables.of(20, 4, 50)
+    problem = tables.problem()
+    work: Callable[[np.ndarray], object] = lambda theta: pgv.exact.moments(  # noqa: E731
+        pgv.estimators.RewardToGo(), problem.with_parameters(theta)
+    )
+    title = "exact full covariance: S = 20, A = 4, T = 50"
+    return in_turns(title, "ms", {"compiled": 1e-6}, {"compiled": work}, tables.parameters(turns), block=1)
+
+
+def every_line(quick: bool) -> list[Measured]:
+    """Measure all; float64 in JAX is switched on for gradients alone, so they come last."""
+    turns = 2 if quick else 7
+    return [
+        *sampling(turns),
+        *large_diagonal(turns),
+        *gradients(10, 20, 3 * turns, block=20),
+        *gradients(100, 100, 2 * turns, block=5),
+        *covariance(turns),
+    ]

@@ -1,0 +1,90 @@
+"""Values and visits of a finite horizon in one go, in NumPy: the reference that the compiled pass is tested against.
+
+    U(s,a) = Σ_t γ^t d_t(s) Q_t(s,a) = N(s) r(s,a) + γ Σ_{s'} P(s'|s,a) G(s,s')
+    G(s,s') = Σ_t γ^t d_t(s) V_{t+1}(s'),   N(s) = Σ_t γ^t d_t(s)
+
+The advantage is linear in Q, with coefficients that do not depend on time: it is taken once, of U.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.dynamics import transposed
+from pgverify.exact.chain import Chain
+from pgverify.validation import Array
+
+FEW_STATES = 40
+"""States up to which times are doubled to the end: a product costs less than the call that makes it; measured."""
+
+ROWS_AT_ONCE = 16
+"""Times that are made by one product where states are more: a product of so many rows is at its full speed."""
+
+LARGEST_TABLE = 1_000
+"""States up to which G [S, S] is built where the tables [S, A, S] are there."""
+
+
+def action_sums(chain: Chain, horizon: int, discount: float) -> tuple[Float[Array, "S A"], float]:
+    """Return U [S, A], and J.
+
+    Parameters
+    ----------
+    chain : Chain
+        Of real probabilities.
+    horizon : int
+    discount : float
+    """
+    onward, reward, states = chain.state_transition, chain.state_reward, len(chain.start)
+    if not isinstance(onward, np.ndarray) or states > LARGEST_TABLE:
+        return _step_by_step(chain, horizon, discount)
+    most = horizon if states <= FEW_STATES else ROWS_AT_ONCE if 2 * states <= 3 * horizon else 1
+    visits, values = _doubled(chain.start, discount * onward, reward, horizon, most)
+    visits *= chain.running
+    joint = visits.T @ values[:-1][::-1]  # V_{t+1} beside γ^t d_t
+    ahead = (chain.successors.dense @ joint[:, :, None])[:, :, 0]
+    ahead *= discount
+    ahead += np.add.reduce(visits, axis=0)[:, None] * chain.step_reward
+    return ahead, float(chain.start @ values[horizon])
+
+
+def _doubled(
+    start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int, most: int
+) -> tuple[Float[Array, "T S"], Float[Array, "T_plus_1 S"]]:
+    """Return γ^t d_t, and V with k steps to go, those of m times by one product, for m = 1, 2, 4, … up to `most`.
+
+    With N = γ P_π: γ^{m+t} d_{m+t} = γ^t d_t N^m, and V with m + k steps to go is V with m to go and N^m V with k.
+    """
+    visits, values = np.empty((horizon, len(start))), np.empty((horizon + 1, len(start)))
+    visits[0], values[0], values[1] = start, 0.0, reward
+    jump, span, done = onward, 1, 1
+    while done < horizon:
+        more = min(span, horizon - done)
+        first = done - span
+        np.matmul(visits[first : first + more], jump, out=visits[done : done + more])
+        added = values[done + 1 : done + 1 + more]
+        np.matmul(values[first + 1 : first + 1 + more], jump.T, out=added)
+        added += values[span]
+        done += more
+        if done == 2 * span <= most and done < horizon:
+            jump, span = jump @ jump, done
+    return visits, values
+
+
+def _step_by_step(chain: Chain, horizon: int, discount: float) -> tuple[Float[Array, "S A"], float]:
+    """Return U and J with nothing of size S² or T·S·A: visits forward, then values backward with U."""
+    visits = np.empty((horizon, len(chain.start)))
+    visits[0] = chain.start
+    arriving = transposed(chain.state_transition)
+    for t in range(1, len(visits)):
+        visits[t] = arriving @ visits[t - 1]
+    visits *= np.power(discount, np.arange(horizon, dtype=np.float64))[:, None] * chain.running
+    total = np.zeros(chain.probabilities.shape)
+    value = np.zeros(len(chain.start))
+    for here in visits[::-1]:
+        action = chain.successors.ahead(value)
+        action *= discount
+        action += chain.step_reward
+        value = np.einsum("sa,sa->s", chain.probabilities, action)
+        total += here[:, None] * action
+    return total, float(chain.start @ value)

@@ -1,0 +1,135 @@
+"""The compiled pass over a finite horizon, as functions of arrays; NumPy's own is in `action_sums`."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.exact.fixed_parts import FixedParts, fixed_parts
+from pgverify.native import library
+from pgverify.policies.tabular_softmax import SoftmaxPolicy
+from pgverify.problem import FiniteHorizon, Problem
+from pgverify.validation import Array, read_only
+
+LIBRARY = Path(__file__).with_name("_finite_horizon.so")
+"""Built by `hatch_build.py` with the package."""
+
+PLACE = "_compiled_dynamics"
+"""Where the fixed parts of an MDP keep what the library calls `Dynamics`."""
+
+KEPT = "_gradient_and_return"
+"""Where a problem keeps ∇J and J, which come together; neither copied nor written to files with it."""
+
+MOST_ACTIONS = 256
+"""Actions up to which the advantage is a sum over their pairs."""
+
+
+class _Dynamics(ctypes.Structure):
+    """What the library calls `Dynamics`, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("successor", "weight", "start", "running")),
+        *((name, ctypes.c_int64) for name in ("states", "actions", "most", "everywhere")),
+    )
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """Return the library with the types of its functions; None where NumPy alone serves."""
+    found = library(LIBRARY)
+    if found is not None:
+        pointer, count, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+        found.pgverify_action_sums.argtypes = (pointer, pointer, pointer, count, number, pointer, pointer)
+        found.pgverify_softmax_gradient.argtypes = (pointer, ctypes.c_char_p, pointer, count, number, pointer)
+    return found
+
+
+def compiled_action_sums(
+    fixed: FixedParts,
+    probabilities: Float[Array, "S A"],
+    reward: Float[Array, "S A"],
+    horizon: int,
+    discount: float,
+) -> tuple[Float[Array, "S A"], float] | None:
+    """Return Σ_t γ^t d_t(s) Q_t(s,a) and J; None where NumPy alone serves.
+
+    Parameters
+    ----------
+    fixed : FixedParts
+    probabilities : [S, A]
+    reward : [S, A]
+        r(s,a).
+    horizon : int
+    discount : float
+    """
+    native = compiled()
+    if native is None:
+        return None
+    sums, expected = np.empty(probabilities.shape), ctypes.c_double()
+    chosen, paid = (np.ascontiguousarray(table, dtype=np.float64) for table in (probabilities, reward))
+    arrays = chosen.ctypes.data, paid.ctypes.data, horizon, discount, sums.ctypes.data, ctypes.byref(expected)
+    if native.pgverify_action_sums(_kept(fixed)[0], *arrays) < 0:
+        raise MemoryError(f"no room for the visits of {len(sums):,} states at {horizon} times")
+    return sums, expected.value
+
+
+def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
+    """Return ∇J of a tabular softmax over a finite horizon, and J behind it; None where the general way serves.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    [d + 1], the same array for the same problem.
+    """
+    kept: dict[str, Any] = vars(problem)
+    if KEPT not in kept:
+        kept.setdefault(KEPT, _softmax_gradient(problem))
+    found: Float[Array, "d_and_one"] | None = kept[KEPT]
+    return found
+
+
+def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
+    policy, objective = problem.policy, problem.objective
+    if type(policy) is not SoftmaxPolicy or type(objective) is not FiniteHorizon or objective.bonus is not None:
+        return None
+    native, logits = compiled(), policy.logits
+    if native is None or logits.dtype != np.float64 or logits.shape[1] > MOST_ACTIONS:
+        return None
+    fixed = fixed_parts(problem.mdp)
+    if fixed.common_reward != 0.0:  # it is taken out first, and how depends on where episodes end
+        return None
+    dynamics, reward, room, _ = _kept(fixed)
+    found = room()  # a ctypes array has its address at hand: asking an array of NumPy for it takes a microsecond
+    failed = native.pgverify_softmax_gradient(
+        dynamics, logits.tobytes(), reward, objective.horizon, objective.discount, found
+    )
+    return None if failed else read_only(np.frombuffer(memoryview(found)))
+
+
+def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:
+    """Return the addresses of the dynamics and of r(s,a), the type of a gradient with J behind it, and the arrays."""
+    kept: dict[str, Any] = vars(fixed)
+    if PLACE not in kept:
+        lists = fixed.successors
+        states, actions, most = lists.weight.shape
+        arrays = (
+            np.ascontiguousarray(lists.successor, dtype=np.int32),
+            np.ascontiguousarray(lists.weight, dtype=np.float64),
+            np.ascontiguousarray(fixed.start, dtype=np.float64),
+            np.ascontiguousarray(fixed.running, dtype=np.uint8),
+            np.ascontiguousarray(fixed.step_reward, dtype=np.float64),
+        )
+        everywhere = most == states and bool((lists.successor == np.arange(states)).all())
+        fields = _Dynamics(*(array.ctypes.data for array in arrays[:4]), states, actions, most, everywhere)
+        room = ctypes.c_double * (states * actions + 1)
+        kept.setdefault(PLACE, (ctypes.addressof(fields), arrays[4].ctypes.data, room, (fields, arrays)))
+    found: tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any] = kept[PLACE]
+    return found

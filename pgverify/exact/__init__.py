@@ -15,6 +15,7 @@ from pgverify.exact.routes import (
     gradient_by_enumeration,
     gradient_by_value_derivative,
 )
+from pgverify.exact.sample_size import effective_sample_share
 from pgverify.exact.solution import Solution, solve
 from pgverify.exact.state_visits import occupancy
 from pgverify.exact.value_functions import Values, values
@@ -28,6 +29,7 @@ __all__ = [
     "Values",
     "batch_moments",
     "count_trajectories",
+    "effective_sample_share",
     "enumerate_trajectories",
     "enumerated_moments",
     "expected_return",

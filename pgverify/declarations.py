@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.recursion import TotalRecursion
+from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
 
@@ -111,3 +111,27 @@ def ratio_table(rollout: Rollout) -> Float[Array, "S A"]:
         return np.ones(own.shape)
     acting = rollout.acting.probabilities()
     return np.where(acting > 0, own / np.where(acting > 0, acting, 1.0), 0.0)
+
+
+def as_table(declared: StepRecursion, ratio: Float[Array, "S A"], reward_baseline: float = 0.0) -> TableRecursion:
+    """Return a sum over steps, without a lookahead, with any ratio in place of π/μ: y = p = f = ρ, k = q = κ ρ.
+
+    Parameters
+    ----------
+    declared : StepRecursion
+    ratio : [S, A]
+        ρ, by which every decision is weighted.
+    reward_baseline : float
+        What is taken off every reward, beside the gain.
+    """
+    return TableRecursion(
+        declared.weighting,
+        earned=ratio,
+        carried=declared.decay * ratio,
+        credited=ratio,
+        credited_ahead=declared.decay * ratio,
+        passed=ratio,
+        critic=declared.critic,
+        baseline=ratio * declared.baseline[..., None],
+        reward_baseline=reward_baseline,
+    )

@@ -1,8 +1,10 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
 from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
+from pgverify.exact.best_reward_baseline import best_reward_baseline
 from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
+from pgverify.exact.decayed_gradient import decayed_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
@@ -28,7 +30,9 @@ __all__ = [
     "Solution",
     "Values",
     "batch_moments",
+    "best_reward_baseline",
     "count_trajectories",
+    "decayed_gradient",
     "effective_sample_share",
     "enumerate_trajectories",
     "enumerated_moments",

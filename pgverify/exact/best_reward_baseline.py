@@ -7,12 +7,18 @@ from collections.abc import Callable
 import numpy as np
 
 from pgverify.exact.estimator_moments import moments
-from pgverify.kinds import FUNCTION, accepts
+from pgverify.kinds import Requirement, accepts
 from pgverify.policies.protocol import Policy
 from pgverify.problem import REAL_PROBLEM, Problem
 
+FAMILY = Requirement(
+    callable,
+    "a function from a number to an estimator",
+    "pgv.estimators.RewardBaseline is one, lambda c: RewardToGo(Constant(c)) another",
+)
 
-@accepts(family=FUNCTION, problem=REAL_PROBLEM)
+
+@accepts(family=FAMILY, problem=REAL_PROBLEM)
 def best_reward_baseline(
     family: Callable[[float], object],
     problem: Problem,
@@ -23,7 +29,7 @@ def best_reward_baseline(
 
     Contributions are linear in c, g_c = g_0 − c h, so tr Cov[g_c] is a parabola: three of its values give its vertex.
 
-        best = pgv.exact.best_reward_baseline(lambda c: RewardBaseline(c, GPOMDP(0.9)), problem, max_steps=100)
+        best = pgv.exact.best_reward_baseline(lambda c: RewardBaseline(c, GPOMDP(0.9)), problem)
 
     Parameters
     ----------

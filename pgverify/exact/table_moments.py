@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.declarations import TableRecursion
+from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidEstimator, InvalidPolicy, TooLarge
 from pgverify.exact.step_law import (
     LARGEST_SQUARE,
@@ -78,14 +79,28 @@ def table_sums(
         np.zeros((size, states)),
         np.zeros((size, size, states) if form == "full" else (size, states)),
     )
-    for time in reversed(range(_steps(law, declared))):
-        ahead = _step(law, declared, score, time, ahead)
+    steps = _steps(law, declared)
+    varying = declared.critic is not None and declared.critic.ndim == 2
+    for time in reversed(range(steps)):
+        if varying or time >= steps - 2:  # before the last step the same is added always
+            added = increment(law, declared.critic, time)
+            paid = law.going_on.times(added.onward)
+        ahead = _step(law, declared, score, _Added(time, added, paid), ahead)
     second = ahead.second @ law.running_start
     return ahead.mean @ law.running_start, np.asarray(second.sum() if form == "trace" else second)
 
 
-def _step(law: StepLaw, table: TableRecursion, score: Float[Array, "S A d"], time: int, ahead: _Ahead) -> _Ahead:
+class _Added(NamedTuple):
+    """What a step adds at a time: u, and P u where the episode goes on."""
+
+    time: int
+    increment: Increment
+    paid: SuccessorLists
+
+
+def _step(law: StepLaw, table: TableRecursion, score: Float[Array, "S A d"], added: _Added, ahead: _Ahead) -> _Ahead:
     """Return what is known at a time from what is known of the time after it."""
+    time, u, paid = added
     full = ahead.second.ndim == 3
     chosen = np.where(law.chain.running[:, None], law.acting, 0.0)
     y, k, p, q, f = table.earned, table.carried, table.credited, table.credited_ahead, table.passed
@@ -93,8 +108,6 @@ def _step(law: StepLaw, table: TableRecursion, score: Float[Array, "S A d"], tim
     c = float(table.weighting**time)
     weights = _at("expected", table.expected, time, p.shape)
     direct = np.einsum("sa,sad->sd", np.where(law.chain.running[:, None], weights, 0.0), score)
-    u: Increment = increment(law, table.critic, time)
-    paid = law.going_on.times(u.onward)
     # Means over what follows, for every state and action.
     y1, y2 = law.going_on.ahead(ahead.first), law.going_on.ahead(ahead.square)
     uy = paid.ahead(ahead.first)

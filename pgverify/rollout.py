@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
+from pgverify.errors import InvalidEstimator
 from pgverify.policies.protocol import Policy
 from pgverify.problem import Problem
 from pgverify.validation import Array
@@ -38,6 +39,8 @@ class Rollout:
         Factor on every step's contribution: 1, or 1/T for the average reward, which is a mean over steps.
     gain : float
         Average reward ρ that is taken off every reward in the differential return; 0 for the other objectives.
+    action_value_table : function () -> [T, S, A] or [S, A], optional
+        Where the action values come from, likewise; None where nobody knows them.
     """
 
     problem: Problem
@@ -50,6 +53,7 @@ class Rollout:
     survival: float = 1.0
     step_scale: float = 1.0
     gain: float = 0.0
+    action_value_table: Callable[[], Float[Array, "*steps S A"]] | None = None
 
     @property
     def on_policy(self) -> bool:
@@ -60,3 +64,18 @@ class Rollout:
     def values(self) -> Float[Array, "*time S"]:
         """State values V(s), [T+1, S] or [S] (differential values for the average reward); a perfect critic's."""
         return self.value_table()
+
+    @property
+    def action_values(self) -> Float[Array, "*steps S A"]:
+        """Action values Q(s,a), [T, S, A] or [S, A]; those of a perfect critic.
+
+        Raises
+        ------
+        InvalidEstimator
+            Where nobody knows them.
+        """
+        if self.action_value_table is None:
+            raise InvalidEstimator(
+                "action values are not known of these trajectories, must be given: pass a table [S, A] to the estimator"
+            )
+        return self.action_value_table()

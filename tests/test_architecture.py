@@ -22,7 +22,8 @@ BASE = "errors arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
-CORE = f"{BATCH} randomness recursion mdps baselines estimators exact real_steps sampling stats streaming planning"
+SUMS = "recursion declarations"
+CORE = f"{BATCH} {SUMS} randomness mdps baselines estimators exact real_steps sampling stats streaming planning"
 TOOLS = (
     f"{CORE} drawing choices agents suites bugs checking adapters strategies foreign_code names beside studies targets "
     "language"
@@ -62,16 +63,17 @@ ALLOWED: Mapping[str, set[str]] = {
         "flat_steps": BASE,
         "trajectories": f"{PROBLEM} rollout flat_steps",
         "recursion": BATCH,
+        "declarations": f"{BATCH} recursion",
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth
-        "estimators": f"{BATCH} recursion baselines",
-        "exact": f"{BATCH} recursion native",  # nothing of the estimators: the truth may not inherit their bugs
+        "estimators": f"{BATCH} {SUMS} baselines",
+        "exact": f"{BATCH} {SUMS} native",  # nothing of the estimators: the truth may not inherit their bugs
         "sampling": f"{BATCH} exact randomness real_steps",
         "real_steps": f"{BATCH} randomness",  # how one step is drawn where actions are real
-        "streaming": f"{BATCH} native exact randomness recursion estimators sampling stats",
+        "streaming": f"{BATCH} native exact randomness {SUMS} estimators sampling stats",
         "stats": BASE,  # arrays only: readable by someone who never heard of an MDP
-        "planning": f"{BATCH} recursion exact stats",
+        "planning": f"{BATCH} {SUMS} exact stats",
         "strategies": f"{BATCH} mdps",
-        "bugs": f"{BATCH} recursion baselines estimators",
+        "bugs": f"{BATCH} {SUMS} baselines estimators",
         "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
         "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
         "language": f"{CORE} checking targets",

@@ -26,11 +26,13 @@ from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.estimated_targets import claim_of
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.estimators import Estimator
 from pgverify.kinds import FUNCTION
 from pgverify.policies import Policy
 from pgverify.problem import Problem
@@ -49,7 +51,7 @@ IMPLEMENTATION = replace(
 def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",
-    target: str = "policy_gradient",
+    target: str | Estimator = "policy_gradient",
     problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
     tolerance: float = 0.01,
@@ -86,8 +88,9 @@ def check(
         (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler"), or world -> [d], the direction
         of one update of a training loop ("agent")
     kind : "gradient", "weights", "sampler" or "agent"
-    target : str
-        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`;
+    target : str or estimator
+        policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`; what an
+        estimator of `pgv.estimators` estimates, as GPOMDP(0.9) or by name, gpomdp(0.9), v_trace(1, 1);
         entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
         or a sum such as "policy_gradient + entropy_bonus(0.01)".
     problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
@@ -143,7 +146,8 @@ def check(
         raise unknown_name("suite", suite, suites.names())
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    target = require_text("target", target, InvalidInput, "the name of a target, such as 'policy_gradient'")
+    meant = "the name of a target, such as 'policy_gradient'"
+    target = require_text("target", claim_of(target), InvalidInput, meant)
     target_terms(target)
     batches = require_design(design, kind)
     IMPLEMENTATION.require("implementation", implementation)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from pgverify import __version__
-from pgverify.cli import bugs, cases, check, exact, mdps, study, survey, variance
+from pgverify.cli import bugs, cases, check, estimators, exact, mdps, study, survey, variance
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput, one_sentence
 
@@ -32,6 +32,7 @@ app.add_typer(cases.app, name="cases")
 app.command("report")(study.report)
 app.command("exact")(exact.exact)
 app.command("mdps")(mdps.mdps)
+app.command("estimators")(estimators.estimators)
 app.command("variance")(variance.variance)
 app.command("survey")(survey.survey)
 

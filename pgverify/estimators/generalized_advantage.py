@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from pgverify.baselines import BASELINE, Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
+from pgverify.estimators.facts import Facts
 from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
@@ -46,6 +48,14 @@ class GeneralizedAdvantage:
     ----------
     Schulman et al., High-dimensional continuous control using generalized advantage estimation, 2016.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="generalized_advantage",
+        expectation="∇J",
+        assumptions="the true value function, or λ = 1; λ = 0 is the one-step actor-critic",
+        source="Schulman et al. 2016",
+        example=lambda _: GeneralizedAdvantage(0.5),
+    )
 
     trace_decay: float
     critic: Baseline = field(default_factory=StateValue)

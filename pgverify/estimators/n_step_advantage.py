@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from pgverify.baselines import BASELINE, Baseline, StateValue, table_of
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios
+from pgverify.estimators.facts import Facts
 from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import StepRecursion
 from pgverify.rollout import Rollout
@@ -46,6 +48,14 @@ class NStepAdvantage:
     ----------
     Sutton & Barto, Reinforcement Learning (2nd ed.), sections 7.1 and 13.5; Mnih et al., 2016.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="n_step_advantage",
+        expectation="∇J",
+        assumptions="the true value function, or n that reaches the end; n = 1 is the one-step actor-critic",
+        source="Sutton & Barto 2018, sections 7.1 and 13.5; Mnih et al. 2016",
+        example=lambda _: NStepAdvantage(2),
+    )
 
     steps: int
     critic: Baseline = field(default_factory=StateValue)

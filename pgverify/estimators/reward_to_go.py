@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from pgverify.baselines import BASELINE, Baseline, NoBaseline, with_baseline
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decided, decision_ratios, discounted_sum
+from pgverify.estimators.facts import Facts
 from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import Recursion, StepRecursion
 from pgverify.rollout import Rollout
@@ -41,6 +43,14 @@ class RewardToGo:
     Sutton & Barto, Reinforcement Learning (2nd ed.), section 13.3; Nota & Thomas, Is the policy gradient a gradient?,
     2020, for the dropped factor.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="reward_to_go",
+        expectation="∇J; without γ^t Σ_t Σ_s d_t Σ_a π ψ Q_t",
+        assumptions="any baseline of state and time; episodes that are not cut; where μ acted, weights per decision",
+        source="Sutton & Barto 2018, section 13.3; Precup, Sutton & Singh 2000",
+        example=lambda _: RewardToGo(),
+    )
 
     baseline: Baseline = field(default_factory=NoBaseline)
     discount_weighting: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import require_on_policy
+from pgverify.estimators.facts import Facts
 from pgverify.estimators.protocol import STEP_WEIGHTED, StepWeighted
 from pgverify.estimators.reward_to_go import RewardToGo
 from pgverify.kinds import accepts, known_arguments
@@ -35,6 +37,15 @@ class StandardizedReturn:
     ----------
     Shao et al., DeepSeekMath, 2024 (GRPO); Liu et al., Understanding R1-Zero-like training, 2025, for the bias.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="standardized_return",
+        expectation="E[Σ_t ψ_t (R − R̄)/(σ_R + ε)]",
+        assumptions="batches of n independent trajectories",
+        source="Shao et al. 2024; Liu et al. 2025",
+        example=lambda _: StandardizedReturn(),
+        unbiased=False,
+    )
 
     epsilon: float = 1e-8
 
@@ -74,6 +85,15 @@ class StandardizedAdvantage:
     ----------
     Schulman et al., Proximal policy optimization, 2017, as commonly implemented.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="standardized_advantage",
+        expectation="E[Σ_t ψ_t (w_t − w̄)/(σ_w + ε)]",
+        assumptions="batches of n independent trajectories",
+        source="Schulman et al. 2017, as commonly implemented",
+        example=lambda _: StandardizedAdvantage(),
+        unbiased=False,
+    )
 
     base: StepWeighted = field(default_factory=RewardToGo)
     epsilon: float = 1e-8

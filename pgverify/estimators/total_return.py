@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from pgverify.baselines import BASELINE, Baseline, NoBaseline, with_baseline
 from pgverify.errors import InvalidEstimator
 from pgverify.estimators.discounted_sum import decision_ratios
+from pgverify.estimators.facts import Facts
 from pgverify.kinds import accepts, known_arguments
 from pgverify.recursion import Recursion, TotalRecursion
 from pgverify.rollout import Rollout
@@ -39,6 +41,14 @@ class TotalReturn:
     Williams, Simple statistical gradient-following algorithms for connectionist reinforcement learning, 1992;
     step 7 of the derivation of the policy gradient theorem.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        name="total_return",
+        expectation="∇J",
+        assumptions="any baseline of state and time; episodes that are not cut",
+        source="Williams 1992",
+        example=lambda _: TotalReturn(),
+    )
 
     baseline: Baseline = field(default_factory=NoBaseline)
     discount_weighting: bool = True

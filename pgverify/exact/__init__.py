@@ -1,8 +1,10 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
 from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
+from pgverify.exact.best_reward_baseline import best_reward_baseline
 from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
+from pgverify.exact.decayed_gradient import decayed_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
@@ -15,6 +17,7 @@ from pgverify.exact.routes import (
     gradient_by_enumeration,
     gradient_by_value_derivative,
 )
+from pgverify.exact.sample_size import effective_sample_share
 from pgverify.exact.solution import Solution, solve
 from pgverify.exact.state_visits import occupancy
 from pgverify.exact.value_functions import Values, values
@@ -27,7 +30,10 @@ __all__ = [
     "Solution",
     "Values",
     "batch_moments",
+    "best_reward_baseline",
     "count_trajectories",
+    "decayed_gradient",
+    "effective_sample_share",
     "enumerate_trajectories",
     "enumerated_moments",
     "expected_return",

@@ -3,7 +3,7 @@
 Where every episode takes the same number H of steps, r − m in place of r changes a discounted sum of rewards by what is
 known beforehand: with κ for the discount, the sum from step t on by
 
-    λ_t = m Σ_{k<H−t} κ^k,
+    λ_t = m Σ_{k<H−t} κ^k   (k < n as well, where n steps are looked at),
 
 the same whatever was done. So a baseline b_t for the rewards r is the baseline b_t − λ_t for r − m, and ∇J is the same.
 """
@@ -56,7 +56,10 @@ def without_common_reward(law: StepLaw, declared: Recursion) -> tuple[StepLaw, R
             return law, declared
         return small, replace(declared, critic=solution.relative_values)  # what m adds to V cancels in r + γ V' − V
     due = np.zeros(law.steps)
-    due[:steps] = common * power_sums(declared.decay, steps)[::-1]
+    ahead = np.arange(steps, 0, -1)  # steps to come, as far as they are looked at
+    if isinstance(declared, StepRecursion) and declared.lookahead is not None:
+        ahead = np.minimum(ahead, declared.lookahead)
+    due[:steps] = common * power_sums(declared.decay, steps)[ahead - 1]
     if isinstance(declared, TotalRecursion):
         due[:steps] = due[0]
     return small, replace(declared, baseline=_less(law, solution, declared.baseline, due))

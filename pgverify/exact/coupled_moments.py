@@ -16,12 +16,15 @@ With Y = ΨR the first is the closed form of leave-one-out in the notes on mathe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.errors import InvalidSampling
+from pgverify.declarations import Declares, TrajectoryWeights
+from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.estimator_moments import (
     EstimatorMoments,
@@ -29,18 +32,21 @@ from pgverify.exact.estimator_moments import (
     SecondMoment,
     centred,
     declared_recursion,
+    moments,
     recursion_moments,
     recursion_sums,
     require_form,
 )
 from pgverify.exact.past import Past, eligibility, pasts
 from pgverify.exact.rollout_law import rollout
+from pgverify.exact.self_normalised import self_normalised_sums
 from pgverify.exact.step_law import StepLaw, increment, step_law
 from pgverify.exact.step_moments import backward_sweep
 from pgverify.kinds import accepts
+from pgverify.policies.protocol import Policy
 from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
-from pgverify.validation import Array, require_integer
+from pgverify.validation import Array, require_integer, shown
 
 
 @accepts(problem=REAL_PROBLEM)
@@ -51,6 +57,7 @@ def batch_moments(
     form: Form = "full",
     max_steps: int | None = None,
     group_size: int | None = None,
+    acting: Policy | None = None,
 ) -> EstimatorMoments:
     """Return the exact mean and covariance of the *estimate* from a batch of n trajectories.
 
@@ -71,6 +78,8 @@ def batch_moments(
         As for `pgverify.sample`.
     group_size : int, optional
         G, as for `pgverify.sample`; n is a multiple of it.
+    acting : Policy, optional
+        μ, as for `exact.moments`; not together with groups, nor with a baseline that is a mean of the batch.
 
     Raises
     ------
@@ -78,13 +87,25 @@ def batch_moments(
         When the estimator declares no recursion; `exact.enumerated_moments` takes any function.
     InvalidSampling
         When the batch, or a group, is too small, or the groups do not fill the batch.
+    TooLarge
+        When sums of importance weights take too many values.
 
     References
     ----------
     Kool, van Hoof & Welling, Buy 4 REINFORCE samples, get a baseline for free!, 2019, for the estimator.
     """
     require_form(form, problem)
-    law = step_law(problem, rollout(problem, max_steps), whole=form == "full")
+    law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
+    if isinstance(estimator, Declares) or not law.rollout.on_policy:
+        n = require_integer("batch_size", batch_size, 1, InvalidSampling)
+        if group_size is not None:
+            raise InvalidEstimator(
+                f"group_size is {group_size!r}, must be left out for {shown(estimator)} and where another policy acts: "
+                "no moments of such groups are known"
+            )
+        return _declared_batch(
+            law, estimator, n, form, moments_of_one=partial(moments, estimator, problem, form, max_steps, acting)
+        )
     declared = declared_recursion(estimator, law.rollout)
     leaves_out = isinstance(declared, BatchRecursion) and declared.leave_one_out
     least = 2 if leaves_out else 1
@@ -95,6 +116,26 @@ def batch_moments(
     if n % size:
         raise InvalidSampling(f"batch_size is {n}, must be a multiple of group_size = {size}: whole groups")
     return _grouped_batch(law, declared, n // size, size, form)
+
+
+def _declared_batch(
+    law: StepLaw, estimator: object, n: int, form: Form, moments_of_one: Callable[[], EstimatorMoments]
+) -> EstimatorMoments:
+    """Return the moments of a mean of independent contributions, or of what normalises its own weights."""
+    declared = estimator.declaration(law.rollout) if isinstance(estimator, Declares) else None
+    if isinstance(declared, TrajectoryWeights) and declared.normalised:
+        mean, second = self_normalised_sums(law, declared, n)
+        scale = law.rollout.step_scale
+        asked = {"full": second, "diagonal": np.diag(second), "trace": np.asarray(np.trace(second))}[form]
+        return centred(scale * mean, np.asarray(scale**2 * asked))
+    return _over(moments_of_one(), n)
+
+
+def _over(single: EstimatorMoments, n: int) -> EstimatorMoments:
+    """Return the moments of the mean of n independent contributions."""
+    covariance = None if single.covariance is None else single.covariance / n
+    variance = None if single.variance is None else single.variance / n
+    return EstimatorMoments(single.mean, single.trace / n, variance, covariance)
 
 
 def _grouped_batch(law: StepLaw, declared: Recursion, groups: int, size: int, form: Form) -> EstimatorMoments:
@@ -115,10 +156,7 @@ def _grouped_batch(law: StepLaw, declared: Recursion, groups: int, size: int, fo
 
 def _independent_batch(law: StepLaw, declared: Recursion, n: int, form: Form) -> EstimatorMoments:
     if not isinstance(declared, BatchRecursion):
-        single = recursion_moments(law, declared, form)
-        covariance = None if single.covariance is None else single.covariance / n
-        variance = None if single.variance is None else single.variance / n
-        return EstimatorMoments(single.mean, single.trace / n, variance, covariance)
+        return _over(recursion_moments(law, declared, form), n)
     law, declared = without_common_reward(law, declared)
     joint = _joint_moments(law, declared.base, form)
     scale = law.rollout.step_scale

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.declarations import Declaration, Declares, LinearImage, TableRecursion, TrajectoryWeights
 from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
@@ -16,6 +17,8 @@ from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
+from pgverify.exact.table_moments import table_sums
+from pgverify.exact.weighted_totals import trajectory_sums
 from pgverify.kinds import accepts
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import remembers
@@ -74,25 +77,25 @@ def moments(
     ----------
     estimator : an estimator that declares its recursion
         TotalReturn, RewardToGo, GeneralizedAdvantage, NStepAdvantage, or anything with a method
-        `recursion(rollout)`.
+        `recursion(rollout)` or `declaration(rollout)`.
     problem : Problem
     form : "full", "diagonal" or "trace"
         How much of the covariance to compute.
     max_steps : int, optional
         As for `pgverify.sample`: the moments are those of exactly the trajectories that it draws.
     acting : Policy, optional
-        μ, which chooses the actions: the moments of the estimator with per-decision importance weights, as it applies
-        them itself to a batch of somebody else's actions. For step-weighted estimators, not for the total return.
+        μ, which chooses the actions: the moments of the estimator with its importance weights, as it applies them
+        itself to a batch of somebody else's actions. The total return weights whole trajectories: it needs a horizon.
 
     Raises
     ------
     InvalidEstimator
-        When the estimator declares no recursion, a baseline or critic does not fit, or another policy acts and the
-        weights of the estimator are those of whole trajectories.
+        When the estimator declares no recursion, a baseline or critic does not fit, or the weights of whole
+        trajectories have no bound on their number of steps.
     InvalidPolicy
         When the acting policy does not fit, depends on the history, or makes the variance infinite.
     TooLarge
-        When d is too large for a [d, d] matrix.
+        When d is too large for a [d, d] matrix, or weights of trajectories take too many values.
 
     References
     ----------
@@ -105,13 +108,49 @@ def moments(
             "a table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
         )
     law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
+    if isinstance(estimator, Declares):
+        declaration = estimator.declaration(law.rollout)
+        if isinstance(declaration, LinearImage):
+            return _image(declaration.matrix, moments(declaration.base, problem, "full", max_steps, acting), form)
+        return _declared_moments(law, declaration, form, estimator)
     declared = row_recursion(estimator, law.rollout)
-    if not law.rollout.on_policy and not isinstance(declared, StepRecursion):
-        raise InvalidEstimator(
-            f"estimator is {shown(estimator)}, must be a sum over steps such as RewardToGo where another policy acts: "
-            "its importance weights are those of whole trajectories; list it (exact.enumerate_trajectories) or sample"
-        )
+    if not law.rollout.on_policy and isinstance(declared, TotalRecursion):
+        return _declared_moments(law, TrajectoryWeights(declared), form, estimator)
     return recursion_moments(law, declared, form)
+
+
+def _declared_moments(law: StepLaw, declaration: Declaration, form: Form, estimator: object) -> EstimatorMoments:
+    """Return the moments of a sum of tables, or of one that weights whole trajectories."""
+    if isinstance(declaration, TableRecursion):
+        mean, second = table_sums(law, declaration, form)
+    elif isinstance(declaration, TrajectoryWeights) and not declaration.normalised:
+        mean, whole = trajectory_sums(law, declaration)
+        second = {"full": whole, "diagonal": np.diag(whole), "trace": np.asarray(np.trace(whole))}[form]
+    else:
+        raise _coupled(estimator)
+    scale = law.rollout.step_scale
+    return centred(scale * mean, np.asarray(scale**2 * second))
+
+
+def _image(matrix: Float[Array, "d d"], base: EstimatorMoments, form: Form) -> EstimatorMoments:
+    """Return the moments of M h from those of h."""
+    if base.covariance is None:
+        raise InvalidEstimator(f"form is {form!r}, must be 'full' for the covariance of a matrix times an estimator")
+    covariance = matrix @ base.covariance @ matrix.T
+    variance = np.maximum(np.diag(covariance), 0.0)
+    return EstimatorMoments(
+        matrix @ base.mean,
+        float(variance.sum()),
+        None if form == "trace" else variance,
+        covariance if form == "full" else None,
+    )
+
+
+def _coupled(estimator: object) -> InvalidEstimator:
+    return InvalidEstimator(
+        f"estimator is {shown(estimator)}, whose contributions depend on each other, must be a function of one "
+        "trajectory here; use exact.batch_moments(estimator, problem, batch_size)"
+    )
 
 
 def require_form(form: str, problem: Problem) -> None:
@@ -126,10 +165,7 @@ def row_recursion(estimator: object, law: Rollout) -> StepRecursion | TotalRecur
     """Return the recursion of an estimator whose rows are independent, refusing one that couples a batch."""
     declared = declared_recursion(estimator, law)
     if isinstance(declared, BatchRecursion):
-        raise InvalidEstimator(
-            f"estimator is {shown(estimator)}, whose contributions depend on each other, must be a function of one "
-            "trajectory here; use exact.batch_moments(estimator, problem, batch_size)"
-        )
+        raise _coupled(estimator)
     return declared
 
 

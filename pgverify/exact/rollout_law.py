@@ -47,6 +47,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
         max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
     policy, solution = problem.policy, solve(problem)
     table = partial(getattr, solution, "state_values")
+    by_action = partial(getattr, solution, "action_values")
     actor = policy if acting is None or acting is policy else require_support(acting, problem)
     start = problem.mdp.start
     match problem.objective:
@@ -57,11 +58,14 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
                     f"max_steps is {max_steps}, must be at most the horizon {horizon} of the problem; leave it out for "
                     "whole episodes"
                 )
-            return Rollout(problem, actor, table, start, steps, steps == horizon, discount)
+            ends = steps == horizon
+            return Rollout(problem, actor, table, start, steps, ends, discount, action_value_table=by_action)
         case Discounted(discount):
             if max_steps is None:
-                return Rollout(problem, actor, table, start, None, False, 1.0, survival=discount)
-            return Rollout(problem, actor, table, start, max_steps, False, discount)
+                return Rollout(
+                    problem, actor, table, start, None, False, 1.0, survival=discount, action_value_table=by_action
+                )
+            return Rollout(problem, actor, table, start, max_steps, False, discount, action_value_table=by_action)
         case _:
             if max_steps is None:
                 raise InvalidSampling(
@@ -75,7 +79,16 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
                 )
             scale, gain = 1.0 / max_steps, float(complex(solution.gain).real)
             return Rollout(
-                problem, actor, table, solution.stationary, max_steps, False, 1.0, step_scale=scale, gain=gain
+                problem,
+                actor,
+                table,
+                solution.stationary,
+                max_steps,
+                False,
+                1.0,
+                step_scale=scale,
+                gain=gain,
+                action_value_table=by_action,
             )
 
 

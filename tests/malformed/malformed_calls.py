@@ -142,6 +142,12 @@ def exact_calls() -> Iterator[Call]:
         "exact.variance_shares", e.variance_shares,
         {"estimator": RIGHT, "problem": PROBLEM, "covariance": True, "max_steps": 2}, other=optional,
     )  # fmt: skip
+    yield Call("exact.effective_sample_share", e.effective_sample_share, acting, other=optional)
+    yield Call("exact.decayed_gradient", e.decayed_gradient, {"problem": PROBLEM, "decay": 0.5})
+    yield Call(
+        "exact.best_reward_baseline", e.best_reward_baseline,
+        {"family": pgv.estimators.RewardBaseline, **acting}, fixed=("family",), other=optional,
+    )  # fmt: skip
     yield Call("exact.enumerated_moments", e.enumerated_moments,
                {"estimator": RIGHT, "problem": PROBLEM, "batch_size": 1, "limit": 100})  # fmt: skip
 
@@ -205,13 +211,19 @@ def batch_calls() -> Iterator[Call]:
     e, b = pgv.estimators, pgv.baselines
     for estimator in (
         RIGHT, e.TotalReturn(), e.GeneralizedAdvantage(0.5), e.NStepAdvantage(1), e.StandardizedReturn(),
-        e.StandardizedAdvantage(), e.RewardToGo(b.AverageReturn(leave_one_out=True)),
+        e.StandardizedAdvantage(), e.RewardToGo(b.AverageReturn(leave_one_out=True)), e.GPOMDP(0.5), e.VTrace(),
+        e.AllActions(), e.ActionBaseline(LOGITS), e.CappedRatios(1.5), e.CappedImportance(1.5), e.SelfNormalized(),
+        e.CompatibleCritic(), e.CompatibleNaturalGradient(), e.NaturalGradient(), e.RewardBaseline(0.5),
     ):  # fmt: skip
         name = type(estimator).__name__
         yield Call(f"{name}()", estimator, {"batch": BATCH})
-        yield Call(f"{name}.weights", estimator.weights, {"batch": BATCH})
-        if hasattr(estimator, "recursion"):
-            yield Call(f"{name}.recursion", estimator.recursion, {"rollout": LAW})
+        for door, given in (("weights", BATCH), ("fit", BATCH), ("recursion", LAW), ("declaration", LAW)):
+            declares = door != "declaration" or not isinstance(estimator, e.CompatibleCritic | e.NaturalGradient)
+            if hasattr(estimator, door) and declares and callable(getattr(estimator, door)):
+                argument = "batch" if given is BATCH else "rollout"
+                yield Call(f"{name}.{door}", getattr(estimator, door), {argument: given})
+    yield Call("effective_sample_size", e.effective_sample_size, {"batch": BATCH, "cap": 2.0},
+               other={"cap": ("nothing",)})  # fmt: skip
     for baseline in (
         b.NoBaseline(),
         b.Constant(0.5),
@@ -236,6 +248,23 @@ def estimator_calls() -> Iterator[Call]:
     yield Call("GeneralizedAdvantage", e.GeneralizedAdvantage,
                {"trace_decay": 0.5, "critic": b.StateValue(), "discount_weighting": True})  # fmt: skip
     yield Call("NStepAdvantage", e.NStepAdvantage, {"steps": 2, "critic": b.StateValue(), "discount_weighting": True})
+    yield Call("GPOMDP", e.GPOMDP, {"decay": 0.5, "baseline": b.StateValue()})
+    yield Call("RewardBaseline", e.RewardBaseline, {"value": 0.5, "base": RIGHT})
+    yield Call("CappedRatios", e.CappedRatios, {"cap": 1.5, "base": RIGHT})
+    yield Call("CappedImportance", e.CappedImportance, {"cap": 1.5, "base": e.TotalReturn()})
+    yield Call("SelfNormalized", e.SelfNormalized, {"base": e.TotalReturn(), "cap": 1.5}, other={"cap": ("nothing",)})
+    yield Call("VTrace", e.VTrace,
+               {"ratio_cap": 1.5, "trace_cap": 0.5, "trace_decay": 0.5, "critic": b.StateValue(),
+                "discount_weighting": True})  # fmt: skip
+    yield Call("AllActions", e.AllActions, {"critic": LOGITS, "discount_weighting": True},
+               other={"critic": ("nothing",)})  # fmt: skip
+    yield Call("ActionBaseline", e.ActionBaseline,
+               {"values": LOGITS, "corrected": True, "discount_weighting": True})  # fmt: skip
+    yield Call("CompatibleCritic", e.CompatibleCritic, {"weights": START, "discount_weighting": True},
+               other={"weights": ("nothing",)})  # fmt: skip
+    yield Call("NaturalGradient", e.NaturalGradient, {"base": RIGHT, "fisher": np.array([[2.0, 0.5], [0.5, 1.0]]),
+               "damping": 0.5}, other={"fisher": ("nothing",)})  # fmt: skip
+    yield Call("CompatibleNaturalGradient", e.CompatibleNaturalGradient, {"damping": 0.5})
     yield Call("StandardizedReturn", e.StandardizedReturn, {"epsilon": 0.5})
     yield Call("StandardizedAdvantage", e.StandardizedAdvantage, {"base": RIGHT, "epsilon": 0.5})
 

@@ -24,13 +24,13 @@ class Controls:
     Attributes
     ----------
     rows : [6, K, d]
-        Of the single trajectories, in that order.
+        Of the single trajectories, in that order; times Π_t π/μ where another policy acted.
     totals : [2, K]
         Their returns, discounted and not.
     starts : [K]
         Their first states.
     steps : [T, K, d]
-        ∇ log π at each time.
+        ∇ log π at each time, likewise.
     to_go : [T, K]
         Reward-to-go, with γ^t.
     under_way : [T, K]
@@ -61,10 +61,12 @@ class Controls:
             unweighted[:, t] = run
         totals = np.stack([(powers * batch.rewards).sum(axis=1), batch.rewards.sum(axis=1)])
         weights = (to_go, unweighted, plain, totals[0][:, None] * ones, totals[1][:, None] * ones, ones)
-        rows = np.stack([batch.score_weighted(each) for each in weights])
+        # Where another policy acted the score has mean zero only with the weight of its trajectory.
+        weight = batch.importance.prod(axis=1, keepdims=True)
+        rows = np.stack([batch.score_weighted(weight * each) for each in weights])
         means = np.einsum("k,rkd->rd", probability, rows)
         means[5] = 0.0
-        each = np.eye(batch.num_steps)[:, None, :] * ones
+        each = np.eye(batch.num_steps)[:, None, :] * (weight * ones)
         steps = np.stack([batch.score_weighted(at) for at in each])
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
         under_way, resets = batch.mask.T.astype(float), ResetSteps.of(batch)

@@ -18,10 +18,10 @@ MOST_CLASSES = 12
 class ResetSteps:
     """What the step adds on which an environment only resets itself, if it is trained on like any other.
 
-    γ^L h(s_L, s'_0) ρ ψ(s_L, a'_0),   ρ = π(a'_0 | s_L) / π(a'_0 | s'_0)
+    γ^L h(s_L, s'_0) ρ ψ(s_L, a'_0),   ρ = π(a'_0 | s_L) / μ(a'_0 | s'_0)
 
     s_L is the last state of one trajectory, s'_0 and a'_0 are the first state and action of another, for which ρ stands
-    in. Nothing depends on a'_0 but the score, so with E over a'_0 ~ π(·|s'_0) it is zero, whatever h is:
+    in. Nothing depends on a'_0 but the score, so with E over a'_0 ~ μ(·|s'_0) it is zero, whatever h is:
     Σ_a π(a|s_L) ψ(s_L, a) = 0. The controls are that for each h which is 1 at one pair of states, else 0.
 
     Attributes
@@ -53,7 +53,8 @@ class ResetSteps:
         one = np.zeros((len(ends), actions, *probabilities.shape))
         one[np.arange(len(ends))[:, None], np.arange(actions), ends[:, None], np.arange(actions)] = 1.0
         scores = batch.policy.score_vjp(one)
-        ratios = probabilities[ends][:, None] / probabilities[starts]
+        drawn = batch.acting.probabilities()[starts]  # what μ never does is not met
+        ratios = np.where(drawn > 0, probabilities[ends][:, None] / np.where(drawn > 0, drawn, 1.0), 0.0)
         steps = ratios[..., None] * scores[:, None]
         classes = np.eye(len(ends) * len(starts)).reshape(len(ends), len(starts), -1)
         if classes.shape[2] > MOST_CLASSES:

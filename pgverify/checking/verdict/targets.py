@@ -17,6 +17,7 @@ from pgverify.bugs import TARGETS as CATALOGUED
 from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
 from pgverify.checking.exhaustive.catalogue_means import known_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
+from pgverify.checking.verdict.estimated_targets import ESTIMATED, estimated_vector, estimator_of
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
 from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
@@ -57,37 +58,44 @@ TARGETS: tuple[str, ...] = tuple(dict.fromkeys((*CLOSED_FORMS, *CATALOGUED)))
 FITS = 1e-8
 """Relative: a correct implementation of the catalogue that is further from its target was not made for such data."""
 
-TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*")
-"""A name, or one with a coefficient."""
+TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w][-+.\w,\s]*?)\s*\))?\s*")
+"""A name, or one with a coefficient, or with several numbers."""
 
 
 @dataclass(frozen=True)
 class TargetTerm:
-    """One summand of a claim: the name of a target, and the β of a bonus term where one is given."""
+    """One summand of a claim: the name of a target, the β of a bonus term, the numbers of an estimator."""
 
     name: str
     coefficient: float | None = None
+    numbers: tuple[float, ...] = ()
 
 
 def target_terms(claim: str) -> tuple[TargetTerm, ...]:
-    """Return the terms of a claim: "policy_gradient", or a sum such as "policy_gradient + entropy_bonus(0.01)".
+    """Return the terms of a claim: "policy_gradient", "gpomdp(0.9)", or a sum "policy_gradient + entropy_bonus(0.01)".
 
     Raises
     ------
     UnknownName
         Listing the nearest targets.
     InvalidInput
-        When a coefficient is no number, or given to a target that has none.
+        When a coefficient is no number, given to a target that has none, or out of the range of an estimator.
     """
     terms = []
     for text in re.split(r"\+(?![^(]*\))", claim):
         found = TERM.fullmatch(text)
         name = found[1] if found else text.strip()
-        if name not in (*TARGETS, *BONUS_TERMS):
-            raise unknown_name("target", name, (*TARGETS, *BONUS_TERMS))
+        if name not in (known := (*TARGETS, *BONUS_TERMS, *ESTIMATED)):
+            raise unknown_name("target", name, known)
         given = found[2] if found else None
+        if name in ESTIMATED:
+            numbers = () if given is None else tuple(_number(one, text.strip()) for one in given.split(","))
+            estimator_of(name, numbers)
+            terms.append(TargetTerm(name, numbers=numbers))
+            continue
         if given is not None and name not in BONUS_TERMS:
-            raise InvalidInput(f"target {text.strip()!r} has a coefficient, only {', '.join(BONUS_TERMS)} take one")
+            takers = f"{', '.join(BONUS_TERMS)} take one, and the estimators their numbers"
+            raise InvalidInput(f"target {text.strip()!r} has a coefficient, only {takers}")
         terms.append(TargetTerm(name, None if given is None else _number(given, text.strip())))
     return tuple(terms)
 
@@ -105,7 +113,7 @@ def smallest_batch(claim: str) -> int:
 
 
 def _smallest(name: str) -> int:
-    if name in CLOSED_FORMS or name in BONUS_TERMS:
+    if name in CLOSED_FORMS or name in BONUS_TERMS or name in ESTIMATED:
         return 1
     return min((bug.batch_size for bug in _definitions(name)), default=1)
 
@@ -118,7 +126,7 @@ def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Ar
     Parameters
     ----------
     claim : str
-        One of `TARGETS`, a bonus term, or a sum of them: see `target_terms`.
+        One of `TARGETS`, a bonus term, an estimator, or a sum of them: see `target_terms`.
     problem : Problem
     batch_size : int
         For targets that depend on it.
@@ -144,6 +152,8 @@ def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array,
         return BONUS_TERMS[term.name](problem, term.coefficient)
     if term.name == "undiscounted_policy_gradient" and not isinstance(problem.objective, FiniteHorizon):
         return None  # without a discount and without an end there is no return
+    if term.name in ESTIMATED:
+        return estimated_vector(term.name, term.numbers, problem, batch_size)
     if term.name in CLOSED_FORMS:
         return CLOSED_FORMS[term.name](problem)
     if isinstance(problem, CollectedProblem):

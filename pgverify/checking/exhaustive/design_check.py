@@ -11,6 +11,8 @@ import numpy as np
 from pgverify.checking.calling.answer import Notes, together
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
+from pgverify.checking.exhaustive.design_invariants import check_design_invariants
+from pgverify.checking.exhaustive.design_names import named_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
@@ -82,11 +84,17 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     # In one direction everything is a multiple of anything: what is listed there alone speaks for no size.
     judged = {item.batch_size for entry, one in known if directions(entry.problem) > 1 for item in one.expectations}
     pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
-    untried = Invariants((), (), 0, notes)
-    report = exhaustive_report(known, untried, claim.target, claim.given)
+    listable = [entry for entry in claim.suite if count_trajectories(entry.problem) <= MOST_TRAJECTORIES]
+    if any("the total time limit" in each for each in missing):
+        invariants = Invariants((), (), 0, notes)
+    else:
+        invariants = check_design_invariants(claim.implementation, listable, known, design, claim.target, notes)
+    report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
+    with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
+        report = named_by_design(report, claim.implementation, listable, design)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
     report = replace(report, warnings=(*missing, *report.warnings), weights=_names(claim, design, known))

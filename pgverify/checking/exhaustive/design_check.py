@@ -94,7 +94,7 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
     with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
-        report = named_by_design(report, claim.implementation, listable, design)
+        report = named_by_design(report, claim.implementation, listable, known, design)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
     report = replace(report, warnings=(*missing, *report.warnings), weights=_names(claim, design, known))

@@ -15,10 +15,14 @@ from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import Design, Grouped, laws_of
 from pgverify.checking.exhaustive.identified import SAME
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
+from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.sampled.batch_law import arranged
 from pgverify.checking.verdict.bug_match import Match
+from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.matching_bugs import REVERSED, suspects
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import common_factor
+from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories
@@ -27,11 +31,18 @@ from pgverify.validation import Array
 MOST_PROBLEMS, MOST_BATCHES = 4, 6
 """What is compared, at most: problems, and batches of each size."""
 
+NAMEABLE = (Outcome.SCALED, Outcome.BIASED, Outcome.OTHER_TARGET)
+"""Outcomes that a fault may be behind."""
+
 PLAIN = 1e-6
 """Relative difference from 1 within which a factor is none."""
 
+BY_STEPS = "1/T (T the number of steps)"
+"""What the multiple of a fault may be besides, from problem to problem."""
+
 WHERE = {
     "group": "its estimates are those of {slug} in each group of the design",
+    "steps": "its estimates are those of {slug} in each group of the design, each group counting with its steps",
     "batch": "its estimates are those of {slug} in the whole batch, across the groups of the design",
 }
 """What is said of a fault that was met, by what it was applied to."""
@@ -64,7 +75,11 @@ class _Named:
 
 
 def named_by_design(
-    report: Report, implementation: LimitedFunction, suite: Sequence[SuiteProblem], design: Design
+    report: Report,
+    implementation: LimitedFunction,
+    suite: Sequence[SuiteProblem],
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    design: Design,
 ) -> Report:
     """Return the report with the fault whose estimates the implementation's are on batches of the design.
 
@@ -76,10 +91,11 @@ def named_by_design(
     ----------
     report : Report
     implementation : LimitedFunction
-    suite : problems that can be listed
+    suite : problems whose trajectories can be listed
+    known : problems whose batches could be listed, with what was
     design : Design
     """
-    if report.outcome not in (Outcome.SCALED, Outcome.BIASED) or report.diagnosis is not None:
+    if report.outcome not in NAMEABLE or any(match.same for match in report.matches):
         return report
     try:
         met = list(_met(Calls(implementation), suite, design))
@@ -93,7 +109,26 @@ def named_by_design(
         named = [found for bug in fitting if (found := _named(bug, met)) is not None]
         if named:
             return _with(report, named, design)
-    return report
+    return replace(report, matches=(*report.matches, *_by_factor(report, known, design))) if scaled else report
+
+
+def _by_factor(report: Report, known: Sequence[tuple[SuiteProblem, Listed]], design: Design) -> tuple[Match, ...]:
+    """Return the faults that make the multiple that was found, of a group or of a batch: equal in expectation alone."""
+    evidence = compared(known, report.target)
+    goals = [item.target for item in evidence]
+    factors = common_factor([item.found for item in evidence], goals, recognised_precision(known)) if known else None
+    shown = [factor for factor in factors or () if factor is not None]
+    if not shown or np.ptp(shown) > SAME * abs(shown[0]):
+        return ()
+    sizes = {size for size in design.trajectories if size is not None}
+    there = {match.slug for match in report.matches}
+    return tuple(
+        Match(bug.slug, len(shown), abs(bug.factor(size) - shown[0]))
+        for bug in {bug.slug: bug for bug in suspects(report.target) if bug.effect is Effect.SCALED}.values()
+        for size in sizes
+        if bug.factor is not None and bug.setting is None and bug.batch_size > 1 and bug.slug not in there
+        if abs(bug.factor(size) - shown[0]) <= SAME * abs(shown[0]) and abs(shown[0] - 1.0) > SAME
+    )
 
 
 def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design) -> Iterator[_Met]:
@@ -116,56 +151,72 @@ def _unlike(entry: SuiteProblem) -> tuple[int, int]:
 
 
 def _named(bug: Bug, met: Sequence[_Met]) -> _Named | None:
-    """Return the fault if its estimates are those that were met, on each group or on whole batches."""
-    for where in ("group", "batch") if met[0].size is not None and bug.batch_size > 1 else ("batch",):
-        factor = _factor(bug, met, where)
-        if factor is not None:
+    """Return the fault if its estimates are those that were met, on each group or on whole batches.
+
+    What is a mean over the steps of a group is one over those of the batch where groups count with theirs.
+    """
+    for where in WHERE if met[0].size is not None and bug.batch_size > 1 else ("batch",):
+        found = _factor(bug, met, where)
+        if found is not None:
+            factor, law = found
             reverses = factor < 0.0 and bug.slug != REVERSED
             slug = f"{bug.slug} + {REVERSED}" if reverses else bug.slug
-            return _Named(Match(slug, len(met), 0.0, abs(factor) if reverses else factor, same=True), bug, where)
+            match = Match(slug, len(met), 0.0, abs(factor) if reverses else factor, law, same=True)
+            return _Named(match, bug, where)
     return None
 
 
-def _factor(bug: Bug, met: Sequence[_Met], where: str) -> float | None:
-    """Return the one factor by which the estimates are the fault's on all batches; None where there is none."""
+def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | None:
+    """Return the one factor by which the estimates are the fault's on all batches, and its law of the steps.
+
+    None where there is none. Most faults are told from it by the first batch or two, and are called on no further one.
+    """
     factors = []
     for each in met:
-        expected = _estimates(bug, each, where)
-        if expected is None:
-            return None
-        square = float((expected * expected).sum())
-        factor = float((expected * each.estimates).sum()) / square if square > 0.0 else 0.0
-        gap = np.abs(each.estimates - factor * expected).max()
-        if factor == 0.0 or not gap <= SAME * np.abs(each.estimates).max():
-            return None
-        factors.append(factor)
-    if np.ptp(factors) > SAME * abs(factors[0]):
-        return None
-    return 1.0 if abs(factors[0] - 1.0) <= PLAIN else float(np.mean(factors))
+        limit = SAME * float(np.abs(each.estimates).max())
+        factor = 0.0
+        for batch, found in zip(each.batches, each.estimates, strict=True):
+            expected = _estimate(bug, batch, each.size, where)
+            if expected is None or expected.shape != found.shape:
+                return None
+            if factor == 0.0 and np.abs(expected).max() > limit:
+                factor = float(expected @ found) / float(expected @ expected)
+            if not np.abs(found - factor * expected).max() <= limit:
+                return None
+        factors.append((factor, float(each.batches[0].num_steps)))
+    for law, power in (("", 0.0), (BY_STEPS, 1.0)):
+        constants = [factor * steps**power for factor, steps in factors]
+        if np.ptp(constants) <= PLAIN * abs(constants[0]) and constants[0] != 0.0:
+            return (1.0 if abs(constants[0] - 1.0) <= PLAIN else constants[0]), law
+    return None
 
 
-def _estimates(bug: Bug, met: _Met, where: str) -> Float[Array, "m d"] | None:
-    """Return the estimates of a fault on the batches; None where it does not apply."""
-    rows = []
+def _estimate(bug: Bug, batch: Trajectories, size: int | None, where: str) -> Float[Array, "d"] | None:
+    """Return the estimate of a fault on a batch; None where it does not apply."""
+    whole = replace(batch, group=None)  # entries make groups of their own where they have any
+    groups = [whole.select(part) for part in _parts(len(batch), size if size and where != "batch" else len(batch))]
+    weights = [max(int(group.lengths.sum()), 1) if where == "steps" else 1 for group in groups]
     try:
-        for batch in met.batches:
-            size = len(batch) if where == "batch" or met.size is None else met.size
-            whole = replace(batch, group=None)  # entries make groups of their own where they have any
-            parts = [np.asarray(bug.implementation(whole.select(part))) for part in _parts(len(batch), size)]
-            rows.append(np.mean([part.mean(axis=0) if part.ndim == 2 else part for part in parts], axis=0))
-        found = np.stack(rows)
+        parts = [np.asarray(bug.implementation(group)) for group in groups]
+        each = [part.mean(axis=0) if part.ndim == 2 else part for part in parts]
+        return np.asarray(np.average(each, axis=0, weights=weights))
     except Exception:  # an entry for Gaussian policies on a softmax problem, say: it does not apply
         return None
-    return found if found.shape == met.estimates.shape and np.isfinite(found).all() else None
 
 
 def _parts(rows: int, size: int) -> Iterator[slice]:
     return (slice(first, first + size) for first in range(0, rows, size))
 
 
+def _round(named: _Named) -> bool:
+    """Whether a factor is a whole number or one over it: two standard deviations are multiples of each other."""
+    factor = max(named.match.factor, 1.0 / named.match.factor)
+    return abs(factor - round(factor)) <= PLAIN * factor
+
+
 def _with(report: Report, named: Sequence[_Named], design: Design) -> Report:
-    plain = [each for each in named if each.match.factor == 1.0]
-    best = {each.match.slug: each for each in plain or named}
+    plain = [each for each in named if not each.match.times]
+    best = {each.match.slug: each for each in plain or [each for each in named if _round(each)] or named}
     rest = tuple(match for match in report.matches if match.slug not in best)
     found = replace(report, matches=(*(each.match for each in best.values()), *rest))
     if len(best) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -25,6 +26,9 @@ from pgverify.validation import Array, require_integer
 
 CHUNK_CELLS = 2**20
 """Trajectories × steps in a chunk by default: some tens of megabytes."""
+
+MOST_KEPT = 2**15
+"""Bytes of a table of probabilities whose alias table is kept: a few thousand cells."""
 
 
 @accepts(problem=REAL_PROBLEM)
@@ -68,7 +72,8 @@ def sample(
     InvalidPolicy
         When the acting policy is of another shape, or never does what the problem's policy does.
     """
-    return concatenate(list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting, group_size)))
+    chunks = list(sample_chunks(problem, num_trajectories, seed, max_steps, chunk_size, acting, group_size))
+    return chunks[0] if len(chunks) == 1 else concatenate(chunks)
 
 
 @accepts(problem=REAL_PROBLEM)
@@ -140,7 +145,7 @@ class _Draw:
         else:
             cells = (law.acting.probabilities()[:, :, None] * lists.weight).reshape(states, actions * most)
         reward = solve(law.problem).chain.reward
-        start, step = AliasTable.of(law.start[None]), AliasTable.of(cells)
+        start, step = _table(law.start[None]), _table(cells)
         return cls(law, Stream.of(seed), start, step, reward, group_size, RealSteps.of(law))
 
     def trajectories(self, first: int, rows: int) -> Trajectories:
@@ -253,6 +258,21 @@ class _Draw:
         if Channel.SURVIVAL in uniforms:
             goes_on &= uniforms[Channel.SURVIVAL] < self.law.survival
         return goes_on
+
+
+def _table(probabilities: Float[Array, "R M"]) -> AliasTable:
+    """Return the alias table of rows of probabilities; of small ones that were asked for lately, the one made then.
+
+    By content: what a policy says may have changed since, and whoever draws few trajectories many times makes no other.
+    """
+    if probabilities.nbytes > MOST_KEPT:
+        return AliasTable.of(probabilities)
+    return _kept_table(np.asarray(probabilities, dtype=np.float64).tobytes(), probabilities.shape)
+
+
+@lru_cache(maxsize=128)
+def _kept_table(content: bytes, shape: tuple[int, int]) -> AliasTable:
+    return AliasTable.of(np.frombuffer(content).reshape(shape))
 
 
 class _Prefix:

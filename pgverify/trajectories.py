@@ -15,7 +15,7 @@ from pgverify.errors import InvalidEstimator, InvalidInput, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.policies.protocol import Policy
-from pgverify.policies.steps import log_prob, score_sum
+from pgverify.policies.steps import log_prob, score_sum_of_kept
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import Array, bracket, first_index, require_shape, settle, shown
@@ -270,8 +270,9 @@ class Trajectories(SuggestsNames):
         require_shape("weights", given, self.rewards.shape, "[n, T]", InvalidEstimator)
         if given.dtype.kind == "c":
             raise InvalidEstimator("weights holds complex numbers, must hold real ones; .real takes their real parts")
-        refuse_non_finite("weights", np.where(self.mask, given, 0.0), InvalidEstimator)  # on padding anything may stand
-        return score_sum(self.policy, self, given)
+        kept = np.where(self.mask, given, 0.0)  # on padding anything may stand
+        refuse_non_finite("weights", kept, InvalidEstimator)
+        return score_sum_of_kept(self.policy, self, kept)
 
     def __repr__(self) -> str:
         return (

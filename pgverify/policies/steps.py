@@ -80,7 +80,11 @@ def _chosen_after_prefixes(policy: Policy, steps: Steps) -> Float[Array, "n T"]:
 
 def score_sum(policy: Policy, steps: Steps, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
     """Return Σ_t w_t ∇ log π(a_t|s_t) for every trajectory; padded steps do not count."""
-    kept = np.where(steps.mask, weights, 0.0)
+    return score_sum_of_kept(policy, steps, np.where(steps.mask, weights, 0.0))
+
+
+def score_sum_of_kept(policy: Policy, steps: Steps, kept: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
+    """Return the same for weights that are 0 on padding already."""
     door = getattr(policy, "score_sum", None)
     if door is None and remembers(policy):
         raise InvalidPolicy(

@@ -9,13 +9,17 @@ import pytest
 from checking_problems import named
 
 import pgverify as pgv
+from pgverify.checking.calling.alarm import Alarm
+from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import laws_of
+from pgverify.checking.exhaustive.design_invariants import groups_with_a_stride
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.checking.sampled.units import units_of
 from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
+from pgverify.suites import SuiteProblem
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SMALL = ("bandit", "early-stop", "three-starts")
@@ -207,3 +211,50 @@ def test_step_weights_have_their_name_in_groups_too() -> None:
         "reward-to-go, with γ^t",
     )
     assert pgv.check(own_mean, "weights", problems=problems, design=design).weights == ()
+
+
+def with_a_stride(batch: pgv.Trajectories, size: int = 4) -> np.ndarray:
+    r = (batch.rewards * batch.discount_powers).sum(axis=1).reshape(size, -1)
+    baseline = (r.sum(axis=0) - r) / (size - 1)
+    return batch.score_weighted(np.repeat((r - baseline).reshape(-1, 1), batch.num_steps, axis=1))
+
+
+def in_one_group(batch: pgv.Trajectories) -> np.ndarray:
+    return in_groups(batch, len(batch))
+
+
+@pytest.mark.parametrize(
+    ("function", "strided"), [(with_a_stride, True), (in_groups, False), (in_one_group, False), (RewardToGo(), False)]
+)
+def test_groups_with_a_stride_are_told_from_others(function, strided: bool) -> None:  # type: ignore[no-untyped-def]
+    suite = [SuiteProblem(name, problem) for name, problem in zip(SMALL, named(*SMALL), strict=True)]
+    with Alarm(10.0) as alarm:
+        limited = LimitedFunction(function, False, alarm)
+        said = groups_with_a_stride(limited, suite, pgv.Grouped(size=4, prompts=2))
+        assert groups_with_a_stride(limited, suite, pgv.Grouped(size=4, prompts=1)) == ""
+    assert ("made with a stride" in said) == strided
+
+
+def test_groups_with_a_stride_mix_the_prompts_of_a_design() -> None:
+    report = pgv.check(with_a_stride, problems=named("bandit", "early-stop"), design=pgv.Grouped(size=4, prompts=2))
+    assert report.outcome is pgv.Outcome.CONSISTENT
+    assert any("made with a stride" in warning for warning in report.warnings)
+    assert "consecutive rows" in report.next_step
+
+
+def test_what_must_not_matter_is_tried_on_batches_of_the_design() -> None:
+    seen: set[tuple[int, ...]] = set()
+
+    def by_place(batch: pgv.Trajectories) -> np.ndarray:
+        assert batch.group is not None
+        seen.add(tuple(batch.group.tolist()))
+        return in_groups(batch) * (1.0 if batch.num_steps < 6 else 2.0)
+
+    report = pgv.check(by_place, problems=named("bandit", "early-stop"), design=pgv.Grouped(size=4, prompts=2))
+    tried = {finding.check: finding.holds for finding in report.findings}
+    assert seen == {(0, 0, 0, 0, 1, 1, 1, 1)}
+    assert {"padded steps", "permutation", "reward scale", "model", "reward shift"} <= set(tried)
+    assert tried["permutation"]
+    assert "splitting" not in tried
+    two = pgv.check(RewardToGo(), problems=named("bandit"), design=pgv.Independent(sizes=(4, 8)))
+    assert {"splitting", "permutation"} <= {finding.check for finding in two.findings}

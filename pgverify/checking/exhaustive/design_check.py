@@ -11,6 +11,8 @@ import numpy as np
 from pgverify.checking.calling.answer import Notes, together
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
+from pgverify.checking.exhaustive.design_invariants import check_design_invariants, groups_with_a_stride
+from pgverify.checking.exhaustive.design_names import named_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
@@ -19,7 +21,7 @@ from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
-from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.sampled.stateful_function import check_changing
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
@@ -36,6 +38,9 @@ from pgverify.trajectories import Trajectories
 
 NAMED = 8
 """Batches of each size on which step weights are compared with those that have names."""
+
+AS_DESIGNED = "make groups of consecutive rows, or say design=pgv.Independent(...)"
+"""What to do where the groups of a function are not those of the design, though its expectation is right."""
 
 AGREE = 1e-3
 """Relative difference of factors that sampled batches give: larger, and they are no common multiple."""
@@ -82,11 +87,19 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     # In one direction everything is a multiple of anything: what is listed there alone speaks for no size.
     judged = {item.batch_size for entry, one in known if directions(entry.problem) > 1 for item in one.expectations}
     pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
-    untried = Invariants((), (), 0, notes)
-    report = exhaustive_report(known, untried, claim.target, claim.given)
+    listable = [entry for entry in claim.suite if count_trajectories(entry.problem) <= MOST_TRAJECTORIES]
+    if any("the total time limit" in each for each in missing):
+        invariants = Invariants((), (), 0, notes)
+    else:
+        invariants = check_design_invariants(claim.implementation, listable, known, design, claim.target, notes)
+    report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
+    if stride := groups_with_a_stride(claim.implementation, listable, design):
+        report = replace(report, warnings=(*report.warnings, stride), next_step=report.next_step or AS_DESIGNED)
+    with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
+        report = named_by_design(report, claim.implementation, listable, known, design)
     if missing and report.outcome.good:
         report = replace(report, outcome=Outcome.INCONCLUSIVE, explanation="; ".join(missing), next_step="")
     report = replace(report, warnings=(*missing, *report.warnings), weights=_names(claim, design, known))
@@ -190,6 +203,6 @@ def _random(
     claim: ClaimedTarget, entry: SuiteProblem, reason: Random, design: Design, alpha: float, seed: int
 ) -> Report:
     change = f"{reason}, on problem {entry.name}"
-    arguments = claim.implementation, claim.suite, claim.target, alpha, seed, change, reason.notes
+    arguments = claim.implementation, claim.suite, entry, claim.target, alpha, seed, change, reason.notes
     size, group = design.trajectories
-    return check_random(*arguments, size=size, group_size=group)
+    return check_changing(*arguments, size=size, group_size=group)

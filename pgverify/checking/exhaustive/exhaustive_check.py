@@ -19,7 +19,7 @@ from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
-from pgverify.checking.sampled.random_function import check_random
+from pgverify.checking.sampled.stateful_function import check_changing
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
@@ -221,7 +221,7 @@ def _not_listed(
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
             change = f"{reason}, on problem {entry.name}"
-            return check_random(claim.implementation, claim.suite, claim.target, alpha, seed, change, notes)
+            return check_changing(claim.implementation, claim.suite, entry, claim.target, alpha, seed, change, notes)
         case Random():
             explanation = f"on problem {entry.name} {reason}"
         case Failing():

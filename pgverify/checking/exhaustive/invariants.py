@@ -6,18 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from pgverify.checking.calling.answer import Failure, Notes, together
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_orders import SUMMED
-from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried
+from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.exhaustive.reward_levels import try_reward_levels
-from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.exhaustive.one_problem import list_expectation
+from pgverify.checking.exhaustive.reward_levels import LEVELS, try_reward_levels
+from pgverify.checking.exhaustive.what_was_listed import Listed, Unlisted
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.recognised_precision import recognised_precision
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array
@@ -111,9 +113,19 @@ def check_invariants(
         late = True
     notes = together(notes, calls.notes)
     if target in INDIFFERENT and not late:
-        levels = try_reward_levels(implementation, known, ordered, notes)
+
+        def listing(problem: Problem, in_batches: bool, ordered: int) -> Listed | Unlisted:
+            return list_expectation(implementation, problem, in_batches, ordered, LEVELS)
+
+        levels = try_reward_levels(listing, known, ordered, notes)
         tried.extend(levels.tried)
         late, ordered, notes = levels.late, levels.ordered, levels.notes
+    return summarised(TriedInvariants(tuple(tried), late, ordered, notes))
+
+
+def summarised(all_tried: TriedInvariants) -> Invariants:
+    """Return in words what came of all that was tried."""
+    tried, late = all_tried.tried, all_tried.late
     missing = ["the total time limit passed before all was tried that must not matter"] if late else []
     broken = dict.fromkeys(each.finding.check for each in tried if not each.finding.holds and not each.problem)
     untried: dict[str, str] = {}
@@ -123,25 +135,52 @@ def check_invariants(
             untried.setdefault(check, f"{check!r} could not be tried on problem {problem}: it {each.problem}")
     sentences = (*(MEANING[check] for check in broken if check in MEANING), *untried.values(), *missing)
     informs = tuple(INFORMS[check] for check in broken if check in INFORMS)
-    return Invariants(tuple(each.finding for each in tried), sentences, ordered, notes, informs)
+    findings = tuple(each.finding for each in tried)
+    return Invariants(findings, sentences, all_tried.ordered, all_tried.notes, informs)
 
 
 def _on_batches(calls: Calls, suite: Sequence[SuiteProblem]) -> Iterator[Tried]:
-    lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
-    for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]:
-        entry = suite[index]
+    for entry in telling(suite):
         batch, _ = every_trajectory(entry.problem)
         batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
-        answer = calls.answer(batch)
-        if isinstance(answer, Failure):
-            finding = Finding("part of the trajectories", entry.name, len(batch), (), (), 1.0, False)
-            yield Tried(finding, str(answer))
-            continue
-        yield from (_compared(entry.name, answer.array, variant, calls) for variant in _variants(batch))
-        yield _old_policy(entry.name, answer.array, batch, calls)
+        # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
+        order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
+        # A half of one trajectory may be refused.
+        yield from tried_on(calls, entry.name, batch, order, split=len(batch) % 2 == 0 and len(batch) > 2)
 
 
-def _variants(batch: Trajectories) -> Iterator[_Variant]:
+def telling(suite: Sequence[SuiteProblem]) -> list[SuiteProblem]:
+    """Return a few problems, those whose episodes differ in length first."""
+    lengths = [np.ptp(every_trajectory(entry.problem)[0].lengths) for entry in suite]
+    return [suite[index] for index in np.argsort(-np.array(lengths), kind="stable")[:MOST_PROBLEMS]]
+
+
+def tried_on(
+    calls: Calls, problem: str, batch: Trajectories, order: Integer[Array, "n"] | None, split: bool
+) -> Iterator[Tried]:
+    """Yield what the changes that must not matter do to the estimate on one batch.
+
+    Parameters
+    ----------
+    calls : Calls
+    problem : str
+        Its name.
+    batch : Trajectories
+    order : [n], optional
+        The rows in another order in which they are the same batch; None where there is none.
+    split : bool
+        Whether the halves are batches, too.
+    """
+    answer = calls.answer(batch)
+    if isinstance(answer, Failure):
+        finding = Finding("part of the trajectories", problem, len(batch), (), (), 1.0, False)
+        yield Tried(finding, str(answer))
+        return
+    yield from (_compared(problem, answer.array, variant, calls) for variant in _variants(batch, order, split))
+    yield _old_policy(problem, answer.array, batch, calls)
+
+
+def _variants(batch: Trajectories, order: Integer[Array, "n"] | None, split: bool) -> Iterator[_Variant]:
     padded, after = ~batch.mask, np.arange(batch.num_steps + 1) > batch.lengths[:, None]
     mdp = batch.problem.mdp
     if padded.any():
@@ -154,10 +193,9 @@ def _variants(batch: Trajectories) -> Iterator[_Variant]:
         )
         yield _Variant("padding values", (other,))
     yield _Variant("padded steps", (_longer(batch),))
-    # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
-    order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
-    yield _Variant("permutation", (batch.select(order),))
-    if len(batch) % 2 == 0 and len(batch) > 2:  # a half of one trajectory may be refused
+    if order is not None:
+        yield _Variant("permutation", (replace(batch.select(order), group=batch.group),))
+    if split:
         half = len(batch) // 2
         yield _Variant("splitting", (batch.select(slice(half)), batch.select(slice(half, None))))
     yield _Variant("reward scale", (replace(batch, rewards=2.0 * batch.rewards, critic=2.0 * batch.values),), 2.0)

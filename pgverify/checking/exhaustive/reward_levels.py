@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Notes, together
-from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.effort import Effort
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.exhaustive.one_problem import NEEDS_COMPANY, list_expectation
+from pgverify.checking.exhaustive.one_problem import NEEDS_COMPANY
 from pgverify.checking.exhaustive.what_was_listed import (
     Failing,
     Late,
@@ -27,6 +26,7 @@ from pgverify.checking.exhaustive.what_was_listed import (
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.precision import Precision, lost_to_rounding
 from pgverify.checking.verdict.recognised_precision import recognised_precision
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -34,11 +34,13 @@ LEVELS = Effort(tried=(), sizes=(2, 3, 4, 5))
 """Batches on which a function is tried with other levels of reward; whether it couples its trajectories is known."""
 
 
+Listing = Callable[[Problem, bool, int], Listed | Unlisted]
+
 SHIFTED, CONSTANT = "reward shift", "constant reward"
 
 
 def try_reward_levels(
-    implementation: LimitedFunction, known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, notes: Notes
+    listing: Listing, known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, notes: Notes
 ) -> TriedInvariants:
     """Return what a constant added to every reward, and a reward that is constant, do to the exact expectation.
 
@@ -46,7 +48,9 @@ def try_reward_levels(
 
     Parameters
     ----------
-    implementation : LimitedFunction
+    listing : callable
+        Calls the function on all batches of a problem, given whether they are listed though no coupling is seen, and
+        the size from which on their order matters.
     known : problems that were listed, with what was
     ordered, notes :
         What was noticed before, as in the result.
@@ -61,7 +65,7 @@ def try_reward_levels(
     tried: list[Tried] = []
     for check, reward in ((SHIFTED, mdp.paid + 1.5), (CONSTANT, np.ones_like(mdp.paid))):
         other = replace(entry.problem, mdp=mdp.with_rewards(reward))
-        changed = list_expectation(implementation, other, coupled, ordered, LEVELS)
+        changed = listing(other, coupled, ordered)
         alone = "" if NEEDS_COMPANY in notes else changed.notes.get(NEEDS_COMPANY, "")  # with these rewards only
         notes = together(notes, {kind: note for kind, note in changed.notes.items() if kind != NEEDS_COMPANY})
         match changed:

@@ -31,7 +31,7 @@ SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
 SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
 """Of the standard suite: between them lengths, start states, discounts and chance."""
 
-LARGE = 64
+LARGE = 34
 """Trajectories from which on a function that nothing has explained is not fitted anew: there a call takes long."""
 
 MOST_ROWS, ROWS_A_CALL = 400_000, 100
@@ -158,13 +158,14 @@ def _verdicts(
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
-    Of these the most suspect come first, then the needed, for an accusation says more than that a bias could hide; one
-    that is needed and stays open ends it.
+    What is beyond doubt suspect is judged as soon as it is met, then the needed, then the others, the more suspect
+    first: an accusation says more than that a bias could hide. One that is needed and stays open ends it.
 
     What is suspect is seen on other batches than those it is judged by.
     """
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
     smaller: dict[int, Fitted] = {}
+    test = _Test(multiple, alpha, seed)
     for pair in pairs:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
         vector = target_vector(target, pair.entry.problem, pair.size)
@@ -176,22 +177,38 @@ def _verdicts(
         smaller[pair.index] = fit
         if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
             yield pair, verdict
+        elif suspicion(fit, goal, multiple) >= SUSPECT:  # larger batches, whose calls take longer, may not be needed
+            verdict = test.of(pair, fit, goal)
+            yield pair, verdict
+            if verdict.off:
+                return
         else:
             doubtful.append((pair, fit, goal))
-    left = MOST_ROWS
     suspected = [(suspicion(fit, goal, multiple), pair, fit, goal) for pair, fit, goal in doubtful]
-    for _, pair, fit, goal in sorted(suspected, key=lambda case: (case[0] < SUSPECT, not case[1].needed, -case[0])):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 1)))
-        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, multiple)) is not None:
-            yield pair, verdict
-            continue
-        guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
-        affordable = MOST_CALLS if fit.exact else left // (pair.size + ROWS_A_CALL)
-        verdict = judge_size(fit, guarded, pair.size, multiple, alpha, affordable, rng)
+    for _, pair, fit, goal in sorted(suspected, key=lambda case: (not case[1].needed, -case[0])):
+        verdict = test.of(pair, fit, goal)
         yield pair, verdict
         if verdict.off or (pair.needed and not verdict.bounded):  # then no word but an accusation can be said
             return
-        left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
+
+
+class _Test:
+    """Judges pairs one after another, on fresh batches, as long as there are rows left for it."""
+
+    def __init__(self, multiple: bool, alpha: float, seed: int) -> None:
+        self._multiple, self._alpha, self._seed = multiple, alpha, seed
+        self._left = MOST_ROWS
+
+    def of(self, pair: SizePair, fit: Fitted, goal: Goal) -> SizeVerdict:
+        """Return the verdict on a pair that could not be judged at sight."""
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
+        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self._multiple)) is not None:
+            return verdict
+        guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
+        affordable = MOST_CALLS if fit.exact else self._left // (pair.size + ROWS_A_CALL)
+        verdict = judge_size(fit, guarded, pair.size, self._multiple, self._alpha, affordable, rng)
+        self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
+        return verdict
 
 
 def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,10 @@ FIT, CONFIRM = 32, 16
 
 FIT_MORE = 64
 """Batches on which all controls together are fitted, where the usual ones do not explain the estimate wholly."""
+
+SLOW = 5e-3
+"""Seconds of processor time of a call beyond which `CONFIRM` batches are enough to see that what explained the estimate
+wholly in smaller batches does so in these: the scope says how many there were."""
 
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
@@ -188,9 +193,16 @@ def fitted(
 def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
     """Return the first fit that explains the estimate wholly, that of the usual controls before others.
 
-    Where none does, that which leaves least.
+    Where none does, that which leaves least. Further controls are first fitted with one coefficient for all
+    coordinates, as most functions have: they need fewer batches so, and what the first ones say is enough.
     """
-    begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
+    begin = time.process_time()
+    first = source.draw(CONFIRM, rng)
+    if smaller is not None and smaller.exact and time.process_time() - begin > CONFIRM * SLOW:
+        few = _as_before(source, smaller, first)
+        if few.exact:
+            return few
+    begun, fresh = source.draw(FIT - CONFIRM, rng).after(first), source.draw(CONFIRM, rng)
     known = [] if smaller is None else [_as_before(source, smaller, fresh.after(begun))]
     if known and known[0].exact:
         return known[0]
@@ -199,13 +211,18 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> F
         return usual
     if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
         return min(usual, *known, key=lambda fit: fit.spread)
+    for family in FAMILIES:
+        whole = _fitted(replace(source, family=family), begun, fresh, common=True)
+        if whole.exact:
+            return whole
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
     fits = [_fitted(source, more, fresh)]
     for family in FAMILIES:
-        fits.append(_fitted(replace(source, family=family), more, fresh))
-        if fits[-1].exact:
-            return fits[-1]
+        for common in (False, True):
+            fits.append(_fitted(replace(source, family=family), more, fresh, common))
+            if fits[-1].exact:
+                return fits[-1]
     return min(fits, key=lambda fit: fit.spread)
 
 
@@ -217,13 +234,23 @@ def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:
     return replace(fit, first=fit.reduced(drawn))
 
 
-def _fitted(source: Source, begun: Drawn, fresh: Drawn) -> Fitted:
+def _fitted(source: Source, begun: Drawn, fresh: Drawn, common: bool = False) -> Fitted:
+    """Return the estimate less its controls, with coefficients for each coordinate, or in common for all."""
     found = source.on(begun.rows)
-    columns = [_slopes(begun.estimates[:, j], found[:, :, j]) for j in range(begun.estimates.shape[1])]
+    if common:
+        columns = [_common_slopes(begun.estimates, found)] * begun.estimates.shape[1]
+    else:
+        columns = [_slopes(begun.estimates[:, j], found[:, :, j]) for j in range(begun.estimates.shape[1])]
     size = float(max(np.abs(each.estimates).max(initial=0.0) for each in (begun, fresh)))
     used = len(begun.rows) + len(fresh.rows)
     fit = Fitted(source, np.stack(columns, axis=1), used, begun.estimates[:0], size)
     return replace(fit, first=fit.reduced(fresh))
+
+
+def _common_slopes(estimates: Float[Array, "m d"], controls: Float[Array, "m k d"]) -> Float[Array, "k"]:
+    """Return the coefficients of least squares that are the same for all coordinates, each with its own intercept."""
+    away = controls - controls.mean(axis=0)
+    return _slopes((estimates - estimates.mean(axis=0)).ravel(), np.moveaxis(away, 1, 2).reshape(-1, away.shape[1]))
 
 
 def _slopes(estimate: Float[Array, "m"], controls: Float[Array, "m k"]) -> Float[Array, "k"]:

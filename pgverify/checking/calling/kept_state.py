@@ -1,0 +1,83 @@
+"""State between calls: an answer that depends on the calls before it is not random, and no independent estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.answer import Failure
+from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+IN_A_ROW = 12
+"""Calls on one batch in a row: random answers come ever closer to each other with a probability of 1/11!."""
+
+LONGEST_CYCLE = 5
+"""Calls after which answers may begin again: two periods of them, and more, are in a row."""
+
+ROUNDS = 4
+"""Times that a batch is called after another one."""
+
+CALL_BEFORE = (
+    "it keeps state between calls: what it answers depends on the batch of the call before, and on nothing else that "
+    "changes"
+)
+DRIFTS = "it keeps state between calls: asked the same again and again, its answers settle down, as running averages do"
+CYCLES = "it keeps state between calls: asked the same again and again, its answers recur every {period} calls"
+
+NEXT_STEP = (
+    "judge it with its state held: a function that makes a new one for every batch, or that freezes what it has learnt"
+)
+"""What to do: the expectation of an estimate with a memory is one given that memory."""
+
+
+def kept_state(implementation: LimitedFunction, batch: Trajectories) -> str:
+    """Return in words how the answers of a function depend on its calls before; "" where no such thing is seen.
+
+    For one that gave two answers to one batch. Random ones neither settle down, nor recur, nor are the same after the
+    same call.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    batch : Trajectories
+        With a step at least.
+    """
+    other = replace(batch, rewards=2.0 * batch.rewards + batch.mask)
+    try:
+        row = _answers(implementation, lambda _: batch, IN_A_ROW)
+        pairs = _answers(implementation, lambda call: (other, batch)[call % 2], 2 * ROUNDS)
+    except OutOfTime:
+        return ""
+    if row is None or pairs is None:
+        return ""
+    after_another, alone = pairs[1::2], row[1:]
+    if _one(after_another) and _one(alone) and not _same(after_another[0], alone[0]):
+        return CALL_BEFORE
+    for period in range(2, LONGEST_CYCLE + 1):
+        if all(_same(row[k], row[k + period]) for k in range(IN_A_ROW - period)) and not _one(alone):
+            return CYCLES.format(period=period)
+    steps = np.abs(np.diff(row, axis=0)).max(axis=1)
+    if steps[0] > 0.0 and (steps[1:] <= steps[:-1]).all() and steps[-1] < steps[0]:
+        return DRIFTS
+    return ""
+
+
+def _answers(
+    implementation: LimitedFunction, batch: Callable[[int], Trajectories], calls: int
+) -> Float[Array, "calls d"] | None:
+    answers = [implementation.estimate(batch(call)) for call in range(calls)]
+    values = [answer.array for answer in answers if not isinstance(answer, Failure)]
+    return np.stack(values) if len(values) == calls else None
+
+
+def _one(answers: Float[Array, "calls d"]) -> bool:
+    return all(_same(answers[0], each) for each in answers[1:])
+
+
+def _same(one: Float[Array, "d"], other: Float[Array, "d"]) -> bool:
+    return bool(np.abs(one - other).max(initial=0.0) <= 1e-12 * np.abs(one).max(initial=0.0))

@@ -150,7 +150,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
-            with foreign_code():
+            with foreign_code(f"{path} was imported"):
                 at_home(needs.folder, needs.files, spec.loader.exec_module)(module)
         except Exception as reason:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
@@ -196,7 +196,7 @@ def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:
     from numpy.random import SeedSequence
 
     label = int.from_bytes(study.name.encode(), "little")  # all of the name: studies may share a prefix
-    with foreign_code():
+    with foreign_code(f"the grid of study {study.name} was made"):
         grid = [*study.cells(quick)]
     return [
         Cell(index, dict(parameters), int(SeedSequence([seed, label, index]).generate_state(1)[0]))

@@ -37,9 +37,11 @@ ALLOWED: Mapping[str, set[str]] = {
         "arrays": "errors",
         "validation": "errors arrays",
         "kinds": "errors validation",
-        "foreign_code": "errors",  # the guard of every call of code that is not ours
+        "foreign_code": "errors guarded_process",  # the guard of every call of code that is not ours
         "names": "errors",
-        "interruption": "",  # the first thing that the command line does
+        "guarded_process": "",
+        "interruption": "guarded_process",  # the first thing that the command line does
+        "guardian": "guarded_process interruption",
         "held_interrupts": "interruption",
         "beside": "",  # files and imports: it knows no study
         "drawing": BASE,  # plain data in, images and pages out: every room that shows something may use it
@@ -78,15 +80,15 @@ ALLOWED: Mapping[str, set[str]] = {
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",
-        "isolated_child": f"{CORE} suites bugs checking adapters",
+        "isolated_child": f"{CORE} suites bugs checking adapters guarded_process",
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
         "variance": f"{CORE} canvas images",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} variance running reporting cases isolated_child held_interrupts pgverify",
-        "__main__": "cli interruption",
+        "cli": f"{TOOLS} variance running reporting cases isolated_child held_interrupts guarded_process pgverify",
+        "__main__": "cli interruption guarded_process guardian",
         "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()
 }

@@ -18,7 +18,7 @@ from package_sources import packages, sources
 
 LONGEST_FILE = 400
 
-BASE = "errors arrays validation kinds"
+BASE = "errors suggestions arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
@@ -36,7 +36,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "errors": "",
         "arrays": "errors",
         "validation": "errors arrays",
-        "kinds": "errors validation",
+        "suggestions": "errors",
+        "kinds": "errors suggestions validation",
         "foreign_code": "errors guarded_process",  # the guard of every call of code that is not ours
         "names": "errors",
         "guarded_process": "",

@@ -11,9 +11,11 @@ from typing import Any
 from pgverify.cases.document import golden
 from pgverify.cases.shapes import require_document
 from pgverify.errors import InvalidFile
+from pgverify.kinds import accepts
 from pgverify.mdps.files import refuse_constant
 
 
+@accepts()
 def export(path: str | PathLike[str], seed: int = 1) -> None:
     """Write the golden cases to a JSON file, numbers with the digits that give back every float64 exactly.
 
@@ -46,6 +48,7 @@ def export(path: str | PathLike[str], seed: int = 1) -> None:
         temporary.unlink(missing_ok=True)
 
 
+@accepts()
 def load(path: str | PathLike[str]) -> dict[str, Any]:
     """Return the document that `export` wrote, checked: schema, version, fields, shapes, finite numbers.
 

@@ -31,7 +31,7 @@ from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surr
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
-from pgverify.kinds import FUNCTION
+from pgverify.kinds import FUNCTION, accepts
 from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
@@ -46,6 +46,7 @@ IMPLEMENTATION = replace(
 )
 
 
+@accepts()
 def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",

@@ -16,7 +16,7 @@ from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import remembers
 from pgverify.problem import REAL_PROBLEM, Problem
@@ -27,6 +27,7 @@ from pgverify.validation import Array, shown
 Form: TypeAlias = Literal["full", "diagonal", "trace"]
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class EstimatorMoments:
     """Mean and covariance of g, the contribution of one trajectory; a batch of n has covariance/n.

@@ -19,7 +19,7 @@ from pgverify.exact.bellman import (
 )
 from pgverify.exact.chain import Chain, induced_chain, require_markov
 from pgverify.exact.stationary import stationary_distribution
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.problem import PROBLEM, AverageReward, Discounted, FiniteHorizon, Problem
 from pgverify.validation import Array, read_only
 
@@ -33,6 +33,7 @@ SMALL = 2**18
 """Cells of a table [T, S, A] up to which it is built and kept whole."""
 
 
+@known_arguments
 class Solution:
     """The exact solution of a problem, piece by piece; read-only.
 

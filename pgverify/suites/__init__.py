@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from pgverify.errors import InvalidInput, InvalidPolicy, unknown_name
-from pgverify.kinds import FUNCTION
+from pgverify.kinds import FUNCTION, accepts
 from pgverify.kinds import suggesting as _suggesting
 from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.problem import Problem
@@ -41,6 +41,7 @@ def names() -> tuple[str, ...]:
     return tuple(_SUITES)
 
 
+@accepts()
 def get(name: str, policy: Callable[[int, int], Policy] | None = None) -> tuple[SuiteProblem, ...]:
     """Return the problems of a suite, smallest first.
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pgverify.bonus import KL
 from pgverify.errors import InvalidInput
 from pgverify.exact import gradient
+from pgverify.kinds import known_arguments
 from pgverify.targets.sums import over_prefixes
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
@@ -18,6 +19,7 @@ from pgverify.validation import Array
 DIRECTIONS = ("reverse", "forward")
 
 
+@known_arguments
 @dataclass(frozen=True)
 class SequenceKL(Target):
     """−β ∇KL(π_θ(y|x) ‖ π_ref(y|x)), of whole completions: a token also pays for the prefixes it leads to.
@@ -56,6 +58,7 @@ class SequenceKL(Target):
         return "arXiv:2512.21852"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StateKL(Target):
     """−β Σ_t E_s ∇KL(π_θ(·|s) ‖ π_ref(·|s)): the prefixes are held where the sampler leads; "forward": ∇KL(ref‖π).

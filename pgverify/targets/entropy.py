@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.kinds import known_arguments
 from pgverify.targets.sums import over_prefixes
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StateEntropy(Target):
     """β Σ_t E_s ∇H(π_θ(·|s)): the prefixes are held where the sampler leads.

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import known_arguments
 from pgverify.targets.group_advantages import others
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
@@ -16,6 +17,7 @@ from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True)
 class GroupStd(Target):
     """E[(R − mean)/(std + ε) Σ_t ψ_t], mean and standard deviation of the completion's own group.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.kinds import known_arguments
 from pgverify.targets.group_advantages import own_advantages
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
@@ -14,6 +15,7 @@ from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LengthNormalised(Target):
     """E[A/L Σ_t ψ_t]: without baseline ∇E[R/L], with leave-one-out advantages ∇E[(R − sg V)/L], V = E[R|x].
@@ -59,6 +61,7 @@ class LengthNormalised(Target):
         return "arXiv:2402.03300, arXiv:2503.20783"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LengthBonus(Target):
     """−β ∇E[1/L]: what a term of expectation zero becomes when each completion's is divided by its length.

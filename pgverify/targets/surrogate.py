@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import known_arguments
 from pgverify.targets.group_advantages import own_advantages
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
@@ -15,6 +16,7 @@ from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Surrogate(Target):
     """∇ E_old Σ_t min(ρ_t A, clip(ρ_t, 1 − ε_low, 1 + ε_high) A), ρ_t the ratio of one token.

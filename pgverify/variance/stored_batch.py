@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from pgverify.errors import InvalidData, InvalidEstimator, InvalidPolicy
+from pgverify.kinds import accepts
 from pgverify.mdp import TabularMDP
 from pgverify.policies.steps import Steps
 from pgverify.problem import FiniteHorizon, Problem
@@ -60,6 +61,7 @@ class StoredScores:
         return "StoredScores(trajectories={}, steps={}, parameters={})".format(*self.scores.shape)
 
 
+@accepts()
 def stored_rollouts(
     scores: ArrayLike,
     rewards: ArrayLike,

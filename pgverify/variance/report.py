@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgverify.kinds import known_arguments
+from pgverify.kinds import PATH, known_arguments
 from pgverify.trajectories import Trajectories
 from pgverify.variance.accuracy import Accuracy
 from pgverify.variance.contents import ReportContents
@@ -88,6 +88,7 @@ class VarianceReport(ReportContents):
         """
         from pgverify.variance.page import write_page
 
+        PATH.require("path", path)
         return write_page(self, Path(path))
 
     def plot(self) -> Figure:

@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ParamSpec, TypeVar
 
-from pgverify.errors import InvalidInput, UnknownAttribute, WrongArguments, WrongKind, nearest, shown
+from pgverify.errors import (
+    InvalidInput,
+    UnknownAttribute,
+    WrongArguments,
+    WrongKind,
+    nearest,
+    one_sentence,
+    shortened,
+    shown,
+)
 from pgverify.suggestions import suggested, suggests_names
 from pgverify.validation import require_flag
 
@@ -68,6 +77,14 @@ def instance_of(*classes: type, expected: str, advice: str = "", error: type[Inv
 
 FUNCTION = Requirement(lambda value: callable(value) and not isinstance(value, type), "a function")
 PATH = instance_of(str, PathLike, expected="the path of a file, a string or a pathlib.Path")
+
+
+def made_by(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], error: type[InvalidInput]) -> Any:
+    """Return what a function of somebody else makes; whatever it raises is said of it, by the argument's name."""
+    try:
+        return function(*arguments)
+    except Exception as reason:
+        raise error(f"{name} raised {shortened(one_sentence(reason), 200)}, must make what is asked for") from None
 
 
 @dataclass(frozen=True)

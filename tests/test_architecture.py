@@ -18,7 +18,7 @@ from package_sources import packages, sources
 
 LONGEST_FILE = 400
 
-BASE = "errors suggestions arrays validation kinds"
+BASE = "errors suggestions regular_files arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
@@ -37,6 +37,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "arrays": "errors",
         "validation": "errors arrays",
         "suggestions": "errors",
+        "regular_files": "",
         "kinds": "errors suggestions validation",
         "foreign_code": "errors guarded_process",  # the guard of every call of code that is not ours
         "names": "errors",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from pgverify.guarded_process import GUARDIAN, LEFT, VARIABLE, end_with_parent
+from pgverify.guardian import guard, runs_foreign_code
 from pgverify.interruption import INTERRUPTED, end, ignore_interrupts, leave, leave_when_interrupted
 
 PATIENT = (["check"], ["report"], ["variance"], ["study", "run"])
@@ -15,7 +17,11 @@ def main() -> None:
     """Run the command line; Ctrl-C is one sentence and exit code 130 at any time."""
     try:
         leave_when_interrupted()
+        if VARIABLE in os.environ:
+            end_with_parent()
         _tell_at_once()
+        if runs_foreign_code(sys.argv[1:]):
+            guard(sys.argv[1:])
         from pgverify.cli import main as command_line
 
         command_line()
@@ -23,6 +29,7 @@ def main() -> None:
         leave()
     except SystemExit as left:
         ignore_interrupts()  # the answer is told
+        GUARDIAN.tell(f"{LEFT}{left.code}")
         if left.code == INTERRUPTED:
             end()
         sys.exit(left.code)

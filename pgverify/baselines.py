@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidEstimator
-from pgverify.kinds import accepts, instance_of, known_arguments
+from pgverify.kinds import accepts, instance_of, known_arguments, suggesting
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.rollout import Rollout
 from pgverify.trajectories import BATCH, ROLLOUT, Trajectories
@@ -251,3 +251,19 @@ class TimeStateValue:
                 f"[T+1, S] = {(steps + 1, states)} of the problem"
             )
         return array
+
+
+__getattr__ = suggesting(
+    __name__,
+    (
+        "AverageReturn",
+        "Baseline",
+        "Constant",
+        "NoBaseline",
+        "StateValue",
+        "TableBaseline",
+        "TimeStateValue",
+        "table_of",
+        "with_baseline",
+    ),
+)

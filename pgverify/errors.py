@@ -108,6 +108,10 @@ SYNONYMS = {
     "dones done terminals": "terminated",
     "logp logprobs old_log_probs": "log_probs",
     "verdict result": "outcome",
+    "tol rtol rel_tol eps epsilon": "tolerance",
+    "estimator function f fn func": "implementation",
+    "n_jobs num_workers processes": "workers",
+    "false_alarm significance p_value level": "alpha",
     "P transitions": "transition",
     "R r": "reward",
     "critic_values V vf": "values",
@@ -181,3 +185,7 @@ def _choice(names: list[str], listed_by: str, otherwise: str) -> str:
         return f"one of {', '.join(sorted(names))}"
     some = f"{otherwise}, such as {names[0]}"
     return f"{some}; {listed_by} lists all {len(names)}" if listed_by else some
+
+
+def __getattr__(name: str) -> Any:
+    raise UnknownAttribute(f"module {__name__!r}", name, lambda: [*globals()])

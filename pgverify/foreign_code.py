@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from pgverify.errors import one_sentence
+from pgverify.guarded_process import GUARDIAN
 
 
 class ExitAttempted(RuntimeError):
@@ -18,8 +19,15 @@ class ExitAttempted(RuntimeError):
 
 
 @contextlib.contextmanager
-def foreign_code() -> Iterator[None]:
+def foreign_code(doing: str = "code that is not ours runs") -> Iterator[None]:
     """Turn what only ends programs into an ordinary exception; Ctrl-C stays what it is.
+
+    What no exception can be made of, C's `exit` or a signal, the guardian tells: of it this process leaves a note.
+
+    Parameters
+    ----------
+    doing : str
+        What is done, as it follows "while".
 
     Raises
     ------
@@ -27,9 +35,11 @@ def foreign_code() -> Iterator[None]:
         In place of `SystemExit`, `GeneratorExit`, and whatever else is an exception of no ordinary kind; and where
         `os._exit` is called.
     """
+    GUARDIAN.tell(doing)
     try:
         with _no_way_out():
             yield
+        GUARDIAN.tell("")
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as reason:

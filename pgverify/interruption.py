@@ -6,6 +6,8 @@ import os
 import sys
 from os import _exit  # as it is before code that is not ours finds another one in its place
 
+from pgverify.guarded_process import GUARDIAN, LEFT, VARIABLE
+
 TYPE_CHECKING = False  # as that of `typing`, which takes long to import
 if TYPE_CHECKING:
     import signal
@@ -14,6 +16,9 @@ else:
     import _signal as signal  # without the enumerations, which would take as long as all the rest before the handler
 
 INTERRUPTED = 130
+
+WATCHED = {signal.SIGINT, signal.SIGTERM, *([signal.SIGCHLD] if hasattr(signal, "SIGCHLD") else [])}
+"""Signals that a guardian waits for, which are blocked until the process below it can answer them."""
 
 CLEAR_LINE = b"\r\x1b[2K\x1b[?25h"
 """Of a terminal, and its cursor is shown: what a progress bar would have done at its end."""
@@ -25,6 +30,7 @@ def leave(*_: object) -> NoReturn:
         os.write(2, CLEAR_LINE if os.isatty(2) else b"")
         os.write(2, b"pgverify: interrupted before the answer was complete\n")
     finally:  # whether or not somebody listens
+        GUARDIAN.tell(f"{LEFT}{INTERRUPTED}")
         _exit(INTERRUPTED)
 
 
@@ -38,6 +44,7 @@ def end() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:  # they may be closed
+        GUARDIAN.tell(f"{LEFT}{INTERRUPTED}")
         _exit(INTERRUPTED)
 
 
@@ -46,6 +53,8 @@ def leave_when_interrupted() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, leave)
         signal.signal(signal.SIGTERM, leave)
+    if VARIABLE in os.environ and hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
 
 def ignore_interrupts() -> None:

@@ -13,12 +13,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from pgverify.checking.isolation.between_processes import ANSWER, NOTE, REQUEST
 from pgverify.checking.isolation.named_function import load_function
 from pgverify.checking.isolation.noted_function import NotedFunction
-from pgverify.checking.isolation.process_tree import end_with_parent
-from pgverify.checking.isolation.supervisor import ANSWER, NOTE, REQUEST
 from pgverify.checking.isolation.whereabouts import Doing, Notebook
 from pgverify.errors import InvalidInput, one_sentence, shortened
+from pgverify.guarded_process import end_with_parent
 
 LONGEST_REASON = 300
 """Characters of somebody else's exception that are told."""

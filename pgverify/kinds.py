@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ParamSpec, TypeVar
 
-from pgverify.errors import InvalidInput, UnknownAttribute, WrongArguments, WrongKind, nearest, shown
+from pgverify.errors import (
+    InvalidInput,
+    UnknownAttribute,
+    WrongArguments,
+    WrongKind,
+    nearest,
+    one_sentence,
+    shortened,
+    shown,
+)
+from pgverify.suggestions import suggested, suggests_names
 from pgverify.validation import require_flag
 
 P = ParamSpec("P")
@@ -69,6 +79,14 @@ FUNCTION = Requirement(lambda value: callable(value) and not isinstance(value, t
 PATH = instance_of(str, PathLike, expected="the path of a file, a string or a pathlib.Path")
 
 
+def made_by(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], error: type[InvalidInput]) -> Any:
+    """Return what a function of somebody else makes; whatever it raises is said of it, by the argument's name."""
+    try:
+        return function(*arguments)
+    except Exception as reason:
+        raise error(f"{name} raised {shortened(one_sentence(reason), 200)}, must make what is asked for") from None
+
+
 @dataclass(frozen=True)
 class _Flag(Requirement):
     def require(self, name: str, value: Any) -> None:
@@ -99,10 +117,13 @@ def accepts(**kinds: Requirement) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         order = list(inspect.signature(function).parameters)
+        known = {*order}
         checked = [(order.index(name), name, kind) for name, kind in kinds.items()]
 
         @functools.wraps(function)
         def checked_call(*given: P.args, **named: P.kwargs) -> R:
+            if named and not named.keys() <= known:
+                refuse_unknown(function.__name__, order, named)
             for place, name, kind in checked:
                 if place < len(given):
                     kind.require(name, given[place])
@@ -120,7 +141,10 @@ def accepts(**kinds: Requirement) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def known_arguments(cls: C) -> C:
-    """Refuse, as `WrongArguments`, what a class is made with and does not take: a class decorator, outermost."""
+    """Refuse, as `WrongArguments`, what a class is made with and does not take: a class decorator, outermost.
+
+    Attributes that its instances lack are refused with the nearest ones, too.
+    """
     made: Callable[..., None] = cls.__init__  # type: ignore[misc]
 
     @functools.wraps(made)
@@ -132,7 +156,7 @@ def known_arguments(cls: C) -> C:
             raise
 
     cls.__init__ = init  # type: ignore[misc]
-    return cls
+    return suggests_names(cls)
 
 
 def refuse_arguments(
@@ -148,22 +172,28 @@ def refuse_arguments(
     except TypeError as mismatch:
         said = str(mismatch)
     known = [known for known in signature.parameters if known != "self"]
-    unknown = next((key for key in named if key not in known), None)
-    takes = f"{name} takes {', '.join(known)}" if known else f"{name} takes no argument"
-    if unknown is None:
-        raise WrongArguments(f"{name}: {said}; {takes}") from None
+    if not named.keys() <= {*known}:
+        refuse_unknown(name, known, named)
+    raise WrongArguments(f"{name}: {said}; {_taken(name, known)}") from None
+
+
+def refuse_unknown(name: str, known: list[str], named: Iterable[str]) -> None:
+    """Raise `WrongArguments` with the nearest to the first of the given names that is not known."""
+    unknown = next(key for key in named if key not in known)
     near = nearest(unknown, known)
     meant = f"; did you mean {' or '.join(near)}?" if near else ","
-    raise WrongArguments(f"{name} has no argument {unknown!r}{meant} {takes}") from None
+    raise WrongArguments(f"{name} has no argument {unknown!r}{meant} {_taken(name, known)}") from None
+
+
+def _taken(name: str, known: list[str]) -> str:
+    return f"{name} takes {', '.join(known)}" if known else f"{name} takes no argument"
 
 
 class SuggestsNames:
     """Attributes that an object does not have are refused with the nearest that it has."""
 
     def __getattr__(self, name: str) -> Any:
-        if hasattr(type(self), name):  # it is there, and it is what computes it that raised
-            return object.__getattribute__(self, name)
-        raise UnknownAttribute(type(self).__name__, name, lambda: dir(self))
+        return suggested(self, name)
 
 
 def suggesting(module: str, names: Iterable[str]) -> Callable[[str], Any]:

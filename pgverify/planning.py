@@ -13,7 +13,7 @@ from pgverify.exact.gradient_theorem import gradient
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.score_blocks import ScoreBlocks
 from pgverify.exact.step_law import StepLaw, step_law
-from pgverify.kinds import FLAG, accepts
+from pgverify.kinds import FLAG, accepts, known_arguments, suggesting
 from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.validation import Array, require_integer, require_number
 
@@ -21,6 +21,7 @@ LARGEST_FULL = 400
 """Largest d for which the whole covariance is computed, to know how many directions share the noise."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Plan:
     """What a batch of a given size will be worth, by exact moments and the normal approximation of a mean.
@@ -189,6 +190,7 @@ def degrees_of_freedom(covariance: Float[Array, "d d"]) -> float:
     return max(float(np.trace(covariance)) ** 2 / square, 1.0) if square > 0 else 1.0
 
 
+@accepts()
 def trajectories_needed(
     trace: float, freedom: float | None, margin: float, confidence: float, norm: float, bias: float
 ) -> tuple[int | None, str]:
@@ -220,3 +222,6 @@ def trajectories_needed(
     ratio = 1.0 if freedom is None else freedom
     quantile = float(chdtri(ratio, 1.0 - confidence)) / ratio
     return max(1, int(np.ceil(trace * quantile / margin**2))), note
+
+
+__getattr__ = suggesting(__name__, ("Plan", "degrees_of_freedom", "plan", "trajectories_needed"))

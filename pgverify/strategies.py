@@ -23,6 +23,7 @@ from hypothesis.extra.numpy import arrays
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts, suggesting
 from pgverify.mdp import TabularMDP
 from pgverify.policies import LinearSoftmaxPolicy, SoftmaxPolicy
 from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Objective, Problem
@@ -44,6 +45,7 @@ LARGEST_DISCOUNT = 0.99
 """For the discounted objective: 1/(1 − γ) = 100 leaves fourteen digits in a value."""
 
 
+@accepts()
 def mdps(
     max_states: int = 4,
     max_actions: int = 3,
@@ -89,6 +91,7 @@ def mdps(
     )
 
 
+@accepts()
 def policies(
     states: int,
     actions: int,
@@ -130,6 +133,7 @@ def policies(
     return st.one_of([chosen[kind] for kind in kinds])
 
 
+@accepts()
 def objectives(
     kinds: Sequence[ObjectiveKind] = ("finite", "discounted", "average"), *, max_horizon: int = 3
 ) -> st.SearchStrategy[Objective]:
@@ -157,6 +161,7 @@ def objectives(
     return st.sampled_from([objective for kind in kinds for objective in chosen[kind]])
 
 
+@accepts()
 def problems(
     max_states: int = 3,
     max_actions: int = 3,
@@ -280,3 +285,6 @@ def _require_bounds(name: str, smallest: int, largest: int) -> None:
 def _require_kinds(name: str, kinds: Sequence[str], known: tuple[str, ...]) -> None:
     if isinstance(kinds, str) or not kinds or any(kind not in known for kind in kinds):
         raise InvalidInput(f"{name} is {kinds!r}, must be one or more of {', '.join(known)}")
+
+
+__getattr__ = suggesting(__name__, __all__)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pgverify.beside import Dependencies, at_home, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
 from pgverify.foreign_code import foreign_code
+from pgverify.kinds import accepts, known_arguments, suggesting
 from pgverify.names import require_name
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
@@ -22,6 +23,7 @@ Scalar: TypeAlias = str | int | float | bool
 Row: TypeAlias = dict[str, Any]
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Claim:
     """One sentence that a study decides, the number expected, the number found, and what the decision rests on.
@@ -53,6 +55,7 @@ class Claim:
         require_name("claim", self.name)
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Cell:
     """An independent piece of work: a pure function of its parameters and its own seed."""
@@ -62,6 +65,7 @@ class Cell:
     seed: int
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Study:
     """A question, and everything that is needed to answer it.
@@ -121,6 +125,7 @@ def study_files(folder: Path | None = None) -> dict[str, Path]:
     return {path.parent.name: path for path in sorted(root.glob("*/study.py"))}
 
 
+@accepts()
 def load_study(name_or_path: str) -> tuple[Study, Path]:
     """Return a study by its name, or by the path of its file or folder, with the path of the file.
 
@@ -150,7 +155,7 @@ def load_study(name_or_path: str) -> tuple[Study, Path]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
-            with foreign_code():
+            with foreign_code(f"{path} was imported"):
                 at_home(needs.folder, needs.files, spec.loader.exec_module)(module)
         except Exception as reason:
             del sys.modules[module_name]  # half a module would be taken for a whole one next time
@@ -171,6 +176,7 @@ def _with_its_modules(study: Study, needs: Dependencies) -> Study:
     return replace(study, **calls)
 
 
+@accepts()
 def require_extra(study: str, module: str, extra: str) -> None:
     """Refuse a study whose cells need an optional library that is not there: once, before any of them is computed.
 
@@ -191,14 +197,20 @@ def require_extra(study: str, module: str, extra: str) -> None:
         raise InvalidInput(f"study {study} needs {module}, which is not installed: pip install pgverify[{extra}]")
 
 
+@accepts()
 def study_cells(study: Study, seed: int, quick: bool) -> list[Cell]:
     """Return the cells of a study, each with a seed of its own that depends on the study's name and its index."""
     from numpy.random import SeedSequence
 
     label = int.from_bytes(study.name.encode(), "little")  # all of the name: studies may share a prefix
-    with foreign_code():
+    with foreign_code(f"the grid of study {study.name} was made"):
         grid = [*study.cells(quick)]
     return [
         Cell(index, dict(parameters), int(SeedSequence([seed, label, index]).generate_state(1)[0]))
         for index, parameters in enumerate(grid)
     ]
+
+
+__getattr__ = suggesting(
+    __name__, ("Cell", "Claim", "Study", "load_study", "require_extra", "studies_folder", "study_cells", "study_files")
+)

@@ -18,7 +18,7 @@ from package_sources import packages, sources
 
 LONGEST_FILE = 400
 
-BASE = "errors arrays validation kinds"
+BASE = "errors suggestions regular_files arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
@@ -37,11 +37,15 @@ ALLOWED: Mapping[str, set[str]] = {
         "errors": "",
         "arrays": "errors",
         "validation": "errors arrays",
-        "kinds": "errors validation",
-        "foreign_code": "errors",  # the guard of every call of code that is not ours
+        "suggestions": "errors",
+        "regular_files": "",
+        "kinds": "errors suggestions validation",
+        "foreign_code": "errors guarded_process",  # the guard of every call of code that is not ours
         "names": "errors",
         "native": "",  # how a compiled library is opened
-        "interruption": "",  # the first thing that the command line does
+        "guarded_process": "",
+        "interruption": "guarded_process",  # the first thing that the command line does
+        "guardian": "guarded_process interruption",
         "held_interrupts": "interruption",
         "beside": "",  # files and imports: it knows no study
         "drawing": BASE,  # plain data in, images and pages out: every room that shows something may use it
@@ -81,7 +85,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
         "comparison": f"{CORE} studies",
-        "isolated_child": f"{CORE} suites bugs checking adapters",
+        "isolated_child": f"{CORE} suites bugs checking adapters guarded_process",
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
         "variance": f"{CORE} canvas images",
@@ -89,8 +93,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} variance survey running reporting cases isolated_child held_interrupts pgverify",
-        "__main__": "cli interruption",
+        "cli": f"{TOOLS} variance survey running reporting cases isolated_child held_interrupts guarded_process pgverify",
+        "__main__": "cli interruption guarded_process guardian",
         "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()
 }

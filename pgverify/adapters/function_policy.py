@@ -10,10 +10,12 @@ from jaxtyping import Float
 
 from pgverify.adapters.module_policy import observation_table
 from pgverify.errors import InvalidInput, InvalidPolicy, one_sentence, shortened
+from pgverify.kinds import known_arguments
 from pgverify.policies.logits_policy import LogitsPolicy, require_table
 from pgverify.validation import Array
 
 
+@known_arguments
 class FunctionPolicy(LogitsPolicy):
     """π_θ = softmax(apply(parameters, observations)), with θ the leaves of `parameters` in JAX's order.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import known_arguments, suggesting
 from pgverify.problem import FiniteHorizon, Problem
 
 try:
@@ -19,6 +20,7 @@ except ImportError:
 __all__ = ["TabularEnv"]
 
 
+@known_arguments
 class TabularEnv(gymnasium.Env[Any, Any]):
     """The process behind a problem as a Gymnasium environment: start, dynamics, rewards and ends are the problem's.
 
@@ -89,3 +91,6 @@ class TabularEnv(gymnasium.Env[Any, Any]):
         terminated = bool(mdp.terminal[following]) or at_horizon
         self._running = not terminated
         return following, reward, terminated, False, {}
+
+
+__getattr__ = suggesting(__name__, __all__)

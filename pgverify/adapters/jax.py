@@ -17,12 +17,14 @@ from pgverify.adapters.loss_batch import (
     require_scalar,
 )
 from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
+from pgverify.kinds import accepts, suggesting
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 __all__ = ["FunctionPolicy", "from_loss"]
 
 
+@accepts()
 def from_loss(
     loss_fn: Callable[[Any, LossBatch], Any], dtype: Any = "float64"
 ) -> Callable[[Trajectories], Float[Array, "d"]]:
@@ -68,3 +70,6 @@ def from_loss(
             return -parameter_gradient(batch, np.asarray(gradient))
 
     return estimate
+
+
+__getattr__ = suggesting(__name__, __all__)

@@ -10,10 +10,12 @@ from jaxtyping import Float
 from pgverify.adapters.module_parameters import ModuleParameters, imported_torch
 from pgverify.arrays import as_array, refuse_non_finite
 from pgverify.errors import InvalidPolicy, one_sentence, shortened
+from pgverify.kinds import known_arguments
 from pgverify.policies.logits_policy import LogitsPolicy, require_table
 from pgverify.validation import Array
 
 
+@known_arguments
 class ModulePolicy(LogitsPolicy):
     """π_θ = softmax(module(observations)), with θ the parameters of a PyTorch module in the module's order.
 

@@ -23,6 +23,7 @@ from pgverify.adapters.program import (
 from pgverify.adapters.protocol import Requests, batch_fields, problem_fields, read_answer
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.estimators.protocol import KINDS
+from pgverify.kinds import accepts, suggesting
 from pgverify.problem import Problem
 from pgverify.validation import Array, require_number, shortened, shown
 
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 
+@accepts()
 def from_command(argv: str | Sequence[str], kind: str = "gradient", time_limit: float = 10.0) -> ExternalProgram:
     """Return a program as a function that `pgverify.check` takes as it is.
 
@@ -149,3 +151,6 @@ class ExternalProgram:
 
     def __repr__(self) -> str:
         return f"from_command({self._argv!r}, kind={self._kind!r}, time_limit={self._time_limit:g})"
+
+
+__getattr__ = suggesting(__name__, __all__)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from pgverify.adapters.module_parameters import ModuleParameters, imported_torch
 from pgverify.adapters.module_policy import observation_table
 from pgverify.errors import InvalidInput, InvalidPolicy, one_sentence, shortened
+from pgverify.kinds import known_arguments
 from pgverify.policies.sequence_policy import SequencePolicy
 from pgverify.validation import Array, require_integer
 
@@ -17,6 +18,7 @@ SAME = 1e-9
 """Relative difference of logits that batches of other shapes may make in double precision; a leak makes more."""
 
 
+@known_arguments
 class RecurrentPolicy(SequencePolicy):
     """π_θ(a|h_t) = softmax(module(o_0, …, o_t)), with θ the parameters of a recurrent PyTorch module in its order.
 

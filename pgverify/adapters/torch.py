@@ -19,12 +19,14 @@ from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.module_policy import ModulePolicy
 from pgverify.adapters.recurrent_policy import RecurrentPolicy
 from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
+from pgverify.kinds import accepts, suggesting
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
 __all__ = ["ModulePolicy", "RecurrentPolicy", "from_loss"]
 
 
+@accepts()
 def from_loss(
     loss_fn: Callable[[Any, LossBatch], Any], dtype: Any = "float64"
 ) -> Callable[[Trajectories], Float[Array, "d"]]:
@@ -70,3 +72,6 @@ def from_loss(
         return -parameter_gradient(batch, gradient.numpy())
 
     return estimate
+
+
+__getattr__ = suggesting(__name__, __all__)

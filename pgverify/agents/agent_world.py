@@ -7,9 +7,11 @@ from typing import Any
 
 from pgverify.agents.scripted_process import ScriptedProcess
 from pgverify.choices import World
+from pgverify.kinds import known_arguments
 from pgverify.problem import Problem
 
 
+@known_arguments
 class AgentWorld:
     """What an update is called with.
 

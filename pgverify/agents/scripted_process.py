@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from pgverify.errors import InvalidInput, InvalidRun
+from pgverify.kinds import known_arguments
 from pgverify.problem import FiniteHorizon, Problem
 
 
@@ -18,6 +19,7 @@ class Chooses(Protocol):
         """Return the index of an option."""
 
 
+@known_arguments
 class ScriptedProcess:
     """The process behind a problem, one step at a time: s_0 ~ p, s_{t+1} ~ P(·|s_t, a_t), both by `world.choose`.
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from jaxtyping import Float
 
-from pgverify.kinds import instance_of
+from pgverify.kinds import instance_of, known_arguments
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -30,6 +30,7 @@ class Effect(Enum):
     INVALID_COMPARISON = "invalid comparison"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Bug:
     """A fault seen in public code, or an innocent that was accused of one.

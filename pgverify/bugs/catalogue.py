@@ -28,6 +28,7 @@ from pgverify.bugs.bug import Bug
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.pairs import PAIRS
 from pgverify.errors import unknown_name
+from pgverify.kinds import accepts
 
 ENTRIES: tuple[Bug, ...] = (
     discounting.DISCOUNT_DROPPED,
@@ -117,6 +118,7 @@ def names() -> list[str]:
     return [known.slug for known in ENTRIES]
 
 
+@accepts()
 def get(slug: str) -> Bug:
     """Return an entry of the catalogue.
 

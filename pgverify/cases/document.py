@@ -26,6 +26,7 @@ from pgverify.exact import (
     occupancy,
     values,
 )
+from pgverify.kinds import accepts
 from pgverify.policies import dense_score
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.sampling import sample
@@ -41,6 +42,7 @@ MOST_BATCHES = 100
 """Batches whose enumeration gives the moments of a standardised estimator: hundredths of a second."""
 
 
+@accepts()
 def golden(seed: int = 1) -> dict[str, Any]:
     """Return the golden cases as a document of dictionaries, lists, numbers and text, ready for JSON.
 

@@ -11,9 +11,12 @@ from typing import Any
 from pgverify.cases.document import golden
 from pgverify.cases.shapes import require_document
 from pgverify.errors import InvalidFile
+from pgverify.kinds import accepts
 from pgverify.mdps.files import refuse_constant
+from pgverify.regular_files import RepeatedField, text_of, unique_fields
 
 
+@accepts()
 def export(path: str | PathLike[str], seed: int = 1) -> None:
     """Write the golden cases to a JSON file, numbers with the digits that give back every float64 exactly.
 
@@ -46,6 +49,7 @@ def export(path: str | PathLike[str], seed: int = 1) -> None:
         temporary.unlink(missing_ok=True)
 
 
+@accepts()
 def load(path: str | PathLike[str]) -> dict[str, Any]:
     """Return the document that `export` wrote, checked: schema, version, fields, shapes, finite numbers.
 
@@ -59,17 +63,19 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
         When the file is missing, is not JSON, is of another schema or version, or is damaged.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, ValueError) as reason:
         raise InvalidFile(f"{path} cannot be read: {reason}") from None
     try:
-        document = json.loads(text, parse_constant=refuse_constant)
+        document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique_fields)
         require_document(document)
     except json.JSONDecodeError as reason:
         raise InvalidFile(f"{path}: line {reason.lineno} is not JSON: {reason.msg}") from None
     except RecursionError:
         raise InvalidFile(f"{path}: is nested too deeply, must be golden cases") from None
     except InvalidFile as reason:
+        raise InvalidFile(f"{path}: {reason}") from None
+    except RepeatedField as reason:
         raise InvalidFile(f"{path}: {reason}") from None
     except (ValueError, OverflowError) as reason:  # integers beyond the largest float, or of thousands of digits
         raise InvalidFile(f"{path}: holds a number that cannot be read: {reason}") from None

@@ -9,6 +9,7 @@ from typing import Any
 from pgverify.collected_problem import CollectedProblem, collected
 from pgverify.errors import InvalidInput, InvalidPolicy
 from pgverify.exact import rollout
+from pgverify.kinds import made_by
 from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.suites import SuiteProblem
@@ -43,7 +44,9 @@ def collected_as_asked(
 
 def _collected(entry: SuiteProblem, steps: int | None, acting: Any) -> CollectedProblem:
     problem = entry.problem
-    actor = acting(problem) if callable(acting) and not is_policy(acting) else acting
+    actor = acting
+    if callable(acting) and not is_policy(acting):
+        actor = made_by("acting", acting, (problem,), InvalidPolicy)
     if actor is not None and not is_policy(actor):
         raise InvalidPolicy(
             f"acting is {kind_of(actor)} on problem {entry.name}, must be a policy or make one of a problem"

@@ -33,12 +33,12 @@ from pgverify.checking.verdict.targets import target_terms
 from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.estimators import Estimator
-from pgverify.kinds import FUNCTION
+from pgverify.kinds import FUNCTION, accepts
 from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
-from pgverify.validation import require_integer, require_number, require_text
+from pgverify.validation import require_flag, require_integer, require_number, require_text
 
 KINDS = ("gradient", "weights", "sampler", "agent")
 
@@ -48,6 +48,7 @@ IMPLEMENTATION = replace(
 )
 
 
+@accepts()
 def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",
@@ -163,6 +164,7 @@ def check(
             raise InvalidInput(f'rarest is {rarest!r}, must be left out unless kind is "sampler": nothing is sampled')
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
+    isolate = require_flag("isolate", isolate, InvalidInput)
     if kind == "agent":
         if isolate or design is not None:
             what = "isolate is True" if isolate else f"design is {design!r}"
@@ -171,7 +173,7 @@ def check(
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             return check_agent(implementation, chosen, target, policy, window, reset)
-    if (policy, window, reset) != (None, None, None):
+    if any(each is not None for each in (policy, window, reset)):
         raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidChoice, shown
-from pgverify.validation import Array
+from pgverify.validation import Array, real_array
 
 OF_DOUBLE, OF_SINGLE = 1e-9, 1e-4
 """How far from 1 a sum of probabilities may be: a softmax over thousands of options, in either precision."""
@@ -31,12 +31,16 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
     """
     try:
         array = np.asarray(given)
+        if array.dtype.kind not in "fiub" or isinstance(given, np.ma.MaskedArray):
+            array = real_array("probabilities", given, InvalidChoice)  # which knows what is no number
         double = array.astype(np.float64)
+    except InvalidChoice as reason:
+        raise InvalidChoice(f"{reason} (the draw at {place})") from None
     except Exception:
         raise InvalidChoice(
             f"probabilities of the draw at {place} is {shown(given)}, must be numbers [k]; detach() a tensor"
         ) from None
-    if double.ndim != 1 or double.size == 0 or np.iscomplexobj(array):
+    if double.ndim != 1 or double.size == 0:
         raise InvalidChoice(
             f"probabilities of the draw at {place} has shape {double.shape}, must be real [k], k at least 1"
         )

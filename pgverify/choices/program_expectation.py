@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import TooLarge
+from pgverify.kinds import known_arguments
 from pgverify.validation import Array
 
 MOST_DIMENSIONS = 1024
 """Entries of a result up to which their covariances are kept: 8 MB."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class ProgramExpectation:
     """The exact mean and covariance of what a program returns.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgverify.kinds import known_arguments
 
+
+@known_arguments
 @dataclass(frozen=True)
 class TreeProgress:
     """How far the runs have come.

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from pgverify.choices.option_probabilities import option_probabilities
 from pgverify.choices.whereabouts_of_draws import calling_line
 from pgverify.errors import InvalidChoice, InvalidInput, InvalidRun
+from pgverify.kinds import known_arguments
 from pgverify.validation import Array
 
 MOST_DRAWS = 100_000
@@ -52,6 +53,7 @@ Answers = Callable[[int, str, int, Float[Array, "k"]], int]
 """(number of the draw, place, site, probabilities [k]) -> the index that is dictated."""
 
 
+@known_arguments
 class World:
     """What a scripted program draws from: every draw is a call of `choose`.
 

@@ -24,17 +24,18 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich's boxes would take as long as all the rest of --help, and more
 )
-app.command("check")(check.check)
-app.command("bugs")(bugs.bugs)
+app.command("check", short_help="Does an implementation estimate the gradient it claims to?")(check.check)
+app.command("bugs", short_help="The catalogued faults: all, or one with its cure.")(bugs.bugs)
 app.add_typer(study.app, name="study")
 app.add_typer(cases.app, name="cases")
-app.command("report")(study.report)
-app.command("exact")(exact.exact)
-app.command("mdps")(mdps.mdps)
-app.command("estimators")(estimators.estimators)
-app.command("variance")(variance.variance)
-app.command("survey")(survey.survey)
+app.command("report", short_help="Tables, figures and pages from stored results.")(study.report)
+app.command("exact", short_help="J, its gradient, values and variance, with no sampling.")(exact.exact)
+app.command("mdps", short_help="The named problems: all, or one.")(mdps.mdps)
+app.command("estimators", short_help="All estimators: target, assumptions, moments, source.")(estimators.estimators)
+app.command("variance", short_help="How noisy estimators are, why, and what would help.")(variance.variance)
+app.command("survey", short_help="Other libraries' functions before the oracle.")(survey.survey)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from pgverify.cli.terminal import sign_of_life
 
-app = typer.Typer(help="Golden cases for other languages: problems, batches, exact answers.", no_args_is_help=True)
+app = typer.Typer(help="Golden cases for tests in other languages.", no_args_is_help=True)
 
 
 @app.callback()

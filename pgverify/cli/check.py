@@ -60,8 +60,6 @@ def check(
 
     Exit codes: 0 correct or consistent, 1 anything worse, 2 the call itself was wrong, 3 inconclusive.
     """
-    from pgverify.reporting.junit import junit_xml
-
     _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
     _refuse_unwritable("--junit", junit)
     _refuse_unwritable("--html", html)
@@ -92,6 +90,8 @@ def check(
         if json is not None and json != STANDARD_OUTPUT:
             _write("--json", json, report.to_json())
         if junit is not None:
+            from pgverify.reporting.junit import junit_xml
+
             _write("--junit", junit, junit_xml(report, implementation or command or ""))
         if html is not None:
             report.to_html(html, implementation or command or "")

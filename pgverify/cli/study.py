@@ -12,6 +12,7 @@ import typer
 
 from pgverify.cli.exit_codes import FINE, INCONCLUSIVE, INTERRUPTED, WORSE
 from pgverify.errors import InvalidInput
+from pgverify.guarded_process import FOLDER, GUARDIAN
 
 if TYPE_CHECKING:  # everything heavy is imported by the command that needs it: --help must be fast
     from rich.progress import Progress
@@ -110,6 +111,7 @@ def report(
             with open_store(folder, create=False):
                 pass  # refuse a folder that holds none, before one is made there
             with open_store(folder) as store:
+                GUARDIAN.tell(f"{FOLDER}{folder}")
                 runs = conclude_anew(store, _listener(bars, "deciding, drawing: "))
                 judged = _write_reports(bars, folder)
                 for run in runs:
@@ -135,6 +137,7 @@ def _computed(
     workloads = [make_workload(*load_study(name), seed=seed, quick=quick) for name in wanted]
     pool = process_pool(workers) if dask is None else dask_pool(dask)
     with open_store(out) as store:
+        GUARDIAN.tell(f"{FOLDER}{out}")
         for note in store.notes:
             _say(note)
         clock, show = Clock(), _announced(bars, pool, workloads, again)

@@ -12,6 +12,7 @@ from pgverify.errors import InvalidFile, InvalidObjective, InvalidPolicy
 from pgverify.mdp import TabularMDP
 from pgverify.policies import SoftmaxPolicy
 from pgverify.problem import AverageReward, Discounted, FiniteHorizon, Objective
+from pgverify.regular_files import text_of, unique_fields
 from pgverify.validation import require_shape
 
 
@@ -36,8 +37,8 @@ def load_policy(path: Path | None, mdp: TabularMDP) -> SoftmaxPolicy:
     if path is None:
         return SoftmaxPolicy(np.zeros(shape))
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as reason:
+        content = json.loads(text_of(path), object_pairs_hook=unique_fields)
+    except (OSError, ValueError, RecursionError) as reason:
         raise InvalidFile(f'{path} cannot be read ({reason}), must be JSON with "logits" [S, A]') from None
     if not isinstance(content, dict) or "logits" not in content:
         raise InvalidFile(f'{path} has no "logits", must be JSON like {{"logits": [[0.0, 0.0], ...]}}')

@@ -6,6 +6,7 @@ from pgverify.comparison.intervals import Simultaneous
 from pgverify.comparison.trace_ratios import variance_report
 from pgverify.comparison.unbiasedness import ROUNDING, agreement, claims, relative_error
 from pgverify.exact.martingale_shares import SOURCES
+from pgverify.kinds import suggesting
 
 __all__ = [
     "ROUNDING",
@@ -22,3 +23,6 @@ __all__ = [
     "variance_report",
     "z_scores",
 ]
+
+
+__getattr__ = suggesting(__name__, __all__)

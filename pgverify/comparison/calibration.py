@@ -8,6 +8,7 @@ import numpy as np
 
 from pgverify import exact
 from pgverify.comparison.contributions import Contributions
+from pgverify.kinds import accepts
 from pgverify.problem import Problem
 from pgverify.sampling import sample_chunks
 from pgverify.stats import Calibration
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@accepts()
 def z_scores(problem: Problem, implementation: Contributions, repetitions: int, size: int, seed: int) -> list[Row]:
     """Return the z-score of the estimate along ∇J, a row for every independent estimate from `size` trajectories."""
     gradient = exact.gradient(problem)
@@ -27,6 +29,7 @@ def z_scores(problem: Problem, implementation: Contributions, repetitions: int, 
     return [{"quantity": "z", "z": float(score), "n": size} for score in scores]
 
 
+@accepts()
 def calibration_claim(rows: pd.DataFrame, error_rate: float) -> Claim:
     """Decide that the z-scores of every estimator are standard normal, with `error_rate` in all."""
     parts = [part["z"] for _, part in rows.groupby("estimator")]

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from jaxtyping import Float, Integer
 
 from pgverify import exact
+from pgverify.kinds import accepts
 from pgverify.problem import Problem
 from pgverify.recursion import DeclaresRecursion
 from pgverify.sampling import sample_chunks
@@ -22,6 +23,7 @@ LARGEST_FULL = 200
 """Coordinates up to which the fourth-order sums of the trace are kept: above, its interval is wider than needed."""
 
 
+@accepts()
 def sampled_moments(
     problem: Problem,
     implementation: Contributions,
@@ -47,6 +49,7 @@ def sampled_moments(
     return Moments.merge_all(Moments.of(implementation(x)[:, kept], len(kept) > LARGEST_FULL) for x in chunks)
 
 
+@accepts()
 def exact_trace(implementation: object, problem: Problem, coordinates: Integer[Array, "k"] | None = None) -> float:
     """Return the exact trace of the covariance over some coordinates; NaN where no recursion is declared."""
     if not isinstance(implementation, DeclaresRecursion):
@@ -58,6 +61,7 @@ def exact_trace(implementation: object, problem: Problem, coordinates: Integer[A
     return float(variance[coordinates].sum())
 
 
+@accepts()
 def listed_moments(contributions: Float[Array, "n d"], weights: Float[Array, "n"]) -> tuple[Float[Array, "d"], float]:
     """Return mean and trace of the covariance of contributions listed with their probabilities."""
     mean = weights @ contributions

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import known_arguments
 from pgverify.stats import BiasTest, Moments, TraceInterval, VarianceRatioResult
 from pgverify.stats.power import normal_critical, open_unit
 from pgverify.studies import Claim, Row
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Simultaneous:
     """Intervals that all hold at once: each of `most_rows` fails with probability error_rate / most_rows (Bonferroni).

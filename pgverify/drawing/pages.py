@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pgverify.drawing.formulas import formula
 from pgverify.drawing.words import breakable, linked, number, plural, probability, scripts
-from pgverify.errors import InvalidFile
+from pgverify.errors import InvalidFile, shown
+from pgverify.kinds import PATH
 
 if TYPE_CHECKING:  # jinja2 is imported late: checks must stay light
     from jinja2 import Environment
@@ -40,6 +41,7 @@ def write_whole(path: str | Path, text: str | bytes) -> None:
     InvalidFile
         When it cannot be written.
     """
+    PATH.require("path", path)
     place = Path(path)
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     try:
@@ -53,9 +55,10 @@ def write_whole(path: str | Path, text: str | bytes) -> None:
             except BaseException:
                 beside.unlink(missing_ok=True)
                 raise
-    except OSError as reason:
+    except (OSError, ValueError) as reason:  # the latter for what no system takes for a name
+        why = getattr(reason, "strerror", reason)
         raise InvalidFile(
-            f"{place} cannot be written ({reason.strerror}), must be a file in a folder that exists"
+            f"{shown(str(place), 200)} cannot be written ({why}), must be a file in a folder that exists"
         ) from None
 
 

@@ -22,12 +22,13 @@ from pgverify.exact.past import Past, eligibility, pasts, to_go_part
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_values
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.recursion import BatchRecursion, Recursion, StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class OptimalBaseline:
     """The best baselines of several classes, in units of reward, and the trace variance each of them reaches.

@@ -19,7 +19,7 @@ from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.exact.table_moments import table_sums
 from pgverify.exact.weighted_totals import trajectory_sums
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import remembers
 from pgverify.problem import REAL_PROBLEM, Problem
@@ -30,6 +30,7 @@ from pgverify.validation import Array, shown
 Form: TypeAlias = Literal["full", "diagonal", "trace"]
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class EstimatorMoments:
     """Mean and covariance of g, the contribution of one trajectory; a batch of n has covariance/n.

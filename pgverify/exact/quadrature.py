@@ -11,11 +11,12 @@ from pgverify.continuous import NodeMDP
 from pgverify.continuous.node_count import other_counts
 from pgverify.errors import InvalidMDP
 from pgverify.exact.gradient_theorem import expected_return, gradient
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.problem import REAL_PROBLEM, Problem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class QuadratureError:
     """What changes when actions are integrated on other numbers of nodes: an estimate of the error, no bound.

@@ -22,7 +22,7 @@ from pgverify.exact.chain import Chain, induced_chain, require_markov
 from pgverify.exact.compiled_sums import compiled_action_sums
 from pgverify.exact.fixed_parts import fixed_parts
 from pgverify.exact.stationary import stationary_distribution
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.problem import PROBLEM, AverageReward, Discounted, FiniteHorizon, Problem
 from pgverify.validation import Array, read_only
 
@@ -36,6 +36,7 @@ SMALL = 2**18
 """Cells of a table [T, S, A] up to which it is built and kept whole."""
 
 
+@known_arguments
 class Solution:
     """The exact solution of a problem, piece by piece; read-only.
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from jaxtyping import Inexact
 
 from pgverify.exact.solution import solve
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.problem import PROBLEM, Problem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class Values:
     """V, Q and A = Q − V of a policy; read-only.

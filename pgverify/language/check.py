@@ -80,9 +80,9 @@ def check_lm(
     InvalidInput
         When the call itself is wrong, or the framework is not installed. What the loss does is the verdict's.
     """
-    if sampler not in SAMPLERS:
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
         raise unknown_name("sampler", sampler, SAMPLERS)
-    if framework not in FRAMEWORKS:
+    if not isinstance(framework, str) or framework not in FRAMEWORKS:
         raise unknown_name("framework", framework, FRAMEWORKS)
     group_size = require_integer("group_size", group_size, 1, InvalidInput, " completion", largest=MOST_COMPLETIONS)
     prompts = require_integer("prompts", prompts, 1, InvalidInput, " prompt", largest=MOST_PROMPTS)

@@ -10,6 +10,7 @@ from typing import Any
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import FaultyImplementation
+from pgverify.kinds import known_arguments
 from pgverify.language.invariants import InvariantResult
 from pgverify.language.loss_scope import LossScope
 
@@ -41,6 +42,7 @@ class Estimand:
         return f"{times}{self.formula}: {self.words}{source}"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LossReport:
     """The verdict on a loss, what it rests on, and what to do next.

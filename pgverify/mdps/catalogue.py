@@ -6,6 +6,7 @@ from typing import Literal, overload
 
 from pgverify.continuous import ContinuousMDP
 from pgverify.errors import unknown_name
+from pgverify.kinds import accepts
 from pgverify.mdp import TabularMDP
 from pgverify.mdps.aliased import NOTA_THOMAS, SHORT_CORRIDOR
 from pgverify.mdps.bandits import NOISY_BANDIT, THREE_ARMED_BANDIT
@@ -52,6 +53,7 @@ def names() -> list[str]:
     return [known.name for known in ENTRIES]
 
 
+@accepts()
 def entry(name: str) -> Entry:
     """Return what is known about a named problem: builder, source, description, answers.
 
@@ -77,6 +79,7 @@ def get(  # type: ignore[overload-overlap]
 ) -> ContinuousMDP: ...
 @overload
 def get(name: str) -> TabularMDP: ...
+@accepts()
 def get(name: str) -> TabularMDP | ContinuousMDP:
     """Return a named problem of the zoo, built anew.
 

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from pgverify.errors import InvalidFile, InvalidMDP
 from pgverify.kinds import PATH, accepts
 from pgverify.mdp import MDP, TabularMDP
+from pgverify.regular_files import text_of
 from pgverify.validation import Array, shortened
 
 FORMAT = "pgverify-mdp"
@@ -90,7 +91,7 @@ def load(path: str | PathLike[str]) -> TabularMDP:
         The fields are well formed but the tables are not an MDP; the message starts with the path.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, ValueError) as reason:
         raise InvalidFile(f"{path} cannot be read: {reason}") from None
     try:

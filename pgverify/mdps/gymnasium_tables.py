@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput, InvalidMDP, UnknownName, WrongKind
-from pgverify.kinds import described
+from pgverify.kinds import accepts, described
 from pgverify.mdp import TabularMDP
 from pgverify.validation import Array, real_array, require_shape
 
@@ -18,6 +18,7 @@ TableEntry = tuple[int, int, float, int, float, bool]
 """State, action, probability, next state, reward, terminated."""
 
 
+@accepts()
 def from_gymnasium(env_id: Any, **kwargs: Any) -> TabularMDP:
     """Return the MDP that a Gymnasium environment publishes as its table `P`.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from pgverify.kinds import known_arguments
 from pgverify.mdp import TabularMDP
 
 Logits = tuple[tuple[float, ...], ...]
@@ -18,6 +19,7 @@ LONG = 3000
 """A horizon by which every episodic problem here has ended, up to less than 1e-17 of probability."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class KnownAnswer:
     """A closed-form fact: the exact expected return J of one policy under one objective.
@@ -48,6 +50,7 @@ class KnownAnswer:
     tolerance: float = 1e-10
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Entry:
     """A named problem of the zoo.

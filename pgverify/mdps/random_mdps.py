@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts
 from pgverify.mdp import TabularMDP
 from pgverify.mdps.named_mdp import Entry
 from pgverify.validation import Array, require_integer, require_number
 
 
+@accepts()
 def garnet(states: int, actions: int, branching: int, seed: int, reward_noise: float = 0.0) -> TabularMDP:
     """Return a random problem without structure: Garnet(S, A, b, σ).
 

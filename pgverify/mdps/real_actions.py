@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.continuous import ContinuousMDP
+from pgverify.kinds import known_arguments
 from pgverify.validation import Array
 
 BOUND = 0.5
@@ -18,6 +19,7 @@ CURVATURE = np.array([[1.0, 0.4], [0.4, 0.5]])
 """Of the reward of the plane bandit."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class ContinuousEntry:
     """A named problem with real actions.

@@ -70,6 +70,7 @@ def tokens(
     return TabularMDP(start, _transitions(successor), paid, np.arange(over + 1) == over)
 
 
+@accepts()
 def token_prefixes(prompts: int, vocabulary: int, max_length: int, end: int = 0) -> list[tuple[int, tuple[int, ...]]]:
     """Return (prompt, prefix) for every state of `tokens(prompts, vocabulary, max_length, …)` but the last, the end.
 

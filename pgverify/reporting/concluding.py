@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from pgverify.reporting.images import description, pdf, png, width
 from pgverify.reporting.judged import shown
 from pgverify.running.conclusion import Conclusion, Drawing
 from pgverify.running.fingerprint import digest
-from pgverify.running.made import Clock, made_now
+from pgverify.running.made import Clock, Made, made_now
 from pgverify.running.rows import to_json
 from pgverify.running.run import Run
 from pgverify.running.store import Store
 from pgverify.running.workload import Workload
-from pgverify.studies import Claim, Row, Study, load_study, study_files
+from pgverify.studies import Row, Study, load_study, study_files
+
+UNDECIDED = "were not decided: the process ended in the middle of it."
+UNDRAWN = "were not drawn: the process ended in the middle of it."
 
 
 def conclude(
@@ -52,7 +55,7 @@ def conclude(
         known = store.conclusion(run)
         if run.finished and (known is None or known.broken):
             made = made_now(workload.path, *(clock.spent(run.study) if clock else ()))
-            store.conclude(run, replace(concluded(workload.study, store.rows(run)), made=made))
+            _keep(store, run, concluded(workload.study, store.rows(run)), made)
     tell("", len(runs), len(runs))
     return runs
 
@@ -76,36 +79,41 @@ def conclude_anew(store: Store, progress: Callable[[str, int, int], None] | None
     for number, run in enumerate(runs):
         tell(run.study, number, len(runs))
         study, path = _load(run)
-        found = concluded(study, store.rows(run))
-        if digest(to_json(dependencies(path).files)) != run.source:
-            edited = "The study's file was edited after its cells were computed; claims and figures follow the edit."
-            found = replace(found, troubles=(edited, *found.troubles))
+        edited = "The study's file was edited after its cells were computed; claims and figures follow the edit."
+        first = () if digest(to_json(dependencies(path).files)) == run.source else (edited,)
         known = store.conclusion(run)
         spent = (known.made.seconds, known.made.cells) if known else ()
-        store.conclude(run, replace(found, made=made_now(path, *spent)))
+        _keep(store, run, concluded(study, store.rows(run)), made_now(path, *spent), first)
     return runs
 
 
-def concluded(study: Study, rows: Sequence[Row]) -> Conclusion:
-    """Return what a study makes of its rows; what it does wrong is told beside what it did right."""
-    troubles: list[str] = []
-    claims: list[Claim] = []
-    broken = False
-    drawn: Mapping[str, Drawing] = {}
+def concluded(study: Study, rows: Sequence[Row]) -> Iterator[Conclusion]:
+    """Yield what a study makes of its rows, better and better; what it does wrong is told beside what it did right.
+
+    The last is the result. Each before it is what stays if the process does not survive the code that comes next.
+    """
     table = pd.DataFrame([*rows])
+    known = Conclusion((), {}, (f"The claims {UNDECIDED}",), True, str(study.answer), str(study.formula))
+    yield known
+    troubles: list[str] = []
     try:
-        with foreign_code():
+        with foreign_code(f"the claims of study {study.name} were decided"):
             claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
+        known = replace(known, claims=tuple(claims))
     except Exception as error:
-        broken = True
         troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
+    yield replace(known, troubles=(*troubles, f"The figures {UNDRAWN}"))
     try:
-        with foreign_code():
-            drawn = _drawings(study.figures(table.copy()), study.captions)
+        with foreign_code(f"the figures of study {study.name} were drawn"):
+            known = replace(known, figures=_drawings(study.figures(table.copy()), study.captions))
     except Exception as error:
-        broken = True
         troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
-    return Conclusion(tuple(claims), drawn, tuple(troubles), broken, str(study.answer), str(study.formula))
+    yield replace(known, troubles=tuple(troubles), broken=bool(troubles))
+
+
+def _keep(store: Store, run: Run, found: Iterable[Conclusion], made: Made, first: Sequence[str] = ()) -> None:
+    for conclusion in found:
+        store.conclude(run, replace(conclusion, made=made, troubles=(*first, *conclusion.troubles)))
 
 
 def _drawings(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> dict[str, Drawing]:

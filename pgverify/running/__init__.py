@@ -5,6 +5,7 @@ with open_store("reports") as store:
 run_workloads([workload], store, process_pool(workers=4))
 """
 
+from pgverify.kinds import suggesting
 from pgverify.running.cluster import dask_pool
 from pgverify.running.execute import ProgressListener, run_workloads
 from pgverify.running.executors import Pool, SerialExecutor, process_pool, serial_pool
@@ -28,3 +29,6 @@ __all__ = [
     "run_workloads",
     "serial_pool",
 ]
+
+
+__getattr__ = suggesting(__name__, __all__)

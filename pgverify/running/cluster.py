@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts
 from pgverify.running.executors import Pool
 from pgverify.running.fingerprint import package_digest, versions
 
@@ -21,6 +22,7 @@ class NoCluster(InvalidInput):
     """A Dask scheduler that does not answer, has no workers, or workers with other versions."""
 
 
+@accepts()
 def dask_pool(address: Any) -> Pool:
     """Return a pool that computes on a Dask cluster.
 

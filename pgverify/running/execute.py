@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts
 from pgverify.names import require_distinct_names
 from pgverify.running.cell import CellResult, compute_cell, reason
 from pgverify.running.executors import Pool
@@ -38,6 +39,7 @@ class _Task:
     deaths: int = 0
 
 
+@accepts()
 def run_workloads(
     workloads: Sequence[Workload],
     store: Store,

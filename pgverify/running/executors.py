@@ -13,6 +13,7 @@ from multiprocessing import get_context, parent_process
 from typing import Any
 
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts, known_arguments
 from pgverify.validation import require_integer
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -22,6 +23,7 @@ MOST_WORKERS = 16
 """Processes for each processor, each with NumPy in its memory: beyond that a digit too many was typed."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Pool:
     """How to open an executor, as often as one dies, and how many cells to hand it at once.
@@ -61,6 +63,7 @@ def serial_pool() -> Pool:
     return Pool(SerialExecutor, 1, said="this process, one thread")
 
 
+@accepts()
 def process_pool(workers: int | None = None) -> Pool:
     """Return a pool of worker processes, each a fresh interpreter with one thread for linear algebra.
 

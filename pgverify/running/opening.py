@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pgverify.errors import InvalidFile
+from pgverify.kinds import accepts
 from pgverify.running.folder_lock import folder_lock
 from pgverify.running.salvage import copied, decoded, salvage
 from pgverify.running.store import Store
@@ -21,6 +22,7 @@ PATIENCE = 10.0
 """Seconds to wait for a lock that another program holds on the file."""
 
 
+@accepts()
 @contextmanager
 def open_store(folder: str | Path, create: bool = True) -> Iterator[Store]:
     """Open the store of an output folder for the length of a `with` block.

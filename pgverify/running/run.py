@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pgverify.kinds import known_arguments
+
 
 @dataclass(frozen=True)
 class FailedCell:
@@ -16,6 +18,7 @@ class FailedCell:
     error: str
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Run:
     """One run of one study, as the store knows it.

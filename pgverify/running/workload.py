@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pgverify.beside import Dependencies, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence
+from pgverify.kinds import accepts, known_arguments
 from pgverify.running.fingerprint import digest, fingerprint
 from pgverify.running.rows import to_json
 from pgverify.studies import Cell, Study, study_cells
@@ -17,6 +18,7 @@ LARGEST_SEED = 2**63 - 1
 """The largest integer SQLite holds."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Workload:
     """What is to be computed.
@@ -47,6 +49,7 @@ class Workload:
     needs: Dependencies
 
 
+@accepts()
 def make_workload(study: Study, path: Path, seed: int = 0, quick: bool = False) -> Workload:
     """Return the workload of a study.
 

@@ -31,6 +31,7 @@ UNVARIED = (
 DIAGONAL = "only the coordinates were tested: the moments keep no covariance"
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class BiasResult:
     """What a `BiasTest` found.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts
 from pgverify.stats.power import open_unit
 from pgverify.validation import require_integer
 
 
+@accepts()
 def clopper_pearson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
     """Return the interval for p from k successes in n trials.
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.binomial import clopper_pearson
 from pgverify.stats.power import open_unit
 from pgverify.validation import Array, real_array
@@ -17,6 +18,7 @@ BOUND = 1.96
 """P(|Z| > 1.96) = 0.0500: the customary 95 % error bar."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Z-scores beside the standard normal distribution.
@@ -84,6 +86,7 @@ class Calibration:
         )
 
 
+@accepts()
 def quantile_pairs(scores: ArrayLike) -> tuple[Float[Array, "k"], Float[Array, "k"]]:
     """Return the normal quantiles Φ⁻¹((i − ½)/k) and the sorted scores, both [k]; Hazen's positions."""
     from scipy.special import ndtri

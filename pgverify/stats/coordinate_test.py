@@ -24,6 +24,7 @@ from pgverify.stats.power import f_noncentrality, f_power, nonnegative, open_uni
 from pgverify.validation import Array, require_integer, settle
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class CoordinateResult:
     """What a `CoordinateTest` found.

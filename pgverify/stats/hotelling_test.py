@@ -26,6 +26,7 @@ from pgverify.stats.power import f_noncentrality, f_power, nonnegative, open_uni
 from pgverify.validation import Array, require_integer, settle
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class HotellingResult:
     """What a `HotellingTest` found.

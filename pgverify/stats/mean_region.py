@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.bias_test import BiasTest
 from pgverify.stats.directions import (
     Directions,
@@ -29,6 +29,7 @@ LEAST = 2.0**-53
 """A smaller confidence taken from one leaves one."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class MeanEllipsoid:
     """Hotelling's ellipsoid, flat where the sample is deterministic.
@@ -84,6 +85,7 @@ class MeanEllipsoid:
         return math.hypot(inside + self.noise * math.sqrt(rank), across)
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class MeanRegion:
     """A confidence region for the mean: a box of simultaneous intervals cut with Hotelling's ellipsoid.

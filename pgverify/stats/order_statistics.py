@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import accepts
 from pgverify.stats.power import open_unit
 from pgverify.validation import Array, require_integer
 
@@ -17,6 +18,7 @@ MOST = 100_000
 """Ordered uniforms: 400 samples of as many are 0.3 GB."""
 
 
+@accepts()
 def uniform_band(count: int, coverage: float = 0.95) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     """Return bounds for each of n ordered uniforms such that all hold together with the given probability.
 

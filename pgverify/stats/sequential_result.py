@@ -8,6 +8,7 @@ from enum import Enum
 
 from jaxtyping import Float
 
+from pgverify.kinds import known_arguments
 from pgverify.stats.sequential_tails import GATE, Tails
 from pgverify.validation import Array
 
@@ -20,6 +21,7 @@ class SequentialOutcome(Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class SequentialResult:
     """What a `SequentialTest` found.

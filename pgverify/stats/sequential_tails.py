@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
+from pgverify.kinds import known_arguments
 from pgverify.stats.directions import Directions, rounding_noise, varying_directions
 from pgverify.stats.moments import Moments, sample_array
 from pgverify.stats.power import nonnegative
@@ -22,6 +23,7 @@ UNSEEN = 2.0
 """E[|y|²; unseen] ≤ 2 P(unseen) max |y|²: Pareto tails of index 4 exactly, lighter ones with room."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class Tails:
     """A streamed sample with bounds on its fourth moments and its reach, in every direction at once.

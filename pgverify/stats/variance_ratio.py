@@ -29,6 +29,7 @@ ROUNDING = 1e-12
 """A root mean square deviation below this part of the samples' size is rounding: nothing varies."""
 
 
+@known_arguments
 @dataclass(frozen=True)
 class VarianceRatioResult:
     """What a `VarianceRatio` found.

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
-from pgverify.kinds import accepts
+from pgverify.kinds import accepts, known_arguments
 from pgverify.stats.directions import target_array
 from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import nonnegative, normal_critical, open_unit, t_critical
@@ -20,6 +20,7 @@ FEWEST = 4
 """A kurtosis needs four samples to differ from a function of the variance."""
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class VarianceRegion:
     """Simultaneous confidence intervals for the variances of the coordinates.
@@ -79,6 +80,7 @@ class VarianceRegion:
         return bool(((self.low <= point) & (point <= self.high)).all())
 
 
+@known_arguments
 @dataclass(frozen=True)
 class TraceInterval:
     """A confidence interval for the trace of the covariance, E|x − E x|².

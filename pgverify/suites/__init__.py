@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from pgverify.errors import InvalidInput, InvalidPolicy, unknown_name
-from pgverify.kinds import FUNCTION
+from pgverify.kinds import FUNCTION, accepts, made_by
 from pgverify.kinds import suggesting as _suggesting
 from pgverify.policies.protocol import Policy, is_policy, kind_of
 from pgverify.problem import Problem
@@ -41,6 +41,7 @@ def names() -> tuple[str, ...]:
     return tuple(_SUITES)
 
 
+@accepts()
 def get(name: str, policy: Callable[[int, int], Policy] | None = None) -> tuple[SuiteProblem, ...]:
     """Return the problems of a suite, smallest first.
 
@@ -70,7 +71,7 @@ def get(name: str, policy: Callable[[int, int], Policy] | None = None) -> tuple[
 
 def _with_policy(entry: SuiteProblem, factory: Callable[[int, int], Policy]) -> Problem:
     shape = entry.problem.policy.probabilities().shape
-    made = factory(*shape)
+    made = made_by("policy", factory, shape, InvalidPolicy)
     if not is_policy(made):
         raise InvalidPolicy(
             f"policy{shape} is {kind_of(made)}, must be a policy for {shape[0]} states and {shape[1]} actions; "

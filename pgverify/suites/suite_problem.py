@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgverify.kinds import known_arguments
 from pgverify.problem import Problem
 
 
+@known_arguments
 @dataclass(frozen=True)
 class SuiteProblem:
     """A named problem and the reason for which it is in the suite."""

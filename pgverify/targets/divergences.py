@@ -8,16 +8,18 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.bonus import KL
-from pgverify.errors import InvalidInput
 from pgverify.exact import gradient
+from pgverify.kinds import known_arguments
+from pgverify.targets.arguments import coefficient_of, one_of
 from pgverify.targets.sums import over_prefixes
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, settle
 
 DIRECTIONS = ("reverse", "forward")
 
 
+@known_arguments
 @dataclass(frozen=True)
 class SequenceKL(Target):
     """−β ∇KL(π_θ(y|x) ‖ π_ref(y|x)), of whole completions: a token also pays for the prefixes it leads to.
@@ -33,6 +35,9 @@ class SequenceKL(Target):
     """
 
     coefficient: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self, coefficient=coefficient_of(self.coefficient))
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:  # noqa: ARG002
         """Return −β ∇KL at θ [d]: the part of ∇J that the divergence adds when it is paid as a reward."""
@@ -56,6 +61,7 @@ class SequenceKL(Target):
         return "arXiv:2512.21852"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StateKL(Target):
     """−β Σ_t E_s ∇KL(π_θ(·|s) ‖ π_ref(·|s)): the prefixes are held where the sampler leads; "forward": ∇KL(ref‖π).
@@ -75,8 +81,8 @@ class StateKL(Target):
     direction: str = "reverse"
 
     def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS:
-            raise InvalidInput(f"direction is {self.direction!r}, must be 'reverse' (π‖ref) or 'forward' (ref‖π)")
+        settle(self, coefficient=coefficient_of(self.coefficient))
+        one_of("direction", self.direction, DIRECTIONS, "'reverse' (π‖ref) or 'forward' (ref‖π)")
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:  # noqa: ARG002
         """Return −β Σ_s d(s) Σ_a π log(π/ref) ψ, or +β Σ_s d(s) Σ_a ref ψ [d]."""

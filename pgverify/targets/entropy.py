@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.kinds import known_arguments
+from pgverify.targets.arguments import coefficient_of
 from pgverify.targets.sums import over_prefixes
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class StateEntropy(Target):
     """β Σ_t E_s ∇H(π_θ(·|s)): the prefixes are held where the sampler leads.
@@ -28,6 +31,9 @@ class StateEntropy(Target):
     """
 
     coefficient: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self, coefficient=coefficient_of(self.coefficient))
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:  # noqa: ARG002
         """Return −β Σ_s d(s) Σ_a π log π ψ [d]."""

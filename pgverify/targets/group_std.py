@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidInput
+from pgverify.kinds import known_arguments
 from pgverify.targets.group_advantages import others
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, require_integer, require_number, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class GroupStd(Target):
     """E[(R − mean)/(std + ε) Σ_t ψ_t], mean and standard deviation of the completion's own group.
@@ -37,6 +40,15 @@ class GroupStd(Target):
 
     epsilon: float = 1e-6
     degrees_of_freedom: int = 1
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            epsilon=require_number("epsilon", self.epsilon, 0.0, LARGEST, InvalidInput),
+            degrees_of_freedom=require_integer(
+                "degrees_of_freedom", self.degrees_of_freedom, 0, InvalidInput, " and at most 1", largest=1
+            ),
+        )
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:
         """Return it on the completions that the sampler draws [d]."""

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.kinds import known_arguments
+from pgverify.targets.arguments import ADVANTAGES, coefficient_of, one_of
 from pgverify.targets.group_advantages import own_advantages
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LengthNormalised(Target):
     """E[A/L Σ_t ψ_t]: without baseline ∇E[R/L], with leave-one-out advantages ∇E[(R − sg V)/L], V = E[R|x].
@@ -28,6 +31,9 @@ class LengthNormalised(Target):
     """
 
     advantages: str = "leave-one-out"
+
+    def __post_init__(self) -> None:
+        one_of("advantages", self.advantages, ADVANTAGES)
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:
         """Return it on the completions that the sampler draws [d]."""
@@ -59,6 +65,7 @@ class LengthNormalised(Target):
         return "arXiv:2402.03300, arXiv:2503.20783"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LengthBonus(Target):
     """−β ∇E[1/L]: what a term of expectation zero becomes when each completion's is divided by its length.
@@ -70,6 +77,9 @@ class LengthBonus(Target):
     """
 
     coefficient: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self, coefficient=coefficient_of(self.coefficient))
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:  # noqa: ARG002
         """Return −β E[1/L Σ_t ψ_t] [d]."""

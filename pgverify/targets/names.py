@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pgverify.errors import InvalidInput, unknown_name
-from pgverify.kinds import described
+from pgverify.kinds import accepts, described
 from pgverify.targets.divergences import SequenceKL, StateKL
 from pgverify.targets.entropy import StateEntropy
 from pgverify.targets.group_std import GroupStd
@@ -35,6 +35,7 @@ WITH_COEFFICIENT = ("sequence_kl", "state_kl", "entropy", "length_bonus")
 TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*")
 
 
+@accepts()
 def target_of(claim: Any) -> Target:
     """Return the target that is meant: itself, or what a string such as "policy_gradient + sequence_kl(0.1)" says.
 

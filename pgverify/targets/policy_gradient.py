@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact import gradient
+from pgverify.kinds import known_arguments
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
+@known_arguments
 @dataclass(frozen=True)
 class PolicyGradient(Target):
     """∇J(θ) = ∇ E_x E_{y∼π_θ}[R(x, y)], whoever drew the completions.

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.errors import InvalidInput
+from pgverify.kinds import known_arguments
+from pgverify.targets.arguments import ADVANTAGES, clip_of, one_of
 from pgverify.targets.group_advantages import own_advantages
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, settle
 
 
+@known_arguments
 @dataclass(frozen=True)
 class Surrogate(Target):
     """∇ E_old Σ_t min(ρ_t A, clip(ρ_t, 1 − ε_low, 1 + ε_high) A), ρ_t the ratio of one token.
@@ -40,9 +42,8 @@ class Surrogate(Target):
     advantages: str = "leave-one-out"
 
     def __post_init__(self) -> None:
-        low, high = self._bounds
-        if not (0 <= low <= 1 and high >= 0):
-            raise InvalidInput(f"clip is {self.clip!r}, must be ε ≥ 0, (ε_low, ε_high) with ε_low ≤ 1, or None")
+        settle(self, clip=clip_of(self.clip))
+        one_of("advantages", self.advantages, ADVANTAGES)
 
     @property
     def _bounds(self) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from pgverify.kinds import known_arguments
 from pgverify.mdps.token_trees import token_prefixes
 from pgverify.policies import LinearSoftmaxPolicy
 from pgverify.problem import Problem
@@ -40,6 +41,7 @@ class CompletionTable:
         return self.mask.sum(axis=2).astype(np.float64)
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False)
 class TokenProblem:
     """Completions of equally likely prompts under a policy, with the three others that losses know.

@@ -13,6 +13,7 @@ from pgverify.errors import InvalidInput, InvalidMDP, InvalidSampling
 from pgverify.estimators import RewardToGo
 from pgverify.exact import gradient, optimal_baseline, rollout
 from pgverify.exact.step_law import step_law
+from pgverify.kinds import accepts
 from pgverify.problem import Problem
 from pgverify.recursion import DeclaresRecursion
 from pgverify.validation import require_integer, require_shape, shown
@@ -33,6 +34,7 @@ from pgverify.variance.table import noise_row, table_of, with_samples
 from pgverify.variance.titles import title_or
 
 
+@accepts()
 def variance_report(
     problem: Problem,
     estimators: Mapping[str, Any] | Sequence[Any] | None = None,

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgverify.kinds import PATH, known_arguments
 from pgverify.trajectories import Trajectories
 from pgverify.variance.accuracy import Accuracy
 from pgverify.variance.contents import ReportContents
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@known_arguments
 @dataclass(frozen=True, eq=False, repr=False)
 class VarianceReport(ReportContents):
     """How noisy the estimators of one gradient are, where the noise comes from, and what would help.
@@ -86,6 +88,7 @@ class VarianceReport(ReportContents):
         """
         from pgverify.variance.page import write_page
 
+        PATH.require("path", path)
         return write_page(self, Path(path))
 
     def plot(self) -> Figure:

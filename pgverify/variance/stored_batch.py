@@ -10,7 +10,9 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from pgverify.arrays import integers, truths
 from pgverify.errors import InvalidData, InvalidEstimator, InvalidPolicy
+from pgverify.kinds import accepts
 from pgverify.mdp import TabularMDP
 from pgverify.policies.steps import Steps
 from pgverify.problem import FiniteHorizon, Problem
@@ -60,6 +62,7 @@ class StoredScores:
         return "StoredScores(trajectories={}, steps={}, parameters={})".format(*self.scores.shape)
 
 
+@accepts()
 def stored_rollouts(
     scores: ArrayLike,
     rewards: ArrayLike,
@@ -98,9 +101,7 @@ def stored_rollouts(
     require_shape("rewards", paid, (count, steps), "[n, T] as the scores have them", InvalidData)
     gamma = require_number("discount", discount, 0.0, 1.0, InvalidData)
     taken = _lengths(lengths, count, steps)
-    ended = np.ones(count, dtype=bool) if terminated is None else np.array(terminated)
-    if ended.dtype != np.bool_:
-        raise InvalidData(f"terminated has dtype {ended.dtype}, must hold booleans, one a trajectory")
+    ended = np.ones(count, dtype=bool) if terminated is None else truths("terminated", terminated, InvalidData)
     require_shape("terminated", ended, (count,), "[n]", InvalidData)
     after = (np.arange(steps) >= taken[:, None]) & (paid != 0.0)
     if after.any():
@@ -131,9 +132,7 @@ def stored_rollouts(
 def _lengths(lengths: ArrayLike | None, count: int, steps: int) -> Array:
     if lengths is None:
         return np.full(count, steps)
-    array = np.array(lengths)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise InvalidData(f"lengths has dtype {array.dtype}, must hold whole numbers of steps")
+    array = integers("lengths", lengths, InvalidData)
     require_shape("lengths", array, (count,), "[n]", InvalidData)
     wrong = (array < 0) | (array > steps)
     if wrong.any():

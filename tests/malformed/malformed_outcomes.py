@@ -12,7 +12,7 @@ from malformed_calls import Call
 from malformed_values import EITHER, REFUSED, Malformed
 
 from pgverify import Problem, TabularMDP, Trajectories
-from pgverify.errors import InvalidFile, InvalidInput, UnknownName
+from pgverify.errors import InvalidFile, InvalidInput, UnknownName, shown
 from pgverify.policies.protocol import is_policy
 from pgverify.rollout import Rollout
 from pgverify.trajectories import ARRAYS
@@ -31,7 +31,7 @@ def outcome_of(call: Call, argument: str, malformed: Malformed) -> str:
     except BaseException as raised:
         return f"raised {type(raised).__name__}: {str(raised)[:150]}"
     if malformed.worth is REFUSED:
-        return f"accepted, with {str(result)[:80]!r}"
+        return f"accepted, with {shown(result, 80)}"
     found = plain(result)
     if malformed.worth is EITHER:
         return "" if is_number(found, call.unbounded) else f"not a number: {str(found)[:150]}"

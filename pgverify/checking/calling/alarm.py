@@ -44,6 +44,7 @@ class Alarm:
         self.seconds = seconds
         self._began = float("inf")
         self._read = -float("inf")
+        self._worked = time.process_time()
         self._usable = self._rung = self._on_time = False
         self._looks: Glances | None = None
 
@@ -88,6 +89,10 @@ class Alarm:
         if self._usable and signal.getsignal(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
             signal.signal(signal.SIGALRM, self._ring)
         return late
+
+    def worked(self) -> float:
+        """Return the processor time since the last call began, or shortly before; 0 where nothing is interrupted."""
+        return time.process_time() - self._worked if self._usable else 0.0
 
     def _over(self, waits: bool) -> bool:
         wall = time.monotonic() - self._began

@@ -54,6 +54,8 @@ class Failure:
     timed_out : bool
         Whether the time limit ended the call.
     notes : mapping of kind to sentence
+    seconds : float
+        Processor time that it took to fail.
     """
 
     happened: str
@@ -61,6 +63,7 @@ class Failure:
     examined: bool = False
     timed_out: bool = False
     notes: Notes = field(default_factory=dict)
+    seconds: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.happened}{',' if self.examined else ''} on {self.batch}"

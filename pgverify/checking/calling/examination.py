@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,9 @@ def ask(
     if watched and before != global_state():
         notes["global random state"] = f"draws from the global random state on {describe(batch)}"
     if call.failure:
-        return Failure(call.failure, describe(batch), timed_out=call.timed_out, notes=notes)
-    return _examined(call.raw, batch, shapes, notes)
+        return Failure(call.failure, describe(batch), timed_out=call.timed_out, notes=notes, seconds=alarm.worked())
+    answer = _examined(call.raw, batch, shapes, notes)
+    return replace(answer, seconds=alarm.worked()) if isinstance(answer, Failure) else answer
 
 
 def describe(batch: Trajectories) -> str:

@@ -148,7 +148,10 @@ def check_by_listing(claim: ClaimedTarget, alpha: float, seed: int) -> Report:
     if progress.failed is not None:
         index, reason = progress.failed
         batch, _ = every_trajectory(claim.suite[index].problem)
-        late = isinstance(reason, Failing) and reason.failure.timed_out  # it would take as long again, five times
+        # It would take as long again, five times.
+        late = isinstance(reason, Failing) and (
+            reason.failure.timed_out or 2.0 * reason.failure.seconds > claim.implementation.alarm.seconds
+        )
         if not late and remembers_objects(claim.implementation, batch):
             return with_scope(_stale(claim, claim.suite[index].name, progress.notes), claim.suite)
         return with_scope(_not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed), claim.suite)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pgverify.checking.calling.answer import Failure, Value
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
@@ -21,6 +22,10 @@ MULTIPLES = (1, 2, 3)
 
 MOST_OF_ALL = 64
 """The largest size below which all may fail: who needs more than that is made for one size, or for none."""
+
+
+SHARE = 3.0
+"""Calls as slow as the one that failed, for which time must be left: that one, one more beside it, the last one."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,14 @@ def sizes_it_needs(implementation: LimitedFunction, problem: Problem, failure: F
     problem : Problem
         The one on which it failed.
     failure : Failure
-        How. A call that was ended by the time limit is no matter of size.
+        How. A call that was ended by the time limit is no matter of size; and all calls made here together take no
+        longer than that: a function that fails slowly, hundreds of times, would not come to its end.
     """
-    if failure.timed_out:
+    left = implementation.alarm.seconds - SHARE * failure.seconds
+    if failure.timed_out or left <= 0.0:
         return None
+    if left < implementation.deadline.left:
+        implementation = replace(implementation, deadline=Deadline.after(left))
     batch, _ = every_trajectory(problem)
     try:
         for size in CANDIDATES:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pgverify.errors as errors
+from pgverify.checking.isolation.between_processes import MARK
 from pgverify.checking.isolation.limits import Limits
-from pgverify.checking.isolation.process_tree import MARK
 from pgverify.checking.isolation.supervisor import Ending, Listener, supervise
 from pgverify.checking.isolation.whereabouts import Doing
 from pgverify.checking.verdict.outcome import Outcome

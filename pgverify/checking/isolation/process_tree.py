@@ -6,17 +6,15 @@ import contextlib
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import psutil
 
-MARK = "PGVERIFY_ISOLATED"
-"""The environment variable by which what a check started is known, wherever it went."""
+from pgverify.checking.isolation.between_processes import MARK
 
-END_WITH_PARENT, ADOPT, IS_ADOPTING = 1, 36, 37
-"""PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER and PR_GET_CHILD_SUBREAPER of Linux's prctl."""
+ADOPT, IS_ADOPTING = 36, 37
+"""PR_SET_CHILD_SUBREAPER and PR_GET_CHILD_SUBREAPER of Linux's prctl."""
 
 ROUNDS = 20
 """So often what is left is looked for and ended: something that forks faster than that is not ours to race."""
@@ -27,7 +25,7 @@ class ProcessTree:
 
     Parameters
     ----------
-    child : subprocess.Popen
+    child : psutil.Popen
         Started in a session of its own, with `MARK` in its environment.
     mark : str
         The value of `MARK`.
@@ -37,18 +35,18 @@ class ProcessTree:
         Whether this process starts nothing else: then every new orphan belongs to the child.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str, before: set[int], alone: bool) -> None:
+    def __init__(self, child: psutil.Popen, mark: str, before: set[int], alone: bool) -> None:
         self._child, self._mark, self._before, self._alone = child, mark, before, alone
-        self._root = psutil.Process(child.pid)
         self._seen: dict[int, psutil.Process] = {}
+        self._ended = False
 
     def memory(self, thorough: bool) -> int:
         """Return the bytes that are resident: of the child, and of what it started where that is asked for too."""
         total = 0
         with contextlib.suppress(psutil.Error):
-            total = self._root.memory_info().rss
+            total = self._child.memory_info().rss
             if thorough:
-                self._seen |= {process.pid: process for process in self._root.children(recursive=True)}
+                self._seen |= self._below()
                 for process in self._seen.values():
                     with contextlib.suppress(psutil.Error):
                         total += process.memory_info().rss
@@ -57,39 +55,48 @@ class ProcessTree:
     def work(self) -> float:
         """Return the processor time that the child has used, in seconds."""
         with contextlib.suppress(psutil.Error):
-            times = self._root.cpu_times()
+            times = self._child.cpu_times()
             return float(times.user + times.system)
         return 0.0
 
     def end(self) -> None:
-        """Kill the child and everything that it started, and wait until it is gone."""
+        """Kill the child and everything that it started, and wait until it is gone; once."""
+        if self._ended:
+            return
+        if not (self._alone and sys.platform.startswith("linux")):  # there all that is left comes to us
+            self._seen |= self._below()
+        if self._child.poll() is None:
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._child.pid, signal.SIGKILL)
+            with contextlib.suppress(OSError, psutil.Error):
+                self._child.kill()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                self._child.wait(timeout=5.0)
         for _ in range(ROUNDS):
             left = self._left()
-            if self._child.poll() is None:
-                with contextlib.suppress(OSError):
-                    if hasattr(os, "killpg"):
-                        os.killpg(self._child.pid, signal.SIGKILL)
-                with contextlib.suppress(OSError):
-                    self._child.kill()
             if not left:
                 break
             for process in left:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(left, timeout=0.5)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=5.0)
+        self._ended = True
 
     def _left(self) -> list[psutil.Process]:
-        """Return what still runs: below the child, once seen there, or an orphan that came to us."""
+        """Return what still runs: once seen below the child, or an orphan that came to us."""
         found = dict(self._seen)
-        with contextlib.suppress(psutil.Error):
-            found |= {process.pid: process for process in self._root.children(recursive=True)}
         with contextlib.suppress(psutil.Error):
             for process in psutil.Process().children(recursive=True):
                 if process.pid not in self._before and process.pid != self._child.pid and self._ours(process):
                     found[process.pid] = process
         return [process for process in found.values() if _runs(process)]
+
+    def _below(self) -> dict[int, psutil.Process]:
+        """Return what is below the child now; nothing once that has ended."""
+        with contextlib.suppress(psutil.Error):
+            return {process.pid: process for process in self._child.children(recursive=True)}
+        return {}
 
     def _ours(self, process: psutil.Process) -> bool:
         if self._alone:
@@ -120,12 +127,6 @@ def adopting_orphans() -> Iterator[None]:
         yield
     finally:
         prctl(ADOPT, before.value, 0, 0, 0)
-
-
-def end_with_parent() -> None:
-    """Have this process killed when the one that started it goes, however it goes; where the system can."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -16,17 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pgverify.checking.calling.time_spent import Glances
+from pgverify.checking.isolation.between_processes import ANSWER, MARK, NOTE, REQUEST
 from pgverify.checking.isolation.forwarded_output import ForwardedOutput
 from pgverify.checking.isolation.limits import Limits
-from pgverify.checking.isolation.process_tree import MARK, ProcessTree, adopting_orphans, children_now
-from pgverify.checking.isolation.whereabouts import NOTE_BYTES, Doing, Whereabouts, read_whereabouts
+from pgverify.checking.isolation.process_tree import ProcessTree, adopting_orphans, children_now
+from pgverify.checking.isolation.whereabouts import NOTE_BYTES, Doing, Whereabouts, glance, read_whereabouts
 from pgverify.held_interrupts import noted_interrupts
 
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from pgverify.isolated_child import main; "
 """The child finds pgverify where we did, and nothing before it."""
 
-POLL, THOROUGH = 0.02, 0.5
+POLL, THOROUGH = 0.05, 0.5
 """Seconds between two looks at the process, and at all that it started: the latter asks for every process there is."""
 
 BETWEEN_LOOKS = 0.06
@@ -34,8 +36,6 @@ BETWEEN_LOOKS = 0.06
 
 LAST_WORDS = 0.5
 """Seconds in which the process may end by itself once its answer is there."""
-
-REQUEST, ANSWER, NOTE = "request.json", "answer.json", "note"
 
 Listener = Callable[[Whereabouts], None]
 
@@ -129,10 +129,10 @@ def _supervised(
 
 
 @contextlib.contextmanager
-def _started(folder: Path, alone: bool) -> Iterator[tuple[subprocess.Popen[bytes], ProcessTree]]:
-    mark, before, output = secrets.token_hex(8), children_now(), ForwardedOutput()
+def _started(folder: Path, alone: bool) -> Iterator[tuple[psutil.Popen, ProcessTree]]:
+    mark, before, output = os.urandom(8).hex(), children_now(), ForwardedOutput()
     argv = [sys.executable, "-P", "-c", f"{START}main(sys.argv[2])", json.dumps(sys.path), str(folder)]
-    child = subprocess.Popen(
+    child = psutil.Popen(  # whose `wait` sleeps until the end, where the system can
         argv,
         stdin=subprocess.DEVNULL,
         stdout=output.writing,
@@ -150,7 +150,7 @@ def _started(folder: Path, alone: bool) -> Iterator[tuple[subprocess.Popen[bytes
 
 
 def _watch(
-    child: subprocess.Popen[bytes],
+    child: psutil.Popen,
     tree: ProcessTree,
     folder: Path,
     limits: Limits,
@@ -162,13 +162,13 @@ def _watch(
     thorough = time.monotonic() + THOROUGH
     looks, before = Glances(BETWEEN_LOOKS, child.pid), ""
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(psutil.TimeoutExpired):
             child.wait(POLL)
         if interrupted():
             return ""
-        where, now = read_whereabouts(folder / NOTE), time.monotonic()
+        where, now = glance(folder / NOTE), time.monotonic()
         if where.doing is Doing.DONE:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(psutil.TimeoutExpired):
                 child.wait(LAST_WORDS)
             return ""
         if child.returncode is not None:

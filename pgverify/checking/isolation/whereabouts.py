@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -111,15 +111,29 @@ class Notebook:
         self.doing(Doing.CALLING, limit)
 
 
+def glance(path: Path) -> Whereabouts:
+    """Return what a notebook says, without what the function was called with."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return _place(file.read(SHAPE))
+    except (OSError, ValueError, struct.error):
+        return Whereabouts(Doing.STARTING)
+
+
 def read_whereabouts(path: Path) -> Whereabouts:
     """Return what a notebook says; what cannot be read, because somebody wrote over it, is left out."""
     try:
         page = path.read_bytes()
-        doing, number, of, _, calls, began, work, limit = PLACE.unpack_from(page)
-        problem = page[NAME : NAME + LONGEST_NAME].split(b"\0")[0].decode(errors="replace")
-        return Whereabouts(Doing(doing), problem, number, of, calls, began, work, limit, _given(page) if calls else "")
+        where = _place(page)
+        return replace(where, given=_given(page)) if where.calls else where
     except (OSError, ValueError, struct.error):
         return Whereabouts(Doing.STARTING)
+
+
+def _place(page: bytes) -> Whereabouts:
+    doing, number, of, _, calls, began, work, limit = PLACE.unpack_from(page)
+    problem = page[NAME : NAME + LONGEST_NAME].split(b"\0")[0].decode(errors="replace")
+    return Whereabouts(Doing(doing), problem, number, of, calls, began, work, limit)
 
 
 def _given(page: bytes) -> str:

@@ -18,6 +18,7 @@ from pgverify.checking.policies.policy_report import PolicyFinding, PolicyReport
 from pgverify.checking.policies.real_policy import check_real
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.errors import InvalidInput
+from pgverify.kinds import accepts
 from pgverify.validation import require_integer
 
 OTHERS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -39,6 +40,7 @@ OTHERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """What is found of policies alone, and has no entry in the catalogue: cause and cure."""
 
 
+@accepts()
 def check_policy(policy: Any, states: int | None = None, action_dim: int | None = None, seed: int = 0) -> PolicyReport:
     """Tell whether what a policy draws, what it says are probabilities, and what it says is the score belong together.
 

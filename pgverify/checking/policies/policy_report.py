@@ -8,6 +8,7 @@ from typing import Any
 
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import FaultyImplementation
+from pgverify.kinds import known_arguments
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class PolicyFinding:
         return f"{said} (off by {self.deviation:.2g}{place})"
 
 
+@known_arguments
 @dataclass(frozen=True)
 class PolicyReport:
     """The verdict on a policy.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgverify.suggestions import suggests_names
 
+
+@suggests_names
 @dataclass(frozen=True)
 class Finding:
     """What one check on one problem has shown.

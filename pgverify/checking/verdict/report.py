@@ -14,6 +14,7 @@ from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.scope import Scope, scope_from
 from pgverify.checking.verdict.witness import Witness, witness_from
 from pgverify.errors import InvalidInput, shortened
+from pgverify.suggestions import suggests_names
 
 if TYPE_CHECKING:  # matplotlib is imported late: checks must stay light
     from matplotlib.figure import Figure
@@ -36,6 +37,7 @@ class FaultyImplementation(AssertionError):
     """Raised by `Report.raise_if_faulty` for every outcome but CORRECT and CONSISTENT."""
 
 
+@suggests_names
 @dataclass(frozen=True)
 class Report:
     """The verdict on an implementation, what it rests on, and what to do next.

@@ -81,7 +81,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "isolated_child": f"{CORE} suites bugs checking adapters",
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
-        "variance": f"{CORE} canvas images",
+        "variance": f"{CORE} drawing canvas images",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from pgverify.drawing.colours import ACCENT, BELOW, INK, LINE, PAPER, QUIET
 from pgverify.drawing.words import number
-from pgverify.reporting.canvas import PALETTE, headline, panels
+from pgverify.reporting.canvas import headline, panels
 from pgverify.variance.plain_style import plain_style
 from pgverify.variance.state_maps import MAPS
 
@@ -110,7 +110,7 @@ def _draw_bars(axis: Axes, maps: pd.DataFrame, name: str) -> None:
             f"the {MOST_BARS} largest of {len(maps)}", (1, 1), xycoords="axes fraction", ha="right", fontsize=8
         )
     places = np.arange(len(table))
-    axis.bar(places, table[name], color=PALETTE[0], width=0.8, lw=0)
+    axis.bar(places, table[name], color=ACCENT, width=0.8, lw=0)
     every = max(1, len(table) // 12)
     axis.set_xticks(places[::every], [str(state) for state in table["state"].to_numpy()[::every]])
     axis.set_xlabel("state")

@@ -37,7 +37,7 @@ EXPECTED_COSINE = (
 
 
 def write_page(report: ReportContents, path: Path) -> Path:
-    """Write the page, and into a folder beside it the CSV files and what lets tables sort; the same report, the same bytes.
+    """Write the page, and a folder beside it with the CSV files and what sorts tables; the same report, the same bytes.
 
     Raises
     ------

@@ -56,10 +56,11 @@ def shown_table(file: str, table: pd.DataFrame, columns: Mapping[str, tuple[str,
 
 
 def estimators_shown(table: pd.DataFrame) -> ShownTable:
-    """Return the table of estimators under its short headings, each with its meaning."""
+    """Return the table of estimators under short headings, each with its meaning; no bias where none can be known."""
     headings = {**HEADINGS, **SAMPLED_HEADINGS, **STORED_HEADINGS}
     meanings = {**COLUMNS, **SAMPLED_COLUMNS, **STORED_COLUMNS}
-    columns = {name: (headings[name], meanings[name]) for name in headings if name in table}
+    known = [name for name in headings if name in table and (name != "relative_bias" or table[name].notna().any())]
+    columns = {name: (headings[name], meanings[name]) for name in known}
     return shown_table("estimators", table, columns)
 
 

@@ -28,15 +28,26 @@
     var rows = Array.from(table.tBodies[0].rows, function (row) {
       return Object.fromEntries(Array.from(row.cells, function (cell, index) { return ["c" + index, cell.textContent.trim()]; }));
     });
+    var bodies = Array.from(table.tBodies[0].rows);
+    rows.forEach(function (row, index) { row.place = index; });
+    var drawn = function (column) {  // links and raised letters stay what they are
+      return function (cell) {
+        var span = document.createElement("span"), from = bodies[cell.getData().place].cells[column];
+        Array.from(from.childNodes, function (node) { span.append(node.cloneNode(true)); });
+        return span;
+      };
+    };
     var long = rows.length > LONG, place = document.createElement("div"), shown;
     if (long) filter(holder, function () { return shown; });
     var options = {
       data: rows, layout: "fitDataTable",
       columns: heads.map(function (head, index) {
         var field = "c" + index, said = rows.map(function (row) { return row[field]; }).filter(function (text) { return !missing(text); });
+        var wrapped = said.some(function (text) { return text.length > 60; });
         var side = said.length && said.every(function (text) { return !isNaN(value(text)); }) ? "right" : "left";
-        return { title: head.textContent, field: field, sorter: compare, formatter: "plaintext", titleFormatter: "plaintext",
-          hozAlign: side, headerHozAlign: side, headerTooltip: head.title || false };
+        return { title: head.textContent, field: field, sorter: compare, formatter: bodies.some(function (row) { return row.cells[index].firstElementChild; }) ? drawn(index) : "plaintext", titleFormatter: "plaintext",
+          hozAlign: side, headerHozAlign: side, headerTooltip: head.title || false,
+          width: wrapped ? 330 : undefined, variableHeight: wrapped, cssClass: wrapped ? "wrapped" : "" };
       })
     };
     if (long) options.height = Math.min(480, 60 + 26 * rows.length);  // only the rows in sight are drawn

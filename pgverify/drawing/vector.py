@@ -15,6 +15,9 @@ from pgverify.errors import InvalidData
 if TYPE_CHECKING:  # matplotlib is imported late: checks must stay light
     from matplotlib.figure import Figure
 
+RASTER_DOTS = 150
+"""Dots an inch of what a figure draws as an image: thousands of points, which as outlines would weigh megabytes."""
+
 _COLOUR = re.compile("#[0-9a-fA-F]{6}(?![0-9a-fA-F])")
 _IDENTITY = re.compile(r'(\bid="|href="#|url\(#)')
 _OPENING = re.compile(r"<svg\b[^>]*>", re.DOTALL)
@@ -40,10 +43,22 @@ def svg(figure: Figure, transparent: bool = False) -> str:
             stack.enter_context(rc_context({"svg.hashsalt": "pgverify", "svg.fonttype": "path"}))
             if transparent:
                 stack.enter_context(_without_paper(figure))
+            stack.enter_context(_raster_dots(figure))
             canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     finally:
         figure.set_canvas(shown_on)
     return buffer.getvalue().decode("utf-8")
+
+
+@contextmanager
+def _raster_dots(figure: Figure) -> Iterator[None]:
+    """Have what is drawn as an image inside the document sharp on a dense screen, for the length of a `with` block."""
+    before = figure.dpi
+    figure.set_dpi(RASTER_DOTS)
+    try:
+        yield
+    finally:
+        figure.set_dpi(before)
 
 
 @contextmanager

@@ -79,7 +79,12 @@ def linked(text: Any) -> Markup:
 
 
 def scripts(text: Any) -> Markup:
-    """Return a text with γ^t, G_t, b*_t and Σ_{k≤t} raised and lowered; names with underscores stay names."""
-    raised = re.sub(r"(?<=\w)\^(\w)(?![\w^])", r"<sup>\1</sup>", str(escape(text)))
+    """Return a text with γ^t, e^{−rt}, G_t, b*_t and Σ_{k≤t} raised and lowered; names with underscores stay names.
+
+    A number such as 1e-10 is never broken in two.
+    """
+    whole = re.sub(r"(?<![\w.-])\d[\d.]*e[-−+]?\d+(?![\w-])", r'<span class="whole">\g<0></span>', str(escape(text)))
+    raised = re.sub(r"(?<=\w)\^(\w)(?![\w^])", r"<sup>\1</sup>", whole)
+    raised = re.sub(r"(?<=\w)\^\{([^{}<>]{1,12})\}", r"<sup>\1</sup>", raised)
     lowered = re.sub(r"(?<![\w;])([^\W\d_]\*?)_(\w)(?![\w_])", r"\1<sub>\2</sub>", raised)
     return Markup(re.sub(r"(?<![\w;])([^\W\d_]\*?)_\{([^{}<>]{1,12})\}", r"\1<sub>\2</sub>", lowered))

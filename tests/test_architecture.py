@@ -88,7 +88,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "isolated_child": f"{CORE} suites bugs checking adapters guarded_process",
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
-        "variance": f"{CORE} canvas images",
+        "variance": f"{CORE} drawing canvas images",
         "survey": f"{TOOLS} suites drawing pgverify",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",

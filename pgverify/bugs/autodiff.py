@@ -129,7 +129,9 @@ ACTION_BASELINE_UNCORRECTED = Bug(
     effect=Effect.BIASED,
     cause="A baseline that depends on the action is subtracted, and its expectation is not added back.",
     cure="Add Σ_a π ψ b(s,a), or let the baseline depend on the state alone.",
-    source=("Tucker et al., The mirage of action-dependent baselines in reinforcement learning, 2018",),
+    source=(
+        "Tucker et al., The mirage of action-dependent baselines in reinforcement learning, 2018, arXiv 1802.10031",
+    ),
     implementation=_baseline_uncorrected,
     correct=_baseline_corrected,
 )

@@ -65,8 +65,8 @@ REWARD_CLIPPED = Bug(
     cause="Rewards are clipped to [−1, 1]: the return of other rewards is improved.",
     cure="Scale rewards by a constant instead of cutting them.",
     source=(
-        "Mnih et al., Human-level control through deep reinforcement learning, 2015",
-        "van Hasselt et al., Learning values across many orders of magnitude, 2016",
+        "Mnih et al., Human-level control through deep reinforcement learning, 2015, doi:10.1038/nature14236",
+        "van Hasselt et al., Learning values across many orders of magnitude, 2016, arXiv 1602.07714",
     ),
     implementation=_clipped,
     correct=RewardToGo(),

@@ -34,7 +34,11 @@ DISCOUNT_DROPPED = Bug(
     effect=Effect.BIASED,
     cause="The factor γ^t on step t is dropped: Σ ψ_t G_t is a semigradient, the gradient of no function when γ < 1.",
     cure="Weight step t by γ^t, or say that the objective is not the discounted return.",
-    source=("Nota & Thomas, Is the policy gradient a gradient?, 2020", "pytorch/examples#744", "ufal/npfl122#117"),
+    source=(
+        "Nota & Thomas, Is the policy gradient a gradient?, 2020, arXiv 1906.07073",
+        "pytorch/examples#744",
+        "ufal/npfl122#117",
+    ),
     implementation=RewardToGo(discount_weighting=False),
     correct=RewardToGo(),
     note="Equal to the correct one at γ = 1.",

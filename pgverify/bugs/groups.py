@@ -123,7 +123,10 @@ GROUP_STD = Bug(
     effect=Effect.BIASED,
     cause="Advantages are divided by the group's standard deviation, which depends on the sampled actions.",
     cure="Do not divide, or divide by a constant.",
-    source=("Liu et al., Understanding R1-Zero-like training (Dr. GRPO), 2025", "allenai/open-instruct#636"),
+    source=(
+        "Liu et al., Understanding R1-Zero-like training (Dr. GRPO), 2025, arXiv 2503.20783",
+        "allenai/open-instruct#636",
+    ),
     implementation=_one_group,
     correct=RewardToGo(),
     batch_size=2,

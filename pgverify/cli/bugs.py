@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,17 +15,26 @@ def bugs(
         str | None, typer.Argument(metavar="SLUG", help="One entry, or its number; by default a table of all.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write a page as well.", show_default=False)] = None,
 ) -> None:
     """List the catalogued faults, or show one: its cause, its cure, its code, and what the oracle says of it."""
     from pgverify.bugs import get
     from pgverify.reporting.bug_pages import print_page, print_table, verdict
 
     if slug is None:
+        if html is not None:
+            from pgverify.reporting.catalogue_pages import write_catalogue_page
+
+            write_catalogue_page(html)
         print_table(json)
         return
     bug = get(_slug_of(slug))
     with sign_of_life("asking the oracle"):
         report = verdict(bug)
+    if html is not None:
+        from pgverify.reporting.catalogue_pages import write_bug_page
+
+        write_bug_page(html, bug, report)
     print_page(bug, report, json)
 
 

@@ -11,8 +11,9 @@ MOST_LINES = 40
 
 
 def tell_changes(folder: Path, earlier: Path, error_rate: float) -> int:
-    """Print what changed in a folder since an earlier one; return the exit code: 1 where it had better not."""
+    """Print what changed in a folder since an earlier one, and write its page; return 1 where it had better not."""
     from pgverify.reporting.against import differences
+    from pgverify.reporting.changes_page import write_changes_page
 
     found = differences(folder, earlier, error_rate)
     bad = sum(change.bad for change in found.changes)
@@ -26,4 +27,5 @@ def tell_changes(folder: Path, earlier: Path, error_rate: float) -> int:
         f"{found.drawn} drawn numbers compared at a total error rate of {found.error_rate:g} (Holm), "
         f"{found.exact} exact ones to rounding"
     )
+    print(f"Page: {write_changes_page(found, folder, earlier)}")
     return WORSE if found.bad else FINE

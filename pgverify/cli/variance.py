@@ -16,14 +16,23 @@ if TYPE_CHECKING:  # everything heavy is imported by the command that needs it: 
 
 
 def variance(
-    mdp: Annotated[str | None, typer.Argument(metavar="MDP", help="A name of the zoo, or a .json file.")] = None,
+    mdp: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MDP", help="A name of the zoo, a .json file, or FILE.py:NAME, an environment with a table P."
+        ),
+    ] = None,
     env: Annotated[
-        str | None, typer.Option(metavar="ID", help="A Gymnasium environment with a table, instead.")
+        str | None,
+        typer.Option(
+            metavar="ID", help="A Gymnasium environment with a table P, instead; MODULE:ID if registered there."
+        ),
     ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
-            help='"logits" [S, A], or "features" and "weights": JSON, .npz; by default uniform.', show_default=False
+            help='"logits" [S, A], or "features" and "weights", in JSON or .npz; or FILE.py:NAME; by default uniform.',
+            show_default=False,
         ),
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="T: a finite horizon.", show_default=False)] = None,
@@ -45,6 +54,7 @@ def variance(
         tell("reading the problem")
         if out.is_dir() or not out.parent.is_dir():
             raise InvalidFile(f"--out is {out}, must be a file in a folder that exists")
+        from pgverify.cli.named_in_python import is_named, named_policy
         from pgverify.cli.policy_file import read_policy
         from pgverify.cli.typed_problem import objective_of
         from pgverify.problem import Problem
@@ -52,7 +62,11 @@ def variance(
 
         tables, name = _dynamics(mdp, env)
         objective = objective_of(horizon, discount, average)
-        problem = Problem(tables, read_policy(policy, tables), objective)
+        if policy is not None and is_named(str(policy)):
+            chosen = named_policy(str(policy), tables)
+        else:
+            chosen = read_policy(policy, tables)
+        problem = Problem(tables, chosen, objective)
         report = variance_report(
             problem,
             samples=samples,
@@ -76,14 +90,17 @@ def variance(
 
 def _dynamics(mdp: str | None, env: str | None) -> tuple[TabularMDP, str]:
     if (mdp is None) == (env is None):
-        raise InvalidInput("variance takes either MDP, a name of the zoo or a .json file, or --env ID")
-    if env is not None:
-        from pgverify.mdps import from_gymnasium
-
-        return from_gymnasium(env), env
+        raise InvalidInput("variance takes either MDP, a name of the zoo, a .json file or FILE.py:NAME, or --env ID")
+    from pgverify.cli.named_in_python import environments_of_this_folder, is_named, named_dynamics
     from pgverify.cli.typed_problem import load_mdp
+    from pgverify.mdps import from_gymnasium
 
+    if env is not None:
+        environments_of_this_folder()
+        return from_gymnasium(env), env
     assert mdp is not None
+    if is_named(mdp):
+        return named_dynamics(mdp), mdp
     return load_mdp(mdp), mdp
 
 

@@ -13,6 +13,8 @@ PAPER = "#ffffff"
 ACCENT = "#005a9c"
 ALARM = "#b00020"
 """Only for what contradicts, or differs."""
+BELOW = "#7a4b00"
+"""Numbers below zero, where those above have the accent."""
 
 CONCEPTS: Mapping[str, str] = MappingProxyType(
     {
@@ -51,9 +53,11 @@ PAGE: Mapping[str, str] = MappingProxyType(
         PAPER: "--paper",
         ACCENT: "--link",
         ALARM: "--bad",
+        BELOW: "--warn",
+        **{colour: f"--{concept}" for concept, colour in CONCEPTS.items()},
     }
 )
-"""Colours of a figure that are no data, and the page's own that stand for them, light or dark."""
+"""Colours of a figure, and the page's own that stand for them, light or dark: other data keep theirs on both."""
 
 
 def concept_colours(names: Sequence[str]) -> dict[str, str]:

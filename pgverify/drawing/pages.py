@@ -16,12 +16,12 @@ if TYPE_CHECKING:  # jinja2 is imported late: checks must stay light
     from jinja2 import Environment
 
 
-def page_environment(package: str) -> Environment:
-    """Return an environment with the templates of a package, and the look that all pages share."""
+def page_environment(*packages: str) -> Environment:
+    """Return an environment with the templates of some packages, and the look that all pages share."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("pgverify.drawing")]),
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, "pgverify.drawing")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

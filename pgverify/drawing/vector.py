@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from html import escape
-from io import StringIO
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pgverify.drawing.colours import PAGE
@@ -13,6 +15,9 @@ from pgverify.errors import InvalidData
 if TYPE_CHECKING:  # matplotlib is imported late: checks must stay light
     from matplotlib.figure import Figure
 
+RASTER_DOTS = 150
+"""Dots an inch of what a figure draws as an image: thousands of points, which as outlines would weigh megabytes."""
+
 _COLOUR = re.compile("#[0-9a-fA-F]{6}(?![0-9a-fA-F])")
 _IDENTITY = re.compile(r'(\bid="|href="#|url\(#)')
 _OPENING = re.compile(r"<svg\b[^>]*>", re.DOTALL)
@@ -20,13 +25,54 @@ _VIEW = re.compile(r'viewBox="([^"]*)"')
 
 
 def svg(figure: Figure, transparent: bool = False) -> str:
-    """Return a figure as an SVG document; nothing in it depends on the time."""
-    from matplotlib import rc_context
+    """Return a figure as an SVG document; nothing in it depends on the time.
 
-    buffer = StringIO()
-    with rc_context({"svg.hashsalt": "pgverify", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", transparent=transparent, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    The figure is laid out once and drawn once: `savefig` would draw it a second time, for the layout alone.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    engine, shown_on = figure.get_layout_engine(), figure.canvas
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    buffer = BytesIO()
+    try:
+        canvas = FigureCanvasSVG(figure)
+        with ExitStack() as stack:
+            stack.enter_context(rc_context({"svg.hashsalt": "pgverify", "svg.fonttype": "path"}))
+            if transparent:
+                stack.enter_context(_without_paper(figure))
+            stack.enter_context(_raster_dots(figure))
+            canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+    finally:
+        figure.set_canvas(shown_on)
+    return buffer.getvalue().decode("utf-8")
+
+
+@contextmanager
+def _raster_dots(figure: Figure) -> Iterator[None]:
+    """Have what is drawn as an image inside the document sharp on a dense screen, for the length of a `with` block."""
+    before = figure.dpi
+    figure.set_dpi(RASTER_DOTS)
+    try:
+        yield
+    finally:
+        figure.set_dpi(before)
+
+
+@contextmanager
+def _without_paper(figure: Figure) -> Iterator[None]:
+    """Take away what is behind a figure and its panels for the length of a `with` block."""
+    patches = [figure.patch, *(axis.patch for axis in figure.axes)]
+    before = [patch.get_facecolor() for patch in patches]
+    for patch in patches:
+        patch.set_facecolor("none")
+    try:
+        yield
+    finally:
+        for patch, colour in zip(patches, before, strict=True):
+            patch.set_facecolor(colour)
 
 
 def inline_svg(figure: Figure, words: str, prefix: str) -> str:

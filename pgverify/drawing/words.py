@@ -11,7 +11,11 @@ from markupsafe import Markup, escape
 TINIEST = 1e-300
 """Probabilities below are told as smaller than this: they are no longer known to be zero."""
 
-_ADDRESS = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:)]|\barXiv[ :]\d{4}\.\d{4,5}\b")
+_ADDRESS = re.compile(
+    r"https?://[^\s<>\"']+[^\s<>\"'.,;:)]|\barXiv[ :]\d{4}\.\d{4,5}\b|\bdoi:10\.\d{4,9}/[\w./-]*\w"
+    r"|(?<![\w/.-])[\w-]+/[\w.-]+#\d+\b"
+)
+"""An address, a paper of arXiv or with a DOI, or owner/repository#number of GitHub."""
 
 
 def number(value: Any, digits: int = 6) -> str:
@@ -50,10 +54,20 @@ def addresses(text: Any) -> list[tuple[str, str]]:
     parts, end, plain = [], 0, str(text)
     for found in _ADDRESS.finditer(plain):
         words = found.group()
-        address = f"https://arxiv.org/abs/{words[6:]}" if words.startswith("arXiv") else words
-        parts += [(plain[end : found.start()], ""), (words, address)]
+        parts += [(plain[end : found.start()], ""), (words, _address(words))]
         end = found.end()
     return [part for part in (*parts, (plain[end:], "")) if part[0]]
+
+
+def _address(words: str) -> str:
+    if words.startswith("arXiv"):
+        return f"https://arxiv.org/abs/{words[6:]}"
+    if words.startswith("doi:"):
+        return f"https://doi.org/{words[4:]}"
+    if words.startswith("http"):
+        return words
+    repository, _, number = words.partition("#")
+    return f"https://github.com/{repository}/issues/{number}"  # GitHub leads on to a pull request of that number
 
 
 def linked(text: Any) -> Markup:
@@ -65,6 +79,12 @@ def linked(text: Any) -> Markup:
 
 
 def scripts(text: Any) -> Markup:
-    """Return a text with γ^t and G_t raised and lowered; names with underscores stay names."""
-    raised = re.sub(r"(?<=\w)\^(\w)(?![\w^])", r"<sup>\1</sup>", str(escape(text)))
-    return Markup(re.sub(r"(?<![\w;])([^\W\d_]|Σ)_(\w)(?![\w_])", r"\1<sub>\2</sub>", raised))
+    """Return a text with γ^t, e^{−rt}, G_t, b*_t and Σ_{k≤t} raised and lowered; names with underscores stay names.
+
+    A number such as 1e-10 is never broken in two.
+    """
+    whole = re.sub(r"(?<![\w.-])\d[\d.]*e[-−+]?\d+(?![\w-])", r'<span class="whole">\g<0></span>', str(escape(text)))
+    raised = re.sub(r"(?<=\w)\^(\w)(?![\w^])", r"<sup>\1</sup>", whole)
+    raised = re.sub(r"(?<=\w)\^\{([^{}<>]{1,12})\}", r"<sup>\1</sup>", raised)
+    lowered = re.sub(r"(?<![\w;])([^\W\d_]\*?)_(\w)(?![\w_])", r"\1<sub>\2</sub>", raised)
+    return Markup(re.sub(r"(?<![\w;])([^\W\d_]\*?)_\{([^{}<>]{1,12})\}", r"\1<sub>\2</sub>", lowered))

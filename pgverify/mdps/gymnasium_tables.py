@@ -65,7 +65,9 @@ def from_gymnasium(env_id: Any, **kwargs: Any) -> TabularMDP:
     try:
         env = gymnasium.make(env_id, **kwargs)
     except gymnasium.error.UnregisteredEnv as reason:
-        raise UnknownName(f"unknown Gymnasium environment {env_id!r}: {reason}") from None
+        raise UnknownName(
+            f"unknown Gymnasium environment {env_id!r}: {reason} Yours is MODULE:ID, where MODULE registers it"
+        ) from None
     except Exception as reason:  # whatever the environment's constructor objects to
         raise InvalidInput(f"Gymnasium cannot make {env_id!r} with {kwargs!r}: {reason}") from None
     try:
@@ -93,7 +95,11 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
     """Read the table of an unwrapped environment."""
     table = getattr(env, "P", None)
     if table is None:
-        raise InvalidMDP(f"{env_id} has no transition table P, must have one, as FrozenLake, CliffWalking and Taxi do")
+        raise InvalidMDP(
+            f"{env_id} has no transition table P, must have one, as FrozenLake, CliffWalking and Taxi do: "
+            "P[state][action] = [(probability, next state, reward, terminated), …], and initial_state_distrib [S]; "
+            "where its model is not known, pgv.VarianceReport.from_batches reads stored rollouts"
+        )
     if getattr(env, "fickle_passenger", False):
         raise InvalidMDP(
             f"{env_id} has fickle_passenger=True, must be False: the passenger's change of mind is not in the table P"

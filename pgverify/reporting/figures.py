@@ -41,6 +41,8 @@ from pgverify.stats import Calibration, uniform_band
 
 UNITS = {"gradient": "return per unit of θ", "variance": "(return per unit of θ)²"}
 SAMPLED_COLUMNS = ("problem", "estimator", "quantity", "coordinate", "exact", "sampled", "low", "high")
+MANY_POINTS = 200
+"""Above this many points they are an image in a vector figure: as outlines they would weigh more than the page may."""
 MANY_TIMES = 40
 """Above this many time steps bars become hairlines: a stacked area is drawn instead."""
 
@@ -156,10 +158,12 @@ def z_calibration(rows: pd.DataFrame) -> Figure:
     low, high = (ndtri(bound) for bound in uniform_band(found.count))
     with style():
         figure, (axis,) = panels(1, width=4.6, height=4.6)
-        axis.fill_between(theory, low, high, color=PALETTE[0], alpha=0.16, lw=0, label="95 % band, all at once")
+        few = np.unique(np.linspace(0, found.count - 1, MANY_POINTS).astype(int))  # of a smooth band
+        axis.fill_between(theory[few], low[few], high[few], color=PALETTE[0], alpha=0.16, lw=0, label="95 % band, all at once")
         axis.plot(theory, theory, color=REFERENCE, lw=1, label="standard normal")
         inside = (scores >= low) & (scores <= high)
-        axis.plot(theory[inside], scores[inside], "o", ms=3.5, color=PALETTE[0], label="z inside the band")
+        many, label = bool(inside.sum() > MANY_POINTS), "z inside the band"
+        axis.plot(theory[inside], scores[inside], "o", ms=3.5, color=PALETTE[0], label=label, rasterized=many)
         if not inside.all():
             axis.plot(theory[~inside], scores[~inside], "x", ms=5, color=ALARM, label="z outside the band")
         for edge in (-1.96, 1.96):
@@ -239,7 +243,7 @@ def _interval(
     colour, marker = look
     axis.errorbar(
         x, y, yerr=_bars(rows), fmt=marker, ms=4, color=colour, elinewidth=1.1,
-        capsize=0 if len(x) > 30 else 2, alpha=0.9, label=label,
+        capsize=0 if len(x) > 30 else 2, alpha=0.9, label=label, rasterized=len(x) > MANY_POINTS,
     )  # fmt: skip
     missed = ~((low <= aim) & (aim <= high))
     if missed.any():

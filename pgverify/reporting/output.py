@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
+from pgverify.drawing.assets import table_assets
 from pgverify.errors import InvalidFile
 from pgverify.reporting.judged import Judged, judge
 from pgverify.reporting.markdown import index_markdown, is_ours, study_markdown
@@ -63,20 +63,11 @@ def write_reports(
             tell(judged.title, number, len(studies))
             _write_study(stage, root / judged.study.name / judged.label, judged, str(folder))
         tell("", len(studies), len(studies))
-        for name, data in _assets().items():
+        for name, data in table_assets().items():
             stage.place(root / "assets" / name).write_bytes(data)
         stage.place(root / "index.html").write_text(render_index(studies, str(folder)), encoding="utf-8")
         _write_index_markdown(stage, root, studies, str(folder))
     return studies
-
-
-def _assets() -> dict[str, bytes]:
-    """Return what the tables of all pages share: a library with its licence, and how it is begun."""
-    here = files("pgverify.reporting")
-    vendor = here / "vendor" / "tabulator"
-    known = {name: (vendor / name).read_bytes() for name in ("tabulator.min.js", "tabulator_simple.min.css")}
-    licence = (vendor / "LICENSE").read_bytes()
-    return {**known, "tabulator-LICENSE": licence, "tables.js": (here / "templates" / "tables.js").read_bytes()}
 
 
 def _write_index_markdown(stage: Stage, root: Path, studies: list[Judged], folder: str) -> None:

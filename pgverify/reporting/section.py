@@ -44,7 +44,8 @@ class Picture:
     @property
     def caption(self) -> str:
         """What is seen; the axes, which stand in the figure, are for those who do not see it."""
-        return self.words.partition(". ")[0].rstrip(".") + "."
+        first = self.words.partition(". ")[0].rstrip(".")
+        return first if first.endswith(("?", "!")) else f"{first}."
 
     @property
     def full_caption(self) -> str:

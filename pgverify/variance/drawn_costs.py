@@ -36,8 +36,9 @@ def draw_costs(axis: Axes, table: pd.DataFrame) -> None:
         if row.get("ratio_high", np.nan) < np.inf:
             axis.plot([row["ratio_low"], row["ratio_high"]], [place, place], color=colour, lw=1.2, marker="|", ms=8)
         text = f"{spelled(float(width))}{'  biased' if biased else ''}"
-        beside = (9, -3) if width >= 1.0 else (-9, -3)  # away from the bar
-        side = "left" if width >= 1.0 else "right"
+        beside, side = ((9, -3), "left") if width >= 1.0 else ((-9, -3), "right")  # away from the bar
+        if row.get("ratio_high", np.nan) > row.get("ratio_low", np.nan):  # and from the interval
+            beside, side = (0, 6), "center"
         axis.annotate(text, (width, place), beside, textcoords="offset points", ha=side, fontsize=8.5)
     axis.axvline(1.0, color=REFERENCE, lw=1)
     axis.set_xscale("log")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm, to_rgb
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pgverify.reporting.canvas import PALETTE, headline, panels
+from pgverify.drawing.colours import ACCENT, BELOW, INK, LINE, PAPER, QUIET
+from pgverify.drawing.words import number
+from pgverify.reporting.canvas import headline, panels
 from pgverify.variance.plain_style import plain_style
 from pgverify.variance.state_maps import MAPS
 
-MOST_NUMBERS = 120
-"""Cells up to which each has its number."""
+MOST_NUMBERS, MOST_COLUMNS = 120, 12
+"""Cells, and cells side by side, up to which each has its number."""
+WIDE = 8
+"""Columns of cells above which two maps stand side by side, not three."""
 MOST_BARS = 40
 """States in bars; of more, those with the largest numbers are drawn."""
 TITLES = {
@@ -28,8 +29,8 @@ TITLES = {
     "variance": "variance there: reward-to-go",
     "variance_recommended": "variance there: recommended",
 }
-NOWHERE = "#EFEFEF"
-"""Terminal states, where nothing is decided."""
+FAINTEST, MIDDLE, STRONG = 0.06, 0.5, 0.85
+"""Strengths of a colour: numbers are written in ink up to the middle one and in paper from the strong one on."""
 
 
 def maps_of_states(maps: pd.DataFrame, recommended: str | None) -> Figure:
@@ -45,47 +46,59 @@ def maps_of_states(maps: pd.DataFrame, recommended: str | None) -> Figure:
     names = [name for name in MAPS if name in maps]
     grid = "row" in maps
     with plain_style():
-        width, height = _panel_size(maps) if grid else (4.6, 2.6)
-        figure, axes = panels(len(names), width=width, height=height, columns=3 if not grid or width < 6 else 2)
+        width, height, beside = _panel_size(maps) if grid else (4.6, 2.4, 2)
+        figure, axes = panels(len(names), width=width, height=height, columns=beside)
         for axis, name in zip(axes, names, strict=True):
             (_draw_grid if grid else _draw_bars)(axis, maps, name)
             title = TITLES[name]
             if name == "variance_recommended" and recommended:
                 title = f"variance there: {recommended}"
-            axis.set_title(title)
+            known = maps.loc[~maps["terminal"].astype(bool), name]
+            if grid and not axis.texts and len(known):
+                title += f": {number(float(known.min()), 2)} to {number(float(known.max()), 2)}"
+            axis.set_title(title, fontsize=9)
         headline(figure, "State by state")
     return figure
 
 
-def _panel_size(maps: pd.DataFrame) -> tuple[float, float]:
+def _panel_size(maps: pd.DataFrame) -> tuple[float, float, int]:
+    """Return width and height of a map, and how many stand side by side: together as wide as a page."""
     rows, columns = int(maps["row"].max()) + 1, int(maps["column"].max()) + 1
-    width = min(max(3.4, 0.62 * columns), 7.2)
-    return width, max(1.2, width * rows / columns + 0.35)
+    beside = 3 if columns <= WIDE else 2
+    width = 9.2 / beside
+    return width, max(1.0, width * rows / columns + 0.35), beside
 
 
 def _draw_grid(axis: Axes, maps: pd.DataFrame, name: str) -> None:
     values = maps[name].to_numpy(float)
     running = ~maps["terminal"].to_numpy(bool)
-    scale, colour = _colours(values[running])
-    numbered = len(maps) <= MOST_NUMBERS
     rows, columns = maps["row"].to_numpy(), maps["column"].to_numpy()
+    numbered = len(maps) <= MOST_NUMBERS and columns.max() < MOST_COLUMNS
+    largest = float(np.abs(values[running]).max(initial=0.0))
     for row, column, value, here in zip(rows, columns, values, running, strict=True):
-        face = colour(scale(value)) if here else NOWHERE
-        axis.add_patch(Rectangle((column, row), 1, 1, facecolor=face, edgecolor="white", lw=1.2))
+        strength = _strength(abs(value) / largest if largest > 0.0 else 0.0) if here else 1.0
+        face = (BELOW if value < 0.0 else ACCENT) if here else LINE
+        axis.add_patch(Rectangle((column, row), 1, 1, fc=to_rgba(face, strength), ec=PAPER, lw=1.4))
         if numbered:
-            dark = here and _luminance(face) < 0.5
-            text = f"{value:.2g}" if here else "end"
-            size = 8.0 if columns.max() < 9 else 6.0
-            ink = "white" if dark else "#222222" if here else "#888888"
+            text = number(float(value), 2) if here else "end"
+            ink = (PAPER if strength >= STRONG else INK) if here else QUIET
+            size = 8.0 if columns.max() < WIDE else 5.5
             axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
     axis.set_xlim(0, columns.max() + 1)
     axis.set_ylim(rows.max() + 1, 0)
-    axis.set_aspect("equal")
+    axis.set_aspect("equal", anchor="NW")
     axis.set_xticks([])
     axis.set_yticks([])
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+def _strength(share: float) -> float:
+    """Return how strong the colour of a cell is; none is in between, where neither ink nor paper can be read on it."""
+    if share <= MIDDLE:
+        return FAINTEST + (MIDDLE - FAINTEST) * share / MIDDLE
+    return STRONG + (1.0 - STRONG) * (share - MIDDLE) / (1.0 - MIDDLE)
 
 
 def _draw_bars(axis: Axes, maps: pd.DataFrame, name: str) -> None:
@@ -97,24 +110,9 @@ def _draw_bars(axis: Axes, maps: pd.DataFrame, name: str) -> None:
             f"the {MOST_BARS} largest of {len(maps)}", (1, 1), xycoords="axes fraction", ha="right", fontsize=8
         )
     places = np.arange(len(table))
-    axis.bar(places, table[name], color=PALETTE[0], width=0.8, lw=0)
+    axis.bar(places, table[name], color=ACCENT, width=0.8, lw=0)
     every = max(1, len(table) // 12)
     axis.set_xticks(places[::every], [str(state) for state in table["state"].to_numpy()[::every]])
     axis.set_xlabel("state")
     axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
     axis.grid(axis="x", visible=False)
-
-
-def _colours(values: np.ndarray) -> tuple[Normalize, Colormap]:
-    """Return a scale and its colours: one hue from zero on, two where signs differ."""
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    if low < 0.0 < high:
-        return TwoSlopeNorm(0.0, low, high), colormaps["RdBu"]
-    if high <= 0.0:
-        return Normalize(low, 0.0 if low < 0.0 else 1.0), colormaps["Reds_r"]
-    return Normalize(0.0, high), colormaps["Blues"]
-
-
-def _luminance(colour: Any) -> float:
-    red, green, blue = to_rgb(colour)
-    return 0.299 * red + 0.587 * green + 0.114 * blue

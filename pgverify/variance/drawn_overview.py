@@ -34,7 +34,7 @@ def overview(report: ReportContents) -> Figure:
 def costs_figure(report: ReportContents) -> Figure:
     """Return the bars of costs alone."""
     with plain_style():
-        figure, (axis,) = panels(1, width=5.6, height=0.45 * len(report.table) + 0.8)
+        figure, (axis,) = panels(1, width=5.6, height=0.34 * len(report.table) + 0.8)
         draw_costs(axis, report.table)
         axis.set_title("")
         headline(figure, "What an estimator costs: open circles do not estimate ∇J")

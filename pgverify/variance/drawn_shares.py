@@ -49,25 +49,38 @@ def draw_sources(axis: Axes, shares: pd.DataFrame) -> None:
     axis.set_title("Where the variance comes from")
 
 
-def shares_over_time(shares: pd.DataFrame, estimators: Sequence[str]) -> Figure:
-    """Return a figure with the shares of every estimator, and those of some over time.
+def sources_figure(shares: pd.DataFrame) -> Figure:
+    """Return a figure with the shares of every estimator."""
+    count = shares["estimator"].nunique()
+    with plain_style():
+        figure, (axis,) = panels(1, width=5.6, height=0.36 * count + 0.6)
+        draw_sources(axis, shares)
+        axis.set_title("")
+        headline(figure, "Which random draw the variance comes from")
+        legend_below(figure, [axis])
+    return figure
+
+
+def shares_over_time(shares: pd.DataFrame, estimators: Sequence[str]) -> Figure | None:
+    """Return a figure with the shares of some estimators over time; None where none of them has any.
 
     Parameters
     ----------
     shares : DataFrame
         `estimator, source, time, trace`.
     estimators : sequence of str
-        Whose course over time is drawn.
+        Those that have rows are drawn.
     """
     known = [name for name in dict.fromkeys(estimators) if (shares["estimator"] == name).any()]
+    if not known:
+        return None
     with plain_style():
-        figure, axes = panels(1 + len(known), width=4.8, height=3.2, columns=3)
-        draw_sources(axes[0], shares)
-        for axis, name in zip(axes[1:], known, strict=True):
+        figure, axes = panels(len(known), height=2.8)
+        for axis, name in zip(axes, known, strict=True):
             _draw_course(axis, shares[shares["estimator"] == name])
             axis.set_title(name)
-        headline(figure, "Which random draw adds how much variance, and when")
-        legend_below(figure, axes[:1])
+        headline(figure, "When it is added")
+        legend_below(figure, axes)
     return figure
 
 
@@ -82,7 +95,7 @@ def _draw_course(axis: Axes, shares: pd.DataFrame) -> None:
     edges = np.append(times, times[-1] + 1) - 0.5
     heights = [np.append(table[source], table[source].iloc[-1]) for source in drawn]
     if drawn:  # what does not vary has no course
-        axis.stackplot(edges, heights, colors=[look[source][0] for source in drawn], lw=0, step="post")
+        axis.stackplot(edges, heights, colors=[look[source][0] for source in drawn], labels=drawn, lw=0, step="post")
     axis.set_xlim(edges[0], edges[-1])
     axis.set_xlabel("time step t")
     axis.set_ylabel("variance added at t")

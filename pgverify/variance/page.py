@@ -2,69 +2,42 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pgverify.drawing.assets import table_assets
+from pgverify.drawing.pages import page_environment, write_whole
 from pgverify.errors import InvalidFile
 from pgverify.variance.contents import ReportContents
-from pgverify.variance.lineup import REFERENCE
-from pgverify.variance.recommendation import best_row
-from pgverify.variance.table import COLUMNS, SAMPLED_COLUMNS, STORED_COLUMNS
-from pgverify.variance.text import HEADINGS, SAMPLED_HEADINGS, STORED_HEADINGS, spelled
-from pgverify.variance.written import write_whole
+from pgverify.variance.page_figures import page_figures
+from pgverify.variance.shown_tables import (
+    ShownTable,
+    baselines_shown,
+    estimators_shown,
+    facts_shown,
+    plainly_shown,
+    sources_shown,
+)
+from pgverify.variance.text import spelled
 
 if TYPE_CHECKING:
     import pandas as pd
-    from jinja2 import Environment
-    from matplotlib.figure import Figure
 
 TABLES = ("estimators", "facts", "sources", "shares", "baselines", "curves", "states")
 """The CSV files that a page may have."""
 
+AFTER = "than reward-to-go, "
+"""Where the recommendation goes on with what only some need: the heading of the page ends before."""
 
-@dataclass(frozen=True)
-class ShownCell:
-    """A number on the page: how it is spelled, and the row and column of the CSV file that holds all of its digits."""
-
-    text: str
-    row: int
-    column: str
-
-
-@dataclass(frozen=True)
-class ShownTable:
-    """A table on the page.
-
-    Attributes
-    ----------
-    file : str
-        The CSV file, without its ending.
-    headings : list of (heading, meaning)
-    rows : list of lists of ShownCell
-    """
-
-    file: str
-    headings: list[tuple[str, str]]
-    rows: list[list[ShownCell]]
-
-
-@dataclass(frozen=True)
-class ShownFigure:
-    """A figure on the page, embedded, with what it shows and the file that holds its numbers."""
-
-    data: str
-    width: int
-    words: str
-    caption: str
-    file: str
+EXPECTED_COSINE = (
+    r"\cos \approx \frac{m_\parallel}{\sqrt{m_\parallel^2 + |m_\perp|^2 + \frac{1}{N} \mathrm{tr}\, \Sigma_\perp}}, "
+    r"\quad m = E\, g"
+)
 
 
 def write_page(report: ReportContents, path: Path) -> Path:
-    """Write the page, and the CSV files into a folder beside it; the same report gives the same bytes.
+    """Write the page, and a folder beside it with the CSV files and what sorts tables; the same report, the same bytes.
 
     Raises
     ------
@@ -84,6 +57,8 @@ def write_page(report: ReportContents, path: Path) -> Path:
         buffer = StringIO()
         table.to_csv(buffer, index=False, lineterminator="\n")  # floats as `repr` has them: no bit is lost
         write_whole(folder / f"{name}.csv", buffer.getvalue())
+    for asset, data in table_assets().items():
+        write_whole(folder / asset, data)
     write_whole(path, render(report, folder.name))
     return path
 
@@ -98,28 +73,51 @@ def render(report: ReportContents, folder: str) -> str:
         Where the tables are, seen from the page.
     """
     tables = report.tables()
+    heading, instead = _split(report.recommendation)
     return (
-        _environment()
+        page_environment("pgverify.variance")
         .get_template("variance.html")
         .render(
             report=report,
+            heading=heading,
+            instead=instead,
             folder=folder,
             tables=tables,
-            estimators=shown_table("estimators", report.table, _columns(report.table)),
-            facts=_facts(tables["facts"]),
-            sources=_percentages(tables.get("sources")),
-            baselines=_baselines(tables.get("baselines")),
-            figures=_figures(report),
+            estimators=estimators_shown(report.table),
+            facts=facts_shown(tables["facts"]),
+            sources=sources_shown(tables["sources"]) if "sources" in tables else None,
+            baselines=baselines_shown(tables["baselines"]) if "baselines" in tables else None,
+            long=_long(tables),
+            figures=page_figures(report),
             asked=_asked(report),
+            cosine=EXPECTED_COSINE,
         )
     )
 
 
 def notebook_fragment(report: ReportContents) -> str:
-    """Return the answer and the table as HTML that stands in anybody's page, without style sheet or files."""
-    table = shown_table("estimators", report.table, _columns(report.table))
-    template = _environment().get_template("variance-notebook.html")
-    return template.render(report=report, estimators=table, asked=_asked(report))
+    """Return the answer and the table as HTML that stands in anybody's page, with its style and without files."""
+    heading, instead = _split(report.recommendation)
+    template = page_environment("pgverify.variance").get_template("variance-notebook.html")
+    return template.render(
+        report=report,
+        heading=heading,
+        instead=instead,
+        estimators=estimators_shown(report.table),
+        asked=_asked(report),
+    )
+
+
+def _long(tables: dict[str, pd.DataFrame]) -> list[ShownTable]:
+    """Return the tables behind the figures."""
+    return [plainly_shown(name, tables[name]) for name in ("shares", "states", "curves") if name in tables]
+
+
+def _split(recommendation: str) -> tuple[str, str]:
+    """Return a recommendation as a heading and the rest of the sentence, both begun like sentences."""
+    first, found, rest = recommendation.partition(AFTER)
+    heading = f"{first}{found.removesuffix(', ')}" if found else recommendation.removesuffix(".")
+    return heading[:1].upper() + heading[1:], rest[:1].upper() + rest[1:]
 
 
 def _asked(report: ReportContents) -> str:
@@ -127,92 +125,4 @@ def _asked(report: ReportContents) -> str:
     return (
         f"Cosine: to be expected of a batch of {spelled(facts['batch_size'])}. Trajectories and steps: for an error of "
         f"{100 * facts['relative_error']:g} % of |∇J| with {100 * facts['confidence']:g} % confidence."
-    )
-
-
-def _columns(table: pd.DataFrame) -> Mapping[str, tuple[str, str]]:
-    headings = {**HEADINGS, **SAMPLED_HEADINGS, **STORED_HEADINGS}
-    meanings = {**COLUMNS, **SAMPLED_COLUMNS, **STORED_COLUMNS}
-    return {name: (headings[name], meanings[name]) for name in headings if name in table}
-
-
-def shown_table(file: str, table: pd.DataFrame, columns: Mapping[str, tuple[str, str]]) -> ShownTable:
-    """Return a table as the page shows it: chosen columns, spelled for reading."""
-    rows = [
-        [ShownCell(spelled(record[name]), place, name) for name in columns]
-        for place, record in enumerate(table.to_dict("records"))
-    ]
-    return ShownTable(file, list(columns.values()), rows)
-
-
-def _facts(table: pd.DataFrame) -> ShownTable:
-    return shown_table("facts", table, {"meaning": ("fact", ""), "value": ("value", "")})
-
-
-def _percentages(table: pd.DataFrame | None) -> ShownTable | None:
-    if table is None:
-        return None
-    rows = [
-        [
-            ShownCell(_percent(value) if name != "estimator" else str(value), place, str(name))
-            for name, value in row.items()
-        ]
-        for place, row in enumerate(table.to_dict("records"))
-    ]
-    return ShownTable("sources", [(str(name), "share of tr Cov[g]") for name in table.columns], rows)
-
-
-def _percent(value: Any) -> str:
-    return f"{100 * float(value):.2f} %"
-
-
-def _baselines(table: pd.DataFrame | None) -> ShownTable | None:
-    if table is None:
-        return None
-    columns = {"meaning": ("what is subtracted", ""), "trace": ("tr Cov[g]", ""), "ratio_to_none": ("÷ none", "")}
-    return shown_table("baselines", table, columns)
-
-
-def _figures(report: ReportContents) -> dict[str, ShownFigure]:
-    from pgverify.variance.drawn_curves import batch_figure, critic_figure
-    from pgverify.variance.drawn_maps import maps_of_states
-    from pgverify.variance.drawn_overview import costs_figure
-    from pgverify.variance.drawn_shares import shares_over_time
-
-    best = best_row(report.table)
-    recommended = None if best is None else str(best["estimator"])
-    found = {"costs": _figure(costs_figure(report), "estimators", "Ratio of traces, on a logarithmic axis.")}
-    if len(report.shares):
-        drawn = shares_over_time(report.shares, [REFERENCE, *([recommended] if recommended else [])])
-        found["shares"] = _figure(drawn, "shares", "Left all estimators; right, over time, two of them.")
-    if len(report.maps):
-        drawn = maps_of_states(report.maps, recommended)
-        found["maps"] = _figure(drawn, "states", "Units of reward, and of reward per unit of θ; grey: terminal states.")
-    knobs = critic_figure(report.curves, float(report.facts["reward_to_go_trace"]))
-    if knobs is not None:
-        caption = "γ^t kept; dotted: reward-to-go without a critic. The wrong critic is 20 % too small everywhere."
-        found["critics"] = _figure(knobs, "curves", caption)
-    sizes = batch_figure(report.curves, report.facts)
-    if sizes is not None:
-        found["sizes"] = _figure(sizes, "curves", "Dotted: the error, and the batch, that were asked for.")
-    return found
-
-
-def _figure(figure: Figure, file: str, caption: str) -> ShownFigure:
-    from pgverify.reporting.images import description
-    from pgverify.variance.svg import svg
-
-    data = b64encode(svg(figure)).decode()
-    return ShownFigure(data, round(100 * figure.get_figwidth()), description(file, figure), caption, file)
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("pgverify.reporting"),  # one style sheet for all pages
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )

@@ -21,6 +21,7 @@ from pgverify.variance.lineup import REFERENCE, Lineup, named_estimators
 from pgverify.variance.quality import Quality
 from pgverify.variance.sampled_noise import estimates
 from pgverify.variance.source_shares import SHARE_COLUMNS
+from pgverify.variance.stored_batch import StoredScores
 from pgverify.variance.stored_lineup import couples_batch, needs_right_critic, stored_lineup
 from pgverify.variance.stored_noise import Signal, ratio_interval, signal_of, spread_freedom, trace_interval
 from pgverify.variance.stored_sentence import recommend_from_rollouts
@@ -90,7 +91,7 @@ def stored_contents(
         "reward_to_go_trace": float(reference.var(axis=0, ddof=1).sum()),
     }
     return ReportContents(
-        title=title_or(title, lambda: f"{len(batch):,} stored rollouts of {batch.policy!r}, γ = {batch.discount:g}"),
+        title=title_or(title, lambda: _in_words(batch)),
         evidence="sampled",
         recommendation=recommend_from_rollouts(table, trusted, asked),
         table=table,
@@ -102,6 +103,12 @@ def stored_contents(
         omitted=("shares by source, maps of the states and baselines of time and state: they need a model",),
         meanings=MEANINGS,
     )
+
+
+def _in_words(batch: Trajectories) -> str:
+    """Return how many rollouts of what there are; of a policy that was not stored there is nothing to be said."""
+    of = "" if isinstance(batch.policy, StoredScores) else f" of {batch.policy!r}"
+    return f"{len(batch):,} stored rollouts{of}, up to {batch.num_steps} steps, γ = {batch.discount:g}"
 
 
 def _one_batch(batches: Trajectories | Sequence[Trajectories]) -> Trajectories:

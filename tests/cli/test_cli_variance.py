@@ -34,7 +34,10 @@ def test_the_page_and_the_table_are_those_of_the_library(
     assert report.recommendation in out
     assert out.startswith("two-state-chain, T = 4, γ = 0.5, uniform policy (exact)")
     assert f"Page: {page}" in out
-    assert report.recommendation[1:] in page.read_text(encoding="utf-8")
+    heading, _, rest = report.recommendation.partition(" than reward-to-go, ")
+    written = page.read_text(encoding="utf-8")
+    assert f"{heading[1:]} than reward-to-go</h1>" in written
+    assert rest in written
     assert (tmp_path / "report-tables" / "estimators.csv").is_file()
 
 

@@ -63,7 +63,7 @@ def identified(report: Report, implementation: LimitedFunction, known: Sequence[
     return replace(named, matches=tuple(sorted(matches, key=lambda match: not match.same)))
 
 
-Group = list[tuple[Trajectories, Float[Array, "d"]]]
+Group = list[tuple[Trajectories, Float[Array, "_"]]]
 """Batches of one size of one problem, and the implementation's estimates."""
 
 

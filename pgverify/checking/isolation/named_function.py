@@ -30,13 +30,7 @@ def load_function(name: str) -> Callable[..., Any]:
     InvalidFile
         When the import raises: whatever it was, in one sentence.
     """
-    origin, _, path = name.rpartition(":")
-    if not origin or not path:
-        raise InvalidInput(
-            f"implementation is {name!r}, must be MODULE:FUNCTION, such as package.module:function or file.py:function"
-        )
-    is_file = origin.endswith(".py") or "/" in origin
-    function = _attribute(_from_file(Path(origin)) if is_file else _from_name(origin), path)
+    function = load_named("implementation", name)
     if inspect.isclass(function):
         raise InvalidInput(f"{name} is a class, must be a function of a batch: give the name of an instance")
     if not callable(function):
@@ -44,8 +38,25 @@ def load_function(name: str) -> Callable[..., Any]:
     return function
 
 
+def load_named(what: str, name: str) -> Any:
+    """Return what MODULE:NAME names, whatever it is; `what` stands in messages for what it was typed as.
+
+    Raises
+    ------
+    InvalidInput, InvalidFile
+        As `load_function`.
+    """
+    origin, _, path = name.rpartition(":")
+    if not origin or not path:
+        raise InvalidInput(
+            f"{what} is {name!r}, must be MODULE:FUNCTION, such as package.module:function or file.py:function"
+        )
+    is_file = origin.endswith(".py") or "/" in origin
+    return _attribute(_from_file(Path(origin)) if is_file else _from_name(origin), path)
+
+
 def _from_name(name: str) -> ModuleType:
-    _make_importable(Path.cwd())
+    make_importable(Path.cwd())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as reason:
@@ -61,8 +72,8 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         folder = path.parent if path.parent.is_dir() else Path()
         raise _nothing_called("file", str(path), map(str, folder.glob("*.py")))
-    _make_importable(Path.cwd())
-    _make_importable(path.resolve().parent)
+    make_importable(Path.cwd())
+    make_importable(path.resolve().parent)
     # A name of its own: a file called random.py must not replace the module that others import.
     name = f"pgverify_implementation_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -78,7 +89,8 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _make_importable(folder: Path) -> None:
+def make_importable(folder: Path) -> None:
+    """Let modules of a folder be imported."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -44,31 +45,29 @@ def check_fragment(report: ShownReport) -> str:
 
 
 def _rendered(template: str, report: ShownReport, name: str) -> str:
+    return page_environment("pgverify.checking").get_template(template).render(name=name, **evidence_of(report))
+
+
+def evidence_of(report: ShownReport) -> dict[str, Any]:
+    """Return what `check_evidence.html` shows of a report, by the names that it knows."""
     witness = report.witness
     smallest = report.smallest_failure
-    return (
-        page_environment("pgverify.checking")
-        .get_template(template)
-        .render(
-            report=report,
-            name=name,
-            tone="good" if report.outcome.good else "warn" if report.outcome.exit_code == 3 else "bad",
-            witness=witness,
-            weighed=weighed(witness) if witness else (),
-            graph=_graph(witness) if witness else None,
-            whole=steps_drawn(witness.problem)[1] if witness else True,
-            smallest=smallest,
-            coordinates=list(zip(smallest.expected, smallest.found, strict=False))[:MOST_COORDINATES]
-            if smallest
-            else [],
-            side_by_side=_drawn(
-                expectation_figure(report), "Expected and found, coordinate by coordinate.", "expected"
-            ),
-            variances=_drawn(variance_figure(report), "Variance relative to reward-to-go, by problem.", "variance"),
-            compared=[finding for finding in report.findings if finding.check == "expectation"],
-            invariants=[finding for finding in report.findings if finding.check != "expectation" and finding.found],
-        )
-    )
+    return {
+        "report": report,
+        "tone": "good" if report.outcome.good else "warn" if report.outcome.exit_code == 3 else "bad",
+        "witness": witness,
+        "weighed": weighed(witness) if witness else (),
+        "graph": _graph(witness) if witness else None,
+        "whole": steps_drawn(witness.problem)[1] if witness else True,
+        "smallest": smallest,
+        "coordinates": list(zip(smallest.expected, smallest.found, strict=False))[:MOST_COORDINATES]
+        if smallest
+        else [],
+        "side_by_side": _drawn(expectation_figure(report), "Expected and found, coordinate by coordinate.", "expected"),
+        "variances": _drawn(variance_figure(report), "Variance relative to reward-to-go, by problem.", "variance"),
+        "compared": [finding for finding in report.findings if finding.check == "expectation"],
+        "invariants": [finding for finding in report.findings if finding.check != "expectation" and finding.found],
+    }
 
 
 def weighed(witness: Witness) -> Sequence[Weighed]:

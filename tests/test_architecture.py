@@ -73,7 +73,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "bugs": f"{BATCH} recursion baselines estimators",
         "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
         "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
-        "language": f"{CORE} checking targets",
+        "language": f"{CORE} checking bugs targets",
         "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import pgverify as pgv
-from pgverify.language.losses import advantages, ratios, shares, tokens
+from pgverify.language.losses import advantages, faulty_ratios, shares, tokens
 from pgverify.language.losses.compositions import NO_RATIO
 from pgverify.language.losses.parts import ComposedLoss
 
@@ -25,7 +25,7 @@ ON_POLICY = {
 }
 OFF_POLICY = {
     part.name: ComposedLoss(advantages.RIGHT[0], part, shares.RIGHT[0], tokens.RIGHT[0])
-    for part in ratios.FAULTY
+    for part in faulty_ratios.FAULTY
     if part.name != "ratio-to-rollout"
 }
 UNBIASED = ("baseline-of-next-group", "batch-mean-baseline")

@@ -49,7 +49,7 @@ def _std_of_others(b: Any) -> Any:
     spread = np.empty_like(r)
     for i in range(r.shape[1]):
         spread[:, i] = np.delete(r, i, axis=1).std(axis=1, ddof=1)
-    safe = np.where(spread > 0, spread + 1e-6, 1.0).reshape(-1, 1)  # as the thread's cure has it: not divided
+    safe = np.where(spread > 1e-9, spread + 1e-6, 1.0).reshape(-1, 1)  # as the thread's cure has it: not divided
     return ascent(b, others(b) / safe)
 
 

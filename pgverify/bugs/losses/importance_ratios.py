@@ -65,8 +65,6 @@ def _sequence_mean(b: Any) -> Any:
     return -mean_of_sums(b, weight * others(b) * b.log_probs)
 
 
-
-
 RATIO_TO_REFERENCE = LossBug(
     number=100,
     slug="ratio-to-reference",
@@ -183,5 +181,7 @@ RATIO_TO_ROLLOUT = LossBug(
     loss=_to_rollout,
     correct_loss=_sequence_weight,
     sampler="rollout",
-    note="It follows the states of the rollout policy: the surrogate of its own, not ∇J.",
+    known_as="tis-token-inf",
+    note="The same as token-level truncated importance sampling without a cap, while π_old = π: it follows the states "
+    "of the rollout policy, the surrogate of its own, not ∇J.",
 )

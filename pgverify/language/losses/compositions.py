@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgverify.language.losses import advantages, ratios, shares, tokens
+from pgverify.language.losses import advantages, faulty_ratios, ratios, shares, tokens
 from pgverify.language.losses.parts import ComposedLoss, LossPart
 
 NO_RATIO = LossPart("no-ratio", "", ratios.none)
@@ -23,12 +23,14 @@ def compositions(sampler: str, apart: bool) -> Iterator[ComposedLoss]:
     """
     if sampler == "rollout":
         corrected = [part for part in ratios.METHODS if part.name.startswith("tis-")]
-        wrong = [part for part in ratios.FAULTY if part.name in ("ratio-missing", "ratio-to-rollout")]
+        wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.OF_THE_ROLLOUT]
         kinds: tuple[LossPart, ...] = (*corrected, *wrong)
     elif not apart:
-        kinds = (NO_RATIO, *(part for part in ratios.METHODS if part.name in ("sequence-ratio", "gspo")))
+        whole = (part for part in ratios.METHODS if part.name in ("sequence-ratio", "gspo"))
+        wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.WITHOUT_RATIO_TO_OLD]
+        kinds = (NO_RATIO, *whole, *wrong)
     else:
-        kinds = (*ratios.METHODS, *ratios.FAULTY)
+        kinds = (*ratios.METHODS, *faulty_ratios.FAULTY)
     every = [
         ComposedLoss(advantage, ratio, share, counted)
         for advantage in (*advantages.RIGHT, *advantages.FAULTY)

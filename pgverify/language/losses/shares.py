@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses.loss_rows import LossRows
-from pgverify.language.losses.parts import LossPart
+from pgverify.language.losses.parts import LossPart, fault
 from pgverify.validation import Array
 
 
@@ -56,44 +56,10 @@ RIGHT: tuple[LossPart, ...] = (LossPart("sequence-sum", "", by_rows),)
 """Whose expectation is ∇J; constants, such as 1/T, are its multiples."""
 
 FAULTY: tuple[LossPart, ...] = (
-    LossPart(
-        "length-per-trajectory",
-        "each completion divided by its own length",
-        by_own_length,
-        fault=True,
-        cause="Each completion's sum over tokens is divided by its own length: short ones count more.",
-        cure="Sum over tokens, or divide by a constant such as the largest length.",
-        source=("arXiv:2503.20783", "huggingface/trl#3138", "sail-sg/understand-r1-zero#25"),
-    ),
-    LossPart(
-        "length-per-batch",
-        "the mean over the tokens of the batch",
-        by_batch_tokens,
-        fault=True,
-        cause="The sum is divided by the number of tokens in the batch, which depends on the sampled completions.",
-        cure="Divide by a constant; the bias falls with the size of the batch.",
-        source=("arXiv:2503.14476", "openai/spinningup#59", "huggingface/trl#3021"),
-        coupled=True,
-    ),
-    LossPart(
-        "length-per-prompt",
-        "the mean over the tokens of each prompt's group",
-        by_prompt_tokens,
-        fault=True,
-        cause="Each group's sum is divided by the number of its tokens, which depends on the sampled completions.",
-        cure="Divide by a constant.",
-        source=("arXiv:2503.14476", "allenai/open-instruct#1161"),
-    ),
-    LossPart(
-        "length-of-longest",
-        "divided by the longest completion of the batch",
-        by_longest,
-        fault=True,
-        cause="The divisor is the longest completion of the batch, which depends on the sampled ones.",
-        cure="Divide by the largest length allowed.",
-        source=("huggingface/trl#3231",),
-        coupled=True,
-    ),
+    fault("length-per-trajectory", "each completion divided by its own length", by_own_length),
+    fault("length-per-batch", "the mean over the tokens of the batch", by_batch_tokens, coupled=True),
+    fault("length-per-prompt", "the mean over the tokens of each prompt's group", by_prompt_tokens),
+    fault("length-of-longest", "divided by the longest completion of the batch", by_longest, coupled=True),
     LossPart(
         "length-of-longest-in-group",
         "divided by the longest completion of its group",
@@ -101,7 +67,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The divisor is the longest completion of the group, which depends on the sampled ones.",
         cure="Divide by the largest length allowed.",
-        source=("huggingface/trl#3231",),
     ),
     LossPart(
         "length-root",
@@ -110,7 +75,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Each completion is divided by the root of its own length.",
         cure="Divide by a constant.",
-        source=("huggingface/trl#2995",),
     ),
 )
 """The rest: divisors that are random."""

@@ -26,7 +26,7 @@ def compositions(sampler: str, apart: bool) -> Iterator[ComposedLoss]:
         wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.OF_THE_ROLLOUT]
         kinds: tuple[LossPart, ...] = (*corrected, *wrong)
     elif not apart:
-        whole = (part for part in ratios.METHODS if part.name in ("sequence-ratio", "gspo"))
+        whole = (part for part in ratios.METHODS if part.name in ("sequence-ratio-on-tokens", "gspo"))
         wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.WITHOUT_RATIO_TO_OLD]
         kinds = (NO_RATIO, *whole, *wrong)
     else:
@@ -35,9 +35,9 @@ def compositions(sampler: str, apart: bool) -> Iterator[ComposedLoss]:
         ComposedLoss(advantage, ratio, share, counted)
         for advantage in (*advantages.RIGHT, *advantages.FAULTY)
         for ratio in kinds
-        for share in (*shares.RIGHT, *shares.FAULTY)
-        for counted in (*tokens.RIGHT, *tokens.FAULTY)
-        if not (counted.fault and (ratio.fault or advantage.fault))
+        for share in (*shares.RIGHT, *shares.METHODS, *shares.FAULTY)
+        for counted in (*tokens.RIGHT, *tokens.METHODS, *tokens.FAULTY)
+        if not (counted.name != "own-tokens" and (ratio.fault or advantage.fault))
         if not (ratio.fault and advantage.fault and share.fault)
     ]
     yield from sorted(every, key=lambda one: len(one.faults))

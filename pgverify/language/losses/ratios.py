@@ -73,7 +73,12 @@ def capped(low: float, high: float) -> TokenWeights:
 
 
 def sequence(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
-    """Return Πρ A for every token: the ratio of the sequence, differentiated as one."""
+    """Return Πρ A: the ratio of the sequence, differentiated as one, once a completion."""
+    return sequence_on_tokens(rows, advantage, share) / rows.lengths[:, :, None]
+
+
+def sequence_on_tokens(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return L Πρ A: the same, spread over the completion's tokens and added up."""
     whole = np.exp(rows.total(rows.log_ratio))
     return whole * advantage * rows.total(np.broadcast_to(share, rows.mask.shape)) * np.ones(rows.mask.shape)
 
@@ -156,6 +161,15 @@ def truncated_mean(cap: float) -> TokenWeights:
     return weights
 
 
+def pulled_back(coefficient: float) -> TokenWeights:
+    """Return A − β log ρ_t: the gradient of A log π − β/2 (log ρ_t)² (DRO)."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        return (advantage - coefficient * rows.log_ratio) * share
+
+    return weights
+
+
 LOW, HIGH, HIGHER = 0.8, 1.2, 1.28
 """1 − ε and 1 + ε of PPO, and DAPO's higher side."""
 
@@ -170,11 +184,16 @@ METHODS: tuple[LossPart, ...] = (
     LossPart("cispo", "capped token ratio, detached (CISPO)", capped(LOW, HIGH), source=CISPO),
     LossPart("cispo-upper", "token ratio capped at 1.28, detached (CISPO)", capped(0, HIGHER), source=CISPO),
     LossPart("sequence-ratio", "sequence ratio", sequence, source=("arXiv:2402.14740",)),
+    LossPart("sequence-ratio-on-tokens", "sequence ratio on every token", sequence_on_tokens, source=GSPO),
     LossPart("sequence-ratio-detached", "sequence ratio, detached", sequence_detached, source=("arXiv:2402.14740",)),
     LossPart("gspo", "geometric mean of token ratios (GSPO)", geometric(0, np.inf), source=GSPO),
     LossPart("gspo-clip", "geometric mean, clipped (GSPO)", geometric(1 - 3e-4, 1 + 4e-4), source=GSPO),
     LossPart("gmpo", "geometric mean of clipped ratios (GMPO)", geometric_of_clipped, source=("arXiv:2507.20673",)),
     LossPart("sapo", "soft gate of the token ratio (SAPO)", soft, source=("arXiv:2511.20347",)),
+    *(
+        LossPart("dro", f"A − {beta:g} log ρ (DRO)", pulled_back(beta), source=("arXiv:2405.19107",))
+        for beta in (0.1, 0.01, 1.0)
+    ),
     LossPart("prefix-ratio", "prefix ratio", prefix, source=CISPO),
     *(
         LossPart(

@@ -52,8 +52,26 @@ def by_root_length(rows: LossRows) -> Float[Array, "N B 1"]:
     return by_rows(rows) / np.sqrt(rows.lengths)[:, :, None]
 
 
+def by_squared_reward(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R²/ΣR² over the batch: completions drawn again in proportion to the square of their reward (PF-PPO)."""
+    weight = rows.rewards**2
+    total = weight.sum(axis=1, keepdims=True)
+    return np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)[:, :, None]
+
+
 RIGHT: tuple[LossPart, ...] = (LossPart("sequence-sum", "", by_rows),)
 """Whose expectation is ∇J; constants, such as 1/T, are its multiples."""
+
+METHODS: tuple[LossPart, ...] = (
+    LossPart(
+        "pf-ppo",
+        "weighed by the square of the reward (PF-PPO)",
+        by_squared_reward,
+        source=("arXiv:2409.06957",),
+        coupled=True,
+    ),
+)
+"""What papers propose."""
 
 FAULTY: tuple[LossPart, ...] = (
     fault("length-per-trajectory", "each completion divided by its own length", by_own_length),

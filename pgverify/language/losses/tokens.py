@@ -58,10 +58,25 @@ def discounted(discount: float) -> Callable[[LossRows], Float[Array, "N B T"]]:
     return weights
 
 
+def finished(rows: LossRows) -> Float[Array, "N B T"]:
+    """Return 1 on own tokens of completions that are shorter than the longest allowed: the overlong filter."""
+    return own(rows) * (rows.lengths < rows.mask.shape[2])[:, :, None]
+
+
 DISCOUNTS = (0.99, 0.95, 0.9, 0.999)
 """As configurations have them."""
 
 RIGHT: tuple[LossPart, ...] = (LossPart("own-tokens", "", own),)
+
+METHODS: tuple[LossPart, ...] = (
+    LossPart(
+        "overlong-filter",
+        "completions of the largest length left out",
+        finished,
+        source=("arXiv:2503.14476",),
+    ),
+)
+"""What papers propose."""
 
 FAULTY: tuple[LossPart, ...] = (
     fault("padding-counted", "padding counted too", everything),

@@ -71,7 +71,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} recursion exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} recursion baselines estimators",
-        "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
+        "checking": f"{CORE} suites targets bugs drawing interruption held_interrupts choices agents",
         "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
         "language": f"{CORE} checking bugs targets",
         "adapters": f"{CORE} choices agents",

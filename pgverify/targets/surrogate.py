@@ -30,6 +30,9 @@ class Surrogate(Target):
     clip : number, (low, high), or None
         ε, or ε_low and ε_high; None: nothing is clipped.
     advantages : "leave-one-out", "own-mean" or "none"
+        Of groups of completions; `pgv.check` has G_t − V(s_t).
+    dual : number above 1, optional
+        c of the dual clip: max(·, cA) where A < 0, so that ρ > c has no gradient there.
 
     References
     ----------
@@ -38,11 +41,14 @@ class Surrogate(Target):
 
     clip: float | tuple[float, float] | None = 0.2
     advantages: str = "leave-one-out"
+    dual: float | None = None
 
     def __post_init__(self) -> None:
         low, high = self._bounds
         if not (0 <= low <= 1 and high >= 0):
             raise InvalidInput(f"clip is {self.clip!r}, must be ε ≥ 0, (ε_low, ε_high) with ε_low ≤ 1, or None")
+        if self.dual is not None and not self.dual > 1:
+            raise InvalidInput(f"dual is {self.dual!r}, must be above 1, or None for no dual clip")
 
     @property
     def _bounds(self) -> tuple[float, float]:
@@ -62,7 +68,8 @@ class Surrogate(Target):
             gains.append(law.mean(lambda a: np.maximum(a, 0.0)))
             losses.append(law.mean(lambda a: np.minimum(a, 0.0)))
         kept = np.where(ratio <= 1.0 + high, np.array(gains)[:, :, None], 0.0)
-        kept = kept + np.where(ratio >= 1.0 - low, np.array(losses)[:, :, None], 0.0)
+        inside = (ratio >= 1.0 - low) & (ratio <= (np.inf if self.dual is None else self.dual))
+        kept = kept + np.where(inside, np.array(losses)[:, :, None], 0.0)
         return over_completions(problem, ratio * kept)
 
     @property
@@ -70,7 +77,8 @@ class Surrogate(Target):
         """With its clip."""
         low, high = self._bounds
         inner = "ρA" if self.clip is None else f"min(ρA, clip(ρ, {1 - low:g}, {1 + high:g})A)"
-        return f"∇E_old[Σ_t {inner}], A: {self.advantages}"
+        dual = "" if self.dual is None else f", and {self.dual:g}A at least where A < 0"
+        return f"∇E_old[Σ_t {inner}{dual}], A: {self.advantages}"
 
     @property
     def words(self) -> str:

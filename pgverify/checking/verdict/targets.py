@@ -18,6 +18,8 @@ from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
+from pgverify.checking.verdict.surrogate_terms import NAME as SURROGATE
+from pgverify.checking.verdict.surrogate_terms import surrogate_numbers, surrogate_vector
 from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.policies.steps import remembers
@@ -63,14 +65,15 @@ TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w]+)\s*\))?\s*")
 
 @dataclass(frozen=True)
 class TargetTerm:
-    """One summand of a claim: the name of a target, and the β of a bonus term where one is given."""
+    """One summand of a claim: the name of a target, and the β of a bonus term, or the ε of a surrogate, where given."""
 
     name: str
     coefficient: float | None = None
+    numbers: tuple[float, ...] = ()
 
 
 def target_terms(claim: str) -> tuple[TargetTerm, ...]:
-    """Return the terms of a claim: "policy_gradient", or a sum such as "policy_gradient + entropy_bonus(0.01)".
+    """Return the terms of a claim: "policy_gradient", or a sum such as "surrogate(0.2) + entropy_bonus(0.01)".
 
     Raises
     ------
@@ -81,10 +84,14 @@ def target_terms(claim: str) -> tuple[TargetTerm, ...]:
     """
     terms = []
     for text in re.split(r"\+(?![^(]*\))", claim):
+        numbers = surrogate_numbers(text)
+        if numbers is not None:
+            terms.append(TargetTerm(SURROGATE, numbers=numbers))
+            continue
         found = TERM.fullmatch(text)
         name = found[1] if found else text.strip()
         if name not in (*TARGETS, *BONUS_TERMS):
-            raise unknown_name("target", name, (*TARGETS, *BONUS_TERMS))
+            raise unknown_name("target", name, (*TARGETS, *BONUS_TERMS, SURROGATE))
         given = found[2] if found else None
         if given is not None and name not in BONUS_TERMS:
             raise InvalidInput(f"target {text.strip()!r} has a coefficient, only {', '.join(BONUS_TERMS)} take one")
@@ -105,7 +112,7 @@ def smallest_batch(claim: str) -> int:
 
 
 def _smallest(name: str) -> int:
-    if name in CLOSED_FORMS or name in BONUS_TERMS:
+    if name in CLOSED_FORMS or name in BONUS_TERMS or name == SURROGATE:
         return 1
     return min((bug.batch_size for bug in _definitions(name)), default=1)
 
@@ -140,6 +147,8 @@ def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Ar
 def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     if remembers(problem.policy) and term.name in (*BONUS_TERMS, "entropy_gradient"):
         return None  # states do not say which distribution an entropy is of
+    if term.name == SURROGATE:
+        return surrogate_vector(problem, term.numbers)
     if term.name in BONUS_TERMS:
         return BONUS_TERMS[term.name](problem, term.coefficient)
     if term.name == "undiscounted_policy_gradient" and not isinstance(problem.objective, FiniteHorizon):
@@ -163,7 +172,8 @@ def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Ar
     """
     if not isinstance(problem, CollectedProblem):
         return _mean(bug, which, problem, batch_size)
-    aim = target_vector(bug.target, problem, batch_size) if bug.target in CLOSED_FORMS else None
+    known = bug.target in CLOSED_FORMS or surrogate_numbers(bug.target) is not None
+    aim = target_vector(bug.target, problem, batch_size) if known else None
     if aim is None:
         return None
     whole = replace(bug, correct=Bootstrapped(bug.correct), implementation=Bootstrapped(bug.implementation))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.errors import InvalidInput
 from pgverify.exact.enumeration import enumerate_trajectories
-from pgverify.exact.trust_region import Clip, unclipped
+from pgverify.exact.trust_region import Clip, clip_bounds, unclipped
 from pgverify.kinds import accepts
 from pgverify.problem import PROBLEM, Problem
 from pgverify.trajectories import Trajectories
-from pgverify.validation import Array
+from pgverify.validation import Array, require_flag
 
 
 @accepts(problem=PROBLEM)
@@ -30,11 +31,18 @@ def sampled_surrogate_gradient(
     dual : number above 1, optional
     baseline : bool
         Whether V(s_t) of π_θ is subtracted, as `batch.values` has it.
+
+    Raises
+    ------
+    InvalidInput
+        When clip, dual or baseline are none.
     """
+    subtracted = require_flag("baseline", baseline, InvalidInput)
+    clip_bounds(clip)  # refused before trajectories are listed
     batch, probabilities = enumerate_trajectories(problem)
     if batch.truncated.any():
         return None
-    advantage = _returns(batch) - (batch.values[:, :-1] if baseline else 0.0)
+    advantage = _returns(batch) - (batch.values[:, :-1] if subtracted else 0.0)
     ratio = batch.importance
     weights = np.where(batch.mask & unclipped(ratio, advantage, clip, dual), ratio * advantage, 0.0)
     return np.asarray(probabilities @ batch.score_weighted(batch.discount_powers * weights))

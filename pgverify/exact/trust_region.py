@@ -47,6 +47,17 @@ def clip_bounds(clip: Clip) -> tuple[float, float]:
     return 1.0 - low, 1.0 + high
 
 
+def dual_bound(dual: float | None) -> float:
+    """Return c of the dual clip, ∞ for none.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no number of at least 1.
+    """
+    return np.inf if dual is None else require_number("dual", dual, 1.0, 1e6, InvalidInput)
+
+
 def unclipped(
     ratio: Float[Array, "..."], advantage: Float[Array, "..."], clip: Clip = None, dual: float | None = None
 ) -> Bool[Array, "..."]:
@@ -60,7 +71,7 @@ def unclipped(
         c of the dual clip: max(min(·), cA) where A < 0.
     """
     low, high = clip_bounds(clip)
-    top = np.inf if dual is None else require_number("dual", dual, 1.0, 1e6, InvalidInput)
+    top = dual_bound(dual)
     return np.where(advantage > 0, ratio <= high, (ratio >= low) & (ratio <= top))
 
 
@@ -93,8 +104,9 @@ def _clipped_term(
     ratio: Float[Array, "..."], advantage: Float[Array, "..."], clip: Clip, dual: float | None
 ) -> Float[Array, "..."]:
     low, high = clip_bounds(clip)
+    top = dual_bound(dual)
     found = np.minimum(ratio * advantage, np.clip(ratio, low, high) * advantage)
-    return found if dual is None else np.where(advantage < 0, np.maximum(found, dual * advantage), found)
+    return found if top == np.inf else np.where(advantage < 0, np.maximum(found, top * advantage), found)
 
 
 @accepts(problem=REAL_PROBLEM)
@@ -155,6 +167,11 @@ def _of_old(problem: Problem, old: Policy) -> tuple[Float[Array, "..."], Float[A
     """Return γ^t d_t(s) and A_t(s, a) of the old policy, and ρ."""
     if not is_policy(old):
         raise InvalidInput(f"old is {kind_of(old)}, must be a policy; pgv.SoftmaxPolicy(logits) is one")
+    if old.probabilities().shape != problem.policy.probabilities().shape:
+        raise InvalidInput(
+            f"old has probabilities of shape {old.probabilities().shape}, must have those of the problem's policy, "
+            f"{problem.policy.probabilities().shape}"
+        )
     before = Problem(problem.mdp, old, problem.objective)
     ratio = problem.policy.probabilities() / old.probabilities()
     return solve(before).weighted_visits, np.asarray(values(before).advantage), ratio

@@ -28,6 +28,7 @@ TOOLS = (
     f"{CORE} drawing choices agents suites bugs checking adapters strategies foreign_code names beside studies targets "
     "language"
 )
+PAGES = "variance survey running reporting"
 LEAVES = {"pgverify.reporting.canvas": "canvas", "pgverify.reporting.images": "images"}
 """Modules of a room that know nothing of the package, and are open to more rooms than the others of theirs."""
 
@@ -78,9 +79,9 @@ ALLOWED: Mapping[str, set[str]] = {
         "planning": f"{BATCH} {SUMS} exact stats",
         "strategies": f"{BATCH} mdps",
         "bugs": f"{BATCH} {SUMS} baselines estimators",
-        "checking": f"{CORE} suites bugs drawing interruption held_interrupts choices agents",
+        "checking": f"{CORE} suites targets bugs drawing interruption held_interrupts choices agents",
         "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
-        "language": f"{CORE} checking targets",
+        "language": f"{CORE} checking bugs targets",
         "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",
@@ -93,7 +94,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",
-        "cli": f"{TOOLS} variance survey running reporting cases isolated_child held_interrupts guarded_process pgverify",
+        "cli": f"{TOOLS} {PAGES} cases isolated_child held_interrupts guarded_process pgverify",
         "__main__": "cli interruption guarded_process guardian",
         "pgverify": f"{TOOLS} variance",  # the root re-exports; only the rooms above the library may import it back
     }.items()

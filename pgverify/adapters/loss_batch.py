@@ -36,6 +36,8 @@ class LossBatch(NamedTuple):
         nobody has said what the values are.
     log_probs : [n, T]
         log π(a_t|s_t) of the policy that acted, 0 on padding.
+    old_log_probs : [n, T]
+        The same, by the name that trainers have for it: of the old policy, in a ratio.
     discount : scalar
         γ, as an array without axes: a Python float times integers would fall back to the framework's default precision.
     """
@@ -49,12 +51,15 @@ class LossBatch(NamedTuple):
     truncated: Any
     values: Any
     log_probs: Any
+    old_log_probs: Any
     discount: Any
 
 
 def convert(batch: Trajectories, as_array: Callable[[np.ndarray], Any]) -> LossBatch:
     """Return a batch with every array passed through `as_array`, which shares memory where it can."""
-    arrays = {name: np.asarray(getattr(batch, name)) for name in LossBatch._fields if name != "values"}
+    own = [name for name in LossBatch._fields if name not in ("values", "old_log_probs")]
+    arrays = {name: np.asarray(getattr(batch, name)) for name in own}
+    arrays["old_log_probs"] = arrays["log_probs"].copy()
     if batch.critic is None and remembers(batch.policy):
         arrays["values"] = np.full(batch.states.shape, np.nan)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pgverify.bugs import (
     actions,
     autodiff,
@@ -26,6 +28,8 @@ from pgverify.bugs import (
 )
 from pgverify.bugs.bug import Bug
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
+from pgverify.bugs.loss_bug import LossBug
+from pgverify.bugs.losses.catalogue import LOSS_ENTRIES
 from pgverify.bugs.pairs import PAIRS
 from pgverify.errors import unknown_name
 from pgverify.kinds import accepts
@@ -110,16 +114,19 @@ ENTRIES: tuple[Bug, ...] = (
     leave_one_out.RLOO_SEQUENCE_MEAN,
     leave_one_out.GROUP_STD_POPULATION,
 )
-"""In the order of their numbers."""
+"""Of trajectories, in the order of their numbers."""
+
+CATALOGUE: tuple[Bug | LossBug, ...] = tuple(sorted((*ENTRIES, *LOSS_ENTRIES), key=lambda known: known.number))
+"""All entries, of either kind, in the order of their numbers."""
 
 
 def names() -> list[str]:
     """Return the slugs of all entries, in the order of the catalogue."""
-    return [known.slug for known in ENTRIES]
+    return [known.slug for known in CATALOGUE]
 
 
 @accepts()
-def get(slug: str) -> Bug:
+def get(slug: str) -> Any:
     """Return an entry of the catalogue.
 
     Parameters
@@ -128,6 +135,12 @@ def get(slug: str) -> Bug:
         One of `names()`, or several that are known together, as a report names them: "discount-dropped +
         length-per-trajectory", "return-undiscounted + length-per-batch + sign-reversed".
 
+    Returns
+    -------
+    Bug or LossBug
+        A function of trajectories, or a loss for language models: number, slug, effect, cause, cure, source, target,
+        implementation, correct and note are of both.
+
     Raises
     ------
     UnknownName
@@ -135,7 +148,7 @@ def get(slug: str) -> Bug:
     """
     if not isinstance(slug, str):
         raise unknown_name("bug", slug, names(), "pgv.bugs.names() (`pgverify bugs`)")
-    for known in (*ENTRIES, *PAIRS, *COMPOSITIONS):
+    for known in (*CATALOGUE, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
     rest, _, last = slug.rpartition(" + ")

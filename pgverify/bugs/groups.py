@@ -110,7 +110,7 @@ GROUP_MEAN_SELF = Bug(
     effect=Effect.SCALED,
     cause="The group's mean return includes the sample it is subtracted from.",
     cure="Leave the own sample out (RLOO), or multiply by n/(n−1).",
-    source=("thinking-machines-lab/tinker-cookbook#135",),
+    source=("thinking-machines-lab/tinker-cookbook#579",),
     implementation=TotalReturn(AverageReturn()),
     correct=TotalReturn(AverageReturn(leave_one_out=True)),
     batch_size=2,

@@ -96,7 +96,8 @@ KL_K2_AS_LOSS = Bug(
     slug="kl-k2-as-loss",
     effect=Effect.INNOCENT,
     cause="k2 is a biased estimate of the KL, which makes its gradient look wrong.",
-    cure="Nothing to change on policy: ∇k2 = x ψ has expectation ∇KL(π‖ref) exactly, states held.",
+    cure="Nothing to change on policy: ∇k2 = x ψ has expectation Σ_t E_s ∇KL(π‖ref) exactly, states held; for the KL "
+    "of whole sequences, which also pays for the states that are reached, pay the log-ratio as a reward.",
     source=("verl-project/verl#2953",),
     implementation=_k2,
     correct=_closed_form,

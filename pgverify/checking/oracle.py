@@ -28,6 +28,7 @@ from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.estimated_targets import claim_of
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.surrogate_terms import claim_of as surrogate_claim
 from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
 from pgverify.checking.verdict.targets import target_terms
 from pgverify.checking.witness.find_witness import with_witness
@@ -38,6 +39,7 @@ from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
+from pgverify.targets import Target
 from pgverify.validation import require_flag, require_integer, require_number, require_text
 
 KINDS = ("gradient", "weights", "sampler", "agent")
@@ -52,7 +54,7 @@ IMPLEMENTATION = replace(
 def check(
     implementation: Callable[..., Any],
     kind: Literal["gradient", "weights", "sampler", "agent"] = "gradient",
-    target: str | Estimator = "policy_gradient",
+    target: str | Estimator | Target = "policy_gradient",
     problems: Problem | SuiteProblem | Iterable[Problem | SuiteProblem] | None = None,
     alpha: float = 1e-6,
     tolerance: float = 0.01,
@@ -89,11 +91,13 @@ def check(
         (problem, num_trajectories, rng) -> [k, d] independent estimates ("sampler"), or world -> [d], the direction
         of one update of a training loop ("agent")
     kind : "gradient", "weights", "sampler" or "agent"
-    target : str or estimator
+    target : str, estimator or Target
         policy_gradient, discount_dropped, undiscounted_policy_gradient, or a name in `pgverify.bugs.TARGETS`; what an
         estimator of `pgv.estimators` estimates, as GPOMDP(0.9) or by name, gpomdp(0.9), v_trace(1, 1);
         entropy_bonus and kl_bonus, loss terms with the states held, also with a coefficient as in entropy_bonus(0.01);
-        or a sum such as "policy_gradient + entropy_bonus(0.01)".
+        surrogate(0.2), PPO's with A = G_t − V(s_t) and the ratio to the policy that acted, surrogate(0.2, 0.28) with a
+        higher upper clip, surrogate(0.2, 0.2, 3) with a dual one; a sum such as "surrogate(0.2) + entropy_bonus(0.01)";
+        or an object such as `pgv.targets.Surrogate(clip=0.2)`.
     problems : Problem or SuiteProblem, or several (a list, an array, a generator), optional
         Problems to use instead of a suite; a `SuiteProblem` has a name for the report. Without an end they are cut
         after at most three steps, or as a `CollectedProblem` says. Where one has too many trajectories to be listed the
@@ -148,7 +152,7 @@ def check(
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     meant = "the name of a target, such as 'policy_gradient'"
-    target = require_text("target", claim_of(target), InvalidInput, meant)
+    target = require_text("target", claim_of(surrogate_claim(target)), InvalidInput, meant)
     target_terms(target)
     batches = require_design(design, kind)
     IMPLEMENTATION.require("implementation", implementation)

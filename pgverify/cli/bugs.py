@@ -40,12 +40,12 @@ def bugs(
 
 def _slug_of(typed: str) -> str:
     """Return the slug of an entry that was named by its number; anything else as it was typed."""
-    from pgverify.bugs import ENTRIES
+    from pgverify.bugs import CATALOGUE
     from pgverify.errors import UnknownName
 
     if not typed.isdecimal():
         return typed
-    numbered = {entry.number: entry.slug for entry in ENTRIES}
+    numbered = {entry.number: entry.slug for entry in CATALOGUE}
     number = int(typed[:9])
     if number not in numbered:
         raise UnknownName(

@@ -9,6 +9,7 @@ from pgverify.exact.enumeration import count_trajectories, enumerate_trajectorie
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
 from pgverify.exact.listed_moments import enumerated_moments
+from pgverify.exact.listed_surrogate import sampled_surrogate_gradient
 from pgverify.exact.martingale_shares import variance_shares
 from pgverify.exact.quadrature import QuadratureError, quadrature_error
 from pgverify.exact.rollout_law import rollout
@@ -20,6 +21,7 @@ from pgverify.exact.routes import (
 from pgverify.exact.sample_size import effective_sample_share
 from pgverify.exact.solution import Solution, solve
 from pgverify.exact.state_visits import occupancy
+from pgverify.exact.trust_region import natural_step, policy_divergence, surrogate, surrogate_gradient
 from pgverify.exact.value_functions import Values, values
 from pgverify.kinds import suggesting as _suggesting
 
@@ -45,12 +47,17 @@ __all__ = [
     "hessian",
     "moments",
     "natural_gradient",
+    "natural_step",
     "occupancy",
     "optimal_baseline",
+    "policy_divergence",
     "probability_gradient",
     "quadrature_error",
     "rollout",
+    "sampled_surrogate_gradient",
     "solve",
+    "surrogate",
+    "surrogate_gradient",
     "values",
     "variance_shares",
 ]

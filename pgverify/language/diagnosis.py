@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses.compositions import compositions
+from pgverify.language.losses.faulty_ratios import CLIP_NOT_APPLIED
 from pgverify.language.losses.loss_rows import LossRows, loss_rows
 from pgverify.language.losses.parts import ComposedLoss, LossPart
-from pgverify.language.losses.penalties import SHARES, TERMS, PenaltyTerm
+from pgverify.language.losses.penalties import (
+    ENTROPY,
+    ENTROPY_DEAD,
+    ENTROPY_REVERSED,
+    KL_IGNORED,
+    KL_REVERSED,
+    REVERSIBLE,
+    SHARES,
+    PenaltyTerm,
+    terms,
+)
 from pgverify.language.trials import Trial
 from pgverify.validation import Array
 
@@ -62,9 +73,11 @@ def diagnosed(
         Which the target asks for: they are no fault.
     """
     paid = _rewarded(trials, sampler, apart, alone)
-    free = _free(trials)
+    free = _free(trials, sampler == "old" and apart)
     if paid is None or free is None:
         return None
+    paid = tuple(_unless_clipped(part, claimed) for part in paid)
+    free = (*free, *_missing(free, claimed))
     parts = [part for part in (*paid, *free) if part.name not in claimed]
     faults = [part for part in parts if part.fault]
     named = faults or [part for part in parts if part.source]
@@ -104,30 +117,67 @@ def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool, alone: bool) -
     return first.parts if first is not None else None
 
 
-def _free(trials: Sequence[Trial]) -> tuple[LossPart | PenaltyTerm, ...] | None:
-    """Return the penalty, and how it is averaged, () where there is none, or None."""
-    if all(trial.without is None for trial in trials):
+def _unless_clipped(part: LossPart, claimed: Sequence[str]) -> LossPart:
+    """Return the ratio that is never clipped as a fault where a clip is claimed."""
+    clips = {"ppo-clip", "clip-higher"} & set(claimed)
+    return CLIP_NOT_APPLIED if clips and part.name == "token-ratio" else part
+
+
+def _missing(free: Sequence[LossPart | PenaltyTerm], claimed: Sequence[str]) -> list[PenaltyTerm]:
+    """Return what is claimed of KL and entropy, and adds nothing."""
+    found = {part.name for part in free}
+    lacking = []
+    if set(REVERSIBLE) & set(claimed) and not any(name.startswith("kl-") for name in found):
+        lacking.append(KL_IGNORED)
+    if ENTROPY.name in claimed and not found & {ENTROPY.name, ENTROPY_REVERSED.name}:
+        lacking.append(ENTROPY_DEAD)
+    return lacking
+
+
+def _free(trials: Sequence[Trial], off_policy: bool) -> tuple[LossPart | PenaltyTerm, ...] | None:
+    """Return the penalties, and how each is averaged, () where there are none, or None."""
+    without = [trial.without for trial in trials]
+    if all(each is None for each in without):
         return ()
-    for term, share in _penalties():
-        if all(_is_penalty(trial, term, share) for trial in trials):
-            return (term, share)
+    if any(each is None for each in without):
+        return None
+    scores = [each.by_log_probs for each in without if each is not None]
+    entropies = [each.by_entropies for each in without if each is not None]
+    largest = max(np.abs(weights).max() for weights in (*scores, *entropies))
+    found: list[LossPart | PenaltyTerm] = []
+    if any(np.abs(weights).max() > SAME * largest for weights in scores):
+        one = _penalty(trials, scores, terms(off_policy), by_entropies=False)
+        if one is None:
+            return None
+        found += one
+    if any(np.abs(weights).max() > SAME * largest for weights in entropies):
+        one = _penalty(trials, entropies, (ENTROPY,), by_entropies=True)
+        if one is None:
+            return None
+        found += one
+    return tuple(found)
+
+
+def _penalty(
+    trials: Sequence[Trial], found: Sequence[Float[Array, "N B T"]], among: Sequence[PenaltyTerm], by_entropies: bool
+) -> tuple[PenaltyTerm, LossPart] | None:
+    """Return the first term, and share, of which the weights are a multiple on every tree."""
+    rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
+    for share in SHARES:
+        counts = [share.weights(each) * each.mask for each in rows]
+        for term in among:
+            of = term.by_entropies if by_entropies else term.by_scores
+            named = [of(each) * count for each, count in zip(rows, counts, strict=True)]
+            factors = [_multiple(weights, each) for weights, each in zip(found, named, strict=True)]
+            if all(factors):
+                return _signed(term, min(factors) < 0), share
     return None
 
 
-def _penalties() -> Iterator[tuple[PenaltyTerm, LossPart]]:
-    for share in SHARES:
-        for term in TERMS:
-            yield term, share
-
-
-def _is_penalty(trial: Trial, term: PenaltyTerm, share: LossPart) -> bool:
-    if trial.without is None:
-        return False
-    rows = loss_rows(trial.table, trial.batches.rows)
-    counts = share.weights(rows) * rows.mask
-    named = np.concatenate([term.by_scores(rows) * counts, term.by_entropies(rows) * counts], axis=2)
-    found = np.concatenate([trial.without.by_log_probs, trial.without.by_entropies], axis=2)
-    return _multiple(found, named) != 0
+def _signed(term: PenaltyTerm, negative: bool) -> PenaltyTerm:
+    if not negative:
+        return term
+    return KL_REVERSED if term.name in REVERSIBLE else ENTROPY_REVERSED if term.name == ENTROPY.name else term
 
 
 def _multiple(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> float:

@@ -6,8 +6,9 @@ import inspect
 import json
 from typing import Any
 
-from pgverify.bugs import ENTRIES, Bug, Effect
+from pgverify.bugs import CATALOGUE, Bug, Effect, LossBug
 from pgverify.checking import Report, check
+from pgverify.language import LossReport, check_lm
 
 EFFECTS = {
     Effect.BIASED: "biased: its expectation has another direction than its target",
@@ -21,22 +22,35 @@ EFFECTS = {
 """The effects in words."""
 
 
-def verdict(bug: Bug) -> Report:
-    """Return what the oracle says about an entry: on its own setting if it has one, else on the standard suite."""
+def verdict(bug: Bug | LossBug) -> Report | LossReport:
+    """Return what the oracle says about an entry: on its own setting if it has one, else on the standard suite.
+
+    A loss of a language model is judged on the token trees, with the groups on which it shows.
+    """
+    if isinstance(bug, LossBug):
+        return check_lm(
+            bug.implementation,
+            group_size=bug.group_size,
+            prompts=bug.prompts,
+            target=bug.target,
+            sampler=bug.sampler,
+            framework="numpy",
+        )
     problems = [bug.setting()] if bug.setting else None
     return check(bug.implementation, target=bug.target, problems=problems)
 
 
-def source_code(bug: Bug) -> str:
+def source_code(bug: Bug | LossBug) -> str:
     """Return the code of the faulty implementation, below its module's name; of an object, that of its class."""
-    function = bug.implementation
+    function = bug.loss if isinstance(bug, LossBug) else bug.implementation
     written: Any = inspect.unwrap(function) if inspect.isroutine(function) else type(function)
     called = f"# {function!r}\n" if inspect.isclass(written) else ""
     return f"# {written.__module__}\n{called}{inspect.getsource(written).rstrip()}"
 
 
-def as_data(bug: Bug) -> dict[str, Any]:
+def as_data(bug: Bug | LossBug) -> dict[str, Any]:
     """Return what the catalogue says about an entry, as plain data."""
+    groups = {"group_size": bug.group_size, "sampler": bug.sampler} if isinstance(bug, LossBug) else {}
     return {
         "number": bug.number,
         "slug": bug.slug,
@@ -48,6 +62,7 @@ def as_data(bug: Bug) -> dict[str, Any]:
         "note": bug.note,
         "target": bug.target,
         "batch_size": bug.batch_size,
+        **groups,
     }
 
 
@@ -55,9 +70,9 @@ def print_table(as_json: bool) -> None:
     """Print one line an entry: a table with a legend on a terminal, plain columns elsewhere, or JSON."""
     from rich.console import Console
 
-    rows = [(str(bug.number), bug.effect.value, bug.slug, bug.cause) for bug in ENTRIES]
+    rows = [(str(bug.number), bug.effect.value, bug.slug, bug.cause) for bug in CATALOGUE]
     if as_json:
-        print(json.dumps([as_data(bug) for bug in ENTRIES], ensure_ascii=False, indent=2))
+        print(json.dumps([as_data(bug) for bug in CATALOGUE], ensure_ascii=False, indent=2))
     elif (console := Console()).is_terminal:
         from pgverify.reporting import terminal_tables
 
@@ -83,7 +98,7 @@ def print_legend() -> None:
     print("`pgverify bugs SLUG`, or its number, shows one: its cause, its cure, its code, and the verdict on it.")
 
 
-def print_page(bug: Bug, report: Report, as_json: bool) -> None:
+def print_page(bug: Bug | LossBug, report: Report | LossReport, as_json: bool) -> None:
     """Print everything about one entry: what it is, where it was seen, its code, and what the oracle says."""
     code = source_code(bug)
     if as_json:
@@ -101,4 +116,5 @@ def print_page(bug: Bug, report: Report, as_json: bool) -> None:
     for heading, text in lines.items():
         if text:
             print(f"  {heading + ':':<9}{text}")
-    print(f"\n{code}\n\npgv.check says\n{report}")
+    asked = "pgv.check_lm" if isinstance(bug, LossBug) else "pgv.check"
+    print(f"\n{code}\n\n{asked} says\n{report}")

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pgverify.bugs import ENTRIES, Bug, Effect
+from pgverify.bugs import CATALOGUE, Bug, Effect, LossBug
 from pgverify.bugs.formulas import FORMULAS
 from pgverify.checking import Report
 from pgverify.checking.pages.check_page import evidence_of
 from pgverify.drawing.assets import table_assets
 from pgverify.drawing.pages import page_environment, write_whole
 from pgverify.errors import InvalidFile
+from pgverify.language import LossReport
 from pgverify.reporting.bug_pages import EFFECTS, source_code
 
 HARMLESS = (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
 """Effects that leave the expectation as it should be."""
 
 
-def bug_page(bug: Bug, report: Report, up: str = "") -> str:
+def bug_page(bug: Bug | LossBug, report: Report | LossReport, up: str = "") -> str:
     """Return the page of an entry as HTML text; the same entry and report give the same bytes.
 
     Parameters
     ----------
-    bug : Bug
-    report : Report
+    bug : Bug or LossBug
+    report : Report or LossReport
         What the oracle says about it.
     up : str
         The way to the page of all entries, where there is one.
@@ -41,12 +43,23 @@ def bug_page(bug: Bug, report: Report, up: str = "") -> str:
             harmless=bug.effect in HARMLESS,
             formulas=FORMULAS.get(bug.slug),
             code=source_code(bug),
-            **evidence_of(report),
+            loss=isinstance(report, LossReport),
+            **(evidence_of(report) if isinstance(report, Report) else _evidence_of_loss(report)),
         )
     )
 
 
-def write_bug_page(path: Path, bug: Bug, report: Report, up: str = "") -> None:
+def _evidence_of_loss(report: LossReport) -> dict[str, Any]:
+    """Return what the page shows of a loss: groups of completions are no graph, and their estimand has a name."""
+    return {
+        "report": report,
+        "tone": "good" if report.outcome.good else "warn" if report.outcome.exit_code == 3 else "bad",
+        "invariants": [result for result in report.invariants if not result.holds],
+        "compared": report.findings,
+    }
+
+
+def write_bug_page(path: Path, bug: Bug | LossBug, report: Report | LossReport, up: str = "") -> None:
     """Write the page of an entry; the folder is made where there is none below one that exists.
 
     Raises
@@ -79,7 +92,7 @@ def write_catalogue_page(path: Path, outcomes: Mapping[str, str] | None = None, 
     text = (
         page_environment("pgverify.reporting")
         .get_template("bugs.html")
-        .render(entries=ENTRIES, effects=EFFECTS, outcomes=outcomes, pages=pages, harmless=HARMLESS)
+        .render(entries=CATALOGUE, effects=EFFECTS, outcomes=outcomes, pages=pages, harmless=HARMLESS)
     )
     write_whole(path, text)
     _folder(beside)

@@ -10,9 +10,10 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 
-from pgverify.bugs import ENTRIES, Bug, Effect
+from pgverify.bugs import CATALOGUE, Bug, Effect, LossBug
 from pgverify.checking import Outcome, Report
 from pgverify.errors import InvalidFile
+from pgverify.language import LossReport
 from pgverify.reporting.bug_pages import EFFECTS, verdict
 from pgverify.reporting.catalogue_pages import write_bug_page, write_catalogue_page
 
@@ -35,7 +36,7 @@ RIGHT: Mapping[Effect, Outcome] = MappingProxyType(
 NAMED: Mapping[str, Outcome] = MappingProxyType({"discount-dropped": Outcome.OTHER_TARGET})
 """Biased, but towards something that has a name."""
 
-SUITE, OWN = "standard suite", "its own"
+SUITE, OWN, TREES = "standard suite", "its own", "token trees"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class CatalogueRow:
     differs, compared : int
         Problems on which the expectation differs from the target, and on which it could be compared.
     problems : str
-        Which: the standard suite, or the entry's own setting.
+        Which: the standard suite, the entry's own setting, or, of losses for language models, the token trees.
     """
 
     number: int
@@ -71,7 +72,7 @@ class CatalogueRow:
     problems: str
 
 
-def row(bug: Bug, report: Report | None = None) -> CatalogueRow:
+def row(bug: Bug | LossBug, report: Report | LossReport | None = None) -> CatalogueRow:
     """Return the row of an entry; the oracle is asked where its report is not given."""
     report = report or verdict(bug)
     found = [finding for finding in report.findings if finding.check == "expectation"]
@@ -82,11 +83,16 @@ def row(bug: Bug, report: Report | None = None) -> CatalogueRow:
         report.outcome.value,
         "yes" if report.outcome is NAMED.get(bug.slug, RIGHT[bug.effect]) else "no",
         report.diagnosis or "",
-        " ".join(match.slug for match in report.matches if match.slug != report.diagnosis),
+        " ".join(slug for slug in _matches(report) if slug != report.diagnosis),
         len({finding.problem for finding in found if not finding.holds}),
         len({finding.problem for finding in found}),
-        OWN if bug.setting else SUITE,
+        TREES if isinstance(bug, LossBug) else OWN if bug.setting else SUITE,
     )
+
+
+def _matches(report: Report | LossReport) -> list[str]:
+    """Return the slugs with the same expectation; a loss is named by its weights, and has no others."""
+    return [match.slug for match in report.matches] if isinstance(report, Report) else []
 
 
 def summary(rows: Sequence[CatalogueRow]) -> list[str]:
@@ -116,8 +122,8 @@ def as_markdown(rows: Sequence[CatalogueRow]) -> str:
         "# The catalogue before the oracle",
         "",
         "Written by `make catalogue`: what `pgv.check` says about every entry of `pgv.bugs`, on the standard suite,",
-        "or on the setting of the entry where it needs one of its own. Nothing is sampled: the same code writes the",
-        "same bytes.",
+        "or on the setting of the entry where it needs one of its own; and what `pgv.check_lm` says about the losses",
+        "for language models, on its token trees. Nothing is sampled: the same code writes the same bytes.",
         "",
         *(f"- {line}" for line in summary(rows)),
         "",
@@ -125,6 +131,7 @@ def as_markdown(rows: Sequence[CatalogueRow]) -> str:
         "compared; a fault that couples the trajectories of a batch is compared where the batches can be listed.",
         f"{', '.join(NAMED)} is biased towards something that has a name, and is called so.",
         "Entries of effect Z are one class: the expectation is zero, which has no one cause; they are matches.",
+        "ratio-to-rollout is known by the name of the method that it is without a cap, tis-token-inf.",
         "A fault that has its name on the smallest problems is confirmed on the largest, and no others are tried.",
         "",
         "| no. | slug | effect | outcome | right | diagnosis | other matches | differs | problems |",
@@ -159,7 +166,7 @@ def write_catalogue(folder: str | Path) -> list[CatalogueRow]:
     if not root.is_dir():
         raise InvalidFile(f"folder is {folder}, must exist")
     rows = []
-    for bug in ENTRIES:
+    for bug in CATALOGUE:
         report = verdict(bug)
         rows.append(row(bug, report))
         write_bug_page(root / "bugs" / f"{bug.slug}.html", bug, report, up="../")

@@ -43,6 +43,12 @@ def off_policy_suite() -> tuple[SuiteProblem, ...]:
             "states share their features, several start states, and a policy acts that the features cannot express",
             _other_features(),
         ),
+        SuiteProblem(
+            "between-clips",
+            "one step, ratios on either side of every usual bound (0.7, 0.8, 1.2, 1.28, 3), each with a good and a bad "
+            "reward: which clip it is, and whether it is a dual one",
+            _between_clips(),
+        ),
     )
 
 
@@ -57,6 +63,16 @@ def _chain(acting: object) -> CollectedProblem:
     mdp = TabularMDP([0.7, 0.3], transition, [[1.0, -0.5], [-1.0, 2.0]])
     policy = SoftmaxPolicy([[0.3, -0.6], [-0.2, 0.5]])
     return CollectedProblem(mdp, policy, FiniteHorizon(3, 0.8), acting=SoftmaxPolicy(np.asarray(acting)))
+
+
+def _between_clips() -> CollectedProblem:
+    acting = np.array([0.2, 0.2, 0.2, 0.2, 0.15, 0.05])
+    ratio = np.array([0.5, 0.75, 0.9, 1.1, 1.24, 3.28])  # Σ μρ = 1
+    better, worse = [1.0, -1.2, 0.8, -0.9, 1.5, -0.7], [-0.8, 1.1, -1.3, 0.7, -1.0, 1.4]
+    transition = np.broadcast_to(np.eye(2)[:, None, :], (2, 6, 2))
+    mdp = TabularMDP([0.6, 0.4], transition, [better, worse])
+    policy, other = SoftmaxPolicy(np.log([acting * ratio] * 2)), SoftmaxPolicy(np.log([acting] * 2))
+    return CollectedProblem(mdp, policy, FiniteHorizon(1), acting=other)
 
 
 def _ends_sooner() -> CollectedProblem:

@@ -36,3 +36,14 @@ def clip_of(value: Any) -> Clip:
         low = require_number("clip[0]", value[0], 0.0, 1.0, InvalidInput)
         return low, require_number("clip[1]", value[1], 0.0, float("inf"), InvalidInput)
     return require_number("clip", value, 0.0, 1.0, InvalidInput, allowed)
+
+
+def dual_of(value: Any) -> float | None:
+    """Return c of a dual clip, above 1, or None."""
+    if value is None:
+        return None
+    allowed = "a number above 1, or None for no dual clip"
+    number = require_number("dual", value, 1.0, float("inf"), InvalidInput, allowed)
+    if number == 1.0:
+        raise InvalidInput(f"dual is {shown(value)}, must be {allowed}")
+    return number

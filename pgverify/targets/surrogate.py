@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.kinds import known_arguments
-from pgverify.targets.arguments import ADVANTAGES, clip_of, one_of
+from pgverify.targets.arguments import ADVANTAGES, clip_of, dual_of, one_of
 from pgverify.targets.group_advantages import own_advantages
 from pgverify.targets.sums import over_completions
 from pgverify.targets.target import Target
@@ -32,6 +32,9 @@ class Surrogate(Target):
     clip : number, (low, high), or None
         ε, or ε_low and ε_high; None: nothing is clipped.
     advantages : "leave-one-out", "own-mean" or "none"
+        Of groups of completions; `pgv.check` has G_t − V(s_t).
+    dual : number above 1, optional
+        c of the dual clip: max(·, cA) where A < 0, so that ρ > c has no gradient there.
 
     References
     ----------
@@ -40,9 +43,10 @@ class Surrogate(Target):
 
     clip: float | tuple[float, float] | None = 0.2
     advantages: str = "leave-one-out"
+    dual: float | None = None
 
     def __post_init__(self) -> None:
-        settle(self, clip=clip_of(self.clip))
+        settle(self, clip=clip_of(self.clip), dual=dual_of(self.dual))
         one_of("advantages", self.advantages, ADVANTAGES)
 
     @property
@@ -63,7 +67,8 @@ class Surrogate(Target):
             gains.append(law.mean(lambda a: np.maximum(a, 0.0)))
             losses.append(law.mean(lambda a: np.minimum(a, 0.0)))
         kept = np.where(ratio <= 1.0 + high, np.array(gains)[:, :, None], 0.0)
-        kept = kept + np.where(ratio >= 1.0 - low, np.array(losses)[:, :, None], 0.0)
+        inside = (ratio >= 1.0 - low) & (ratio <= (np.inf if self.dual is None else self.dual))
+        kept = kept + np.where(inside, np.array(losses)[:, :, None], 0.0)
         return over_completions(problem, ratio * kept)
 
     @property
@@ -71,7 +76,8 @@ class Surrogate(Target):
         """With its clip."""
         low, high = self._bounds
         inner = "ρA" if self.clip is None else f"min(ρA, clip(ρ, {1 - low:g}, {1 + high:g})A)"
-        return f"∇E_old[Σ_t {inner}], A: {self.advantages}"
+        dual = "" if self.dual is None else f", and {self.dual:g}A at least where A < 0"
+        return f"∇E_old[Σ_t {inner}{dual}], A: {self.advantages}"
 
     @property
     def words(self) -> str:

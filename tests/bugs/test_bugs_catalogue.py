@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgverify.bugs import ENTRIES, TARGETS, Effect, get, names
+from pgverify.bugs import CATALOGUE, ENTRIES, LOSS_ENTRIES, TARGETS, Effect, get, names
 from pgverify.errors import UnknownName
 
 TABLE = """
@@ -23,17 +23,31 @@ return-undiscounted sign-reversed last-row-lost first-as-baseline sum-over-steps
 last-reward-doubled reward-clipped done-index-late trace-crosses-cut rloo-token-mean rloo-sequence-mean
 group-std-population
 """
+LOSSES = """
+normalised-twice batch-whitened batch-std token-whitened group-then-token-whitened gpg-nonzero-rewards
+groups-alike-left-out leave-one-out-std advantages-clipped tokens-discounted length-per-prompt end-token-left-out
+first-token-left-out mask-shifted kl-k3-upside-down kl-k3-in-reward kl-sign-reversed kl-to-old-policy kl-ignored
+entropy-without-gradient kl-ratio-missing ratio-to-reference ratio-missing clip-range-not-around-one clip-without-min
+surrogate-clamped clip-not-applied gspo-token-root tis-sequence-mean ratio-to-rollout ratio-of-one clip-by-sign
+max-of-losses rewards-summed-over-tokens
+"""
 SLUGS = TABLE.split()
-"""The slugs of all entries, in the order of their numbers; those of the design end with opo-self."""
+"""The slugs of the entries on trajectories, in the order of their numbers; those of the design end with opo-self."""
 
 
 def test_all_rows_are_there_in_order() -> None:
     assert SLUGS.index("opo-self") == 63
-    assert names() == SLUGS
-    assert [bug.number for bug in ENTRIES] == list(range(1, len(SLUGS) + 1))
+    assert [bug.slug for bug in ENTRIES] == SLUGS
+    assert [bug.slug for bug in LOSS_ENTRIES] == LOSSES.split()
+    assert sorted(names()) == sorted((*SLUGS, *LOSSES.split()))
+    assert [bug.number for bug in CATALOGUE] == list(range(1, len(names()) + 1))
 
 
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+def test_there_are_more_than_a_hundred() -> None:
+    assert len(names()) >= 100
+
+
+@pytest.mark.parametrize("bug", ENTRIES, ids=lambda bug: bug.slug)
 def test_every_entry_says_what_why_and_where(bug) -> None:
     assert bug.cause.strip().endswith(".")
     assert bug.cure.strip().endswith(".")
@@ -48,7 +62,7 @@ def test_every_entry_says_what_why_and_where(bug) -> None:
 
 
 def test_an_entry_is_found_by_its_slug() -> None:
-    assert [get(slug) for slug in SLUGS] == list(ENTRIES)
+    assert [get(slug) for slug in names()] == list(CATALOGUE)
 
 
 def test_an_unknown_slug_is_refused_with_the_nearest() -> None:

@@ -15,7 +15,7 @@ from bug_effects import Evidence, holds
 from bug_problems import COUPLED, LARGER, SMALL, evidence, listed, problems_of, stop_or_go
 
 from pgverify import FiniteHorizon, Problem, exact
-from pgverify.bugs import ENTRIES, TARGETS, Bug, Effect, get, names
+from pgverify.bugs import ENTRIES, TARGETS, Bug, Effect, get
 
 COINCIDENT = {
     ("truncated-sampling", "group-mean-self"),
@@ -43,7 +43,7 @@ def test_the_problems_vary_what_matters() -> None:
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+@pytest.mark.parametrize("bug", ENTRIES, ids=lambda bug: bug.slug)
 def test_the_effect_is_the_one_stated(bug: Bug, request: pytest.FixtureRequest) -> None:
     spare_long_loops(bug, request)
     other = getattr(bug_targets, bug.other_target) if bug.other_target else None
@@ -52,7 +52,7 @@ def test_the_effect_is_the_one_stated(bug: Bug, request: pytest.FixtureRequest) 
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+@pytest.mark.parametrize("bug", ENTRIES, ids=lambda bug: bug.slug)
 def test_the_counterpart_estimates_the_target(bug: Bug, request: pytest.FixtureRequest) -> None:
     """To 1e-9 of the size of the terms, against a derivation that shares no code with the entry."""
     spare_long_loops(bug, request)
@@ -97,7 +97,7 @@ def test_larger_batches_are_needed_where_they_are_said_to_be(bug: Bug) -> None:
     assert any(not np.allclose(mean(bug.implementation(batch.select(g))), average(g)) for g in groups)
 
 
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+@pytest.mark.parametrize("bug", ENTRIES, ids=lambda bug: bug.slug)
 def test_padding_matters_to_one_entry_alone(bug: Bug) -> None:
     problem = bug.setting() if bug.setting else SMALL["two-rooms"]
     batch, _ = exact.enumerate_trajectories(problem)
@@ -114,7 +114,7 @@ def test_padding_matters_to_one_entry_alone(bug: Bug) -> None:
     np.testing.assert_allclose(bug.correct(batch), bug.correct(padded), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
+@pytest.mark.parametrize("bug", ENTRIES, ids=lambda bug: bug.slug)
 def test_a_batch_of_one_is_answered(bug: Bug) -> None:
     problem = bug.setting() if bug.setting else SMALL["two-rooms"]
     batch, _ = exact.enumerate_trajectories(problem)

@@ -8,7 +8,7 @@ import json
 import pytest
 from cli_calls import call, refused
 
-from pgverify.bugs import ENTRIES, Bug, Effect, get, names
+from pgverify.bugs import CATALOGUE, Bug, Effect, LossBug, get, names
 from pgverify.checking import Report
 from pgverify.reporting.bug_pages import EFFECTS, source_code
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.usefixtures("short_suite", "unchecked_shapes")
 def test_the_table_has_one_plain_line_an_entry(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "bugs")
     lines = out.splitlines()
-    assert (code, err, len(lines)) == (0, "", len(ENTRIES))
-    for bug, line in zip(ENTRIES, lines, strict=True):
+    assert (code, err, len(lines)) == (0, "", len(CATALOGUE))
+    for bug, line in zip(CATALOGUE, lines, strict=True):
         assert line.split() == [str(bug.number), *bug.effect.value.split(), bug.slug, *bug.cause.split()]
-    assert len({line.index(bug.cause) for bug, line in zip(ENTRIES, lines, strict=True)}) == 1  # columns
+    assert len({line.index(bug.cause) for bug, line in zip(CATALOGUE, lines, strict=True)}) == 1  # columns
 
 
 def test_on_a_terminal_the_table_is_drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +38,7 @@ def test_the_table_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(out)
     assert code == 0
     assert [row["slug"] for row in rows] == names()
-    for bug, row in zip(ENTRIES, rows, strict=True):
+    for bug, row in zip(CATALOGUE, rows, strict=True):
         assert (row["number"], row["effect"], row["cause"]) == (bug.number, bug.effect.value, bug.cause)
 
 
@@ -59,10 +59,10 @@ def test_the_page_of_an_entry_has_everything(slug: str, capsys: pytest.CaptureFi
     assert page["cause"] == bug.cause
 
 
-@pytest.mark.parametrize("bug", ENTRIES, ids=names())
-def test_the_code_is_that_of_the_faulty_implementation(bug: Bug) -> None:
+@pytest.mark.parametrize("bug", CATALOGUE, ids=names())
+def test_the_code_is_that_of_the_faulty_implementation(bug: Bug | LossBug) -> None:
     code = source_code(bug)
-    function = bug.implementation
+    function = bug.loss if isinstance(bug, LossBug) else bug.implementation
     if inspect.isfunction(function):
         assert code.startswith(f"# {function.__module__}\ndef {function.__name__}(")
     else:
@@ -70,13 +70,28 @@ def test_the_code_is_that_of_the_faulty_implementation(bug: Bug) -> None:
         assert f"class {type(function).__name__}" in code
 
 
+@pytest.mark.parametrize("slug", ["kl-sign-reversed", "ratio-of-one"])
+def test_the_page_of_a_loss_has_everything(slug: str, capsys: pytest.CaptureFixture[str]) -> None:
+    bug = get(slug)
+    code, out, err = call(capsys, "bugs", str(bug.number))
+    assert (code, err) == (0, "")
+    for text in (str(bug.number), slug, EFFECTS[bug.effect], bug.cause, bug.cure, *bug.source, bug.note):
+        assert text in out
+    assert source_code(bug) in out
+    assert "pgv.check_lm says" in out
+    code, document, _ = call(capsys, "bugs", slug, "--json")
+    page = json.loads(document)
+    assert page["report"]["diagnosis"] == bug.diagnosis
+    assert (page["group_size"], page["sampler"]) == (bug.group_size, bug.sampler)
+
+
 def test_an_entry_is_found_by_its_number(capsys: pytest.CaptureFixture[str]) -> None:
-    (slug,) = [bug.slug for bug in ENTRIES if bug.number == 7]
+    (slug,) = [bug.slug for bug in CATALOGUE if bug.number == 7]
     assert call(capsys, "bugs", "7") == call(capsys, "bugs", slug)
 
 
 def test_a_number_that_none_has_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    last = max(bug.number for bug in ENTRIES)
+    last = max(bug.number for bug in CATALOGUE)
     assert f"unknown bug number {last + 1}, must be one of 1..{last}" in refused(capsys, "bugs", str(last + 1))
     assert "unknown bug number 0" in refused(capsys, "bugs", "0")
 

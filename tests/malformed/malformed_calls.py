@@ -150,6 +150,14 @@ def exact_calls() -> Iterator[Call]:
     )  # fmt: skip
     yield Call("exact.enumerated_moments", e.enumerated_moments,
                {"estimator": RIGHT, "problem": PROBLEM, "batch_size": 1, "limit": 100})  # fmt: skip
+    clips = {"clip": ("nothing",), "dual": ("nothing",)}
+    for function in (e.surrogate, e.surrogate_gradient):
+        ratio = {"problem": PROBLEM, "old": POLICY, "clip": 0.5, "dual": 3.0}
+        yield Call(f"exact.{function.__name__}", function, ratio, other=clips)
+    yield Call("exact.policy_divergence", e.policy_divergence, {"problem": PROBLEM, "old": POLICY})
+    yield Call("exact.natural_step", e.natural_step, {"problem": PROBLEM, "radius": 0.5})
+    sampled = {"problem": PROBLEM, "clip": 0.5, "dual": 3.0, "baseline": True}
+    yield Call("exact.sampled_surrogate_gradient", e.sampled_surrogate_gradient, sampled, other=clips)
 
 
 def problem_calls() -> Iterator[Call]:

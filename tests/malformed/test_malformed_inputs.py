@@ -28,7 +28,7 @@ STRIDE = 5
 RESULTS = {
     "exact": {"EstimatorMoments", "OptimalBaseline", "QuadratureError", "Solution", "Values", "rollout"},
     "mdps": {"ContinuousEntry", "Entry", "KnownAnswer", "continuous_names", "names", "from_gymnasium"},
-    "bugs": {"Bug", "Effect", "Implementation", "names"},
+    "bugs": {"Bug", "Effect", "Implementation", "LossBug", "names"},
     "suites": {"SuiteProblem", "names"},
     "estimators": {"Estimator", "StepWeighted"},
     "stats": {

@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
+from pgverify.bugs.surrogate_forms import surrogate_faults
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, lost_to_rounding, vanishes
+from pgverify.checking.verdict.surrogate_terms import clip_of, surrogate_numbers
 from pgverify.checking.verdict.targets import mean_of, target_vector
+from pgverify.exact.trust_region import clip_bounds
 from pgverify.suites import SuiteProblem
 
 IMMEDIATE = "immediate-reward + "
@@ -94,10 +97,16 @@ def _told(found: BatchExpectation, precision: Precision) -> bool:
 
 def suspects(target: str) -> Iterator[Bug]:
     """Yield the catalogued faults that claim the same target, in all of their forms."""
-    for bug in (*ENTRIES, *FORMS):
+    for bug in (*ENTRIES, *FORMS, *_of_surrogate(target)):
         harmless = bug.effect in (Effect.INNOCENT, Effect.NOISIER, Effect.INVALID_COMPARISON)
         if not harmless and bug.target == target:
             yield bug
+
+
+def _of_surrogate(target: str) -> tuple[Bug, ...]:
+    """Return the faults of a ratio where a surrogate alone is claimed."""
+    numbers = surrogate_numbers(target)
+    return () if numbers is None else surrogate_faults(target, *clip_bounds(clip_of(numbers)))
 
 
 def combines(bug: Bug) -> bool:

@@ -19,6 +19,8 @@ from pgverify.checking.exhaustive.catalogue_means import known_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
 from pgverify.checking.verdict.estimated_targets import ESTIMATED, estimated_vector, estimator_of
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
+from pgverify.checking.verdict.surrogate_terms import NAME as SURROGATE
+from pgverify.checking.verdict.surrogate_terms import surrogate_numbers, surrogate_vector
 from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.policies.steps import remembers
@@ -64,7 +66,7 @@ TERM = re.compile(r"\s*(\w+)\s*(?:\(\s*([-+.\w][-+.\w,\s]*?)\s*\))?\s*")
 
 @dataclass(frozen=True)
 class TargetTerm:
-    """One summand of a claim: the name of a target, the β of a bonus term, the numbers of an estimator."""
+    """One summand of a claim: the name of a target, the β of a bonus, the numbers of an estimator or a surrogate."""
 
     name: str
     coefficient: float | None = None
@@ -72,7 +74,7 @@ class TargetTerm:
 
 
 def target_terms(claim: str) -> tuple[TargetTerm, ...]:
-    """Return the terms of a claim: "policy_gradient", "gpomdp(0.9)", or a sum "policy_gradient + entropy_bonus(0.01)".
+    """Return the terms of a claim: "policy_gradient", "gpomdp(0.9)", or a sum "surrogate(0.2) + entropy_bonus(0.01)".
 
     Raises
     ------
@@ -83,10 +85,14 @@ def target_terms(claim: str) -> tuple[TargetTerm, ...]:
     """
     terms = []
     for text in re.split(r"\+(?![^(]*\))", claim):
+        numbers = surrogate_numbers(text)
+        if numbers is not None:
+            terms.append(TargetTerm(SURROGATE, numbers=numbers))
+            continue
         found = TERM.fullmatch(text)
         name = found[1] if found else text.strip()
-        if name not in (known := (*TARGETS, *BONUS_TERMS, *ESTIMATED)):
-            raise unknown_name("target", name, known)
+        if name not in (*TARGETS, *BONUS_TERMS, *ESTIMATED):
+            raise unknown_name("target", name, (*TARGETS, *BONUS_TERMS, *ESTIMATED, SURROGATE))
         given = found[2] if found else None
         if name in ESTIMATED:
             numbers = () if given is None else tuple(_number(one, text.strip()) for one in given.split(","))
@@ -113,7 +119,7 @@ def smallest_batch(claim: str) -> int:
 
 
 def _smallest(name: str) -> int:
-    if name in CLOSED_FORMS or name in BONUS_TERMS or name in ESTIMATED:
+    if name in (*CLOSED_FORMS, *BONUS_TERMS, *ESTIMATED, SURROGATE):
         return 1
     return min((bug.batch_size for bug in _definitions(name)), default=1)
 
@@ -148,6 +154,8 @@ def target_vector(claim: str, problem: Problem, batch_size: int = 1) -> Float[Ar
 def _vector(term: TargetTerm, problem: Problem, batch_size: int) -> Float[Array, "d"] | None:
     if remembers(problem.policy) and term.name in (*BONUS_TERMS, "entropy_gradient"):
         return None  # states do not say which distribution an entropy is of
+    if term.name == SURROGATE:
+        return surrogate_vector(problem, term.numbers)
     if term.name in BONUS_TERMS:
         return BONUS_TERMS[term.name](problem, term.coefficient)
     if term.name == "undiscounted_policy_gradient" and not isinstance(problem.objective, FiniteHorizon):
@@ -173,7 +181,8 @@ def mean_of(bug: Bug, which: str, problem: Problem, batch_size: int) -> Float[Ar
     """
     if not isinstance(problem, CollectedProblem):
         return _mean(bug, which, problem, batch_size)
-    aim = target_vector(bug.target, problem, batch_size) if bug.target in CLOSED_FORMS else None
+    known = bug.target in CLOSED_FORMS or surrogate_numbers(bug.target) is not None
+    aim = target_vector(bug.target, problem, batch_size) if known else None
     if aim is None:
         return None
     whole = replace(bug, correct=Bootstrapped(bug.correct), implementation=Bootstrapped(bug.implementation))

@@ -100,6 +100,30 @@ def _whitened(rows: LossRows, each: Float[Array, "N B"], weight: Float[Array, "N
     return (centred / np.sqrt(variance + 1e-8))[:, :, None]
 
 
+def twice(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return the same of advantages that were divided by their group's standard deviation."""
+    weight = rows.lengths / rows.lengths.sum(axis=1, keepdims=True)
+    return _whitened(rows, divided(group_std, 1e-6)(rows)[:, :, 0], weight)
+
+
+def std_of_others(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R − mean of the others over their standard deviation; not divided where that is 0.
+
+    Of n others with sum s and sum of squares q it is √((q − s²/n)/(n − 1)).
+    """
+    n = max(rows.group_size - 1, 2)
+    total, squares = rows.groups.sum(axis=2, keepdims=True), (rows.groups**2).sum(axis=2, keepdims=True)
+    s, q = rows.spread(total) - rows.rewards, rows.spread(squares) - rows.rewards**2
+    variance = np.maximum(q - s * s / n, 0.0) / (n - 1)
+    spread = np.where(variance > 1e-12, np.sqrt(variance) + 1e-6, 1.0)
+    return leave_one_out(rows) / spread[:, :, None]
+
+
+def cut_at(bound: float) -> Callable[[LossRows], Float[Array, "N B 1"]]:
+    """Return the leave-one-out advantages between ±bound."""
+    return lambda rows: np.clip(leave_one_out(rows), -bound, bound)
+
+
 def length_weighted(rows: LossRows) -> Float[Array, "N B 1"]:
     """Return R − ΣLR/ΣL of the group, its own sample included (OPO)."""
     lengths = rows.by_group(rows.lengths)

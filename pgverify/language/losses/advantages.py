@@ -8,6 +8,7 @@ from pgverify.language.losses.advantage_weights import (
     batch_std,
     batch_whitened,
     best_of_group,
+    cut_at,
     divided,
     group_deviation,
     group_std,
@@ -24,11 +25,11 @@ from pgverify.language.losses.advantage_weights import (
     positive_only,
     raw,
     sign_only,
+    std_of_others,
     token_whitened,
+    twice,
 )
-from pgverify.language.losses.parts import LossPart
-
-GROUP_STD_THREADS = ("arXiv:2503.20783", "allenai/open-instruct#636")
+from pgverify.language.losses.parts import LossPart, fault
 
 RIGHT: tuple[LossPart, ...] = (
     LossPart("leave-one-out", "reward less the mean of the others", leave_one_out),
@@ -37,17 +38,12 @@ RIGHT: tuple[LossPart, ...] = (
 )
 """Whose expectation is ∇J, or (1 − 1/G) of it."""
 
+BOUNDS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+"""At which advantages are cut, as configurations have them."""
+
 FAULTY: tuple[LossPart, ...] = (
     *(
-        LossPart(
-            slug,
-            words,
-            divided(spread, epsilon),
-            fault=True,
-            cause="Advantages are divided by the group's standard deviation, which depends on the sampled completions.",
-            cure="Do not divide, or divide by a constant.",
-            source=GROUP_STD_THREADS,
-        )
+        fault(slug, words, divided(spread, epsilon))
         for slug, words, spread in (
             ("group-std", "divided by the standard deviation of its group", group_std),
             ("group-std-population", "divided by the standard deviation of its group, over G", group_std_population),
@@ -61,7 +57,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The reward is divided by the group's spread, but the group's mean is not subtracted.",
         cure="Subtract the mean of the others, and divide by nothing.",
-        source=("dllm-reasoning/d1#19",),
     ),
     LossPart(
         "group-variance",
@@ -70,7 +65,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Advantages are divided by the variance of the group: the square root is missing.",
         cure="Do not divide; where GRPO is meant, take the root.",
-        source=("arXiv:2402.03300",),
     ),
     LossPart(
         "group-absolute-deviation",
@@ -79,16 +73,12 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Advantages are divided by the group's absolute deviation, which depends on the sampled completions.",
         cure="Do not divide, or divide by a constant.",
-        source=GROUP_STD_THREADS,
     ),
-    LossPart(
+    fault("leave-one-out-std", "reward less the mean of the others, over their standard deviation", std_of_others),
+    fault(
         "batch-std",
         "reward less the mean of its group, divided by the standard deviation of the batch",
         divided(batch_std, 1e-6),
-        fault=True,
-        cause="Advantages are divided by the standard deviation of the batch, which includes the own sample.",
-        cure="Divide by a constant, or by a running value of earlier batches.",
-        source=("tinker-cookbook#135", "arXiv:2501.03262"),
         coupled=True,
     ),
     LossPart(
@@ -98,48 +88,19 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The mean of the whole batch is subtracted, other prompts' rewards included, and the own sample.",
         cure="Subtract the mean of the other completions of the same prompt.",
-        source=("XU-YIJIE/grpo-flat#2", "yifan123/flow_grpo#46"),
+        source=("PrimeIntellect-ai/prime-rl#600",),
         coupled=True,
     ),
-    LossPart(
-        "batch-whitened",
-        "reward whitened over the batch",
-        batch_whitened,
-        fault=True,
-        cause="Mean and standard deviation are those of the whole batch, not of the prompt's group.",
-        cure="Compute them for each prompt: rewards.view(-1, G), over the second axis.",
-        source=("XU-YIJIE/grpo-flat#2", "yifan123/flow_grpo#46"),
-        coupled=True,
-    ),
-    LossPart(
-        "token-whitened",
-        "reward whitened over the tokens of the batch (REINFORCE++)",
-        token_whitened,
-        fault=True,
-        cause="Advantages are whitened over the tokens of the batch: weighed by length, the own sample included.",
-        cure="Subtract a baseline without the own sample, and divide by a constant.",
-        source=("arXiv:2501.03262", "verl (compute_reinforce_plus_plus_outcome_advantage)"),
-        coupled=True,
-    ),
-    LossPart(
+    fault("batch-whitened", "reward whitened over the batch", batch_whitened, coupled=True),
+    fault("token-whitened", "reward whitened over the tokens of the batch (REINFORCE++)", token_whitened, coupled=True),
+    fault(
         "group-then-token-whitened",
         "reward less its group's mean, whitened over the tokens of the batch (REINFORCE++ with baseline)",
         group_then_token_whitened,
-        fault=True,
-        cause="Advantages are whitened over the tokens of the batch after the group's mean was subtracted.",
-        cure="Leave the own sample out of the mean, and divide by a constant.",
-        source=("arXiv:2501.03262", "verl (compute_reinforce_plus_plus_baseline_outcome_advantage)"),
         coupled=True,
     ),
-    LossPart(
-        "opo-self",
-        "reward less the length-weighted mean of its group",
-        length_weighted,
-        fault=True,
-        cause="The length-weighted mean reward that is subtracted includes the own sample, weighted by its own length.",
-        cure="Leave the own sample out of numerator and denominator.",
-        source=("arXiv:2505.23585", "verl (compute_opo_outcome_advantage)"),
-    ),
+    fault("normalised-twice", "divided by its group's deviation, then whitened over the tokens", twice, coupled=True),
+    fault("opo-self", "reward less the length-weighted mean of its group", length_weighted),
     LossPart(
         "best-of-group-baseline",
         "reward less the best of its group",
@@ -147,7 +108,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The best reward of the group is subtracted: it depends on the own sample.",
         cure="Subtract the mean of the others.",
-        source=("axon-rl/gem#113",),
     ),
     LossPart(
         "median-baseline",
@@ -156,7 +116,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The median of the group is subtracted, the own sample included.",
         cure="Subtract the median, or the mean, of the others.",
-        source=("ServiceNow/PipelineRL#54",),
     ),
     LossPart(
         "negative-advantages-dropped",
@@ -165,7 +124,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Completions that are worse than their group are left out.",
         cure="Keep both signs, or say which other objective is meant.",
-        source=("ServiceNow/PipelineRL#54",),
     ),
     LossPart(
         "advantage-sign-only",
@@ -174,28 +132,19 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Only the sign of the advantage is kept.",
         cure="Keep its size.",
-        source=("axon-rl/gem#113",),
     ),
-    LossPart(
+    *(fault("advantages-clipped", f"the advantage cut at ±{bound:g}", cut_at(bound)) for bound in BOUNDS),
+    fault(
         "gpg-nonzero-rewards",
         "advantage times the batch's size over its number of rewards that are not zero (GPG in verl)",
         per_nonzero_reward,
-        fault=True,
-        cause="The correction for groups all alike counts the rewards that are not zero instead.",
-        cure="Count the groups that are all alike, or leave the factor out.",
-        source=("arXiv:2504.02546", "verl (compute_gpg_outcome_advantage)"),
         coupled=True,
     ),
     *(
-        LossPart(
+        fault(
             "groups-alike-left-out",
             "advantage times the number of groups over those that are not all alike (GPG, dynamic sampling)",
             weights,
-            fault=True,
-            cause="Groups whose rewards are all alike are left out, and the mean is over the others: their number is "
-            "random, and counts the own sample.",
-            cure="Divide by the number of all groups; or draw until there are enough: that is 1/P(accept) times ∇J.",
-            source=("arXiv:2503.14476", "arXiv:2504.02546", "huggingface/trl#6369"),
             coupled=True,
         )
         for weights in (all_mixed_leave_one_out, per_mixed_group)
@@ -207,7 +156,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Baselines are shifted by a group: noise that is larger than that of no baseline.",
         cure="Subtract the mean of the same prompt.",
-        source=("PrimeIntellect-ai/prime-rl#600",),
         coupled=True,
     ),
 )

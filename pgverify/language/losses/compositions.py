@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgverify.language.losses import advantages, ratios, shares, tokens
+from pgverify.language.losses import advantages, faulty_ratios, ratios, shares, tokens
 from pgverify.language.losses.parts import ComposedLoss, LossPart
 
 NO_RATIO = LossPart("no-ratio", "", ratios.none)
@@ -23,19 +23,21 @@ def compositions(sampler: str, apart: bool) -> Iterator[ComposedLoss]:
     """
     if sampler == "rollout":
         corrected = [part for part in ratios.METHODS if part.name.startswith("tis-")]
-        wrong = [part for part in ratios.FAULTY if part.name in ("ratio-missing", "ratio-to-rollout")]
+        wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.OF_THE_ROLLOUT]
         kinds: tuple[LossPart, ...] = (*corrected, *wrong)
     elif not apart:
-        kinds = (NO_RATIO, *(part for part in ratios.METHODS if part.name in ("sequence-ratio", "gspo")))
+        whole = (part for part in ratios.METHODS if part.name in ("sequence-ratio-on-tokens", "gspo"))
+        wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.WITHOUT_RATIO_TO_OLD]
+        kinds = (NO_RATIO, *whole, *wrong)
     else:
-        kinds = (*ratios.METHODS, *ratios.FAULTY)
+        kinds = (*ratios.METHODS, *faulty_ratios.FAULTY)
     every = [
         ComposedLoss(advantage, ratio, share, counted)
         for advantage in (*advantages.RIGHT, *advantages.FAULTY)
         for ratio in kinds
-        for share in (*shares.RIGHT, *shares.FAULTY)
-        for counted in (*tokens.RIGHT, *tokens.FAULTY)
-        if not (counted.fault and (ratio.fault or advantage.fault))
+        for share in (*shares.RIGHT, *shares.METHODS, *shares.FAULTY)
+        for counted in (*tokens.RIGHT, *tokens.METHODS, *tokens.FAULTY)
+        if not (counted.name != "own-tokens" and (ratio.fault or advantage.fault))
         if not (ratio.fault and advantage.fault and share.fault)
     ]
     yield from sorted(every, key=lambda one: len(one.faults))

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxtyping import Float
 
+from pgverify.bugs import get
 from pgverify.language.losses.loss_rows import LossRows
 from pgverify.validation import Array
 
@@ -42,6 +43,12 @@ class LossPart:
     coupled: bool = False
 
 
+def fault(slug: str, words: str, weights: Callable[..., Float[Array, "N B #T"]], coupled: bool = False) -> LossPart:
+    """Return the part that an entry of the catalogue is: cause, cure and source are the entry's."""
+    entry = get(slug)
+    return LossPart(slug, words, weights, True, entry.cause, entry.cure, entry.source, coupled)
+
+
 @dataclass(frozen=True)
 class ComposedLoss:
     """A loss made of four parts: Σ over tokens of share × ratio(A).
@@ -61,7 +68,7 @@ class ComposedLoss:
         mask = self.tokens.weights(rows)
         share = self.share.weights(rows) * mask
         found: Any = self.ratio.weights(rows, self.advantage.weights(rows), share)
-        return found * mask
+        return found * (mask != 0)
 
     @property
     def parts(self) -> tuple[LossPart, ...]:

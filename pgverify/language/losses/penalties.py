@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.bugs import get
 from pgverify.language.losses import shares
 from pgverify.language.losses.loss_rows import LossRows
 from pgverify.validation import Array
@@ -69,40 +70,34 @@ def nothing(rows: LossRows) -> Float[Array, "N B T"]:
     return np.zeros(rows.mask.shape)
 
 
-KL_THREADS = ("verl-project/verl#2953", "huggingface/trl#4967")
+def off_policy_ratio(rows: LossRows) -> Float[Array, "N B T"]:
+    """Return ρ_t = π/π_old."""
+    return np.exp(rows.log_probs - rows.old)
+
+
+def penalty_fault(slug: str, words: str, by_scores: Tokens) -> PenaltyTerm:
+    """Return the term that an entry of the catalogue is: cause, cure and source are the entry's."""
+    entry = get(slug)
+    return PenaltyTerm(slug, words, by_scores, nothing, True, entry.cause, entry.cure, entry.source)
+
+
+KL_K2 = PenaltyTerm(
+    "kl-k2-as-loss",
+    "k2 = x²/2 as a loss: ∇KL(π‖ref), states held",
+    lambda r: -log_ratio(r),
+    source=get("kl-k2-as-loss").source,
+)
+KL_IN_REWARD = PenaltyTerm(
+    "kl-in-reward", "k1 paid as a reward: ∇KL of sequences", whole_return, source=("arXiv:2512.21852",)
+)
+ENTROPY = PenaltyTerm("entropy-bonus", "entropy over the vocabulary, states held", nothing, ones)
 
 TERMS: tuple[PenaltyTerm, ...] = (
-    PenaltyTerm(
-        "kl-k2-as-loss", "k2 = x²/2 as a loss: ∇KL(π‖ref), states held", lambda r: -log_ratio(r), source=KL_THREADS
-    ),
-    PenaltyTerm(
-        "kl-k3-as-loss",
-        "k3 as a loss: ∇KL(ref‖π), states held",
-        lambda r: -(1.0 - np.exp(-log_ratio(r))),
-        fault=True,
-        cause="k3 is differentiated as a loss: that gives ∇KL(ref‖π), not ∇KL(π‖ref).",
-        cure="Differentiate k2 on policy (states held), weight k3 by the token's ratio, or pay the KL as a reward.",
-        source=KL_THREADS,
-    ),
-    PenaltyTerm("kl-in-reward", "k1 paid as a reward: ∇KL of sequences", whole_return, source=("arXiv:2512.21852",)),
-    PenaltyTerm(
-        "kl-k3-in-reward",
-        "k3 paid as a reward: neither KL",
-        whole_return_k3,
-        fault=True,
-        cause="k3 is paid as a reward: its gradient is neither that of KL(π‖ref) nor of KL(ref‖π).",
-        cure="Pay k1, the plain log-ratio.",
-        source=("huggingface/trl#5889", "arXiv:2512.21852"),
-    ),
-    PenaltyTerm(
-        "kl-k1-as-loss",
-        "a term of expectation zero",
-        lambda r: -ones(r),
-        fault=True,
-        cause="The sampled log-ratio is differentiated as a loss: its gradient ψ is 0 on average, or a length bonus.",
-        cure="Put the log-ratio into the reward, or differentiate k2, or the KL in closed form.",
-        source=("NVIDIA-NeMo/RL#2506", "OpenRLHF/OpenRLHF#1309"),
-    ),
+    KL_K2,
+    penalty_fault("kl-k3-as-loss", "k3 as a loss: ∇KL(ref‖π), states held", lambda r: -(1.0 - np.exp(-log_ratio(r)))),
+    KL_IN_REWARD,
+    penalty_fault("kl-k3-in-reward", "k3 paid as a reward: neither KL", whole_return_k3),
+    penalty_fault("kl-k1-as-loss", "a term of expectation zero", lambda r: -ones(r)),
     PenaltyTerm(
         "kl-absolute-as-loss",
         "|x| as a loss",
@@ -110,27 +105,13 @@ TERMS: tuple[PenaltyTerm, ...] = (
         fault=True,
         cause="The absolute log-ratio is differentiated as a loss: its gradient is the sign of it times ψ.",
         cure="Differentiate k2, or pay the log-ratio as a reward.",
-        source=("verl-project/verl#2953",),
     ),
-    PenaltyTerm(
-        "kl-k3-upside-down",
-        "e^x − 1 − x as a loss",
-        lambda r: -(np.exp(log_ratio(r)) - 1.0),
-        fault=True,
-        cause="k3 has its log-ratio upside down: exp(log π − log ref) where exp(log ref − log π) belongs.",
-        cure="Write exp(ref − logp) − (ref − logp) − 1; and see kl-k3-as-loss.",
-        source=("walkinglabs/hands-on-modern-rl#27",),
-    ),
-    PenaltyTerm(
+    penalty_fault("kl-k3-upside-down", "e^x − 1 − x as a loss", lambda r: -(np.exp(log_ratio(r)) - 1.0)),
+    penalty_fault(
         "kl-to-old-policy",
         "the distance to the old policy for that to the reference",
         lambda r: -(r.log_probs - r.old),
-        fault=True,
-        cause="The penalty is taken to the old policy, not to the reference.",
-        cure="Pass the reference's log-probabilities.",
-        source=("Jiayi-Pan/TinyZero#67",),
     ),
-    PenaltyTerm("entropy-bonus", "entropy over the vocabulary, states held", nothing, ones),
     PenaltyTerm(
         "sampled-entropy",
         "−log π of the drawn tokens as entropy, with its whole return",
@@ -138,7 +119,29 @@ TERMS: tuple[PenaltyTerm, ...] = (
         source=("arXiv:2510.01555",),
     ),
 )
-"""With x = log π/π_ref, each is what its derivative weighs ψ by, times −1."""
+"""Of log-probabilities: with x = log π/π_ref, each is what its derivative weighs ψ by, times −1."""
+
+KL_REVERSED = penalty_fault("kl-sign-reversed", "a KL term that is subtracted", nothing)
+KL_IGNORED = penalty_fault("kl-ignored", "no KL term", nothing)
+ENTROPY_REVERSED = penalty_fault("entropy-sign", "an entropy term that is added", nothing)
+ENTROPY_DEAD = penalty_fault("entropy-without-gradient", "no entropy term", nothing)
+
+REVERSIBLE = ("kl-k2-as-loss", "kl-k3-as-loss", "kl-in-reward")
+"""KL terms that have a sign."""
+
+
+def weighted(term: PenaltyTerm) -> PenaltyTerm:
+    """Return a term whose tokens are weighed by their ratios, as it has to be where π_old drew."""
+    return replace(term, by_scores=lambda r: off_policy_ratio(r) * term.by_scores(r))
+
+
+def terms(off_policy: bool) -> tuple[PenaltyTerm, ...]:
+    """Return the terms that are looked for; where π_old drew, those with the ratio first, and k2 without it a fault."""
+    if not off_policy:
+        return TERMS
+    without = penalty_fault("kl-ratio-missing", "k2 as a loss, without a ratio", KL_K2.by_scores)
+    return (*(weighted(term) for term in TERMS), without, *TERMS[1:])
+
 
 SHARES = (*shares.RIGHT, *shares.FAULTY)
 """How a term may be averaged."""

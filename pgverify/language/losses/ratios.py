@@ -73,7 +73,12 @@ def capped(low: float, high: float) -> TokenWeights:
 
 
 def sequence(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
-    """Return Πρ A for every token: the ratio of the sequence, differentiated as one."""
+    """Return Πρ A: the ratio of the sequence, differentiated as one, once a completion."""
+    return sequence_on_tokens(rows, advantage, share) / rows.lengths[:, :, None]
+
+
+def sequence_on_tokens(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return L Πρ A: the same, spread over the completion's tokens and added up."""
     whole = np.exp(rows.total(rows.log_ratio))
     return whole * advantage * rows.total(np.broadcast_to(share, rows.mask.shape)) * np.ones(rows.mask.shape)
 
@@ -135,6 +140,36 @@ def truncated_sequences(cap: float) -> TokenWeights:
     return weights
 
 
+def to_reference(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return π/π_ref A."""
+    return np.exp(rows.log_probs - rows.reference) * advantage * share
+
+
+def token_root(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return ρ_t^{1/L} A/L: each token's own log-ratio divided by the length."""
+    length = rows.lengths[:, :, None]
+    return np.exp(rows.log_ratio / length) * advantage * share / length
+
+
+def truncated_mean(cap: float) -> TokenWeights:
+    """Return min((Π π_old/μ)^{1/L}, cap) ρ_t A: the geometric mean for the product."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        mean = np.exp(rows.total(rows.old - rows.rollout) / rows.lengths[:, :, None])
+        return np.minimum(mean, cap) * token(rows, advantage, share)
+
+    return weights
+
+
+def pulled_back(coefficient: float) -> TokenWeights:
+    """Return A − β log ρ_t: the gradient of A log π − β/2 (log ρ_t)² (DRO)."""
+
+    def weights(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+        return (advantage - coefficient * rows.log_ratio) * share
+
+    return weights
+
+
 LOW, HIGH, HIGHER = 0.8, 1.2, 1.28
 """1 − ε and 1 + ε of PPO, and DAPO's higher side."""
 
@@ -149,11 +184,16 @@ METHODS: tuple[LossPart, ...] = (
     LossPart("cispo", "capped token ratio, detached (CISPO)", capped(LOW, HIGH), source=CISPO),
     LossPart("cispo-upper", "token ratio capped at 1.28, detached (CISPO)", capped(0, HIGHER), source=CISPO),
     LossPart("sequence-ratio", "sequence ratio", sequence, source=("arXiv:2402.14740",)),
+    LossPart("sequence-ratio-on-tokens", "sequence ratio on every token", sequence_on_tokens, source=GSPO),
     LossPart("sequence-ratio-detached", "sequence ratio, detached", sequence_detached, source=("arXiv:2402.14740",)),
     LossPart("gspo", "geometric mean of token ratios (GSPO)", geometric(0, np.inf), source=GSPO),
     LossPart("gspo-clip", "geometric mean, clipped (GSPO)", geometric(1 - 3e-4, 1 + 4e-4), source=GSPO),
     LossPart("gmpo", "geometric mean of clipped ratios (GMPO)", geometric_of_clipped, source=("arXiv:2507.20673",)),
     LossPart("sapo", "soft gate of the token ratio (SAPO)", soft, source=("arXiv:2511.20347",)),
+    *(
+        LossPart("dro", f"A − {beta:g} log ρ (DRO)", pulled_back(beta), source=("arXiv:2405.19107",))
+        for beta in (0.1, 0.01, 1.0)
+    ),
     LossPart("prefix-ratio", "prefix ratio", prefix, source=CISPO),
     *(
         LossPart(
@@ -175,115 +215,3 @@ METHODS: tuple[LossPart, ...] = (
     ),
 )
 """What papers propose; each estimates something else."""
-
-
-def _fault(slug: str, words: str, weights: TokenWeights, cause: str, cure: str, *source: str) -> LossPart:
-    return LossPart(slug, words, weights, True, cause, cure, source)
-
-
-FAULTY: tuple[LossPart, ...] = (
-    _fault(
-        "ppo-max-for-min",
-        "the larger of the clipped and the unclipped term",
-        kept_where(lambda r, a: np.where(a > 0, r >= LOW, r <= HIGH)),
-        "The larger of the clipped and the unclipped term is taken (or a flipped sign turns min into max).",
-        "Maximise min(ρA, clip(ρ)A), or minimise max(−ρA, −clip(ρ)A).",
-        "yandexdataschool/Practical_RL#248",
-    ),
-    _fault(
-        "clip-upper-only",
-        "clipped at 1.2 where A > 0, never where A < 0",
-        kept_where(lambda r, a: np.where(a > 0, r <= HIGH, True)),
-        "The lower side of the clip is missing: ratios below 1 − ε are pushed on where the advantage is negative.",
-        "Clip on both sides.",
-        "rllm-org/rllm#81",
-        "RLinf/RLinf#316",
-    ),
-    _fault(
-        "clip-lower-only",
-        "clipped at 0.8 where A < 0, never where A > 0",
-        kept_where(lambda r, a: np.where(a > 0, True, r >= LOW)),
-        "The upper side of the clip is missing: ratios above 1 + ε are pushed on where the advantage is positive.",
-        "Clip on both sides.",
-        "rllm-org/rllm#81",
-    ),
-    _fault(
-        "clip-before-advantage",
-        "min(ρ, clip(ρ)) before the advantage",
-        kept_where(lambda r, a: r <= HIGH + 0 * a),
-        "min(ρ, clip(ρ)) is taken before multiplying by A: with A < 0 the wrong side is clipped.",
-        "Multiply both terms by A first, then take the minimum.",
-        "takuseno/ppo#3",
-    ),
-    _fault(
-        "clip-without-min",
-        "the clipped ratio alone",
-        kept_where(lambda r, a: (r >= LOW) & (r <= HIGH) & np.isfinite(a)),
-        "Only the clipped term is used: tokens that have moved the wrong way are never pulled back.",
-        "Take the minimum with the unclipped term.",
-        "rllm-org/rllm#81",
-        "alexis-jacq/Pytorch-DPPO#3",
-    ),
-    _fault(
-        "clip-range-not-around-one",
-        "clipped to ε … 1 + ε",
-        pessimistic(0.2, HIGH),
-        "The ratio is clipped to [ε, 1 + ε] where [1 − ε, 1 + ε] belongs.",
-        "Write clamp(ρ, 1 − ε, 1 + ε).",
-        "openai/spinningup#315",
-        "alexis-jacq/Pytorch-DPPO#3",
-    ),
-    _fault(
-        "clip-log-ratio",
-        "the log-ratio clipped to ±ε",
-        pessimistic(float(np.exp(-0.2)), float(np.exp(0.2))),
-        "ε clips the log of the ratio: the interval is e^{±ε}, not 1 ± ε.",
-        "Take the exponential before clamping, or log(1 ± ε) as the bounds.",
-        "openai/spinningup#315",
-    ),
-    _fault(
-        "ratio-squared",
-        "the square of the token ratio",
-        squared,
-        "The ratio is squared, as where it weighs the loss and the advantage too and both are differentiated.",
-        "Use ρ once.",
-        "PufferLib#306",
-    ),
-    _fault(
-        "ratio-applied-twice",
-        "the token ratio twice, once detached",
-        weighted_score,
-        "The importance ratio is in the advantage (or the weight of the token) and in the surrogate.",
-        "Use it once.",
-        "PufferLib#306",
-        "verl-project/verl#6280",
-    ),
-    _fault(
-        "ratio-missing",
-        "no ratio",
-        none,
-        "There is no ratio to the policy that drew (or its old log-probability is recomputed: always 1).",
-        "Store the log-probabilities when the tokens are drawn, and weight by exp(log π − log π_old).",
-        "tensorforce/tensorforce#312",
-        "huggingface/trl#3757",
-        "inclusionAI/AReno#68",
-    ),
-    _fault(
-        "log-rho-swapped",
-        "the ratio upside down",
-        inverted,
-        "The ratio is π_old/π: its gradient points the other way.",
-        "Write exp(log π − log π_old).",
-        "ray-project/ray#4338",
-    ),
-    _fault(
-        "ratio-to-rollout",
-        "the ratio to the rollout policy",
-        sampled_by_rollout,
-        "The ratio is to the policy of the rollout engine, token by token, where π_old belongs.",
-        "Clip the ratio to π_old, and correct for the rollout by π_old/μ, of whole sequences.",
-        "huggingface/trl#6789",
-        "verl-project/verl#2088",
-    ),
-)
-"""What nobody proposes."""

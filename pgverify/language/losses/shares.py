@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses.loss_rows import LossRows
-from pgverify.language.losses.parts import LossPart
+from pgverify.language.losses.parts import LossPart, fault
 from pgverify.validation import Array
 
 
@@ -52,48 +52,32 @@ def by_root_length(rows: LossRows) -> Float[Array, "N B 1"]:
     return by_rows(rows) / np.sqrt(rows.lengths)[:, :, None]
 
 
+def by_squared_reward(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R²/ΣR² over the batch: completions drawn again in proportion to the square of their reward (PF-PPO)."""
+    weight = rows.rewards**2
+    total = weight.sum(axis=1, keepdims=True)
+    return np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)[:, :, None]
+
+
 RIGHT: tuple[LossPart, ...] = (LossPart("sequence-sum", "", by_rows),)
 """Whose expectation is ∇J; constants, such as 1/T, are its multiples."""
 
+METHODS: tuple[LossPart, ...] = (
+    LossPart(
+        "pf-ppo",
+        "weighed by the square of the reward (PF-PPO)",
+        by_squared_reward,
+        source=("arXiv:2409.06957",),
+        coupled=True,
+    ),
+)
+"""What papers propose."""
+
 FAULTY: tuple[LossPart, ...] = (
-    LossPart(
-        "length-per-trajectory",
-        "each completion divided by its own length",
-        by_own_length,
-        fault=True,
-        cause="Each completion's sum over tokens is divided by its own length: short ones count more.",
-        cure="Sum over tokens, or divide by a constant such as the largest length.",
-        source=("arXiv:2503.20783", "huggingface/trl#3138", "sail-sg/understand-r1-zero#25"),
-    ),
-    LossPart(
-        "length-per-batch",
-        "the mean over the tokens of the batch",
-        by_batch_tokens,
-        fault=True,
-        cause="The sum is divided by the number of tokens in the batch, which depends on the sampled completions.",
-        cure="Divide by a constant; the bias falls with the size of the batch.",
-        source=("arXiv:2503.14476", "openai/spinningup#59", "huggingface/trl#3021"),
-        coupled=True,
-    ),
-    LossPart(
-        "length-per-prompt",
-        "the mean over the tokens of each prompt's group",
-        by_prompt_tokens,
-        fault=True,
-        cause="Each group's sum is divided by the number of its tokens, which depends on the sampled completions.",
-        cure="Divide by a constant.",
-        source=("arXiv:2503.14476", "allenai/open-instruct#1161"),
-    ),
-    LossPart(
-        "length-of-longest",
-        "divided by the longest completion of the batch",
-        by_longest,
-        fault=True,
-        cause="The divisor is the longest completion of the batch, which depends on the sampled ones.",
-        cure="Divide by the largest length allowed.",
-        source=("huggingface/trl#3231",),
-        coupled=True,
-    ),
+    fault("length-per-trajectory", "each completion divided by its own length", by_own_length),
+    fault("length-per-batch", "the mean over the tokens of the batch", by_batch_tokens, coupled=True),
+    fault("length-per-prompt", "the mean over the tokens of each prompt's group", by_prompt_tokens),
+    fault("length-of-longest", "divided by the longest completion of the batch", by_longest, coupled=True),
     LossPart(
         "length-of-longest-in-group",
         "divided by the longest completion of its group",
@@ -101,7 +85,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The divisor is the longest completion of the group, which depends on the sampled ones.",
         cure="Divide by the largest length allowed.",
-        source=("huggingface/trl#3231",),
     ),
     LossPart(
         "length-root",
@@ -110,7 +93,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Each completion is divided by the root of its own length.",
         cure="Divide by a constant.",
-        source=("huggingface/trl#2995",),
     ),
 )
 """The rest: divisors that are random."""

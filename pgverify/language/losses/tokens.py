@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses.loss_rows import LossRows
-from pgverify.language.losses.parts import LossPart
+from pgverify.language.losses.parts import LossPart, fault
 from pgverify.validation import Array
 
 
@@ -41,36 +43,46 @@ def one_too_many(rows: LossRows) -> Float[Array, "N B T"]:
     return (np.arange(rows.mask.shape[2]) <= rows.lengths[:, :, None]).astype(np.float64)
 
 
+def of_inputs(rows: LossRows) -> Float[Array, "N B T"]:
+    """Return 1 one place after each own token: the mask of inputs, not of targets."""
+    return np.concatenate([np.zeros_like(own(rows)[:, :, :1]), own(rows)[:, :, :-1]], axis=2)
+
+
+def discounted(discount: float) -> Callable[[LossRows], Float[Array, "N B T"]]:
+    """Return γ^{L−1−t} on own tokens: the reward discounted back from the end."""
+
+    def weights(rows: LossRows) -> Float[Array, "N B T"]:
+        to_come = rows.lengths[:, :, None] - 1.0 - np.arange(rows.mask.shape[2])
+        return own(rows) * discount ** np.maximum(to_come, 0.0)
+
+    return weights
+
+
+def finished(rows: LossRows) -> Float[Array, "N B T"]:
+    """Return 1 on own tokens of completions that are shorter than the longest allowed: the overlong filter."""
+    return own(rows) * (rows.lengths < rows.mask.shape[2])[:, :, None]
+
+
+DISCOUNTS = (0.99, 0.95, 0.9, 0.999)
+"""As configurations have them."""
+
 RIGHT: tuple[LossPart, ...] = (LossPart("own-tokens", "", own),)
 
+METHODS: tuple[LossPart, ...] = (
+    LossPart(
+        "overlong-filter",
+        "completions of the largest length left out",
+        finished,
+        source=("arXiv:2503.14476",),
+    ),
+)
+"""What papers propose."""
+
 FAULTY: tuple[LossPart, ...] = (
-    LossPart(
-        "padding-counted",
-        "padding counted too",
-        everything,
-        fault=True,
-        cause="The mask is not applied: log-probabilities of padding enter the loss.",
-        cure="Multiply by the mask before summing over tokens.",
-        source=("huggingface/trl#7024", "allenai/open-instruct#756", "MakazhanAlpamys/Soup#723"),
-    ),
-    LossPart(
-        "end-token-left-out",
-        "the last token left out",
-        without_last,
-        fault=True,
-        cause="The token that ends the completion is masked out: whether to stop is never learnt.",
-        cure="Let the mask include the end token.",
-        source=("verl-project/verl#535", "huggingface/trl#2708"),
-    ),
-    LossPart(
-        "first-token-left-out",
-        "the first token left out",
-        without_first,
-        fault=True,
-        cause="The first token of the completion is masked out, as by a shift of the labels twice.",
-        cure="Shift logits against labels once, where log-probabilities are gathered.",
-        source=("lucidrains/PaLM-rlhf-pytorch#31", "modelscope/ms-swift#7066"),
-    ),
+    fault("padding-counted", "padding counted too", everything),
+    fault("end-token-left-out", "the last token left out", without_last),
+    fault("first-token-left-out", "the first token left out", without_first),
+    fault("mask-shifted", "the mask one place too late", of_inputs),
     LossPart(
         "last-token-only",
         "the last token alone",
@@ -78,7 +90,6 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="Only the token that receives the reward is trained on.",
         cure="Give every token of the completion its advantage.",
-        source=("ServiceNow/PipelineRL#54",),
     ),
     LossPart(
         "mask-one-too-long",
@@ -87,6 +98,9 @@ FAULTY: tuple[LossPart, ...] = (
         fault=True,
         cause="The mask reaches one place into the padding, as with ≤ where < belongs.",
         cure="End the mask with the end token.",
-        source=("bingreeky/MemGen#33", "modelscope/ms-swift#7066"),
+    ),
+    *(
+        fault("tokens-discounted", f"discounted back from the end by {each:g} a token", discounted(each))
+        for each in DISCOUNTS
     ),
 )

@@ -1,0 +1,1 @@
+"""Losses of language models as entries of the catalogue: advantages, masks, KL terms, ratios, and false alarms."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
 
@@ -37,7 +39,13 @@ def calling_line() -> tuple[str, int]:
     while frame is not None and not frame.f_code.co_filename.startswith(OURS):
         calls.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
-    return place, hash(tuple(calls))
+    return place, _numbered(tuple(calls))
+
+
+@lru_cache(maxsize=4096)
+def _numbered(calls: tuple[tuple[str, int], ...]) -> int:
+    """Return a number that stands for some calls, the same in every process."""
+    return int.from_bytes(blake2b(repr(calls).encode(), digest_size=8).digest(), "big")
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:

@@ -54,6 +54,9 @@ def expected_update(
         What `choices.expectation` refuses, and a policy whose parameters are not as many as the update has entries.
     """
     truncates = window is not None and window.truncates
+    prepare = getattr(update, "prepare", None)
+    if prepare is not None:  # agents that are ready make their networks, at random, before anything is scripted
+        prepare(entry.problem)
 
     def run(world: World) -> Any:
         agent = AgentWorld(entry.problem, world, truncates)

@@ -1,16 +1,15 @@
 """stable-baselines3: A2C and PPO as they run, for `pgv.check(kind="agent")`.
 
-    from stable_baselines3 import A2C, PPO
+from stable_baselines3 import A2C, PPO
 
-    pgv.check(pgv.adapters.stable_baselines3.update(A2C, n_steps=3), kind="agent")
-    pgv.check(pgv.adapters.stable_baselines3.update(PPO, n_steps=4, batch_size=2, normalize_advantage=False), kind="agent")
+pgv.check(pgv.adapters.stable_baselines3.update(A2C, n_steps=3), kind="agent")
+pgv.check(pgv.adapters.stable_baselines3.update(PPO, n_steps=4, batch_size=2, normalize_advantage=False), kind="agent")
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 
 from pgverify.adapters.stable_baselines3_agent import BuiltAgent, Settings

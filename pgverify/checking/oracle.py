@@ -12,6 +12,8 @@ import numpy as np
 from pgverify import suites
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_check import check_agent
+from pgverify.checking.agents.agent_options import refuse_useless
+from pgverify.checking.agents.agent_run import RunLimits
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
@@ -97,6 +99,7 @@ def check(
     alpha, tolerance, seed, budget
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
+        Of an agent nothing is sampled: its budget is the most runs on one problem, and the others are refused.
     time_limit : float
         Seconds of processor time for each call, or on the wall where it only waits; 60 times that for a sampler's. Kept
         on Unix and in the main thread, between two steps of the interpreter: one NumPy operation that never ends is not
@@ -160,13 +163,23 @@ def check(
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
     if kind == "agent":
-        if isolate or design is not None:
-            what = "isolate is True" if isolate else f"design is {design!r}"
-            raise InvalidInput(f'{what}, must be left out of kind="agent", which is run here and collects for itself')
+        refuse_useless(
+            {
+                "isolate": isolate,
+                "design": design,
+                "alpha": test.alpha,
+                "tolerance": test.tolerance,
+                "seed": seed,
+                "explore": explore,
+                "acting": acting,
+                "max_steps": max_steps,
+            }
+        )
         chosen = chosen_suite(suite, problems, "gradient")
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
             warnings.simplefilter("ignore")
-            return check_agent(implementation, chosen, target, policy, window, reset)
+            limits = RunLimits(alarm, Deadline.after(total_time_limit))
+            return check_agent(implementation, chosen, target, policy, window, reset, test.budget, limits)
     if (policy, window, reset) != (None, None, None):
         raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
     if acting is not None or max_steps is not None:

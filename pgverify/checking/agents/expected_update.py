@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pgverify.agents import AgentWorld, Window
-from pgverify.choices import ProgramExpectation, World, expectation
+from pgverify.checking.agents.agent_run import UNLIMITED, AgentRun, RunLimits, Update
+from pgverify.choices import ProgramExpectation, TreeProgress, World, expectation
 from pgverify.choices.one_run import one_run
 from pgverify.choices.tree_walk import Dictated
 from pgverify.errors import InvalidInput, InvalidRun
@@ -18,9 +19,6 @@ from pgverify.policies import Policy
 from pgverify.policies.protocol import is_policy
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
-
-Update = Callable[[AgentWorld], Any]
-"""world -> [d], the direction in which the parameters would go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +43,8 @@ def expected_update(
     window: Window | None,
     reset: Callable[[AgentWorld], Any] | None,
     limit: int,
+    limits: RunLimits = UNLIMITED,
+    progress: Callable[[TreeProgress], None] | None = None,
 ) -> ExpectedUpdate:
     """Return the exact expected update on one problem, and the problem with the policy whose parameters it moves.
 
@@ -57,14 +57,7 @@ def expected_update(
     prepare = getattr(update, "prepare", None)
     if prepare is not None:  # agents that are ready make their networks, at random, before anything is scripted
         prepare(entry.problem)
-
-    def run(world: World) -> Any:
-        agent = AgentWorld(entry.problem, world, truncates)
-        if reset is not None:
-            reset(agent)
-        return update(agent)
-
-    found = expectation(run, limit)
+    found = expectation(AgentRun(update, entry.problem, truncates, reset, limits), limit, progress)
     own = _policy_of(policy, entry.problem, truncates)
     if own.parameters.size != found.mean.size:
         raise InvalidRun(

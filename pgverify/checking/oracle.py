@@ -11,7 +11,7 @@ import numpy as np
 
 from pgverify import suites
 from pgverify.agents import AgentWorld, Window
-from pgverify.checking.agents.agent_check import check_agent
+from pgverify.checking.agents.agent_check import AgentProgress, check_agent
 from pgverify.checking.agents.agent_options import refuse_useless
 from pgverify.checking.agents.agent_run import RunLimits
 from pgverify.checking.calling.alarm import Alarm
@@ -70,6 +70,7 @@ def check(
     policy: Callable[[AgentWorld], Policy] | None = None,
     window: Window | None = None,
     reset: Callable[[AgentWorld], Any] | None = None,
+    progress: AgentProgress | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -136,6 +137,8 @@ def check(
         the window's own gradient, with the agent's critic.
     reset : world -> anything, optional
         For an agent: called before every run, to reset what would be left over.
+    progress : (problem, number, of, TreeProgress) -> anything, optional
+        For an agent: told how far its runs have come, with the time that is left.
 
     Raises
     ------
@@ -179,9 +182,11 @@ def check(
         with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
             warnings.simplefilter("ignore")
             limits = RunLimits(alarm, Deadline.after(total_time_limit))
-            return check_agent(implementation, chosen, target, policy, window, reset, test.budget, limits)
-    if (policy, window, reset) != (None, None, None):
-        raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
+            return check_agent(implementation, chosen, target, policy, window, reset, test.budget, limits, progress)
+    if (policy, window, reset, progress) != (None, None, None, None):
+        raise InvalidInput(
+            f'policy, window, reset and progress belong to kind="agent", must be left out of kind={kind!r}'
+        )
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
         problems, suite = entries, "standard"

@@ -12,8 +12,10 @@ from typing import Any
 
 from jaxtyping import Float
 
+from pgverify.adapters.own_randomness import own_randomness
 from pgverify.adapters.stable_baselines3_agent import BuiltAgent, Settings
 from pgverify.agents import AgentWorld, Window
+from pgverify.choices.by_rows import Rows
 from pgverify.errors import InvalidInput
 from pgverify.kinds import described
 from pgverify.policies import Policy
@@ -31,6 +33,9 @@ OWN = {
 """Arguments of an algorithm that are not the caller's here, and why."""
 
 ALGORITHMS = ("A2C", "PPO")
+
+ROWS = 512
+"""Environments side by side, where there are many runs: more make a run no cheaper a row."""
 
 STEPS = 3
 """Steps of a window where none are said; the defaults of the algorithms have too many windows to be listed."""
@@ -78,6 +83,15 @@ class StableBaselinesUpdate:
     def reset(self, world: AgentWorld) -> None:
         """Put the agent back to where it was: its weights, its environments, its buffers."""
         self.agent_of(world.problem).reset()
+
+    def rows(self, problem: Problem) -> Rows | None:
+        """Return the same agent on many environments, each of which is a run of its own; None where it has no such."""
+        if self.settings.environments > 1 or not self.settings.whole_batches():
+            return None
+        many = self.settings.on(ROWS)
+        with own_randomness(0):
+            agent = BuiltAgent(many, problem)
+        return Rows(agent.update_rows, ROWS)
 
     def agent_of(self, problem: Problem) -> BuiltAgent:
         """Return the agent for a problem, the same one every time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pgverify.adapters.numpy import scripted as scripted_numpy
 from pgverify.adapters.own_randomness import own_randomness
 from pgverify.adapters.read_gradients import read_gradients
 from pgverify.adapters.scripted_torch import scripted as scripted_torch
+from pgverify.choices.row_worlds import RowWorlds
 from pgverify.errors import InvalidInput, one_sentence, shortened
 from pgverify.policies import Policy
 from pgverify.problem import Problem
@@ -60,6 +61,18 @@ class Settings:
             return None
         given = self.default("clip_range")
         return float(given(1.0) if callable(given) else given)
+
+    def whole_batches(self) -> bool:
+        """Whether the optimiser steps once, on all that was collected."""
+        steps = self.arguments["n_steps"] * self.environments
+        return self.minibatches == 1 and self.arguments.get("batch_size", steps) == steps
+
+    def on(self, environments: int) -> Settings:
+        """Return the same for another number of environments, in whole batches."""
+        arguments = dict(self.arguments)
+        if "batch_size" in arguments:
+            arguments["batch_size"] = arguments["n_steps"] * environments
+        return replace(self, arguments=arguments, environments=environments)
 
     def checked(self) -> Settings:
         """Return these settings.
@@ -135,6 +148,36 @@ class BuiltAgent:
         """Return minus the gradient of the loss with respect to the weights of the policy [d], as it runs."""
         for env in self.envs:
             env.world = world
+        return self._learned(world)
+
+    def update_rows(self, worlds: RowWorlds) -> Float[Array, "d"]:
+        """Return the sum of minus the gradients of single environments, by the weights of their worlds [d].
+
+        The loss is a mean over all steps of all environments, to which each adds a term of its own: the gradient that
+        comes back into each term is multiplied by its weight.
+        """
+        self.reset()
+        for env, world in zip(self.envs, worlds.worlds, strict=True):
+            env.world = world
+        network, steps = self.model.policy, self.settings.arguments["n_steps"]
+        evaluate = network.evaluate_actions
+
+        def weighted(observations: Any, actions: Any) -> Any:
+            found = evaluate(observations, actions)
+            # Rows of the buffer are environment after environment: no draw has shuffled them.
+            factor = np.repeat(worlds.weights() * len(self.envs), steps)
+            for each in found:
+                if each is not None and each.requires_grad:
+                    each.register_hook(lambda g: g * g.new_tensor(factor).reshape(-1, *[1] * (g.dim() - 1)))
+            return found
+
+        network.evaluate_actions = weighted
+        try:
+            return self._learned(worlds)
+        finally:
+            del network.evaluate_actions
+
+    def _learned(self, world: Any) -> Float[Array, "d"]:
         with (
             scripted_torch(world),
             scripted_numpy(world),

@@ -23,7 +23,7 @@ class ProgramExpectation:
     ----------
     mean : [d]
     variance : [d]
-        The diagonal of the covariance.
+        The diagonal of the covariance; NaN where runs were made as rows, of which the sum alone is seen.
     runs : int
         Sequences of choices with a probability above zero, less those that differ in draws that were left out.
     seconds : float
@@ -59,9 +59,11 @@ class ProgramExpectation:
         Raises
         ------
         TooLarge
-            Beyond 1,024 entries, where only `variance` is kept.
+            Beyond 1,024 entries, where only `variance` is kept, and where runs were made as rows.
         """
         if self._covariance is None:
+            if np.isnan(self.variance).any():
+                raise TooLarge("covariance is not known where runs were made as rows of a vectorised program")
             raise TooLarge(
                 f"covariance of {self.mean.size:,} entries is not kept, beyond {MOST_DIMENSIONS:,}; variance [d] is"
             )

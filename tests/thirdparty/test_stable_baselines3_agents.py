@@ -123,3 +123,28 @@ def test_more_minibatches_than_there_are_is_invalid() -> None:
     report = judged(ours.update("A2C", minibatches=2, policy_kwargs=NET))
     assert report.outcome is Outcome.INVALID
     assert "stepped its optimiser 1 times" in report.explanation
+
+
+@pytest.mark.slow
+def test_thirty_thousand_runs_as_rows() -> None:
+    """Some forty runs of 512 environments, and a dozen alone; the target knows nothing of rows."""
+    report = judged(ours.update(library.A2C, n_steps=4), [SUITE["many-states"]])
+    assert report.outcome is Outcome.CORRECT, report
+    assert "32,000 runs" in str(report)
+
+
+def test_rows_of_an_agent_are_its_runs() -> None:
+    from pgverify.checking.agents.agent_run import AgentRun
+    from pgverify.choices.by_rows import expectation_by_rows
+
+    problem = SUITE["early-stop"].problem
+    update = ours.update("A2C", policy_kwargs=NET)
+    update.prepare(problem)
+    run = AgentRun(update, problem, False, update.reset)
+    found = expectation_by_rows(run, update.rows(problem), 1000)
+    assert found is not None
+    assert found.mean == pytest.approx(pgv.choices.expectation(run).mean, rel=1e-4, abs=1e-6)
+    normalised = ours.update("PPO", policy_kwargs=NET)
+    normalised.prepare(problem)
+    alone = AgentRun(normalised, problem, False, normalised.reset)
+    assert expectation_by_rows(alone, normalised.rows(problem), 1000) is None  # not linear in rows

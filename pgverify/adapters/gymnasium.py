@@ -1,4 +1,4 @@
-"""Gymnasium: a problem becomes an environment."""
+"""Gymnasium: a problem becomes an environment, sampled, or with every draw dictated."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pgverify.adapters.scripted_environments import ScriptedEnv, ScriptedVectorEnv
 from pgverify.errors import InvalidInput
 from pgverify.kinds import known_arguments, suggesting
 from pgverify.problem import FiniteHorizon, Problem
@@ -17,7 +18,7 @@ except ImportError:
         "adapters.gymnasium needs Gymnasium, which is not installed: pip install pgverify[gymnasium]"
     ) from None
 
-__all__ = ["TabularEnv"]
+__all__ = ["ScriptedEnv", "ScriptedVectorEnv", "TabularEnv"]
 
 
 @known_arguments

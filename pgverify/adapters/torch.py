@@ -1,4 +1,4 @@
-"""PyTorch: a loss function becomes an estimator, and a module a policy."""
+"""PyTorch: a loss function becomes an estimator, a module a policy, and draws are dictated."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from pgverify.adapters.loss_batch import (
 from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.module_policy import ModulePolicy
 from pgverify.adapters.recurrent_policy import RecurrentPolicy
+from pgverify.adapters.scripted_torch import scripted
 from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
 from pgverify.kinds import accepts, suggesting
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-__all__ = ["ModulePolicy", "RecurrentPolicy", "from_loss"]
+__all__ = ["ModulePolicy", "RecurrentPolicy", "from_loss", "scripted"]
 
 
 @accepts()

@@ -7,6 +7,8 @@ from typing import Any
 
 from pgverify.agents.scripted_process import ScriptedProcess
 from pgverify.choices import World
+from pgverify.choices.normal_nodes import NODES
+from pgverify.errors import InvalidInput
 from pgverify.kinds import known_arguments
 from pgverify.problem import Problem
 
@@ -31,6 +33,14 @@ class AgentWorld:
     def choose(self, probabilities: Any) -> int:
         """Return the index of an option; in some run it is every option with a probability above zero."""
         return self._world.choose(probabilities)
+
+    def normal(self, nodes: int = NODES) -> float:
+        """Return a number that stands for one of N(0, 1): a node of a quadrature."""
+        return self._world.normal(nodes)
+
+    def refuse(self, reason: InvalidInput) -> None:
+        """Remember why this run cannot be judged."""
+        self._world.refuse(reason)
 
     @cached_property
     def env(self) -> ScriptedProcess:

@@ -76,6 +76,11 @@ class ScriptedProcess:
         return following, reward, terminated, truncated, {}
 
     @property
+    def running(self) -> bool:
+        """Whether an episode is under way."""
+        return self._running
+
+    @property
     def num_states(self) -> int:
         """S."""
         return self.problem.mdp.num_states

@@ -11,7 +11,9 @@ import numpy as np
 
 from pgverify import suites
 from pgverify.agents import AgentWorld, Window
-from pgverify.checking.agents.agent_check import check_agent
+from pgverify.checking.agents.agent_check import AgentProgress, check_agent
+from pgverify.checking.agents.agent_options import refuse_useless
+from pgverify.checking.agents.agent_run import RunLimits
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
@@ -73,6 +75,7 @@ def check(
     policy: Callable[[AgentWorld], Policy] | None = None,
     window: Window | None = None,
     reset: Callable[[AgentWorld], Any] | None = None,
+    progress: AgentProgress | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -105,6 +108,7 @@ def check(
     alpha, tolerance, seed, budget
         For what is judged statistically: total false-alarm probability, relative bias that is tolerated, seed, and
         most estimates on one problem. A random implementation has a tolerance and a budget of its own, in the report.
+        Of an agent nothing is sampled: its budget is the most runs on one problem, and the others are refused.
     time_limit : float
         Seconds of processor time for each call, or on the wall where it only waits; 60 times that for a sampler's. Kept
         on Unix and in the main thread, between two steps of the interpreter: one NumPy operation that never ends is not
@@ -141,6 +145,8 @@ def check(
         the window's own gradient, with the agent's critic.
     reset : world -> anything, optional
         For an agent: called before every run, to reset what would be left over.
+    progress : (problem, number, of, TreeProgress) -> anything, optional
+        For an agent: told how far its runs have come, with the time that is left.
 
     Raises
     ------
@@ -170,15 +176,27 @@ def check(
         test = replace(test, rarest=rarest)
     isolate = require_flag("isolate", isolate, InvalidInput)
     if kind == "agent":
-        if isolate or design is not None:
-            what = "isolate is True" if isolate else f"design is {design!r}"
-            raise InvalidInput(f'{what}, must be left out of kind="agent", which is run here and collects for itself')
+        refuse_useless(
+            {
+                "isolate": isolate,
+                "design": design,
+                "alpha": test.alpha,
+                "tolerance": test.tolerance,
+                "seed": seed,
+                "explore": explore,
+                "acting": acting,
+                "max_steps": max_steps,
+            }
+        )
         chosen = chosen_suite(suite, problems, "gradient")
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
             warnings.simplefilter("ignore")
-            return check_agent(implementation, chosen, target, policy, window, reset)
-    if any(each is not None for each in (policy, window, reset)):
-        raise InvalidInput(f'policy, window and reset belong to kind="agent", must be left out of kind={kind!r}')
+            limits = RunLimits(alarm, Deadline.after(total_time_limit))
+            return check_agent(implementation, chosen, target, policy, window, reset, test.budget, limits, progress)
+    if any(each is not None for each in (policy, window, reset, progress)):
+        raise InvalidInput(
+            f'policy, window, reset and progress belong to kind="agent", must be left out of kind={kind!r}'
+        )
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
         problems, suite = entries, "standard"

@@ -30,11 +30,14 @@ class Leaf:
     draws : tuple of Choice
     single : bool
         Whether the program returned single precision.
+    normals : int
+        How many of the draws were of normal numbers.
     """
 
     value: Float[Array, "d"]
     draws: tuple[Choice, ...]
     single: bool = False
+    normals: int = 0
 
 
 def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
@@ -59,7 +62,7 @@ def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
         ) from reason
     world.close()
     value, single = _vector(returned, world.draws)
-    return Leaf(value, tuple(world.draws), single)
+    return Leaf(value, tuple(world.draws), single, world.normals)
 
 
 def path(draws: Sequence[Choice]) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.errors import TooLarge
+from pgverify.choices.one_run import Leaf, path
+from pgverify.errors import InvalidRun, TooLarge
 from pgverify.kinds import known_arguments
 from pgverify.validation import Array
 
@@ -24,7 +25,7 @@ class ProgramExpectation:
     ----------
     mean : [d]
     variance : [d]
-        The diagonal of the covariance.
+        The diagonal of the covariance; NaN where runs were made as rows, of which the sum alone is seen.
     runs : int
         Sequences of choices with a probability above zero, less those that differ in draws that were left out.
     seconds : float
@@ -37,6 +38,9 @@ class ProgramExpectation:
         Draws that were answered one way only, for they were seen to change nothing: their lines.
     estimated_runs : float or None
         As it was estimated before; None where there were so few that nothing was.
+    quadrature_error : [d] or None
+        How far the mean is from that on fewer nodes, where normal numbers were drawn: an estimate of its error, on the
+        safe side where what is done with them is smooth.
     """
 
     mean: Float[Array, "d"]
@@ -48,6 +52,7 @@ class ProgramExpectation:
     left_out: tuple[str, ...] = ()
     estimated_runs: float | None = None
     _covariance: Float[Array, "d d"] | None = None
+    quadrature_error: Float[Array, "d"] | None = None
 
     @property
     def covariance(self) -> Float[Array, "d d"]:
@@ -56,9 +61,11 @@ class ProgramExpectation:
         Raises
         ------
         TooLarge
-            Beyond 1,024 entries, where only `variance` is kept.
+            Beyond 1,024 entries, where only `variance` is kept, and where runs were made as rows.
         """
         if self._covariance is None:
+            if np.isnan(self.variance).any():
+                raise TooLarge("covariance is not known where runs were made as rows of a vectorised program")
             raise TooLarge(
                 f"covariance of {self.mean.size:,} entries is not kept, beyond {MOST_DIMENSIONS:,}; variance [d] is"
             )
@@ -71,6 +78,8 @@ class ProgramExpectation:
 
     def __str__(self) -> str:
         text = f"expectation over {self.runs:,} runs in {self.seconds:.3g} s"
+        if self.quadrature_error is not None:
+            text += f"; on fewer nodes it is apart by {float(self.quadrature_error.max(initial=0.0)):.2g}"
         return text + (
             f"; draws left out, for they change nothing: {', '.join(self.left_out)}" if self.left_out else ""
         )
@@ -88,7 +97,8 @@ class WeightedSums:
         self.lost = np.zeros_like(first)
         size = len(first)
         self.squares = np.zeros((size, size) if size <= MOST_DIMENSIONS else size)
-        self.masses: list[float] = []
+        self.runs = 0
+        self.mass = self.lost_mass = 0.0
         self.scale = 0.0
 
     def add(self, value: Float[Array, "d"], chance: float) -> None:
@@ -100,8 +110,37 @@ class WeightedSums:
         self.lost = (total - self.total) - term
         self.total = total
         self.squares += chance * (np.outer(off, off) if self.squares.ndim == 2 else off * off)
-        self.masses.append(chance)
+        self._add_mass(1, chance)
         self.scale += chance * float(np.abs(value).max())
+
+    def add_leaf(self, leaf: Leaf, chance: float) -> None:
+        """Add what a run returned, with its probability.
+
+        Raises
+        ------
+        InvalidRun
+            When it is longer or shorter than the first.
+        """
+        if len(leaf.value) != len(self.origin):
+            size = len(self.origin)
+            raise InvalidRun(f"run returned {len(leaf.value)} numbers, and {size} in its first run, {path(leaf.draws)}")
+        self.add(leaf.value, chance)
+
+    def merge(self, other: WeightedSums) -> None:
+        """Add all that another one holds, relative to the same first value."""
+        total = self.total + (other.total - other.lost - self.lost)
+        self.lost = (total - self.total) - (other.total - other.lost - self.lost)
+        self.total = total
+        self.squares += other.squares
+        self._add_mass(other.runs, other.mass - other.lost_mass)
+        self.scale += other.scale
+
+    def _add_mass(self, runs: int, chance: float) -> None:
+        self.runs += runs
+        term = chance - self.lost_mass
+        mass = self.mass + term
+        self.lost_mass = (mass - self.mass) - term
+        self.mass = mass
 
     def mean(self) -> Float[Array, "d"]:
         """Return E x [d]."""

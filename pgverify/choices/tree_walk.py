@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -17,7 +17,9 @@ from pgverify.validation import Array
 LEAKS = "state is left over from one run to the next: make everything anew in run, or reset it"
 
 
-def leaves(run: ScriptedProgram, idle: Collection[int] = ()) -> Iterator[tuple[Leaf, float]]:
+def leaves(
+    run: ScriptedProgram, idle: Collection[int] = (), root: Sequence[Choice] = ()
+) -> Iterator[tuple[Leaf, float]]:
     """Yield every run with its probability.
 
     Parameters
@@ -25,26 +27,31 @@ def leaves(run: ScriptedProgram, idle: Collection[int] = ()) -> Iterator[tuple[L
     run : world -> [d]
     idle : sites
         Draws that change nothing: they are answered one way, which counts for all of theirs.
+    root : choices
+        What the runs begin with: all of them, of the whole tree, by default.
 
     Raises
     ------
     NotRepeatable
         When a run meets other draws than before where every answer was the same.
     """
-    known: list[Choice] = []  # the draws whose answers are dictated, as they were when they were first met
+    known = list(root)  # the draws whose answers are dictated, as they were when they were first met
     while True:
         leaf = one_run(run, Dictated(known))
         require_same_draws(known, leaf.draws)
         yield leaf, prod(float(x.probabilities[x.index]) for x in leaf.draws if x.site not in idle)
-        following = next_path(leaf.draws, idle)
+        following = next_path(leaf.draws, idle, len(root))
         if following is None:
             return
         known = following
 
 
-def next_path(draws: tuple[Choice, ...], idle: Collection[int]) -> list[Choice] | None:
-    """Return the beginning of the next run: the last draw with an option left takes it; None after the last run."""
-    for depth in range(len(draws) - 1, -1, -1):
+def next_path(draws: tuple[Choice, ...], idle: Collection[int], kept: int = 0) -> list[Choice] | None:
+    """Return the beginning of the next run: the last draw with an option left takes it; None after the last run.
+
+    The first draws, so many as are `kept`, stay as they are.
+    """
+    for depth in range(len(draws) - 1, kept - 1, -1):
         draw = draws[depth]
         if draw.site not in idle:
             later = [index for index in draw.options if index > draw.index]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +16,9 @@ PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 
 OURS = (PACKAGE, str(Path(jaxtyping.__file__).parent) + os.sep, "<@beartype")
 """So are those of run-time checks of its annotations."""
+
+LIBRARIES = tuple(f"site-packages{os.sep}{name}{os.sep}" for name in ("torch", "numpy", "jax"))
+"""Where the line is not named: it is the one that called these."""
 
 
 def place_of(frame: FrameType | None) -> str:
@@ -32,12 +37,26 @@ def described_line(filename: str, line: int, function: str) -> str:
 def calling_line() -> tuple[str, int]:
     """Return where the draw that is being made is made, in words, and a number that stands for the calls around it."""
     frame = _outside(sys._getframe(1))
-    place = place_of(frame)
+    place = place_of(_caller_of_library(frame))
     calls = []
     while frame is not None and not frame.f_code.co_filename.startswith(OURS):
         calls.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
-    return place, hash(tuple(calls))
+    return place, _numbered(tuple(calls))
+
+
+@lru_cache(maxsize=4096)
+def _numbered(calls: tuple[tuple[str, int], ...]) -> int:
+    """Return a number that stands for some calls, the same in every process."""
+    return int.from_bytes(blake2b(repr(calls).encode(), digest_size=8).digest(), "big")
+
+
+def _caller_of_library(frame: FrameType | None) -> FrameType | None:
+    """Return the first frame around one that is not a library's of numbers; itself where there is none."""
+    outer = frame
+    while outer is not None and any(library in outer.f_code.co_filename for library in LIBRARIES):
+        outer = outer.f_back
+    return frame if outer is None else outer
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:

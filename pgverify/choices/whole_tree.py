@@ -5,25 +5,31 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from math import fsum
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from pgverify.choices.estimated_runs import EstimatedRuns, estimated_runs
 from pgverify.choices.idle_draws import changes, idle_draws
-from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run, path
+from pgverify.choices.normal_nodes import OnFewerNodes
+from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
 from pgverify.choices.progress import TreeProgress
-from pgverify.choices.tree_walk import LEAKS, Dictated, leaves, require_same_draws
+from pgverify.choices.tree_walk import LEAKS, Dictated, require_same_draws
 from pgverify.choices.unscripted import require_scripted
+from pgverify.choices.walked_runs import Walk
 from pgverify.errors import InvalidRun, NotRepeatable, TooLarge
 from pgverify.kinds import FUNCTION, accepts
-from pgverify.validation import require_integer
+from pgverify.validation import Array, require_integer
 
 FEW = 128
 """Runs that are made before their number is estimated: where these are all, nothing need be."""
 
-TRIED_AGAIN = 24
-"""Runs that are repeated with idle draws flipped."""
+MOST_PROCESSES = 1024
+"""Processes that a call may ask for."""
 
 MASS = 1e-9
 """How far the probabilities of all runs may be from 1 in sum, by rounding."""
@@ -31,7 +37,11 @@ MASS = 1e-9
 
 @accepts(run=FUNCTION)
 def expectation(
-    run: Callable[[Any], Any], limit: int = 100_000, progress: Callable[[TreeProgress], None] | None = None
+    run: Callable[[Any], Any],
+    limit: int = 100_000,
+    progress: Callable[[TreeProgress], None] | None = None,
+    processes: int = 1,
+    resume: str | Path | None = None,
 ) -> ProgramExpectation:
     """Return the exact expectation of what a program returns, over all of its random choices.
 
@@ -43,7 +53,8 @@ def expectation(
     random numbers which are not dictated (those of NumPy, of `random` and of torch are looked at).
 
     Draws that change nothing, such as a shuffle of a batch that is then summed, are left out where there are many runs:
-    the result names them.
+    the result names them. Normal numbers, by `world.normal()`, are nodes of a quadrature: all runs are then made on
+    fewer nodes as well, and the result says how far apart that is.
 
     Parameters
     ----------
@@ -53,6 +64,12 @@ def expectation(
         Most runs.
     progress : TreeProgress -> anything, optional
         Called after runs, some ten times a second.
+    processes : int
+        Among which parts of the tree are shared out, where there are many runs. The program must be found by them: at
+        the top of a module, or an object of a class that is. Their number changes no bit of what is found.
+    resume : str or Path, optional
+        A file that takes what is found on every part of the tree at once, so that a walk which was ended, called again,
+        goes on where it stood.
 
     Raises
     ------
@@ -60,77 +77,61 @@ def expectation(
         When one of these fails; the message names the draw or the line.
     TooLarge
         When there are more runs than the limit, with their estimated number and what makes them many.
+    InvalidFile
+        When the file to resume from is that of another program, or none.
     """
     limit = require_integer("limit", limit, 1, InvalidRun, " run")
+    processes = require_integer("processes", processes, 1, InvalidRun, largest=MOST_PROCESSES)
     began = time.perf_counter()
     first = require_scripted(run, Dictated([]))
+    walk = Walk(run, first, limit, progress, began, processes, None if resume is None else Path(resume))
     idle: Mapping[int, str] = {}
     known: EstimatedRuns | None = None
-    listed = _all(run, idle, min(FEW, limit), None, progress, began)
-    if listed is None:
+    sums = walk.few(min(FEW, limit))
+    if sums is None:
         idle = idle_draws(run)
         known = estimated_runs(run, idle)
         if known.mean - 2.0 * known.error > limit:
             raise _too_many(limit, known)
-        listed = _all(run, idle, limit, known, progress, began)
+        listed = walk.whole(idle, known)
         if listed is not None and idle and not _idle_indeed(run, listed[1], idle):
             idle, known = {}, estimated_runs(run)
-            listed = _all(run, idle, limit, known, progress, began)
+            listed = walk.whole(idle, known)
         if listed is None:
             raise _too_many(limit, known)
-    sums, kept = listed
-    mass = fsum(sums.masses)
-    if abs(mass - 1.0) > MASS:
-        raise NotRepeatable(
-            f"the probabilities of all {len(sums.masses):,} runs sum to {mass:.12g}, must sum to 1; {LEAKS}"
-        )
+        sums = listed[0]
+    _require_whole(sums)
     _require_repeated(run, first)
     covariance = sums.covariance()
     full = covariance if covariance.ndim == 2 else None
     return ProgramExpectation(
         sums.mean(),
         covariance.diagonal().copy() if full is not None else covariance,
-        len(sums.masses),
+        sums.runs,
         time.perf_counter() - began,
         sums.scale,
-        kept[0].single,
+        first.single,
         tuple(dict.fromkeys(idle.values())),
         None if known is None else known.mean,
         full,
+        _apart(walk, idle, sums) if first.normals else None,
     )
 
 
-def _all(
-    run: ScriptedProgram,
-    idle: Mapping[int, str],
-    limit: int,
-    known: EstimatedRuns | None,
-    progress: Callable[[TreeProgress], None] | None,
-    began: float,
-) -> tuple[WeightedSums, list[Leaf]] | None:
-    """Return the sums over all runs, and some of these; None where there are more than the limit."""
-    sums: WeightedSums | None = None
-    kept: list[Leaf] = []
-    mass, told, chance = 0.0, 0.0, random.Random(2)
-    for count, (leaf, probability) in enumerate(leaves(run, idle)):
-        if count == limit:
-            return None
-        sums = sums or WeightedSums(leaf.value)
-        if len(leaf.value) != len(sums.origin):
-            size = len(sums.origin)
-            raise InvalidRun(f"run returned {len(leaf.value)} numbers, and {size} in its first run, {path(leaf.draws)}")
-        sums.add(leaf.value, probability)
-        mass += probability
-        if len(kept) < TRIED_AGAIN:
-            kept.append(leaf)
-        elif (place := chance.randrange(count + 1)) < TRIED_AGAIN:
-            kept[place] = leaf
-        now = time.perf_counter()
-        if progress is not None and now - told > 0.1:
-            told = now
-            progress(TreeProgress(count + 1, mass, None if known is None else known.mean, now - began))
-    assert sums is not None
-    return sums, kept
+def _apart(walk: Walk, idle: Mapping[int, str], sums: WeightedSums) -> Float[Array, "d"]:
+    """Return how far the mean is from that on fewer nodes [d]."""
+    coarse = OnFewerNodes(walk.run)
+    listed = replace(walk, run=coarse, first=one_run(coarse, Dictated([])), resume=None).whole(idle, None)
+    if listed is None:  # fewer nodes have fewer runs, unless a node of the middle makes some
+        raise _too_many(walk.limit, None)
+    return np.abs(sums.mean() - listed[0].mean())
+
+
+def _require_whole(sums: WeightedSums) -> None:
+    if abs(sums.mass - 1.0) > MASS:
+        raise NotRepeatable(
+            f"the probabilities of all {sums.runs:,} runs sum to {sums.mass:.12g}, must sum to 1; {LEAKS}"
+        )
 
 
 def _idle_indeed(run: ScriptedProgram, kept: list[Leaf], idle: Mapping[int, str]) -> bool:

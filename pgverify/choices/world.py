@@ -9,11 +9,12 @@ from typing import Any
 
 from jaxtyping import Float
 
+from pgverify.choices.normal_nodes import MOST_NODES, NODES, normal_nodes
 from pgverify.choices.option_probabilities import option_probabilities
 from pgverify.choices.whereabouts_of_draws import calling_line
 from pgverify.errors import InvalidChoice, InvalidInput, InvalidRun
 from pgverify.kinds import known_arguments
-from pgverify.validation import Array
+from pgverify.validation import Array, require_integer
 
 MOST_DRAWS = 100_000
 """Draws in one run: a program that draws until it is told to stop is told so."""
@@ -66,6 +67,8 @@ class World:
         self._refusal: InvalidInput | None = None
         self._thread = threading.get_ident()
         self._open = True
+        self._fewer = 0
+        self._normals = 0
 
     def choose(self, probabilities: Any) -> int:
         """Return the index of one option; every option with a probability above zero comes in some run.
@@ -99,6 +102,36 @@ class World:
             raise
         self._draws.append(Choice(place, site, weights, index))
         return index
+
+    def normal(self, nodes: int = NODES) -> float:
+        """Return a number that stands for one of N(0, 1): a node of Gauss–Hermite quadrature, by its weight.
+
+        Expectations are those of a polynomial that goes through the nodes: exact up to degree 2·nodes − 1, good where
+        what is done with the number is smooth. `expectation` runs on fewer nodes as well, and says how far apart it is.
+
+        Parameters
+        ----------
+        nodes : int
+            From 1 to 64.
+
+        Raises
+        ------
+        InvalidChoice
+            As `choose`.
+        """
+        count = require_integer("nodes", nodes, 1, InvalidChoice, largest=MOST_NODES)
+        places, weights = normal_nodes(max(count - self._fewer, 1))
+        self._normals += 1
+        return float(places[self.choose(weights)])
+
+    @property
+    def normals(self) -> int:
+        """How many normal numbers were drawn so far."""
+        return self._normals
+
+    def use_fewer_nodes(self, fewer: int) -> None:
+        """Let every normal number have fewer nodes from here on."""
+        self._fewer = fewer
 
     @property
     def draws(self) -> Sequence[Choice]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pgverify.cli.check_agent import judged_agent
 from pgverify.cli.check_progress import check_progress
 from pgverify.cli.terminal import reserved_output
 from pgverify.errors import InvalidFile, InvalidInput
@@ -25,6 +26,17 @@ def check(
     command: Annotated[
         str | None,
         typer.Option(metavar="PROGRAM", help="A program with its arguments, run instead of a function."),
+    ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIBRARY:ALGORITHM",
+            help="A whole agent: stable_baselines3:A2C, trl:GRPO, …, or MODULE:UPDATE of your own loop.",
+        ),
+    ] = None,
+    kwargs: Annotated[str | None, typer.Option(metavar="JSON", help="Arguments of that agent.")] = None,
+    problem: Annotated[
+        list[str] | None, typer.Option(help="For an agent: a problem of the suite; may be given several times.")
     ] = None,
     kind: Annotated[str, typer.Option(help="What it returns: gradient, weights or sampler.")] = "gradient",
     target: Annotated[str, typer.Option(help="What it claims to estimate.")] = "policy_gradient",
@@ -63,8 +75,11 @@ def check(
     _refuse_unwritable("--json", None if json == STANDARD_OUTPUT else json)
     _refuse_unwritable("--junit", junit)
     _refuse_unwritable("--html", html)
-    if (implementation is None) == (command is None):
-        raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM"')
+    if [implementation, command, agent].count(None) != 2:
+        raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM", or --agent LIBRARY:ALGORITHM')
+    if agent is None and (kwargs is not None or problem):
+        raise InvalidInput("--kwargs and --problem belong to --agent, which is missing")
+    named = implementation or command or agent or ""
     options = {
         "kind": kind,
         "target": target,
@@ -86,15 +101,18 @@ def check(
         "design": _design(batch_size, group_size, prompts),
     }
     with reserved_output() as answer:
-        report = _judged(request, memory_limit, isolate)
+        if agent is not None:
+            report = judged_agent(agent, kwargs, _of_agent(options, request["design"]), suite, problem)
+        else:
+            report = _judged(request, memory_limit, isolate)
         if json is not None and json != STANDARD_OUTPUT:
             _write("--json", json, report.to_json())
         if junit is not None:
             from pgverify.reporting.junit import junit_xml
 
-            _write("--junit", junit, junit_xml(report, implementation or command or ""))
+            _write("--junit", junit, junit_xml(report, named))
         if html is not None:
-            report.to_html(html, implementation or command or "")
+            report.to_html(html, named)
         print(report.to_json() if json == STANDARD_OUTPUT else report, file=answer, flush=True)
     raise typer.Exit(report.outcome.exit_code)
 
@@ -115,6 +133,15 @@ def _judged(request: dict[str, Any], memory_limit: float, isolate: bool) -> Repo
     limits = Limits(options["time_limit"], options["total_time_limit"], memory_limit)
     with check_progress() as listener:
         return isolated_check.check_in_process(request, limits, listener, alone=True)
+
+
+def _of_agent(options: dict[str, Any], design: Any) -> dict[str, Any]:
+    """Return the options of `check` for an agent."""
+    if options["kind"] not in ("gradient", "agent"):
+        raise InvalidInput(f"--kind is {options['kind']!r}, must be left out with --agent")
+    if design is not None:
+        raise InvalidInput("--batch-size and --group-size must be left out with --agent, which collects for itself")
+    return {name: value for name, value in options.items() if name not in ("kind", "suite", "design")}
 
 
 def _design(batch_size: list[int] | None, group_size: int | None, prompts: int) -> dict[str, Any] | None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of
 from pgverify.checking.agents.agent_report import agent_report
-from pgverify.checking.agents.expected_update import ExpectedUpdate, Update, expected_update
+from pgverify.checking.agents.agent_run import UNLIMITED, RunLimits, Update
+from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
+from pgverify.choices import TreeProgress
 from pgverify.errors import InvalidInput, TooLarge
 from pgverify.kinds import described
 from pgverify.policies import Policy
 from pgverify.suites import SuiteProblem
 
-MOST_RUNS = 100_000
-"""Runs on one problem."""
+AgentProgress = Callable[[str, int, int, TreeProgress], None]
+"""(name of the problem, its number from 1, of how many, how far its runs have come)"""
 
 
 def check_agent(
@@ -31,7 +34,9 @@ def check_agent(
     policy: Callable[[AgentWorld], Policy] | None,
     window: Window | None,
     reset: Callable[[AgentWorld], Any] | None,
-    limit: int = MOST_RUNS,
+    limit: int,
+    limits: RunLimits = UNLIMITED,
+    progress: AgentProgress | None = None,
 ) -> Report:
     """Return the verdict on the exact expected update of an agent.
 
@@ -50,6 +55,9 @@ def check_agent(
         Called before every run, for state that is left over.
     limit : int
         Most runs on one problem.
+    limits : RunLimits
+        How long they may take.
+    progress : (problem, number, of, TreeProgress) -> anything, optional
 
     Raises
     ------
@@ -70,9 +78,10 @@ def check_agent(
         raise InvalidInput(f"reset is {described(reset)}, must be a function world -> anything, or None")
     updates: list[ExpectedUpdate] = []
     untried: list[str] = []
-    for entry in suite:
+    for number, entry in enumerate(suite, 1):
+        tell = None if progress is None else partial(progress, entry.name, number, len(suite))
         try:
-            updates.append(expected_update(update, entry, policy, window, reset, limit))
+            updates.append(expected_update(update, entry, policy, window, reset, limit, limits, tell))
         except TooLarge as reason:
             untried.append(f"problem {entry.name} was not tried: {reason}")
         except InvalidInput as reason:

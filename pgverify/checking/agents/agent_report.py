@@ -151,5 +151,6 @@ def _scope(updates: Sequence[ExpectedUpdate], window: Window | None) -> Scope:
         starts=max(int(np.count_nonzero(p.mdp.start)) for p in problems),
         ends=("horizon", "terminal state") if terminal else ("horizon",),
         discounts=tuple(sorted({float(o.discount) for o in objectives})),
+        ratios=window is not None and window.acting is not None,
         critic="other" if window is not None and window.critic is not None else "exact",
     )

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from pgverify.agents import AgentWorld, Window
-from pgverify.choices import ProgramExpectation, World, expectation
+from pgverify.checking.agents.agent_run import UNLIMITED, AgentRun, RunLimits, Update
+from pgverify.choices import ProgramExpectation, TreeProgress, World, expectation
+from pgverify.choices.by_rows import expectation_by_rows
+from pgverify.choices.estimated_runs import estimated_runs
 from pgverify.choices.one_run import one_run
 from pgverify.choices.tree_walk import Dictated
 from pgverify.errors import InvalidInput, InvalidRun
@@ -19,8 +22,8 @@ from pgverify.policies.protocol import is_policy
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 
-Update = Callable[[AgentWorld], Any]
-"""world -> [d], the direction in which the parameters would go."""
+FEW_RUNS = 500
+"""Up to so many an agent is run alone, though it could be run as rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ def expected_update(
     window: Window | None,
     reset: Callable[[AgentWorld], Any] | None,
     limit: int,
+    limits: RunLimits = UNLIMITED,
+    progress: Callable[[TreeProgress], None] | None = None,
 ) -> ExpectedUpdate:
     """Return the exact expected update on one problem, and the problem with the policy whose parameters it moves.
 
@@ -54,14 +59,11 @@ def expected_update(
         What `choices.expectation` refuses, and a policy whose parameters are not as many as the update has entries.
     """
     truncates = window is not None and window.truncates
-
-    def run(world: World) -> Any:
-        agent = AgentWorld(entry.problem, world, truncates)
-        if reset is not None:
-            reset(agent)
-        return update(agent)
-
-    found = expectation(run, limit)
+    prepare = getattr(update, "prepare", None)
+    if prepare is not None:  # agents that are ready make their networks, at random, before anything is scripted
+        prepare(entry.problem)
+    run = AgentRun(update, entry.problem, truncates, reset, limits)
+    found = _by_rows(update, entry.problem, run, limit, progress) or expectation(run, limit, progress)
     own = _policy_of(policy, entry.problem, truncates)
     if own.parameters.size != found.mean.size:
         raise InvalidRun(
@@ -69,6 +71,21 @@ def expected_update(
             "one for each parameter of the policy, in its order"
         )
     return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found)
+
+
+def _by_rows(
+    update: Update, problem: Problem, run: AgentRun, limit: int, progress: Callable[[TreeProgress], None] | None
+) -> ProgramExpectation | None:
+    """Return the expectation by rows, of an agent that can be run so and has many runs; None else."""
+    made = getattr(update, "rows", None)
+    if made is None:
+        return None
+    try:
+        many = estimated_runs(run).mean > FEW_RUNS
+    except InvalidInput:  # whatever it is, the walk will say it
+        return None
+    rows = made(problem) if many else None
+    return None if rows is None else expectation_by_rows(run, rows, limit, progress)
 
 
 def _policy_of(policy: Callable[[AgentWorld], Policy], problem: Problem, truncates: bool) -> Policy:

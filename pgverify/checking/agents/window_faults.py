@@ -289,7 +289,7 @@ FAULTS: tuple[WindowFault, ...] = (
     ),
     WindowFault(
         "normalised-in-the-batch-unbiased",
-        "the same, with n − 1 in the deviation",
+        "advantages are normalised over the batch, own step included, with n − 1 in the deviation",
         "judge without, or accept it",
         _by(_normalised((1, 2), 1)),
     ),

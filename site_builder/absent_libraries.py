@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 HEAVY = ("torch", "jax")
+INNER = ("numpy", "nn", "func", "tree_util", "random", "flatten_util", "experimental")
+"""Modules of theirs that may be imported by name."""
 
 
 class StandIn(ModuleType):
@@ -31,10 +33,14 @@ class StandIn(ModuleType):
 
 @contextmanager
 def stood_in_for() -> Iterator[None]:
-    """Put stand-ins where heavy libraries would be imported from; those that are installed stay themselves."""
+    """Put stand-ins where heavy libraries would be imported from; those that are installed stay themselves.
+
+    Modules of the package that have seen a stand-in are forgotten afterwards: whoever imports them next gets the library, or its
+    absence.
+    """
     absent = [name for name in HEAVY if find_spec(name) is None]
-    names = [*absent, *(f"{name}.{inner}" for name in absent for inner in ("numpy", "nn", "func", "tree_util", "random",
-                                                                           "flatten_util", "experimental"))]
+    names = [*absent, *(f"{name}.{inner}" for name in absent for inner in INNER)]
+    before = set(sys.modules)
     for name in names:
         sys.modules[name] = StandIn(name)
     try:
@@ -42,3 +48,8 @@ def stood_in_for() -> Iterator[None]:
     finally:
         for name in names:
             del sys.modules[name]
+        for name in set(sys.modules) - before:
+            if name.startswith("pgverify.") and any(type(value) is StandIn for value in vars(sys.modules[name]).values()):
+                room, _, short = name.rpartition(".")
+                vars(sys.modules[room]).pop(short, None)
+                del sys.modules[name]

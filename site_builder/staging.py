@@ -94,6 +94,7 @@ def _linked(
             return found[0]
         mark = f"#{fragment}" if fragment else ""
         asked = os.path.normpath(PurePosixPath(origin).parent / target)
+        target = re.sub(r"\.ipynb$", ".md", target)
         if asked in places:
             return f"{found[2]}{_relative(places[asked], place)}{mark})"
         generated = os.path.normpath(PurePosixPath(place).parent / target)

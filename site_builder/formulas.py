@@ -53,9 +53,10 @@ def with_formulas(page: str) -> str:
 
 
 def _outside(text: str) -> str:
+    """Return text with its formulas drawn; inline ones in a span, for at the start of a line Markdown takes <math> for a block."""
     text = BLOCK.sub(lambda found: _block(found[1]), text)
-    return INLINE.sub(lambda found: found[1] or mathml(found[2], "inline"), text)
+    return INLINE.sub(lambda found: found[1] or f"<span>{mathml(found[2], 'inline')}</span>", text)
 
 
 def _block(latex: str) -> str:
-    return f'\n\n<div class="formula">{mathml(latex, "block")}</div>\n\n'
+    return f'\n\n<div class="formula" tabindex="0">{mathml(latex, "block")}</div>\n\n'

@@ -22,6 +22,10 @@ def table_pages() -> dict[str, str]:
     }
 
 
+WIDE = "---\nhide:\n  - toc\n---\n\n"
+"""Before a page whose table needs the whole width."""
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table that can be sorted and filtered on the site."""
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
@@ -55,7 +59,7 @@ def catalogue() -> str:
         )
     heads = ("no.", "slug", "effect", "what goes wrong", "what is right", "verdict", "seen in")
     return (
-        f"# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look wrong: each "
+        f"{WIDE}# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look wrong: each "
         "is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), and `pgverify bugs SLUG` prints its code. "
         "The threads are where a fault was seen, or where something right was taken for one; whether it was mended since is "
         f"not said here. How many are told apart, and named: [the catalogue before the oracle](../answers/catalogue.md).\n\n"

@@ -6,12 +6,14 @@ READY := $(VENV)/.ready
 SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
+# So has the documentation: its builder is young and pinned.
+DOCS := .venv-docs
 
 # Tests start some hundred processes, each of which would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty check format \
-	benchmark benchmark-speed benchmark-compare clean
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty docs check \
+	format survey benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -31,7 +33,7 @@ test-all: $(READY)  ## everything, the slow tests included
 test-hostile: $(READY)  ## every hostile function through the command line, one after another
 	$(BIN)/pytest tests/checking/isolation
 
-test-pages: $(READY)  ## the pages of docs/extending/, followed to the letter
+test-pages: $(READY)  ## the pages of docs/, followed to the letter
 	$(BIN)/pytest -n auto tests/docs
 
 test-browser: $(READY)  ## the pages in a headless Chromium: skipped, with the reason, where there is none
@@ -43,7 +45,10 @@ test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-ba
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \
 		tests/adapters/test_jax_adapter.py tests/adapters/test_module_policy.py tests/adapters/test_recurrent_policy.py \
 		tests/adapters/test_function_policy.py tests/adapters/test_losses_of_any_policy.py tests/language \
-		tests/docs/test_suites_page.py tests/test_readme.py tests/running/test_running_dask.py
+		tests/docs/test_suites_page.py tests/docs/test_pages.py tests/test_readme.py tests/running/test_running_dask.py
+
+docs: $(DOCS)/.ready  ## the documentation as a site, in site/; warnings are errors
+	$(DOCS)/bin/python -m site_builder
 
 check: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
@@ -64,8 +69,11 @@ benchmark-speed: $(THIRDPARTY)/.ready  ## ours beside JAX, torch, Gymnasium and 
 benchmark-compare: $(THIRDPARTY)/.ready  ## the same again: which ratio fell by more than 20 % since
 	$(THIRDPARTY)/bin/python benchmarks/speed --compare
 
+survey: $(THIRDPARTY)/.ready  ## other libraries' functions before the oracle, those of the third-party environment: reports/survey.*
+	$(THIRDPARTY)/bin/pgverify survey --light --out reports
+
 clean:
-	rm -rf $(VENV) $(THIRDPARTY) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(THIRDPARTY) $(DOCS) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version used in development, so that a new release of a library cannot break main.
 $(READY): pyproject.toml constraints.txt
@@ -80,3 +88,8 @@ $(THIRDPARTY)/.ready: pyproject.toml constraints.txt constraints-thirdparty.txt
 	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--constraint constraints-thirdparty.txt --editable '.[test,gymnasium,thirdparty]'
 	touch $(THIRDPARTY)/.ready
+
+$(DOCS)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS)/.ready

@@ -32,7 +32,11 @@ from pgverify.validation import Array, require_integer, require_number
 __all__ = ["ObjectiveKind", "PolicyKind", "mdps", "objectives", "policies", "problems"]
 
 ObjectiveKind: TypeAlias = Literal["finite", "discounted", "average"]
+"""Which objectives a strategy may choose: `FiniteHorizon`, `Discounted`, `AverageReward`."""
+
 PolicyKind: TypeAlias = Literal["softmax", "linear"]
+"""Which policies a strategy may choose: `SoftmaxPolicy`, `LinearSoftmaxPolicy`."""
+
 DrawExample: TypeAlias = Callable[..., Any]  # Hypothesis's own DrawFn cannot be checked at run time
 
 LARGEST_WEIGHT = 4

@@ -31,3 +31,4 @@ TARGETS: Mapping[str, str] = MappingProxyType(
         "accepted_return_gradient": "P(at least two kept) · ∇E[R | kept]",
     }
 )
+"""What entries of the catalogue claim to estimate: the name, and the vector [d] in words."""

@@ -18,7 +18,7 @@ END_WITH_PARENT, KILLED = 1, 9
 """PR_SET_PDEATHSIG of Linux's prctl, and the signal."""
 
 
-class Guarded:
+class Guardianship:
     """The way to the guardian.
 
     Attributes
@@ -48,18 +48,18 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(END_WITH_PARENT, KILLED, 0, 0, 0)
 
 
-def _found() -> Guarded:
+def _found() -> Guardianship:
     """Return the guardian that the environment names; what this process starts does not inherit the descriptor."""
     text = os.environ.get(VARIABLE, "")
     if not text.isdecimal():
-        return Guarded(-1)
+        return Guardianship(-1)
     try:
         os.set_inheritable(int(text), False)
         os.set_blocking(int(text), False)
     except OSError:  # inherited by a process that has no such descriptor
-        return Guarded(-1)
+        return Guardianship(-1)
     os.environ[VARIABLE] = ""
-    return Guarded(int(text))
+    return Guardianship(int(text))
 
 
 GUARDIAN = _found()

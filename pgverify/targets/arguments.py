@@ -6,11 +6,10 @@ from typing import Any
 
 from pgverify.arrays import LARGEST
 from pgverify.errors import InvalidInput, shown
+from pgverify.exact.trust_region import Clip
 from pgverify.validation import require_number
 
 ADVANTAGES = ("leave-one-out", "own-mean", "none")
-
-Clip = float | tuple[float, float] | None
 
 
 def coefficient_of(value: Any) -> float:

@@ -85,7 +85,7 @@ def judged(**how: Any) -> Callable[[], Report]:
     return lambda: asked(weights(**how), kind="weights", target="discount_dropped", problems=few())
 
 
-WHOLE = "PPO.compute_returns, λ = 0.95 set to 0.9, episodes that end"
+WHOLE = "PPO.compute_returns, λ = 0.9, episodes that end"
 CUT = "PPO.compute_returns, episodes cut by a time-out"
 CLAIM = "“Compute return and advantage targets from stored transitions” (algorithms/ppo.py)"
 LOOP = "OnPolicyRunner.learn: process_env_step(obs, rewards, dones, extras) a step, then compute_returns(obs)"

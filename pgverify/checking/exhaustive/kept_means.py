@@ -40,7 +40,7 @@ OTHERS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Asked:
+class KeptQuestion:
     """One expectation: of which function, how it is listed, on which problem.
 
     Attributes
@@ -75,13 +75,13 @@ class _Kept:
     values: Float[Array, "numbers"]
 
 
-def everything_asked() -> Iterator[Asked]:
+def everything_asked() -> Iterator[KeptQuestion]:
     """Yield every expectation that is kept."""
     for label, bug, which in _functions():
         for entry in standard_suite():
             for size in SIZES.get(entry.name, OTHERS):
                 alone = bug.batch_size > 1 and size == 1
-                yield Asked(label, getattr(bug, which), entry.name, size, bug.ordered, alone)
+                yield KeptQuestion(label, getattr(bug, which), entry.name, size, bug.ordered, alone)
 
 
 def kept_mean(

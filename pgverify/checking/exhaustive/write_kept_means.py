@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
-from pgverify.checking.exhaustive.kept_means import FILE, Asked, everything_asked
+from pgverify.checking.exhaustive.kept_means import FILE, KeptQuestion, everything_asked
 from pgverify.suites.standard import standard_suite
 from pgverify.validation import Array
 
 
-def computed(asked: Asked) -> Float[Array, "d"] | None:
+def computed(asked: KeptQuestion) -> Float[Array, "d"] | None:
     """Return an expectation computed anew; None where there is none, or where it is no vector of finite numbers."""
     problem = next(entry.problem for entry in standard_suite() if entry.name == asked.problem)
     try:

@@ -44,11 +44,25 @@ def in_fives(returns: np.ndarray) -> np.ndarray:
     return np.concatenate([others(returns[i : i + 5]) for i in range(0, len(returns), 5)])
 
 
+def of_the_other_half(returns: np.ndarray) -> np.ndarray:
+    half = len(returns) // 2
+    if not half:
+        return np.zeros_like(returns)
+    return np.where(np.arange(len(returns)) < half, returns[half:].mean(), returns[:half].mean())
+
+
+def tanh_by_time(batch: pgv.Trajectories) -> np.ndarray:
+    to_go = np.cumsum((batch.relative_rewards * batch.discount_powers)[:, ::-1], axis=1)[:, ::-1]
+    return batch.score_weighted(to_go - np.tanh((to_go.sum(axis=0) - to_go) / max(len(batch) - 1, 1)))
+
+
 HONEST: dict[str, tuple[Function, float]] = {
     "reward-to-go": (RewardToGo(), PLAIN),
     "leave-one-out": (TotalReturn(AverageReturn(leave_one_out=True)), COUPLED),
     "mean of earlier rows": (with_baseline(earlier), COUPLED),
     "leave-one-out in fives": (with_baseline(in_fives), COUPLED),
+    "mean of the other half": (with_baseline(of_the_other_half), COUPLED),
+    "tanh of the others' at each time": (tanh_by_time, COUPLED),
     "tanh of the others' mean": (with_baseline(lambda returns: np.tanh(others(returns))), COUPLED),
 }
 

@@ -65,7 +65,7 @@ class Recipe:
 
 
 RECIPES: tuple[Recipe, ...] = (
-    Recipe(16, 2, 1, 1, 0.9, states=4),
+    Recipe(16, 2, 1, 1, 0.9, states=16),
     Recipe(1, 2, 8, 2, 0.9, states=8),
     Recipe(1, 8, 2, 8, 1.0),
     Recipe(3, 2, 1, 2, 0.8, cut=3, endless=True),
@@ -77,12 +77,12 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(8, 3, 2, 1, 1.0, cut=3),
     Recipe(2, 2, 8, 1, 0.7, states=8, rewards="ties"),
     Recipe(2, 8, 1, 2, 0.95),
-    Recipe(16, 2, 1, 1, 0.97, rewards="zeros", scale=1e-6),
+    Recipe(16, 2, 1, 1, 0.97, states=16, rewards="zeros", scale=1e-6),
     Recipe(2, 8, 1, 1, 0.0),
     Recipe(2, 2, 8, 2, 1.0, states=5, over=3),
     Recipe(2, 4, 1, 3, 0.9, cut=2, endless=True),
     Recipe(4, 2, 1, 2, 1.0, rewards="ties"),
-    Recipe(16, 3, 1, 1, 1.0, states=5, scale=1e6),
+    Recipe(16, 3, 1, 1, 1.0, states=16, scale=1e6),
     Recipe(3, 8, 1, 1, 0.9, rewards="zeros"),
     Recipe(2, 2, 8, 1, 0.8, states=8, scale=1e-6),
     Recipe(16, 2, 3, 1, 0.95, over=1, cut=10),
@@ -90,9 +90,9 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(2, 4, 2, 1, 0.5, rewards="ties", scale=1e6, chance=True),
     Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
-"""One after another, and again with other numbers. At least three each of: 16 steps, 8 actions, 8 start states, γ = 0,
-γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of all but
-five so few that pairs can be listed too."""
+"""One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
+states, γ = 0, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of
+all but five so few that pairs can be listed too."""
 
 
 def explored_problems(count: int) -> tuple[ExploredProblem, ...]:

@@ -19,7 +19,6 @@ from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.checking.sampled.units import units_of
 from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
-from pgverify.suites import SuiteProblem
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SMALL = ("bandit", "early-stop", "three-starts")
@@ -227,7 +226,7 @@ def in_one_group(batch: pgv.Trajectories) -> np.ndarray:
     ("function", "strided"), [(with_a_stride, True), (in_groups, False), (in_one_group, False), (RewardToGo(), False)]
 )
 def test_groups_with_a_stride_are_told_from_others(function, strided: bool) -> None:  # type: ignore[no-untyped-def]
-    suite = [SuiteProblem(name, problem) for name, problem in zip(SMALL, named(*SMALL), strict=True)]
+    suite = [entry for entry in pgv.suites.get("standard") if entry.name in SMALL]
     with Alarm(10.0) as alarm:
         limited = LimitedFunction(function, False, alarm)
         said = groups_with_a_stride(limited, suite, pgv.Grouped(size=4, prompts=2))

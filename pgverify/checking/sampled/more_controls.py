@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from pgverify.checking.sampled.controls import Controls, others_in
 from pgverify.validation import Array
 
-BLOCKS = (2, 3, 4, 5, 8, 16)
+BLOCKS = (2, 3, 4, 5, 8, 16, 32, 64)
 """Consecutive rows that are compared with each other: the usual sizes of groups and minibatches."""
 
 STRIDES = (2, 4)

@@ -80,6 +80,7 @@ FAULTY: dict[str, Function] = {
     "action 7 ignored": where_actions(lambda actions: actions != 7),
     "action 5 twice": where_actions(lambda actions: actions != 5, 2.0),
     "start states from 5 on ignored": weighted(lambda b: np.where(b.states[:, :1] < 5, to_go(b), 0.0)),
+    "states from 8 on ignored": weighted(lambda b: np.where(b.states[:, :-1] < 8, to_go(b), 0.0)),
     "rewards clipped to 1e4": weighted(lambda b: to_go(b, np.clip(b.rewards, -1e4, 1e4))),
     "tiny rewards are zero": weighted(lambda b: to_go(b, np.where(np.abs(b.rewards) < 1e-5, 0.0, b.rewards))),
     "twice at γ = 0": weighted(lambda b: to_go(b) * (1.0 if b.discount > 0.0 else 2.0)),

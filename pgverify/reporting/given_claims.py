@@ -66,11 +66,12 @@ def _plain(claim: Any) -> Claim:
         raise InvalidInput(f"decide returned {described(claim)} among its claims, must be a pgverify.studies.Claim")
     if not isinstance(claim.holds, bool | np.bool_):
         raise InvalidInput(f"holds of claim {claim.name!r} is {described(claim.holds)}, must be True or False")
-    texts = {field: getattr(claim, field) for field in TEXTS}
+    texts: dict[str, Any] = {field: getattr(claim, field) for field in TEXTS}
     for field, text in texts.items():
         if not isinstance(text, str) or len(text) > LONGEST_TEXT:
             raise InvalidInput(
                 f"{field} of claim {claim.name!r} is {shown(text)}, must be a text of at most {LONGEST_TEXT} characters"
             )
     # Of one's own class of strings the characters alone are kept.
-    return replace(claim, holds=bool(claim.holds), **{field: str.__str__(text) for field, text in texts.items()})
+    plain: dict[str, Any] = {field: str.__str__(text) for field, text in texts.items()}
+    return replace(claim, holds=bool(claim.holds), **plain)

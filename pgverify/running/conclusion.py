@@ -86,7 +86,7 @@ def from_lines(lines: Sequence[tuple[str, str, bytes | None]]) -> Conclusion | N
                 b64decode(known.get("pdf", "")),
                 str(known.get("caption", "")),
             )
-        claims = tuple(Claim(**{name: _plain(value) for name, value in claim.items()}) for claim in head["claims"])
+        claims = tuple(_claim(claim) for claim in head["claims"])
         troubles, answer = tuple(map(_text, head["troubles"])), _text(head.get("answer", ""))
         formula, made = _text(head.get("formula", "")), made_from(head.get("made", {}))
         return Conclusion(claims, figures, troubles, bool(head["broken"]), answer, formula, made)
@@ -97,6 +97,11 @@ def from_lines(lines: Sequence[tuple[str, str, bytes | None]]) -> Conclusion | N
 def _content(drawn: Drawing) -> dict[str, Any]:
     vector = {"svg": drawn.svg, "pdf": b64encode(drawn.pdf).decode()} if drawn.svg else {}
     return {"words": printable(drawn.words), "width": drawn.width, "caption": printable(drawn.caption), **vector}
+
+
+def _claim(given: Mapping[str, Any]) -> Claim:
+    plain: dict[str, Any] = {name: _plain(value) for name, value in given.items()}
+    return Claim(**plain)
 
 
 def _text(value: Any) -> str:

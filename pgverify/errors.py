@@ -145,7 +145,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def without_commands(text: str) -> str:
     """Return a text with what would command a terminal spelt out."""
-    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text.replace("\0", "\\0"))
 
 
 def one_sentence(error: BaseException) -> str:

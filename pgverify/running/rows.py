@@ -54,7 +54,7 @@ def from_json(text: str) -> Any:
 
 def printable(text: str, most: int = 2000) -> str:
     """Return a text that every file, table and terminal takes, of at most so many characters."""
-    whole = without_commands(text.replace("\0", "\\0"))
+    whole = without_commands(text)
     return whole if len(whole) <= most else whole[: most - 1] + "…"
 
 

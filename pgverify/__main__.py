@@ -6,7 +6,6 @@ import os
 import sys
 
 from pgverify.guarded_process import GUARDIAN, LEFT, VARIABLE, end_with_parent
-from pgverify.guardian import guard, runs_foreign_code
 from pgverify.interruption import INTERRUPTED, end, ignore_interrupts, leave, leave_when_interrupted
 
 PATIENT = (["check"], ["report"], ["variance"], ["study", "run"])
@@ -20,6 +19,8 @@ def main() -> None:
         if VARIABLE in os.environ:
             end_with_parent()
         _tell_at_once()
+        from pgverify.guardian import guard, runs_foreign_code
+
         if runs_foreign_code(sys.argv[1:]):
             guard(sys.argv[1:])
         from pgverify.cli import main as command_line

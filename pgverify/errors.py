@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -138,9 +139,23 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What commands a terminal, and halves of characters; line breaks and tabulators are none of them."""
+
+
+def without_commands(text: str) -> str:
+    """Return a text with what would command a terminal spelt out."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text.replace("\0", "\\0"))
+
+
 def one_sentence(error: BaseException) -> str:
     """Return an exception as one line: its type and what it says."""
-    said = " ".join(str(error).split())
+    try:
+        said = without_commands(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # one of somebody's own, which cannot say what it is, or tries to leave instead
+        said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

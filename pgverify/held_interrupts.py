@@ -13,7 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pgverify.guarded_process import GUARDIAN
 from pgverify.interruption import leave
+
+TOGETHER = 1.0
+"""Seconds in which two signals are one, where a guardian passes on what a whole group of processes was sent."""
 
 PATIENCE = 5.0
 """Seconds in which what was begun is put away; whatever then still goes on is left as after a kill."""
@@ -36,7 +40,7 @@ def raised_interrupts() -> Iterator[None]:
 
     Pressed again, or `PATIENCE` seconds later if the block has not ended by then, the process is left at once.
     """
-    pressed: list[int] = []
+    pressed: list[float] = []
     ended = threading.Event()
 
     def insist() -> None:
@@ -44,9 +48,11 @@ def raised_interrupts() -> Iterator[None]:
         if not ended.is_set():
             leave()
 
-    def handler(number: int, _: object) -> None:
-        pressed.append(number)
+    def handler(_number: int, _: object) -> None:
+        pressed.append(time.monotonic())
         if len(pressed) > 1:
+            if GUARDIAN.descriptor >= 0 and pressed[-1] - pressed[0] < TOGETHER:
+                return
             leave()
         _thread.start_new_thread(insist, ())  # takes none of the locks that the interrupted code may hold
         raise KeyboardInterrupt

@@ -116,13 +116,15 @@ def accepts(**kinds: Requirement) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        order = list(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters
+        order = list(parameters)
+        any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
         known = {*order}
         checked = [(order.index(name), name, kind) for name, kind in kinds.items()]
 
         @functools.wraps(function)
         def checked_call(*given: P.args, **named: P.kwargs) -> R:
-            if named and not named.keys() <= known:
+            if named and not any_name and not named.keys() <= known:
                 refuse_unknown(function.__name__, order, named)
             for place, name, kind in checked:
                 if place < len(given):

@@ -10,6 +10,8 @@ FORBIDDEN = '/\\:*?"<>|'
 """Separators and what some file systems refuse: a folder of results can be copied anywhere."""
 LONGEST_NAME = 200
 """Bytes: file systems allow 255, and a suffix is added."""
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+"""Devices, to some systems, whatever follows after a dot."""
 TAKEN = ("index.html", "results.sqlite")
 """What the output folder holds beside the studies' folders."""
 FOLDERS = ("assets", "readme.md")
@@ -42,6 +44,8 @@ def require_name(kind: str, name: Any) -> str:
         )
     if len(name.encode()) > LONGEST_NAME:
         raise InvalidInput(f"a {kind} is called {shown}, a name must be at most {LONGEST_NAME} bytes long")
+    if name.split(".")[0].casefold() in RESERVED:
+        raise InvalidInput(f"a {kind} is called {shown}, which is a device to some systems; choose another name")
     if kind == "study" and (name.casefold().startswith(TAKEN) or name.casefold() in FOLDERS):
         raise InvalidInput(f"a study is called {shown}, which the output folder needs for itself; choose another name")
     return name

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pgverify.beside import Dependencies, at_home, dependencies
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, unknown_name
 from pgverify.foreign_code import foreign_code
-from pgverify.kinds import accepts, known_arguments, suggesting
+from pgverify.kinds import FUNCTION, accepts, described, known_arguments, suggesting
 from pgverify.names import require_name
+from pgverify.validation import require_text
 
 if TYPE_CHECKING:  # pandas and matplotlib are imported late: `import pgverify` must stay light
     import pandas as pd
@@ -107,6 +108,12 @@ class Study:
 
     def __post_init__(self) -> None:
         require_name("study", self.name)
+        for name in ("question", "source", "answer", "formula"):
+            require_text(name, getattr(self, name), InvalidInput, "a text")
+        for name in ("cells", "run", "decide", "figures"):
+            FUNCTION.require(name, getattr(self, name))
+        if not isinstance(self.captions, Mapping):
+            raise InvalidInput(f"captions is {described(self.captions)}, must be sentences by the name of a figure")
 
 
 def studies_folder() -> Path:

@@ -47,7 +47,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "guarded_process": "",
         "interruption": "guarded_process",  # the first thing that the command line does
         "guardian": "guarded_process interruption",
-        "held_interrupts": "interruption",
+        "held_interrupts": "interruption guarded_process",
         "beside": "",  # files and imports: it knows no study
         "drawing": BASE,  # plain data in, images and pages out: every room that shows something may use it
         "randomness": BASE,  # arrays only: compiled code is written from it

@@ -16,7 +16,7 @@ import typer
 from pgverify import __version__
 from pgverify.cli import bugs, cases, check, estimators, exact, mdps, study, survey, variance
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
-from pgverify.errors import InvalidInput, one_sentence
+from pgverify.errors import InvalidInput, one_sentence, without_commands
 
 app = typer.Typer(
     help="gradcheck for policy gradients: exact ground truth, verdicts and variance.",
@@ -91,7 +91,7 @@ def _with_value(message: str, given: Sequence[str]) -> str:
 
 
 def _complain(what: object) -> int:
-    print(f"pgverify: {' '.join(str(what).split())}", file=sys.stderr)
+    print(f"pgverify: {without_commands(' '.join(str(what).split()))}", file=sys.stderr)
     return WRONG_CALL
 
 

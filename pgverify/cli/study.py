@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgverify.cli.exit_codes import FINE, INCONCLUSIVE, INTERRUPTED, WORSE
-from pgverify.errors import InvalidInput
+from pgverify.errors import InvalidInput, without_commands
 from pgverify.guarded_process import FOLDER, GUARDIAN
 
 if TYPE_CHECKING:  # everything heavy is imported by the command that needs it: --help must be fast
@@ -29,7 +29,7 @@ def study_list() -> None:
     from pgverify.studies import load_study, study_files
 
     for name, path in study_files().items():
-        print(f"{name}\n    {load_study(str(path))[0].question}")
+        print(f"{name}\n    {without_commands(str(load_study(str(path))[0].question))}")
 
 
 @app.command("run")
@@ -219,7 +219,7 @@ def _write_reports(bars: Progress, folder: Path) -> list[Judged]:
 
 def _say(sentence: str) -> None:
     """Tell beside the answer."""
-    print(f"pgverify: {sentence}", file=sys.stderr)
+    print(f"pgverify: {without_commands(sentence)}", file=sys.stderr)
 
 
 def _tell(studies: list[Judged], folder: Path) -> int:

@@ -13,7 +13,7 @@ from pgverify.beside import dependencies
 from pgverify.drawing.vector import svg
 from pgverify.errors import InvalidFile, one_sentence
 from pgverify.foreign_code import foreign_code
-from pgverify.names import require_distinct_names, require_name
+from pgverify.reporting.given_claims import claims_of, figures_of
 from pgverify.reporting.images import description, pdf, png, width
 from pgverify.reporting.judged import shown
 from pgverify.running.conclusion import Conclusion, Drawing
@@ -98,14 +98,14 @@ def concluded(study: Study, rows: Sequence[Row]) -> Iterator[Conclusion]:
     troubles: list[str] = []
     try:
         with foreign_code(f"the claims of study {study.name} were decided"):
-            claims = sorted(study.decide(table.copy()), key=lambda claim: bool(claim.holds))
-        known = replace(known, claims=tuple(claims))
+            claims = claims_of(study.decide(table.copy()))
+        known = replace(known, claims=claims)
     except Exception as error:
         troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
     yield replace(known, troubles=(*troubles, f"The figures {UNDRAWN}"))
     try:
         with foreign_code(f"the figures of study {study.name} were drawn"):
-            known = replace(known, figures=_drawings(study.figures(table.copy()), study.captions))
+            known = replace(known, figures=_drawings(figures_of(study.figures(table.copy())), study.captions))
     except Exception as error:
         troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
     yield replace(known, troubles=tuple(troubles), broken=bool(troubles))
@@ -117,7 +117,6 @@ def _keep(store: Store, run: Run, found: Iterable[Conclusion], made: Made, first
 
 
 def _drawings(figures: Mapping[str, Figure], captions: Mapping[str, str]) -> dict[str, Drawing]:
-    require_distinct_names("figure", [require_name("figure", name) for name in figures])
     return {
         name: Drawing(
             description(name, figure),

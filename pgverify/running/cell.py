@@ -64,10 +64,7 @@ def compute_cell(source: StudySource, cell: Cell) -> CellResult:
 
 def reason(error: BaseException) -> str:
     """Return an exception in one sentence that can be written down, even if it cannot say what it is."""
-    try:
-        return printable(one_sentence(error))
-    except Exception:
-        return type(error).__name__
+    return printable(one_sentence(error))
 
 
 @dataclass

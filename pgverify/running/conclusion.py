@@ -86,9 +86,9 @@ def from_lines(lines: Sequence[tuple[str, str, bytes | None]]) -> Conclusion | N
                 b64decode(known.get("pdf", "")),
                 str(known.get("caption", "")),
             )
-        claims = tuple(Claim(**claim) for claim in head["claims"])
-        troubles, answer = tuple(map(str, head["troubles"])), str(head.get("answer", ""))
-        formula, made = str(head.get("formula", "")), made_from(head.get("made", {}))
+        claims = tuple(_claim(claim) for claim in head["claims"])
+        troubles, answer = tuple(map(_text, head["troubles"])), _text(head.get("answer", ""))
+        formula, made = _text(head.get("formula", "")), made_from(head.get("made", {}))
         return Conclusion(claims, figures, troubles, bool(head["broken"]), answer, formula, made)
     except (InvalidInput, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return None
@@ -97,6 +97,15 @@ def from_lines(lines: Sequence[tuple[str, str, bytes | None]]) -> Conclusion | N
 def _content(drawn: Drawing) -> dict[str, Any]:
     vector = {"svg": drawn.svg, "pdf": b64encode(drawn.pdf).decode()} if drawn.svg else {}
     return {"words": printable(drawn.words), "width": drawn.width, "caption": printable(drawn.caption), **vector}
+
+
+def _claim(given: Mapping[str, Any]) -> Claim:
+    plain: dict[str, Any] = {name: _plain(value) for name, value in given.items()}
+    return Claim(**plain)
+
+
+def _text(value: Any) -> str:
+    return printable(str(value))
 
 
 def _plain(value: Any) -> str | bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from pgverify.errors import InvalidFile
 
 FILE = ".pgverify-lock"
+
+PATIENCE, BETWEEN = 2.0, 0.05
+"""Seconds that a run is given to end, and between two looks: one that was killed takes a moment."""
 
 
 class FolderInUse(InvalidFile):
@@ -27,7 +31,9 @@ def folder_lock(root: Path) -> Iterator[None]:
         When another process holds it.
     """
     path = root / FILE
-    descriptor = _locked(path)
+    until = time.monotonic() + PATIENCE
+    while (descriptor := _locked(path)) is None and time.monotonic() < until:
+        time.sleep(BETWEEN)
     if descriptor is None:
         raise FolderInUse(
             f"{root} is being written to by another run; wait for it, or choose another folder with --out"

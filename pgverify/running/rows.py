@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pgverify.errors import InvalidData
+from pgverify.errors import InvalidData, without_commands
 from pgverify.studies import Row
 
 
@@ -54,7 +54,7 @@ def from_json(text: str) -> Any:
 
 def printable(text: str, most: int = 2000) -> str:
     """Return a text that every file, table and terminal takes, of at most so many characters."""
-    whole = text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+    whole = without_commands(text)
     return whole if len(whole) <= most else whole[: most - 1] + "…"
 
 

@@ -56,9 +56,16 @@ def marks(path: Path) -> int:
     return len(record.read_text().split()) if record.exists() else 0
 
 
+def children_of(number: int | str) -> list[str]:
+    try:
+        return Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
 def worker_of(process: subprocess.Popen[bytes]) -> int | None:
     """Return a child that computes, not the one that counts shared resources."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = [below for child in children_of(process.pid) for below in children_of(child)]  # of the guarded process
     found = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return int(found[0]) if found else None
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 HARDLY = 0.1
 """Share of the time on the wall below which a call waits, for a lock or a sleep, and does not work."""
+
+MOST_THREADS = 100
+"""Threads that are asked: somebody may have left thousands running, and the first are those that work."""
 
 LOOKS, LATE, KEPT = 3, 5.0, 0.25
 """So many looks in a row tell that a process waits; none may come later than so many intervals, nor may the process
@@ -33,7 +37,7 @@ def kept_from_working(process: int | str = "self") -> float:
     """Return for how many seconds the threads of a process were ready and got no processor; 0 where nobody says."""
     total = 0
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for thread in Path(f"/proc/{process}/task").iterdir():
+        for thread in islice(Path(f"/proc/{process}/task").iterdir(), MOST_THREADS):
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 total += int((thread / "schedstat").read_text().split()[1])
     return total / 1e9

@@ -12,6 +12,9 @@ GIBIBYTE = 1 << 30
 MEMORY_LIMIT = 4.0
 """GiB, for the process and all that it started: several times what torch and JAX take for a check."""
 
+LARGEST_CROWD = 1000
+"""Threads and processes: each call that leaves some behind slows all that come after it, and then the machine."""
+
 GRACE = 0.3
 """Seconds beyond a time limit in which the process may end the call itself, as it can unless that hangs in C."""
 
@@ -63,6 +66,12 @@ class Limits:
         if is_over(self.total_time_limit + self.time_limit + MARGIN, now - began, work, waits):
             return f"kept the check from ending {MARGIN:g} s after its total time limit of {self.total_time_limit:g} s"
         return ""
+
+    def crowded_by(self, crowd: int) -> str:
+        """Return that so many threads and processes are too many, as it follows "it"; empty where they are not."""
+        if crowd <= LARGEST_CROWD:
+            return ""
+        return f"left {crowd} threads and processes behind, more than the limit of {LARGEST_CROWD},"
 
     def exceeded_by(self, memory: int) -> str:
         """Return that so many bytes are too many, as it follows "it"; empty where they are not."""

@@ -175,6 +175,8 @@ def _watch(
             return _how_it_ended(child.returncode)
         if happened := limits.exceeded_by(tree.memory(now >= thorough)):
             return happened
+        if now >= thorough and (happened := limits.crowded_by(tree.crowd())):
+            return happened
         work = tree.work()
         late = limits.passed(where, now, work, began, looks.again(now, work))
         if late and before:  # a note may have been read in the middle of its writing

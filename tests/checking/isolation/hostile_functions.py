@@ -5,13 +5,14 @@ Each file `hostile_*` beside this one has those of one kind, and says of each ho
 
 from __future__ import annotations
 
+import hostile_crowds
 import hostile_ends
 import hostile_hangs
 import hostile_memory
 import hostile_output
 import hostile_surroundings
 
-FILES = (hostile_ends, hostile_hangs, hostile_memory, hostile_output, hostile_surroundings)
+FILES = (hostile_crowds, hostile_ends, hostile_hangs, hostile_memory, hostile_output, hostile_surroundings)
 
 
 def _of(kind: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 
 import pgverify as pgv
 from pgverify.checking.calling.examination import describe
-from pgverify.checking.isolation.limits import GIBIBYTE, GRACE, Limits
+from pgverify.checking.isolation.limits import GIBIBYTE, GRACE, LARGEST_CROWD, Limits
 from pgverify.checking.isolation.noted_function import NotedFunction
 from pgverify.checking.isolation.whereabouts import NOTE_BYTES, Doing, Notebook, Whereabouts, read_whereabouts
 from pgverify.errors import InvalidInput
@@ -127,3 +127,9 @@ def test_numbers_of_numpy_are_numbers(kind: type) -> None:
         explore=np.uint8(0),
     )
     assert report.outcome is pgv.Outcome.CORRECT
+
+
+def test_a_crowd_is_too_much_from_a_number_on() -> None:
+    limits = Limits(1.0, 600.0)
+    assert limits.crowded_by(LARGEST_CROWD) == ""
+    assert "left 1001 threads and processes behind" in limits.crowded_by(LARGEST_CROWD + 1)

@@ -159,7 +159,9 @@ def z_calibration(rows: pd.DataFrame) -> Figure:
     with style():
         figure, (axis,) = panels(1, width=4.6, height=4.6)
         few = np.unique(np.linspace(0, found.count - 1, MANY_POINTS).astype(int))  # of a smooth band
-        axis.fill_between(theory[few], low[few], high[few], color=PALETTE[0], alpha=0.16, lw=0, label="95 % band, all at once")
+        axis.fill_between(
+            theory[few], low[few], high[few], color=PALETTE[0], alpha=0.16, lw=0, label="95 % band, all at once"
+        )
         axis.plot(theory, theory, color=REFERENCE, lw=1, label="standard normal")
         inside = (scores >= low) & (scores <= high)
         many, label = bool(inside.sum() > MANY_POINTS), "z inside the band"

@@ -34,7 +34,7 @@ def test_the_table_of_estimators_sorts_and_is_printed_as_it_was(browser: Any, pa
         page.wait_for_selector(".tabulator-row")
 
         def column() -> list[float]:
-            cells = page.locator("#estimators .tabulator-row .tabulator-cell:nth-child(2)").all_text_contents()
+            cells = page.locator("#estimators .tabulator-row [tabulator-field='c1']").all_text_contents()
             return [float(text.replace("−", "-").replace(",", "")) for text in cells]
 
         as_written = column()
@@ -55,7 +55,7 @@ def test_what_is_missing_is_sorted_last_either_way(browser: Any, page_file: Path
         page.wait_for_selector(".tabulator-row")
         titles = page.locator("#estimators .tabulator-col-title").all_text_contents()
         place = titles.index("trajectories")
-        cells = page.locator(f"#estimators .tabulator-row .tabulator-cell:nth-child({place + 1})")
+        cells = page.locator(f"#estimators .tabulator-row [tabulator-field='c{place}']")
         assert "–" in cells.all_text_contents()
         for _ in range(2):
             page.locator("#estimators .tabulator-col").nth(place).click()

@@ -27,3 +27,45 @@ def test_it_fits_and_everybody_can_read_it(browser: Any, axe: str, page_file: Pa
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious(page, axe) == []
         assert problems == []
+
+
+def test_the_table_of_estimators_sorts_and_is_printed_as_it_was(browser: Any, page_file: Path) -> None:
+    with opened(browser, page_file, 1280) as (page, problems):
+        page.wait_for_selector(".tabulator-row")
+
+        def column() -> list[float]:
+            cells = page.locator("#estimators .tabulator-row [tabulator-field='c1']").all_text_contents()
+            return [float(text.replace("−", "-").replace(",", "")) for text in cells]
+
+        as_written = column()
+        header = page.locator("#estimators .tabulator-col").nth(1)
+        header.press("Enter")  # without a mouse
+        assert column() == sorted(as_written)
+        assert column() != as_written
+        assert not page.locator("#estimators table").is_visible()
+        page.emulate_media(media="print")
+        assert page.locator("#estimators table").is_visible()
+        assert not page.locator("#estimators .tabulator").is_visible()
+        assert problems == []
+
+
+def test_what_is_missing_is_sorted_last_either_way(browser: Any, page_file: Path) -> None:
+    """The column of trajectories has a dash where no number of them reaches the error."""
+    with opened(browser, page_file, 1280) as (page, _):
+        page.wait_for_selector(".tabulator-row")
+        titles = page.locator("#estimators .tabulator-col-title").all_text_contents()
+        place = titles.index("trajectories")
+        cells = page.locator(f"#estimators .tabulator-row [tabulator-field='c{place}']")
+        assert "–" in cells.all_text_contents()
+        for _ in range(2):
+            page.locator("#estimators .tabulator-col").nth(place).click()
+            assert cells.all_text_contents()[-1] == "–"
+
+
+def test_figures_take_the_colours_of_the_scheme(browser: Any, page_file: Path) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, page_file, 1280, scheme) as (page, _):
+            script = "getComputedStyle(document.querySelector('#sources svg path[style*=\"--action\"]')).fill"
+            seen[scheme] = page.evaluate(script)
+    assert seen["light"] != seen["dark"]

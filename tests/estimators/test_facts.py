@@ -100,7 +100,10 @@ def test_adding_one_touches_one_file() -> None:
 
 
 def _names(path: Path, name: str) -> bool:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if name not in text:
+        return False
+    tree = ast.parse(text)  # not every mention in a sentence is a use
     found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     found |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     found |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}

@@ -77,7 +77,7 @@ def test_a_cap_that_does_not_bind_changes_nothing(kind: type) -> None:
 
 
 def test_a_cap_trades_variance_for_bias() -> None:
-    problem = next(entry.problem for entry in pgv.suites.get("off-policy") if entry.name == "far")
+    problem = next(entry.problem for entry in pgv.suites.get("off-policy") if entry.name == "other-features")
     truth = exact.gradient(problem)
     found = [exact.moments(CappedImportance(cap), problem) for cap in (1.0, 2.0, 5.0, 1e6)]
     assert all(one.trace < other.trace for one, other in pairwise(found))
@@ -85,7 +85,7 @@ def test_a_cap_trades_variance_for_bias() -> None:
 
 
 @pytest.mark.parametrize("kind", [CappedRatios, CappedImportance])
-@pytest.mark.parametrize("cap", [0.9, -1.0, np.nan, np.inf, "2"])
+@pytest.mark.parametrize("cap", [0.9, -1.0, np.nan, np.inf])
 def test_a_cap_is_at_least_one(kind: type, cap: float) -> None:
     with pytest.raises(InvalidEstimator, match=r"cap is .*, must be a number of at least 1, and finite"):
         kind(cap)

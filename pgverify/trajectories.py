@@ -9,22 +9,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Inexact, Integer
 
-from pgverify.arrays import integers, real_numbers, refuse_non_finite, truths, weights_as_given
-from pgverify.continuous import NodeMDP
-from pgverify.errors import InvalidEstimator, InvalidInput, InvalidSampling
+from pgverify.arrays import refuse_non_finite, weights_as_given
+from pgverify.batch_arrays import ARRAYS as ARRAYS
+from pgverify.batch_arrays import OPTIONAL_ARRAYS as OPTIONAL_ARRAYS
+from pgverify.batch_arrays import fitting_arrays, row_index
+from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, score_sum_of_kept
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
-from pgverify.validation import Array, bracket, first_index, require_shape, settle, shown
-
-ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
-"""The fields that hold one row a trajectory, always."""
-
-OPTIONAL_ARRAYS = ("group", "critic", "nodes")
-"""Those that may be None."""
+from pgverify.validation import Array, require_shape, settle, shown
 
 
 @known_arguments
@@ -71,31 +67,8 @@ class Trajectories(SuggestsNames):
 
     def __post_init__(self) -> None:
         ROLLOUT.require("rollout", self.rollout)
-        settle(self, **plain_arrays(self))
-        mdp = self.rollout.problem.mdp
-        if self.actions.ndim != 2 + isinstance(mdp, NodeMDP):
-            wanted = "[n, T, D], real actions" if isinstance(mdp, NodeMDP) else "[n, T]"
-            raise InvalidSampling(f"actions has shape {self.actions.shape}, must be {wanted}")
-        count, steps = self.actions.shape[:2]
-        for name, shape, meaning in (
-            ("states", (count, steps + 1), "[n, T+1]"),
-            ("rewards", (count, steps), "[n, T]"),
-            ("lengths", (count,), "[n]"),
-            ("terminated", (count,), "[n]"),
-            ("log_probs", (count, steps), "[n, T]"),
-            ("group", (count,), "[n]"),
-            ("critic", (count, steps + 1), "[n, T+1]"),
-            ("nodes", (count, steps), "[n, T]"),
-        ):
-            array = getattr(self, name)
-            if array is not None or name in ARRAYS:
-                require_shape(name, array, shape, meaning, InvalidSampling)
-        if isinstance(mdp, NodeMDP):
-            require_shape("actions", self.actions, (count, steps, mdp.nodes.shape[2]), "[n, T, D]", InvalidSampling)
-        numbered = "nodes" if isinstance(mdp, NodeMDP) else "actions"
-        for name, last in (("states", mdp.num_states - 1), (numbered, mdp.num_actions - 1), ("lengths", steps)):
-            if (array := getattr(self, name)) is not None:
-                _require_range(name, array, last)
+        given = {name: getattr(self, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
+        settle(self, **fitting_arrays(given, self.rollout.problem.mdp))
 
     @property
     def problem(self) -> Problem:
@@ -201,7 +174,7 @@ class Trajectories(SuggestsNames):
     def select(self, rows: Any) -> Trajectories:
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
         try:
-            index = rows if isinstance(rows, slice) else _row_index(rows)
+            index = rows if isinstance(rows, slice) else row_index(rows)
             return self._with({name: array[index] for name, array in self._arrays()})
         except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
@@ -283,44 +256,6 @@ class Trajectories(SuggestsNames):
 
 BATCH = instance_of(Trajectories, expected="a batch of trajectories", advice="pgv.sample(problem, n) draws one")
 ROLLOUT = instance_of(Rollout, expected="the law of a rollout", advice="pgv.exact.rollout(problem) gives it")
-
-
-def _row_index(rows: Any) -> Array:
-    if isinstance(rows, np.ma.MaskedArray):
-        raise TypeError
-    index = np.atleast_1d(rows)
-    if index.ndim != 1:
-        raise IndexError
-    return index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy
-
-
-def _require_range(name: str, array: Integer[Array, "..."], last: int) -> None:
-    """Refuse an entry outside 0..last, naming the first."""
-    if array.size and (array.min() < 0 or array.max() > last):
-        index = first_index((array < 0) | (array > last))
-        raise InvalidSampling(f"{name}{bracket(index)} is {array[index]}, must lie in 0..{last}")
-
-
-def plain_arrays(batch: Trajectories) -> dict[str, Array]:
-    """Return the fields of a batch as plain arrays of the kinds that they must be of."""
-    read = dict.fromkeys(("states", "actions", "lengths", "group", "nodes"), integers) | {"terminated": truths}
-    if isinstance(batch.rollout.problem.mdp, NodeMDP):
-        del read["actions"]  # they are real numbers
-    given = {name: getattr(batch, name) for name in (*ARRAYS, *OPTIONAL_ARRAYS)}
-    return {
-        name: read.get(name, _numbers)(name, value, InvalidSampling)
-        for name, value in given.items()
-        if value is not None or name in ARRAYS
-    }
-
-
-def _numbers(name: str, value: Any, error: type[InvalidInput]) -> Float[Array, "..."]:
-    """Return an array of floats as it is where it may be, for batches share theirs; log-probabilities may be −∞."""
-    if type(value) is np.ndarray and value.dtype == np.float64:
-        allowed = np.isfinite(value) | (np.isneginf(value) if name == "log_probs" else False)
-        if allowed.all():
-            return value
-    return real_numbers(name, value, error)
 
 
 def concatenate(batches: Sequence[Trajectories]) -> Trajectories:

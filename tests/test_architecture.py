@@ -21,7 +21,7 @@ LONGEST_FILE = 400
 BASE = "errors suggestions regular_files arrays validation kinds"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
-BATCH = f"{PROBLEM} collected_problem rollout flat_steps trajectories"
+BATCH = f"{PROBLEM} collected_problem rollout flat_steps batch_arrays trajectories"
 SUMS = "recursion declarations"
 CORE = f"{BATCH} {SUMS} randomness mdps baselines estimators exact real_steps sampling stats streaming planning"
 TOOLS = (
@@ -66,7 +66,8 @@ ALLOWED: Mapping[str, set[str]] = {
         "suites": f"{PROBLEM} collected_problem mdps",
         "rollout": PROBLEM,
         "flat_steps": BASE,
-        "trajectories": f"{PROBLEM} rollout flat_steps",
+        "batch_arrays": PROBLEM,
+        "trajectories": f"{PROBLEM} rollout flat_steps batch_arrays",
         "recursion": BATCH,
         "declarations": f"{BATCH} recursion",
         "baselines": f"{BATCH} recursion",  # neither exact nor sampling: an estimator may not peek at the truth

@@ -48,7 +48,7 @@ def test_rewards_far_from_zero(steps: int, offset: float) -> None:
 
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_random_problems() -> None:
-    """Some have one state, or rewards near −3 and 1: those of seeds 4, 16 and 18 had moments of other rewards."""
+    """Among them rewards near −3 and 1: seeds 4, 16 and 18 had the moments of other rewards."""
     for seed in range(20):
         problem = small_problem(seed)
         batch, probabilities = listed(problem)

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.errors import InvalidInput, one_sentence, unknown_name
+from pgverify.errors import InvalidInput, UnknownAttribute, one_sentence, unknown_name
 from pgverify.kinds import FUNCTION, accepts
 from pgverify.language.built_in_problems import built_in_problems
+from pgverify.language.completion_batch import CompletionBatch
 from pgverify.language.frameworks.named import FRAMEWORKS
+from pgverify.language.limited_loss import limited
 from pgverify.language.listed_expectation import lists_of
 from pgverify.language.loss_gradients import LossFailed
 from pgverify.language.loss_report import LossReport
@@ -43,6 +46,7 @@ def check_lm(
     framework: str = "torch",
     alpha: float = 1e-6,
     seed: int = 0,
+    time_limit: float = 10.0,
 ) -> LossReport:
     """Tell what a loss for a language model estimates: GRPO, RLOO, DAPO, GSPO, and those of one's own.
 
@@ -74,6 +78,8 @@ def check_lm(
         Total false-alarm probability of what is sampled, where there are too many batches to list.
     seed : int
         Of what is tried on some batches only.
+    time_limit : float
+        Seconds for one call of the loss.
 
     Raises
     ------
@@ -88,14 +94,18 @@ def check_lm(
     prompts = require_integer("prompts", prompts, 1, InvalidInput, " prompt", largest=MOST_PROMPTS)
     alpha = require_number("alpha", alpha, 1e-300, 0.5, InvalidInput)
     seed = require_integer("seed", seed, 0, InvalidInput)
+    time_limit = require_number("time_limit", time_limit, 1e-3, 1e6, InvalidInput)
     claim = target_of(target)
     design = LossDesign(group_size, prompts, sampler)
     problems = built_in_problems(prompts, sampler)
     claim.vector(problems[0], group_size)  # refuses what makes no sense for groups of this size
     first = np.concatenate([each.rows[0] for each in lists_of(problems[0], group_size)[:prompts]])
-    prepared = prepared_loss(loss, framework, row_table(problems[0], group_size), first)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
+        try:
+            prepared = prepared_loss(limited(loss, alarm), framework, row_table(problems[0], group_size), first)
+        except LossFailed as failure:
+            return _invalid(str(failure), claim)
         try:
             coupling = coupling_on(prepared, problems, design, seed)
             trees = fitting(problems, design, coupling) or list(problems)
@@ -103,7 +113,8 @@ def check_lm(
         except LossFailed as failure:
             return _invalid(str(failure), claim)
         except InvalidInput as refusal:
-            return _invalid(one_sentence(refusal).partition(": ")[2], claim)
+            fields = f"; it has {', '.join(CompletionBatch._fields)}" if isinstance(refusal, UnknownAttribute) else ""
+            return _invalid(one_sentence(refusal).partition(": ")[2] + fields, claim)
         return verdict(prepared, trials, design, coupling, claim, alpha, seed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -23,11 +23,14 @@ from pgverify.language.losses.penalties import (
     PenaltyTerm,
     terms,
 )
+from pgverify.language.losses.ratios import METHODS
 from pgverify.language.trials import Trial
 from pgverify.validation import Array
 
 FEW = 14
 """Batches on which compositions are compared first; the rest only where these agree."""
+
+DRO = "A − β log ρ (DRO)"
 
 SAME = 1e-6
 """Relative difference of weights that are the same, of loss and reference: an ε apart they may be."""
@@ -77,6 +80,7 @@ def diagnosed(
     if paid is None or free is None:
         return None
     paid = tuple(_unless_clipped(part, claimed) for part in paid)
+    paid, free = _pulled_back(paid, free)
     free = (*free, *_missing(free, claimed))
     parts = [part for part in (*paid, *free) if part.name not in claimed]
     faults = [part for part in parts if part.fault]
@@ -121,6 +125,18 @@ def _unless_clipped(part: LossPart, claimed: Sequence[str]) -> LossPart:
     """Return the ratio that is never clipped as a fault where a clip is claimed."""
     clips = {"ppo-clip", "clip-higher"} & set(claimed)
     return CLIP_NOT_APPLIED if clips and part.name == "token-ratio" else part
+
+
+def _pulled_back(
+    paid: tuple[LossPart, ...], free: tuple[LossPart | PenaltyTerm, ...]
+) -> tuple[tuple[LossPart, ...], tuple[LossPart | PenaltyTerm, ...]]:
+    """Return no ratio beside a distance to the old policy as the one method that they are: A − β log ρ."""
+    names = {part.name for part in (*paid, *free)}
+    if not {"ratio-missing", "kl-to-old-policy"} <= names:
+        return paid, free
+    method = replace(next(part for part in METHODS if part.name == "dro"), words=DRO)
+    rest = tuple(part for part in free if part.name != "kl-to-old-policy")
+    return tuple(method if part.name == "ratio-missing" else part for part in paid), rest
 
 
 def _missing(free: Sequence[LossPart | PenaltyTerm], claimed: Sequence[str]) -> list[PenaltyTerm]:

@@ -23,6 +23,12 @@ EPSILON = 1e-7
 SINGLE = 5e-6
 """The same where every derivative is a number of single precision."""
 
+FEWER_BITS = ((8, 2.0**-8, "bfloat16"), (11, 2.0**-11, "float16"))
+"""Digits of the mantissa, the same where every derivative is a number of that precision, and its name."""
+
+FEW = 5
+"""Digits that every precision has: of numbers such as 0.125 or 0.5 nothing is said."""
+
 NOTHING = 1e-10
 """An expectation below this, relative likewise, is zero; at least the rounding in force."""
 
@@ -53,9 +59,18 @@ def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]
     weights = np.concatenate([t.found.by_log_probs.reshape(-1) for t in trials])
     if differences:
         return EPSILON, "derivatives by central differences, judged at 1e-7"
+    for digits, size, name in FEWER_BITS:
+        if weights.any() and _fits(weights, digits) and not _fits(weights, FEW):
+            return size, f"the loss computes in {name}, judged at its rounding"
     if weights.any() and (weights.astype(np.float32) == weights).all() and not _few_bits(weights):
         return SINGLE, "the loss computes in single precision, judged at its rounding"
     return ROUNDING, ""
+
+
+def _fits(weights: np.ndarray, digits: int) -> bool:
+    """Return whether so many binary digits are enough for every number."""
+    scaled = np.frexp(weights)[0] * 2.0**digits
+    return bool((scaled == np.round(scaled)).all())
 
 
 def _few_bits(weights: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from jaxtyping import Integer
 from pgverify.errors import InvalidInput
 from pgverify.language.frameworks.differentiated import LossCall
 from pgverify.language.frameworks.named import FRAMEWORKS
+from pgverify.language.limited_loss import LossTooSlow
 from pgverify.language.row_table import RowTable
 from pgverify.validation import Array
 
@@ -54,15 +55,15 @@ def prepared_loss(
     call = with_flags.on(table)
     try:
         call(rows)
-    except (InvalidInput, KeyboardInterrupt) as reason:
-        if isinstance(reason, KeyboardInterrupt):
-            raise
+    except (LossTooSlow, KeyboardInterrupt):
+        raise
+    except InvalidInput:
         return with_flags
     except BaseException:  # 1 − mask, mask.mean(): what flags cannot do
         with_numbers = PreparedLoss(loss, framework, flags=False)
         try:
             with_numbers.on(table)(rows)
-        except KeyboardInterrupt:
+        except (LossTooSlow, KeyboardInterrupt):
             raise
         except BaseException:  # the first failure is the one to tell
             return with_flags

@@ -91,6 +91,29 @@ def left_aligned(b):
     return -((others(b) * b.log_probs.flip(1)) * b.mask.flip(1)).sum(1).mean()
 
 
+def by_hand(b):
+    """The log-probability as z − log Σ e^z of two made-up logits: that of the token, and what is left."""
+    z = torch.stack([b.log_probs, torch.log1p(-torch.exp(b.log_probs))], -1) + 3.0
+    top = z.max(-1, keepdim=True).values
+    return (z - top - (z - top).exp().sum(-1, keepdim=True).log())[..., 0]
+
+
+def packed_with_offsets(b):
+    """One long row and the places where completions begin, as variable-length attention has them."""
+    flags = b.mask.bool()
+    ends = flags.sum(1).cumsum(0)
+    total = torch.cat([torch.zeros(1).double(), b.log_probs[flags].cumsum(0)])
+    sums = total[ends] - total[ends - flags.sum(1)]
+    return -(others(b)[:, 0] * sums).mean()
+
+
+def group_loss(b, g):
+    own = b.group == g
+    r = b.rewards[own]
+    rest = (r.sum() - r) / (G - 1)
+    return -((r - rest)[:, None] * b.log_probs[own] * b.mask[own]).sum(1).mean()
+
+
 CORRECT_STYLES = {
     "plain": rloo,
     "no baseline": lambda b: -mean_of_sums(b.rewards[:, None] * b.log_probs, b),
@@ -115,10 +138,34 @@ CORRECT_STYLES = {
     "one-element loss": lambda b: rloo(b).reshape(1),
     "einsum": lambda b: -torch.einsum("b,bt,bt->", others(b)[:, 0], b.log_probs, b.mask.double()) / len(b.rewards),
     "sum over groups": lambda b: -(others(b) * b.log_probs * b.mask).sum(1).view(-1, G).mean(1).mean(),
+    "masked fill of −1e9": lambda b: (
+        -(others(b) * b.log_probs.masked_fill(~b.mask, -1e9).where(b.mask, torch.zeros(()).double())).sum(1).mean()
+    ),
+    "float16 mask": lambda b: -(others(b) * b.log_probs * b.mask.half()).sum(1).mean(),
+    "log-softmax by hand": lambda b: -mean_of_sums(others(b) * by_hand(b), b),
+    "packed with offsets": packed_with_offsets,
+    "per group": lambda b: torch.stack([group_loss(b, g) for g in b.group.unique()]).mean(),
+    "double where": lambda b: (
+        -torch.where(b.mask, others(b) * torch.where(b.mask, b.log_probs, torch.zeros_like(b.log_probs)), 0.0)
+        .sum(1)
+        .mean()
+    ),
+    "cumulated": lambda b: -(others(b)[:, 0] * (b.log_probs * b.mask).cumsum(1)[:, -1]).mean(),
+    "compiled of parts": lambda b: sum(
+        -(others(b) * b.log_probs * b.mask)[:, t].mean() for t in range(b.mask.shape[1])
+    ),
     "ε beside a length": lambda b: (
         -((others(b) * b.log_probs * b.mask).sum(1) / (b.mask.sum(1) + 1e-8) * b.mask.sum(1)).mean()
     ),
 }
+
+
+def test_bfloat16_is_judged_at_its_own_rounding() -> None:
+    """Eight bits: every weight off by up to 2⁻⁹ of itself; neither accused of a cause, nor called exact."""
+    report = pgv.check_lm(
+        lambda b: -(others(b).bfloat16() * b.log_probs.bfloat16() * b.mask).sum(1).mean(), group_size=G
+    )
+    assert report.diagnosis is None, str(report)
 
 
 def test_there_are_twenty() -> None:

@@ -1,4 +1,4 @@
-"""JAX: a loss function becomes an estimator, and a function that puts out logits a policy."""
+"""JAX: a loss function becomes an estimator, a function that puts out logits a policy, and draws are dictated."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from pgverify.adapters.loss_batch import (
     require_precision,
     require_scalar,
 )
+from pgverify.adapters.scripted_jax import scripted
 from pgverify.adapters.visited_logits import parameter_gradient, visited_logits
 from pgverify.kinds import accepts, suggesting
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-__all__ = ["FunctionPolicy", "from_loss"]
+__all__ = ["FunctionPolicy", "from_loss", "scripted"]
 
 
 @accepts()

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput, InvalidRun
 from pgverify.kinds import known_arguments
 from pgverify.problem import FiniteHorizon, Problem
@@ -55,18 +56,20 @@ class ScriptedProcess:
         Raises
         ------
         InvalidInput
-            When the action is no integer in 0..A-1.
+            When the action is no integer in 0..A-1, or, of a problem with real actions, no D finite numbers.
         InvalidRun
             When no episode is under way.
         """
         mdp, objective = self.problem.mdp, self.problem.objective
         if not self._running:
             raise InvalidRun("step() was called before reset(), or after the end of an episode: call reset() first")
-        chosen = self._action(action)
-        weights = mdp.successors.weight[self._state, chosen]
-        branch = self._drawn(weights)
-        following = int(mdp.successors.successor[self._state, chosen][branch])
-        reward = float(mdp.paid[self._state, chosen][branch])
+        if isinstance(mdp, NodeMDP):
+            following, reward = self._moved(mdp, action)
+        else:
+            chosen = self._action(action)
+            branch = self._drawn(mdp.successors.weight[self._state, chosen])
+            following = int(mdp.successors.successor[self._state, chosen][branch])
+            reward = float(mdp.paid[self._state, chosen][branch])
         self._state, self._time = following, self._time + 1
         ended = bool(mdp.terminal[following])
         at_horizon = isinstance(objective, FiniteHorizon) and self._time == objective.horizon
@@ -74,6 +77,16 @@ class ScriptedProcess:
         terminated = ended or (at_horizon and not truncated)
         self._running = not (terminated or truncated)
         return following, reward, terminated, truncated, {}
+
+    def _moved(self, mdp: NodeMDP, action: Any) -> tuple[int, float]:
+        """Return the next state and the reward of a real action."""
+        array = np.asarray(action, dtype=np.float64).reshape(-1)
+        dimensions = mdp.nodes.shape[2]
+        if array.size != dimensions or not np.isfinite(array).all() or mdp.continuous is None:
+            raise InvalidInput(f"action is {action!r}, must be {dimensions} finite numbers, of a ContinuousMDP")
+        transition, reward = mdp.continuous.at(self._state, array[None, :])
+        following = self._drawn(transition[0])
+        return following, float(reward[0, following])
 
     @property
     def running(self) -> bool:

@@ -188,7 +188,8 @@ def check(
                 "max_steps": max_steps,
             }
         )
-        chosen = chosen_suite(suite, problems, "gradient")
+        own = getattr(implementation, "problems", None) if suite == "standard" else None
+        chosen = chosen_suite(suite, own if problems is None else problems, "gradient")
         with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
             warnings.simplefilter("ignore")
             limits = RunLimits(alarm, Deadline.after(total_time_limit))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pgverify.choices import TreeProgress
     from pgverify.suites import SuiteProblem
 
-READY = ("stable_baselines3", "torchrl", "trl")
+READY = ("stable_baselines3", "trl")
 """Adapters that make agents."""
 
 
@@ -43,7 +43,8 @@ def judged_agent(
     import pgverify
 
     update = _update(agent, _arguments(kwargs))
-    chosen = _chosen(suite, problems)
+    own = suite == "standard" and not problems and hasattr(update, "problems")
+    chosen = None if own else _chosen(suite, problems)
     with told() as tell:
         return pgverify.check(update, kind="agent", problems=chosen, progress=_teller(tell), **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import natural_scale
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import DOUBLE, SINGLE, Precision
+from pgverify.choices import ProgramExpectation
 from pgverify.exact import occupancy
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -41,8 +43,19 @@ def compared_update(
 
 
 def precision_of(updates: Sequence[ExpectedUpdate]) -> Precision:
-    """Return the precision that an agent returned its updates in."""
-    return SINGLE if any(update.found.single for update in updates) else DOUBLE
+    """Return the precision of expected updates: that of their numbers, or of a quadrature where that is coarser."""
+    found = SINGLE if any(update.found.single for update in updates) else DOUBLE
+    apart = max(_apart(update.found) for update in updates)
+    if apart <= found.relative:
+        return found
+    return replace(found, name=f"a quadrature that is apart by {apart:.2g} from a smaller one", relative=apart)
+
+
+def _apart(found: ProgramExpectation) -> float:
+    """Return how far an expectation is from that on fewer nodes, relative to what is expected of."""
+    if found.quadrature_error is None or found.scale == 0.0:
+        return 0.0
+    return float(found.quadrature_error.max(initial=0.0)) / found.scale
 
 
 def _directions(entry: SuiteProblem) -> int:

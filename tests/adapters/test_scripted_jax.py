@@ -1,0 +1,88 @@
+"""JAX's draws, dictated: each against its law by hand; `vmap` over keys and what has no options refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pgverify as pgv
+from pgverify.errors import UnscriptedDraw
+
+jax = pytest.importorskip("jax", reason="JAX is not installed here: make test-thirdparty")
+jnp = jax.numpy
+
+pytestmark = [pytest.mark.usefixtures("unchecked_shapes"), pytest.mark.filterwarnings("ignore")]
+
+LOGITS = np.log([0.125, 0.25, 0.625])
+CHOSEN = jax.random.gumbel  # imported one by one, as it were
+
+
+def key() -> Any:
+    return jax.random.key(0)
+
+
+LAWS: dict[str, tuple[Callable[[], Any], float]] = {
+    "categorical": (lambda: jax.random.categorical(key(), jnp.asarray(LOGITS)), 1.5),
+    "categorical, rows": (lambda: jax.random.categorical(key(), jnp.asarray([LOGITS, LOGITS]))[1], 1.5),
+    "categorical of a shape": (lambda: jax.random.categorical(key(), jnp.asarray(LOGITS), shape=(2,)).sum(), 3.0),
+    "bernoulli": (lambda: jax.random.bernoulli(key(), jnp.array([0.25, 0.5])).sum(), 0.75),
+    "permutation": (lambda: jax.random.permutation(key(), jnp.array([1.0, 2.0, 6.0]))[0], 3.0),
+    "permutation of a number": (lambda: jax.random.permutation(key(), 3)[2], 1.0),
+    "choice": (lambda: jax.random.choice(key(), jnp.array([1.0, 5.0]), p=jnp.array([0.25, 0.75])), 4.0),
+    "choice without": (lambda: jax.random.choice(key(), 3, (2,), replace=False).sum(), 2.0),
+    "randint": (lambda: jax.random.randint(key(), (2,), 1, 4).sum(), 4.0),
+    "normal": (lambda: jax.random.normal(key(), (1,))[0] ** 2, 1.0),
+    "compiled": (lambda: jax.jit(lambda k: jax.random.categorical(k, jnp.asarray(LOGITS)))(key()), 1.5),
+    "scan": (
+        lambda: jax.lax.scan(
+            lambda total, k: (total + jax.random.bernoulli(k, 0.25), 0), 0, jax.random.split(key(), 3)
+        )[0],
+        0.75,
+    ),
+    "gradient": (
+        lambda: jax.grad(lambda z: z[jax.random.categorical(key(), z)] ** 2)(jnp.array([0.0, 1.0]))[1],
+        2.0 / (1.0 + np.exp(-1.0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_draw_has_its_law(name: str) -> None:
+    draw, expected = LAWS[name]
+
+    def run(world: Any) -> list[float]:
+        with pgv.adapters.jax.scripted(world):
+            return [float(draw())]
+
+    assert pgv.choices.expectation(run).mean[0] == pytest.approx(expected, rel=1e-6)
+
+
+REFUSED: dict[str, Callable[[], Any]] = {
+    "uniform": lambda: jax.random.uniform(key()),
+    "imported before": lambda: CHOSEN(key()),
+    "keys under vmap": lambda: jax.vmap(lambda k: jax.random.categorical(k, jnp.asarray(LOGITS)))(
+        jax.random.split(key(), 2)
+    ),
+    "logits under vmap": lambda: jax.vmap(lambda z: jax.random.categorical(key(), z))(jnp.asarray([LOGITS, LOGITS])),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_answered_is_refused(name: str) -> None:
+    def run(world: Any) -> list[float]:
+        with pgv.adapters.jax.scripted(world):
+            REFUSED[name]()
+            return [0.0]
+
+    with pytest.raises(UnscriptedDraw, match="test_scripted_jax"):
+        pgv.choices.expectation(run)
+
+
+def test_afterwards_jax_draws_again() -> None:
+    before = jax.random.categorical, float(jax.random.uniform(key()))
+    with pgv.adapters.jax.scripted(pgv.choices.World(lambda *_: 0)):
+        assert jax.random.categorical is not before[0]
+    assert (jax.random.categorical, float(jax.random.uniform(key()))) == before

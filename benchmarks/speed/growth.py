@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from lines import our_gradient, our_moments
+from ours import our_gradient, our_moments
 from pairs import Work
 from tables import Tables
 

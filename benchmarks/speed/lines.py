@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from unittest import mock
+from collections.abc import Callable
 
 import by_jax
 import by_others
 import numpy as np
+from ours import our_gradient, our_moments, without_compiled
 from pairs import Measured, Work, in_turns
 from tables import Tables
 
 import pgverify as pgv
-from pgverify.exact import compiled_sums, solution
-from pgverify.streaming import sampled_moments
 
 N = 20_000
 EPISODES_OF_A_LOOP = 100
-
-
-@contextmanager
-def numpy_alone() -> Iterator[None]:
-    """Leave compiled code out."""
-    none = lambda *_: None  # noqa: E731
-    with (
-        mock.patch.object(sampled_moments, "kernel", none),
-        mock.patch.object(compiled_sums, "compiled", none),
-        mock.patch.object(solution, "compiled_action_sums", none),
-    ):
-        yield
-
-
-def without_compiled(work: Work) -> Work:
-    def alone(theta: np.ndarray) -> object:
-        with numpy_alone():
-            return work(theta)
-
-    return alone
-
-
-def our_moments(tables: Tables, n: int, diagonal: bool | None = None) -> Work:
-    problem, seeds = tables.problem(), iter(range(10**9))
-    estimator = pgv.estimators.RewardToGo()
-
-    def work(theta: np.ndarray) -> object:
-        return pgv.sample_moments(estimator, problem.with_parameters(theta), n, seed=next(seeds), diagonal=diagonal)
-
-    return work
-
-
-def our_gradient(tables: Tables) -> Work:
-    problem = tables.problem()
-    return lambda theta: pgv.exact.gradient(problem.with_parameters(theta))
 
 
 def sampling(turns: int) -> list[Measured]:
@@ -112,7 +74,7 @@ def covariance(turns: int) -> list[Measured]:
 
 def every_line(quick: bool) -> list[Measured]:
     """Measure all; float64 in JAX is switched on for gradients alone, so they come last."""
-    turns = 2 if quick else 7
+    turns = 2 if quick else 6
     return [
         *sampling(turns),
         *large_diagonal(turns),

@@ -28,11 +28,11 @@ def visited_adding(kernel: ctypes.CDLL, law: PackedLaw) -> AddsRows | None:
     and added is n (−c)^k.
     """
     policy = law.rollout.problem.policy
-    if type(policy) is not SoftmaxPolicy or law.pairs < FEWEST_PAIRS:
+    adding = getattr(kernel, "pgverify_softmax_diagonal", None)  # a kernel built before it was written is still good
+    if type(policy) is not SoftmaxPolicy or law.pairs < FEWEST_PAIRS or adding is None:
         return None
     fields, actions = law_fields(law), policy.logits.shape[1]
     probability, complement = (np.ascontiguousarray(table) for table in softmax(policy.logits.real))
-    adding = kernel.pgverify_softmax_diagonal
     pointer, count = ctypes.c_void_p, ctypes.c_int64
     adding.argtypes = (pointer, ctypes.c_uint64, count, count, *[pointer] * 7)
 

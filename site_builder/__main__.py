@@ -42,15 +42,20 @@ def configuration(pages: Mapping[str, str]) -> str:
     ValueError
         When a page of the navigation is missing.
     """
-    lines = [line for line in (ROOT / "zensical.toml").read_text(encoding="utf-8").splitlines()
-             if not (_page_of(line) in NOT_YET and _page_of(line) not in pages)]
+    lines = [
+        line
+        for line in (ROOT / "zensical.toml").read_text(encoding="utf-8").splitlines()
+        if not (_page_of(line) in NOT_YET and _page_of(line) not in pages)
+    ]
     named = [page for page in map(_page_of, lines) if page]
     if missing := sorted(set(named) - set(pages)):
         raise ValueError(f"navigation of zensical.toml names {missing}, must name pages that there are")
     for place in sorted(set(pages) - set(named)):
         mark = "answers/" if place.startswith("answers/") else "changelog.md"
         at = max(number for number, line in enumerate(lines) if (_page_of(line) or "").startswith(mark))
-        lines.insert(at + 1, f"    {{ {json.dumps(title_of(pages[place]), ensure_ascii=False)} = {json.dumps(place)} }},")
+        lines.insert(
+            at + 1, f"    {{ {json.dumps(title_of(pages[place]), ensure_ascii=False)} = {json.dumps(place)} }},"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +80,10 @@ def main() -> int:
     (WORK / "zensical.toml").write_text(configuration(texts), encoding="utf-8")
     built = subprocess.run(
         [Path(sys.executable).parent / "zensical", "build", "--strict", "--clean", "-f", WORK / "zensical.toml"],
-        cwd=WORK, check=False, capture_output=True, text=True,
+        cwd=WORK,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if built.returncode:
         print(built.stdout, built.stderr, sep="\n", file=sys.stderr)

@@ -49,7 +49,9 @@ def stood_in_for() -> Iterator[None]:
         for name in names:
             del sys.modules[name]
         for name in set(sys.modules) - before:
-            if name.startswith("pgverify.") and any(type(value) is StandIn for value in vars(sys.modules[name]).values()):
+            if name.startswith("pgverify.") and any(
+                type(value) is StandIn for value in vars(sys.modules[name]).values()
+            ):
                 room, _, short = name.rpartition(".")
                 vars(sys.modules[room]).pop(short, None)
                 del sys.modules[name]

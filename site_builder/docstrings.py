@@ -100,8 +100,9 @@ def _code(written: str, link: Linker) -> str:
 
 def _plain(text: str) -> str:
     kept = EMPHASIS.split(text)
-    return "".join(f"*{SPECIAL.sub(_escaped, part)}*" if at % 2 else SPECIAL.sub(_escaped, part)
-                   for at, part in enumerate(kept))
+    return "".join(
+        f"*{SPECIAL.sub(_escaped, part)}*" if at % 2 else SPECIAL.sub(_escaped, part) for at, part in enumerate(kept)
+    )
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-FENCED = re.compile(r"(^(?P<indent>[ ]*)(?P<fence>`{3,}).*?^(?P=indent)(?P=fence)[ ]*$)", flags=re.MULTILINE | re.DOTALL)
+FENCED = re.compile(
+    r"(^(?P<indent>[ ]*)(?P<fence>`{3,}).*?^(?P=indent)(?P=fence)[ ]*$)", flags=re.MULTILINE | re.DOTALL
+)
 BLOCK = re.compile(r"\$\$(.+?)\$\$", flags=re.DOTALL)
 MATH_FENCE = re.compile(r"^```math\n(.*?)^```[ ]*$", flags=re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(`[^`\n]*`)|(?<![\\\w$])\$(?=\S)([^$\n]+?)(?<=\S)\$(?![\w$])")
@@ -36,8 +38,9 @@ def mathml(latex: str, display: str) -> str:
         raise UnreadableFormula(f"formula {latex.strip()!r} has a command that is not known: {text}")
     for character in "*_[]`$":  # Markdown would read them
         head, *inner = re.split(r"(<[^>]*>)", text)
-        text = head + "".join(part if part.startswith("<") else part.replace(character, f"&#{ord(character)};")
-                              for part in inner)
+        text = head + "".join(
+            part if part.startswith("<") else part.replace(character, f"&#{ord(character)};") for part in inner
+        )
     return text
 
 

@@ -58,8 +58,11 @@ def learned(bug: Bug, problem: pgv.Problem) -> float:
 
 def judged() -> list[Bug]:
     """Return the faults that need no setting of their own and are about ∇J."""
-    return [bug for bug in pgv.bugs.ENTRIES
-            if bug.effect in FAULTY and bug.setting is None and bug.target == "policy_gradient"]
+    return [
+        bug
+        for bug in pgv.bugs.ENTRIES
+        if bug.effect in FAULTY and bug.setting is None and bug.target == "policy_gradient"
+    ]
 
 
 def probing_page() -> str:
@@ -69,8 +72,14 @@ def probing_page() -> str:
     for bug in judged():
         reached = [learned(bug, problem) for problem in problems.values()]
         passed += min(reached) >= SOLVED
-        rows.append((f"`{bug.slug}`", bug.effect.value, *(_shown(value) for value in reached),
-                     "all solved" if min(reached) >= SOLVED else "seen"))
+        rows.append(
+            (
+                f"`{bug.slug}`",
+                bug.effect.value,
+                *(_shown(value) for value in reached),
+                "all solved" if min(reached) >= SOLVED else "seen",
+            )
+        )
     return (
         "# What probing environments see\n\n"
         f"{len(rows)} faults of the [catalogue](catalogue.md) that change the expectation, each in stochastic gradient ascent on three "

@@ -32,8 +32,17 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
         "problems": Chapter(
             "Problems",
             "An MDP, a policy and an objective: together they define J(θ).",
-            ("TabularMDP", "ContinuousMDP", "Problem", "FiniteHorizon", "Discounted", "AverageReward", "Entropy", "KL",
-             "collected_problem.CollectedProblem"),
+            (
+                "TabularMDP",
+                "ContinuousMDP",
+                "Problem",
+                "FiniteHorizon",
+                "Discounted",
+                "AverageReward",
+                "Entropy",
+                "KL",
+                "collected_problem.CollectedProblem",
+            ),
         ),
         "policies": Chapter("Policies", "Probabilities, and the product of their score with weights.", ("policies",)),
         "mdps": Chapter("Named problems and how to make others", "The zoo, importers, and JSON files.", ("mdps",)),
@@ -54,8 +63,9 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
         "language": Chapter("Losses for language models", "GRPO, RLOO and their kin.", ("check_lm", "language")),
         "targets": Chapter("Targets", "What a loss for a language model may claim.", ("targets",)),
         "agents": Chapter("Whole training loops", "An update judged over all of its random choices.", ("agents",)),
-        "choices": Chapter("Exact expectations of programs", "A program, run once for every sequence of its choices.",
-                           ("choices",)),
+        "choices": Chapter(
+            "Exact expectations of programs", "A program, run once for every sequence of its choices.", ("choices",)
+        ),
         "variance": Chapter(
             "Variance and planning",
             "Which estimator, how many episodes.",
@@ -69,8 +79,9 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
         ),
         "bugs": Chapter("The catalogue of faults", "Runnable faults, each with its cause and its cure.", ("bugs",)),
         "cases": Chapter("Golden cases", "Exact answers as JSON, for tests in other languages.", ("cases",)),
-        "strategies": Chapter("Hypothesis strategies", "MDPs, policies and problems for property tests.",
-                              ("strategies",)),
+        "strategies": Chapter(
+            "Hypothesis strategies", "MDPs, policies and problems for property tests.", ("strategies",)
+        ),
         "running": Chapter("Running studies", "Cells, stores and executors.", ("studies", "running")),
         "errors": Chapter("Errors", "One sentence each: the argument, the value found, what is allowed.", ("errors",)),
     }

@@ -15,7 +15,9 @@ def reference_pages() -> dict[str, str]:
     """Return every page of the reference as Markdown, by its path on the site."""
     names = {chapter: list(names_of(chapter)) for chapter in CHAPTERS}
     where = {name.dotted: f"{name.chapter}.md#{name.anchor}" for found in names.values() for name in found}
-    pages = {f"reference/{chapter}.md": _page(chapter, found, linker(where, chapter)) for chapter, found in names.items()}
+    pages = {
+        f"reference/{chapter}.md": _page(chapter, found, linker(where, chapter)) for chapter, found in names.items()
+    }
     return {"reference/index.md": _index(names)} | pages
 
 
@@ -42,7 +44,7 @@ def _index(names: dict[str, list[PublicName]]) -> str:
         "# Every public name",
         "",
         "`import pgverify as pgv`. These names stay: some are added, none is renamed ([what is stable](../security.md)).",
-        "Shapes are part of the annotations: `Float[Array, \"n d\"]` is n rows of d numbers; the letters are those of the",
+        'Shapes are part of the annotations: `Float[Array, "n d"]` is n rows of d numbers; the letters are those of the',
         "[notation](../notation.md).",
         "",
         "| chapter | names |",
@@ -129,7 +131,9 @@ def _documented(found: Docstring, link: Linker) -> Iterator[str]:
     if found.body:
         yield body_in_markdown(found.body, link)
     for title, items in found.sections.items():
-        writer: Callable[[Sequence[Item], Linker], str] = _running if title in ("References", "Notes", "Examples") else _list
+        writer: Callable[[Sequence[Item], Linker], str] = (
+            _running if title in ("References", "Notes", "Examples") else _list
+        )
         yield f'<p class="section">{"Sources" if title == "References" else title}</p>'
         yield writer(items, link)
 

@@ -90,7 +90,9 @@ def constant(module: str, name: str) -> tuple[str, str]:
     path = Path(import_module(module).__file__ or "").resolve()
     body = ast.parse(path.read_text(encoding="utf-8")).body
     for at, node in enumerate(body):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             after = body[at + 1] if at + 1 < len(body) else None
             is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)

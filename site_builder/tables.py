@@ -54,8 +54,15 @@ def catalogue() -> str:
         diagnosis = f", `{row['diagnosis']}`" if row.get("diagnosis") else ""
         outcome = f"{row['outcome']}{diagnosis}" if row else "see below"
         rows.append(
-            (bug.number, f'<span id="{bug.slug}">`{bug.slug}`</span>', bug.effect.value, in_markdown(bug.cause),
-             in_markdown(bug.cure), outcome, "; ".join(map(_where, bug.source)))
+            (
+                bug.number,
+                f'<span id="{bug.slug}">`{bug.slug}`</span>',
+                bug.effect.value,
+                in_markdown(bug.cause),
+                in_markdown(bug.cure),
+                outcome,
+                "; ".join(map(_where, bug.source)),
+            )
         )
     heads = ("no.", "slug", "effect", "what goes wrong", "what is right", "verdict", "seen in")
     return (
@@ -75,33 +82,55 @@ def problems() -> str:
         entry = pgv.mdps.entry(name)
         mdp = entry.build()
         noisy = "yes" if mdp.noise.any() else ""
-        rows.append((f"[`{name}`](#{name})", mdp.num_states, mdp.num_actions, int(mdp.terminal.sum()), noisy,
-                     in_markdown(entry.description), in_markdown(entry.source)))
+        rows.append(
+            (
+                f"[`{name}`](#{name})",
+                mdp.num_states,
+                mdp.num_actions,
+                int(mdp.terminal.sum()),
+                noisy,
+                in_markdown(entry.description),
+                in_markdown(entry.source),
+            )
+        )
         facts = "\n".join(
             f"- {in_markdown(answer.statement)}<br>{in_markdown(' '.join(answer.derivation.split()))}"
             for answer in entry.answers
         )
-        known.append(f"## `{name}` {{ #{name} }}\n\n{in_markdown(entry.description)}\n\n{facts or 'No closed form is known.'}")
+        known.append(
+            f"## `{name}` {{ #{name} }}\n\n{in_markdown(entry.description)}\n\n{facts or 'No closed form is known.'}"
+        )
     heads = ("name", "states", "actions", "terminal", "noisy", "what it is", "source")
     return (
         "# Named problems\n\n`pgv.mdps.get(name)` builds one, `pgverify mdps NAME` shows it, `pgverify exact NAME "
         "--horizon T` computes its J and ∇J. Problems with real actions: "
         f"{', '.join(f'`{name}`' for name in pgv.mdps.continuous_names())}.\n\n{table(heads, rows)}\n"
         "The answers below were derived by hand, never computed by pgverify: the tests compare the two.\n\n"
-        + "\n\n".join(known) + "\n"
+        + "\n\n".join(known)
+        + "\n"
     )
 
 
 def suites() -> str:
     """Return the suites: every problem, and the reason for which it is there."""
-    parts = ["# Suites", "The problems on which the oracle judges: `pgv.check(f, suite=NAME)`. Each is there for a reason. "
-             "Which suite is for what: [suites and networks](../suites-and-networks.md)."]
+    parts = [
+        "# Suites",
+        "The problems on which the oracle judges: `pgv.check(f, suite=NAME)`. Each is there for a reason. "
+        "Which suite is for what: [suites and networks](../suites-and-networks.md).",
+    ]
     for name in pgv.suites.names():
         rows = []
         for each in pgv.suites.get(name):
             problem = each.problem
-            rows.append((f"`{each.name}`", problem.mdp.num_states, problem.mdp.num_actions,
-                         in_markdown(_objective(problem.objective)), in_markdown(each.reason)))
+            rows.append(
+                (
+                    f"`{each.name}`",
+                    problem.mdp.num_states,
+                    problem.mdp.num_actions,
+                    in_markdown(_objective(problem.objective)),
+                    in_markdown(each.reason),
+                )
+            )
         heads = ("problem", "states", "actions", "objective", "why it is there")
         parts.append(f"## `{name}` {{ #{name} }}\n\n{table(heads, rows)}")
     return "\n\n".join(parts) + "\n"
@@ -117,7 +146,9 @@ def _objective(objective: object) -> str:
 
 def verdicts() -> str:
     """Return what each verdict means, with its exit code."""
-    rows = [(f"`{outcome.value}`", in_markdown(outcome.meaning), outcome.exit_code) for outcome in reversed(pgv.Outcome)]
+    rows = [
+        (f"`{outcome.value}`", in_markdown(outcome.meaning), outcome.exit_code) for outcome in reversed(pgv.Outcome)
+    ]
     return (
         "# Verdicts\n\nWhat each rests on, and what it cannot see: [the oracle explained](../oracle.md). The code is that of "
         f"[`Outcome`]({HOME}/blob/main/pgverify/checking/verdict/outcome.py).\n\n"

@@ -46,3 +46,10 @@ for (const home of document.querySelectorAll(".browsable")) {
     });
   });
 }
+
+// What scrolls can be reached without a mouse: the theme wraps wide tables once they are there.
+const reachable = () => {
+  for (const wrap of document.querySelectorAll(".md-typeset__scrollwrap:not([tabindex])")) wrap.tabIndex = 0;
+};
+reachable();
+new MutationObserver(reachable).observe(document.body, { childList: true, subtree: true });

@@ -6,6 +6,7 @@ Exit codes: 0 all well, 1 anything worse, 2 the call itself was wrong, 3 inconcl
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,10 +19,14 @@ from pgverify.cli import bugs, cases, check, estimators, exact, mdps, study, sur
 from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
 from pgverify.errors import InvalidInput, one_sentence, without_commands
 
+COMPLETION = "_PGVERIFY_COMPLETE"
+"""Set by the lines that `pgverify --install-completion` gives a shell."""
+
+ABOUT_COMPLETION = ("--install-completion", "--show-completion")
+
 app = typer.Typer(
     help="gradcheck for policy gradients: exact ground truth, verdicts and variance.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's boxes would take as long as all the rest of --help, and more
@@ -45,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a γ is no reason to fail where the terminal knows none
     given = sys.argv[1:] if arguments is None else list(arguments)
+    command = typer.main.get_command(app)
+    if COMPLETION in os.environ:  # a shell asks what may follow, and reads nothing else
+        command.main(args=given, prog_name="pgverify")
     try:
-        command = typer.main.get_command(app)
         # Not by its `main`, which turns Ctrl-C into an exit code without a word.
         with command.make_context("pgverify", given) as context:
             code = command.invoke(context)
@@ -65,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED
     except SystemExit as reason:  # none of our commands does that: it comes from code that they called
+        if given[:1] and given[0] in ABOUT_COMPLETION:  # typer's own answer
+            raise
         code = _complain(f"code that is not ours tried to end the program: {one_sentence(reason)}")
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")

@@ -38,8 +38,13 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a module of Python in a folder, on this checkout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COLUMNS"))}
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=kept | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        capture_output=True, text=True, check=False, timeout=300.0,
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300.0,
     )
 
 

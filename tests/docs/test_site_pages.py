@@ -77,7 +77,11 @@ def test_every_array_has_its_shape(names: list[PublicName]) -> None:
     """Of functions, classes and methods: what is annotated as an array says which axes it has."""
     arrays = 0
     for name in names:
-        members = [name.value, *(member for _, member in methods(name.value))] if inspect.isclass(name.value) else [name.value]
+        members = (
+            [name.value, *(member for _, member in methods(name.value))]
+            if inspect.isclass(name.value)
+            else [name.value]
+        )
         for member in members:
             if inspect.isclass(member) or inspect.isfunction(plain(member)):
                 text = signature(member, name.dotted)
@@ -116,12 +120,16 @@ def test_every_link_leads_somewhere(pages: dict[str, str]) -> None:
             address, _, _ = target.partition("#")
             if address.startswith(HOME):
                 path = re.sub(r"^/(blob|tree)/main/", "", address.removeprefix(HOME))
-                assert path in ("", "/security/advisories/new") or path.startswith("/issues") or (ROOT / path).exists(), target
+                assert (
+                    path in ("", "/security/advisories/new") or path.startswith("/issues") or (ROOT / path).exists()
+                ), target
             elif re.match(r"[a-z]+:", address):
                 assert address.startswith("https://"), target
                 outside += 1
             elif address.endswith(".md"):
-                assert str(Path(place).parent / address) in pages or _joined(place, address) in pages, f"{place}: {target}"
+                assert str(Path(place).parent / address) in pages or _joined(place, address) in pages, (
+                    f"{place}: {target}"
+                )
     assert outside > 20
 
 

@@ -1,0 +1,99 @@
+"""The documentation site in a real browser, opened from its files: search, tables, nothing wrong on the console.
+
+It is what `make docs` has built; without it these tests are skipped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_in_browser import opened, serious
+
+SITE = Path(__file__).parents[2] / "site"
+PAGES = (
+    "index.html",
+    "tutorial.html",
+    "oracle.html",
+    "compared.html",
+    "how-to/grpo.html",
+    "mathematics/theorem.html",
+    "tables/catalogue.html",
+    "tables/problems.html",
+    "reference/exact.html",
+    "reference/index.html",
+    "answers/baselines.html",
+)
+LOOKS = [(390, "dark"), (1280, "light")]
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not SITE.is_dir(), reason="there is no site/: make docs builds it")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_it_fits_and_everybody_can_read_it(browser: Any, axe: str, page: str, width: int, scheme: str) -> None:
+    with opened(browser, SITE / page, width, scheme) as (opened_page, problems):
+        opened_page.wait_for_timeout(300)
+        assert opened_page.evaluate("document.documentElement.scrollWidth") <= width
+        assert serious(opened_page, axe) == []
+        assert problems == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [*LOOKS, (390, "light"), (1280, "dark")])
+def test_the_first_page_fits_and_everybody_can_read_it(browser: Any, axe: str, width: int, scheme: str) -> None:
+    test_it_fits_and_everybody_can_read_it(browser, axe, PAGES[0], width, scheme)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("leave-one-out", "Moments"), ("variance_shares", "exact"), ("GRPO", "GRPO")]
+)
+def test_search_works_from_a_file(browser: Any, words: str, expected: str) -> None:
+    with opened(browser, SITE / "reference" / "exact.html", 1280) as (page, problems):
+        page.wait_for_timeout(500)
+        page.keyboard.press("/")
+        page.wait_for_timeout(300)
+        page.keyboard.type(words)
+        page.wait_for_function("document.body.innerText.match(/\\d+ results?/)", timeout=10_000)
+        assert (
+            expected.lower() in page.inner_text(".md-search").lower()
+            or expected.lower() in page.inner_text("body").lower()
+        )
+        assert problems == []
+
+
+def test_search_finds_nothing_where_there_is_nothing(browser: Any) -> None:
+    with opened(browser, SITE / "index.html", 1280) as (page, _):
+        page.wait_for_timeout(500)
+        page.keyboard.press("/")
+        page.wait_for_timeout(300)
+        page.keyboard.type("zzznosuchword")
+        page.wait_for_timeout(1500)
+        assert page.evaluate("document.body.innerText.match(/\\b[1-9]\\d* results?/)") is None
+
+
+def test_a_table_sorts_and_filters(browser: Any) -> None:
+    with opened(browser, SITE / "tables" / "problems.html", 1280) as (page, problems):
+
+        def states() -> list[int]:
+            return [
+                int(text)
+                for text in page.locator(".browsable tbody tr:not([hidden]) td:nth-child(2)").all_text_contents()
+            ]
+
+        before = states()
+        page.get_by_role("button", name="states").click()
+        assert states() == sorted(before) != before
+        page.get_by_role("button", name="states").press("Enter")  # without a mouse
+        assert states() == sorted(before, reverse=True)
+        page.fill(".browsable-filter", "no such word")
+        assert states() == []
+        assert "0 of" in page.inner_text(".browsable-count")
+        assert problems == []
+
+
+def test_formulas_are_drawn(browser: Any) -> None:
+    with opened(browser, SITE / "mathematics" / "theorem.html", 1280) as (page, _):
+        sizes = page.evaluate("[...document.querySelectorAll('math')].map(one => one.getBoundingClientRect().height)")
+        assert len(sizes) > 20
+        assert min(sizes) > 5

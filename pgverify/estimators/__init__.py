@@ -6,7 +6,7 @@ from pgverify.estimators.capped_importance import CappedImportance
 from pgverify.estimators.capped_ratios import CappedRatios
 from pgverify.estimators.compatible_critic import CompatibleCritic
 from pgverify.estimators.compatible_natural_gradient import CompatibleNaturalGradient
-from pgverify.estimators.effective_sample_size import effective_sample_size
+from pgverify.estimators.effective_samples import effective_sample_size
 from pgverify.estimators.generalized_advantage import GeneralizedAdvantage
 from pgverify.estimators.gpomdp import GPOMDP
 from pgverify.estimators.n_step_advantage import NStepAdvantage

@@ -1,10 +1,10 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
 from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
-from pgverify.exact.best_reward_baseline import best_reward_baseline
+from pgverify.exact.weaver_tao import best_reward_baseline
 from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
-from pgverify.exact.decayed_gradient import decayed_gradient
+from pgverify.exact.eligibility_decay import decayed_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient

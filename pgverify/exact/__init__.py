@@ -1,16 +1,16 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
 from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
-from pgverify.exact.best_reward_baseline import best_reward_baseline
 from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
-from pgverify.exact.decayed_gradient import decayed_gradient
+from pgverify.exact.decayed_values import decayed_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
 from pgverify.exact.listed_moments import enumerated_moments
 from pgverify.exact.martingale_shares import variance_shares
 from pgverify.exact.quadrature import QuadratureError, quadrature_error
+from pgverify.exact.reward_baselines import best_reward_baseline
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,

@@ -6,7 +6,6 @@ from pgverify.estimators.capped_importance import CappedImportance
 from pgverify.estimators.capped_ratios import CappedRatios
 from pgverify.estimators.compatible_critic import CompatibleCritic
 from pgverify.estimators.compatible_natural_gradient import CompatibleNaturalGradient
-from pgverify.estimators.effective_samples import effective_sample_size
 from pgverify.estimators.generalized_advantage import GeneralizedAdvantage
 from pgverify.estimators.gpomdp import GPOMDP
 from pgverify.estimators.n_step_advantage import NStepAdvantage
@@ -14,6 +13,7 @@ from pgverify.estimators.natural_gradient import NaturalGradient
 from pgverify.estimators.protocol import Estimator, StepWeighted
 from pgverify.estimators.reward_baseline import RewardBaseline
 from pgverify.estimators.reward_to_go import RewardToGo
+from pgverify.estimators.sample_size import effective_sample_size
 from pgverify.estimators.self_normalized import SelfNormalized
 from pgverify.estimators.standardized import StandardizedAdvantage, StandardizedReturn
 from pgverify.estimators.total_return import TotalReturn

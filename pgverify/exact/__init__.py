@@ -1,10 +1,9 @@
 """The exact floor: everything here is computed, nothing is sampled."""
 
 from pgverify.exact.best_baselines import OptimalBaseline, optimal_baseline
-from pgverify.exact.weaver_tao import best_reward_baseline
 from pgverify.exact.coupled_moments import batch_moments
 from pgverify.exact.curvature import fisher, hessian, natural_gradient
-from pgverify.exact.eligibility_decay import decayed_gradient
+from pgverify.exact.decayed_values import decayed_gradient
 from pgverify.exact.enumeration import count_trajectories, enumerate_trajectories
 from pgverify.exact.estimator_moments import EstimatorMoments, moments
 from pgverify.exact.gradient_theorem import expected_return, gradient, probability_gradient
@@ -12,6 +11,7 @@ from pgverify.exact.listed_moments import enumerated_moments
 from pgverify.exact.listed_surrogate import sampled_surrogate_gradient
 from pgverify.exact.martingale_shares import variance_shares
 from pgverify.exact.quadrature import QuadratureError, quadrature_error
+from pgverify.exact.reward_baselines import best_reward_baseline
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.routes import (
     gradient_by_complex_step,

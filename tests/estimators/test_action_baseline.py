@@ -42,6 +42,7 @@ def test_the_correction_is_what_is_missing(problem: pgv.Problem) -> None:
     assert np.linalg.norm(missing) > 0.1 * np.linalg.norm(truth)
 
 
+@pytest.mark.slow  # two checks; the exact bias is above
 @pytest.mark.usefixtures("unchecked_shapes")  # thousands of calls
 def test_the_oracle_tells_them_apart() -> None:
     table = [[0.5, 0.0, -0.25]]

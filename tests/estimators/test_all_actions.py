@@ -59,6 +59,7 @@ def test_cut_episodes_give_the_first_terms() -> None:
     assert relative(exact.gradient(problem), expected) > 0.1
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_many_rows_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = pgv.sample(lively(), 50, seed=1)
     expected = AllActions()(batch)

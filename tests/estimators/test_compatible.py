@@ -130,6 +130,7 @@ def test_expectations_in_batches_of_two_by_two_routes(name: str) -> None:
     assert relative(found.mean, limit) > 0.05  # biased in a batch of two
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_fits_tend_to_what_they_claim() -> None:
     """In a batch of 40,000 the bias of O(1/n) is gone, and the noise of O(1/√n) nearly so."""
     problem = lively()

@@ -40,6 +40,7 @@ def test_the_expectation_in_closed_form(seed: int) -> None:
             assert np.abs(found.mean - exact.decayed_gradient(problem, beta)).max() <= 1e-9 * scale
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_under_the_average_reward_the_window_is_the_rest() -> None:
     """The sum of a window of T steps tends to the closed form like 1/T, β fixed."""
     problem = lively(pgv.AverageReward())
@@ -123,6 +124,7 @@ def test_somebody_else_acts_and_other_bases() -> None:
     assert relative(exact.moments(GPOMDP(0.5), lent()).mean, exact.moments(GPOMDP(0.5), lively()).mean) <= 1e-12
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_plain_sums_keep_what_they_can_do() -> None:
     """Variance shares and best baselines need the plain declaration, which GPOMDP has."""
     problem = lively()

@@ -127,9 +127,9 @@ MORE: dict[str, tuple[Callable[[], object], type[InvalidInput], str]] = {
         "acting is another policy than the problem's, must be left out",
     ),
     "total return off-policy": (
-        lambda: exact.moments(TotalReturn(), FINITE, acting=OTHER),
+        lambda: exact.moments(TotalReturn(), Problem(MDP, POLICY, Discounted(0.1)), acting=OTHER),
         InvalidEstimator,
-        "estimator is TotalReturn.*, must be a sum over steps .* where another policy acts",
+        r"estimator weights whole trajectories, must have episodes of bounded length .* pass max_steps=",
     ),
     "standardised off-policy": (
         lambda: StandardizedReturn()(pgv.sample(FINITE, 4, acting=OTHER)),

@@ -33,7 +33,9 @@ BIASED = [
 
 
 @pytest.mark.usefixtures("unchecked_shapes")  # thousands of calls
-@pytest.mark.parametrize(("estimator", "own", "near"), BIASED, ids=lambda case: str(case)[:30])
+@pytest.mark.parametrize(
+    ("estimator", "own", "near"), [*(pytest.param(*case, marks=pytest.mark.slow) for case in BIASED[:-1]), BIASED[-1]]
+)
 def test_a_biased_estimator_is_right_for_its_own_target_alone(estimator: VTrace, own: str, near: str) -> None:
     chain = LENT["ends-sooner"]
     assert pgv.check(estimator, target=own, problems=chain).outcome is Outcome.CORRECT
@@ -41,6 +43,7 @@ def test_a_biased_estimator_is_right_for_its_own_target_alone(estimator: VTrace,
     assert pgv.check(estimator, problems=chain).outcome is Outcome.BIASED  # it is not ∇J, whatever it is called
 
 
+@pytest.mark.slow  # every batch of up to 17
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_self_normalised_weights_have_a_target_in_every_batch_size() -> None:
     bandit = LENT["lent-bandit"]
@@ -58,6 +61,7 @@ def test_whole_suites(estimator: VTrace, suite: str) -> None:
     assert pgv.check(estimator, target=estimator, suite=suite).outcome is Outcome.CORRECT
 
 
+@pytest.mark.slow  # three checks; that one target is told from another is seen above
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_somebody_elses_implementation_is_judged_by_it() -> None:
     """GPOMDP by its trace, with a mistake to switch on: the trace decays after the reward."""

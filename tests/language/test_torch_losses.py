@@ -151,9 +151,7 @@ CORRECT_STYLES = {
         .mean()
     ),
     "cumulated": lambda b: -(others(b)[:, 0] * (b.log_probs * b.mask).cumsum(1)[:, -1]).mean(),
-    "compiled of parts": lambda b: sum(
-        -(others(b) * b.log_probs * b.mask)[:, t].mean() for t in range(b.mask.shape[1])
-    ),
+    "place by place": lambda b: sum(-(others(b) * b.log_probs * b.mask)[:, t].mean() for t in range(b.mask.shape[1])),
     "ε beside a length": lambda b: (
         -((others(b) * b.log_probs * b.mask).sum(1) / (b.mask.sum(1) + 1e-8) * b.mask.sum(1)).mean()
     ),
@@ -161,11 +159,19 @@ CORRECT_STYLES = {
 
 
 def test_bfloat16_is_judged_at_its_own_rounding() -> None:
-    """Eight bits: every weight off by up to 2⁻⁹ of itself; neither accused of a cause, nor called exact."""
-    report = pgv.check_lm(
-        lambda b: -(others(b).bfloat16() * b.log_probs.bfloat16() * b.mask).sum(1).mean(), group_size=G
-    )
-    assert report.diagnosis is None, str(report)
+    """Eight bits: every weight off by up to 2⁻⁹ of itself; that it is judged so is said, and a length is still seen."""
+
+    def loss(b):
+        return -(others(b).bfloat16() * b.log_probs.bfloat16() * b.mask).sum(1).mean()
+
+    report = pgv.check_lm(loss, group_size=G)
+    assert report.outcome is pgv.Outcome.CORRECT, str(report)
+    assert "bfloat16" in report.error_rate
+
+    def by_length(b):
+        return -((others(b).bfloat16() * b.log_probs.bfloat16() * b.mask).sum(1) / b.mask.sum(1)).mean()
+
+    assert not pgv.check_lm(by_length, group_size=G).outcome.good
 
 
 def test_there_are_twenty() -> None:

@@ -53,12 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InvalidInput as error:
         code = _complain(error)
     except usage_error as error:
-        # Help that was asked for by giving no sub-command has been printed already.
-        code = (
-            FINE
-            if type(error).__name__ == "NoArgsIsHelpError"
-            else _complain(_with_value(_with_help(error.format_message(), given), given))
-        )
+        if type(error).__name__ == "NoArgsIsHelpError":  # help that was asked for by giving no sub-command
+            print(error.format_message())
+            code = FINE
+        else:
+            code = _complain(_with_value(_with_help(error.format_message(), given), given))
     except (KeyboardInterrupt, typer.Abort) as reason:
         print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED

@@ -62,12 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InvalidInput as error:
         code = _complain(error)
     except usage_error as error:
-        # Help that was asked for by giving no sub-command has been printed already.
-        code = (
-            FINE
-            if type(error).__name__ == "NoArgsIsHelpError"
-            else _complain(_with_value(_with_help(error.format_message(), given), given))
-        )
+        if type(error).__name__ == "NoArgsIsHelpError":  # help that was asked for by giving no sub-command
+            code = _helped(error.format_message())
+        else:
+            code = _complain(_with_value(_with_help(error.format_message(), given), given))
     except (KeyboardInterrupt, typer.Abort) as reason:
         print(f"pgverify: interrupted {reason}".rstrip(), file=sys.stderr)
         code = INTERRUPTED
@@ -97,6 +95,14 @@ def _with_value(message: str, given: Sequence[str]) -> str:
         return message
     value = given[given.index(option[1]) + 1]
     return message if value in message else f"{message}, found {value[:60]!r}"
+
+
+def _helped(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except OSError:  # nobody reads on
+        sys.stdout = None  # nor is anything left to be written at the end
+    return FINE
 
 
 def _complain(what: object) -> int:

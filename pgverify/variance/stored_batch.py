@@ -101,7 +101,7 @@ def stored_rollouts(
     require_shape("rewards", paid, (count, steps), "[n, T] as the scores have them", InvalidData)
     gamma = require_number("discount", discount, 0.0, 1.0, InvalidData)
     taken = _lengths(lengths, count, steps)
-    ended = np.ones(count, dtype=bool) if terminated is None else truths("terminated", terminated, InvalidData)
+    ended = np.ones(count, dtype=bool) if terminated is None else truths("terminated", terminated, InvalidData).copy()
     require_shape("terminated", ended, (count,), "[n]", InvalidData)
     after = (np.arange(steps) >= taken[:, None]) & (paid != 0.0)
     if after.any():

@@ -140,7 +140,7 @@ def test_what_is_refused() -> None:
         stored_rollouts(ones, np.ones((40, 2)), [2] + [1] * 39)
     with pytest.raises(InvalidData, match=r"lengths\[0\] is 3, must lie in 0..2"):
         stored_rollouts(ones, np.ones((40, 2)), [3] * 40)
-    with pytest.raises(InvalidData, match="whole numbers"):
+    with pytest.raises(InvalidData, match="lengths holds fractions, must hold integers"):
         stored_rollouts(ones, np.ones((40, 2)), [1.5] * 40)
     with pytest.raises(InvalidData, match="terminated has dtype"):
         stored_rollouts(ones, np.ones((40, 2)), terminated=[1] * 40)

@@ -58,7 +58,7 @@ def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
 
 
 class Watched:
-    """The generators that live when a walk begins, and their states: did anything draw since, on any branch?"""
+    """The generators that live when a walk begins, with their states: what draws later, on any branch, shows."""
 
     def __init__(self) -> None:
         self._states = [(g, state) for g, state in states_of(living_generators()) if state is not None]

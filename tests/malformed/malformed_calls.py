@@ -370,8 +370,9 @@ def variance_calls() -> Iterator[Call]:
 
 def every_call(folder: Path) -> list[Call]:
     """Return all calls."""
+    from agent_calls import agent_calls  # which builds upon this module
     from real_action_calls import real_action_calls  # which builds upon this module
 
     rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder),
-             variance_calls(), real_action_calls())  # fmt: skip
+             variance_calls(), real_action_calls(), agent_calls())  # fmt: skip
     return [call for room in rooms for call in room]

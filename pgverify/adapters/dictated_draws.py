@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -90,13 +91,21 @@ class DictatedDraws:
         raise refusal
 
 
+COMPARED = {np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge"}
+MIRRORED = {
+    np.less: np.greater,
+    np.less_equal: np.greater_equal,
+    np.greater: np.less,
+    np.greater_equal: np.less_equal,
+}
+"""Comparisons of NumPy, as Python's, and with their sides exchanged."""
+
+
 class UniformNumber:
     """A number of U(0, 1) that nobody has seen yet: a comparison with a number is a draw with two options.
 
     `u < p` is True with probability p; comparisons after that one go on from what is known.
     """
-
-    __array_ufunc__ = None  # NumPy's numbers leave the comparison to this class
 
     def __init__(self, draws: DictatedDraws) -> None:
         self._draws = draws
@@ -128,6 +137,19 @@ class UniformNumber:
 
     def __ge__(self, other: Any) -> bool:
         return other is self or not (self._below(other) or np.isnan(other))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+        """Answer comparisons with NumPy's numbers, on either side; refuse to be computed with."""
+        if (
+            method == "__call__"
+            and ufunc in MIRRORED
+            and len(inputs) == 2
+            and not (np.ndim(inputs[0]) or np.ndim(inputs[1]))
+        ):
+            if inputs[0] is self:
+                return getattr(operator, COMPARED[ufunc])(self, inputs[1])
+            return getattr(operator, COMPARED[MIRRORED[ufunc]])(self, inputs[0])
+        return self._used()
 
     def __eq__(self, other: object) -> bool:  # of probability zero
         return self is other

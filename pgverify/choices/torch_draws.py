@@ -11,6 +11,12 @@ from typing import Any
 from pgverify.choices.whereabouts_of_draws import place_of
 
 
+def torch_state() -> bytes:
+    """Return the state of torch's own generator; nothing where it is not loaded."""
+    torch: Any = sys.modules.get("torch")
+    return b"" if torch is None else bytes(torch.default_generator.get_state().numpy())
+
+
 @contextlib.contextmanager
 def noting_torch_draws() -> Iterator[list[str]]:
     """Yield a list that takes the lines where torch draws, while the context is open; nothing where it is not loaded.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,13 +17,16 @@ import numpy as np
 from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
 from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
-from pgverify.choices.torch_draws import noting_torch_draws
+from pgverify.choices.torch_draws import noting_torch_draws, torch_state
 from pgverify.choices.whereabouts_of_draws import OURS, described_line
-from pgverify.choices.world import Answers
+from pgverify.choices.world import Answers, Choice
 from pgverify.errors import UnscriptedDraw
 
 NOT_NAMED = (*OURS, "<string>", str(Path(np.__file__).parent), random.__file__, contextlib.__file__)
 """Where the line that draws is not looked for: it is the one that called these."""
+
+SEARCHED = 1000
+"""Runs that are made again to find the one that drew."""
 
 CURE = "draw by world.choose(probabilities) instead"
 
@@ -50,6 +55,62 @@ def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
         return leaf
     line = _line_that_draws(run, answers, [generator for generator, _ in before])
     raise UnscriptedDraw(f"run drew from {described_generator(drawn[0])} at {line}, which nobody dictated: {CURE}")
+
+
+class Watched:
+    """The generators that live when a walk begins, with their states: what draws later, on any branch, shows."""
+
+    def __init__(self) -> None:
+        self._states = [(g, state) for g, state in states_of(living_generators()) if state is not None]
+        self._torch = torch_state()
+
+    def require_untouched(self, run: ScriptedProgram, runs: Iterable[tuple[Leaf, float]]) -> None:
+        """Refuse a program some run of which has drawn.
+
+        Parameters
+        ----------
+        run : world -> [d]
+        runs : Leaf, probability
+            Its runs, made again to find the one.
+
+        Raises
+        ------
+        UnscriptedDraw
+            Naming the generator, and the line where that is found.
+        """
+        touched = self._touched()
+        if not touched and self._torch == torch_state():
+            return
+        what = described_generator(touched[0]) if touched else "torch's random numbers"
+        line = "a line that was not found again"
+        if touched:
+            watched = [generator for generator, _ in self._states]
+            last = states_of(touched)
+            for leaf, _ in islice(runs, SEARCHED):
+                if any(state_of(generator) != state for generator, state in last):
+                    line = _line_that_draws(run, _Again(leaf.draws), watched)
+                    break
+                last = states_of(touched)
+        raise UnscriptedDraw(f"run drew from {what} at {line}, on one branch, which nobody dictated: {CURE}")
+
+    def _touched(self) -> list[Any]:
+        return [generator for generator, state in self._states if state_of(generator) != state]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """Answers of a run that is made again.
+
+    Attributes
+    ----------
+    draws : tuple of Choice
+    """
+
+    draws: tuple[Choice, ...]
+
+    def __call__(self, count: int, place: str, site: int, probabilities: Any) -> int:  # noqa: ARG002
+        """Return the index that is dictated."""
+        return self.draws[count].index if count < len(self.draws) else 0
 
 
 def _line_that_draws(run: ScriptedProgram, answers: Answers, generators: list[Any]) -> str:

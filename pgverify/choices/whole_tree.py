@@ -18,8 +18,8 @@ from pgverify.choices.normal_nodes import OnFewerNodes
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
 from pgverify.choices.progress import TreeProgress
-from pgverify.choices.tree_walk import LEAKS, Dictated, require_same_draws
-from pgverify.choices.unscripted import require_scripted
+from pgverify.choices.tree_walk import LEAKS, Dictated, leaves, require_same_draws
+from pgverify.choices.unscripted import Watched, require_scripted
 from pgverify.choices.walked_runs import Walk
 from pgverify.errors import InvalidRun, NotRepeatable, TooLarge
 from pgverify.kinds import FUNCTION, accepts
@@ -84,6 +84,7 @@ def expectation(
     processes = require_integer("processes", processes, 1, InvalidRun, largest=MOST_PROCESSES)
     began = time.perf_counter()
     first = require_scripted(run, Dictated([]))
+    watched = Watched()
     walk = Walk(run, first, limit, progress, began, processes, None if resume is None else Path(resume))
     idle: Mapping[int, str] = {}
     known: EstimatedRuns | None = None
@@ -100,6 +101,7 @@ def expectation(
         if listed is None:
             raise _too_many(limit, known)
         sums = listed[0]
+    watched.require_untouched(run, leaves(run, idle))
     _require_whole(sums)
     _require_repeated(run, first)
     covariance = sums.covariance()

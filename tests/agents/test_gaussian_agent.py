@@ -51,10 +51,17 @@ def agent(nodes: int, gain: float = 1.0) -> Any:
     return update
 
 
-def judged(update: Any) -> Any:
-    return pgv.check(update, kind="agent", policy=lambda world: world.problem.policy, problems=PROBLEM)
+def judged(update: Any, horizon: int = 2) -> Any:
+    problem = pgv.Problem(PROBLEM.mdp, PROBLEM.policy, pgv.FiniteHorizon(horizon, 0.9))
+    return pgv.check(update, kind="agent", policy=lambda world: world.problem.policy, problems=problem)
 
 
+def test_one_step_with_nine_nodes() -> None:
+    assert judged(agent(9), 1).outcome is Outcome.CORRECT
+    assert judged(agent(9, gain=1.001), 1).outcome is not Outcome.CORRECT
+
+
+@pytest.mark.slow
 def test_nine_nodes_a_draw_are_within_a_millionth() -> None:
     report = judged(agent(9))
     assert report.outcome is Outcome.CORRECT, report
@@ -62,9 +69,11 @@ def test_nine_nodes_a_draw_are_within_a_millionth() -> None:
     assert np.abs(np.subtract(expected, found)).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_fault_is_found_with_them() -> None:
     assert judged(agent(9, gain=1.001)).outcome is not Outcome.CORRECT
 
 
+@pytest.mark.slow
 def test_too_few_nodes_are_no_verdict() -> None:
     assert judged(agent(3)).outcome is not Outcome.CORRECT

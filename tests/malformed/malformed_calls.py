@@ -407,9 +407,10 @@ def variance_calls() -> Iterator[Call]:
 
 def every_call(folder: Path) -> list[Call]:
     """Return all calls."""
-    from newer_calls import newer_calls  # which build upon this module
+    from agent_calls import agent_calls  # these build upon this module
+    from newer_calls import newer_calls
     from real_action_calls import real_action_calls
 
     rooms = (problem_calls(), exact_calls(), batch_calls(), estimator_calls(), statistics_calls(), room_calls(folder),
-             variance_calls(), real_action_calls(), newer_calls(folder))  # fmt: skip
+             variance_calls(), real_action_calls(), newer_calls(folder), agent_calls())  # fmt: skip
     return [call for room in rooms for call in room]

@@ -1,4 +1,4 @@
-"""Every page of the documentation is followed: its Python runs, its commands print what it shows, its files are as it says.
+"""Every page of the documentation is followed: its Python runs, its commands print what it shows.
 
 The pages of docs/extending/ change the package and have a test of their own (`test_extending.py`).
 """

@@ -83,8 +83,8 @@ def probing_page() -> str:
     return (
         "# What probing environments see\n\n"
         f"{len(rows)} faults of the [catalogue](catalogue.md) that change the expectation, each in stochastic "
-        f"gradient ascent on three probing environments: {STEPS} updates of {TRAJECTORIES} trajectories, step size {RATE}, "
-        f"seeds 0 to {STEPS - 1}. A number is J at the end; "
+        f"gradient ascent on three probing environments: {STEPS} updates of {TRAJECTORIES} trajectories, step size "
+        f"{RATE}, seeds 0 to {STEPS - 1}. A number is J at the end; "
         f"1 is the best, 0 the uniform policy, and from {SOLVED} on it counts as solved.\n\n"
         f"**{passed} of {len(rows)} faults solve all three**: probing environments do not see them. They are not made "
         "for that: they find what keeps an agent from learning at all, and a wrong loss may learn. Some could not "

@@ -14,7 +14,7 @@ from page_runner import ROOT, follow, shown_commands, typed, written
 PAGES = sorted(
     page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "extending"
 )
-QUICK = ("docs/faq.md", "docs/guides/research.md", "docs/how-to/own-problem.md", "docs/mathematics/theorem.md")
+QUICK = ("docs/faq.md", "docs/guides/research.md", "docs/mathematics/theorem.md")
 """Followed in the default suite; the others by `make test-pages`."""
 
 

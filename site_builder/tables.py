@@ -68,8 +68,9 @@ def catalogue() -> str:
     return (
         f"{WIDE}# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look "
         "wrong: each is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), and "
-        "`pgverify bugs SLUG` prints its code. The threads are where a fault was seen, or where something right was taken for one; whether "
-        "it was mended since is not said here. How many are told apart, and named: [the catalogue before the oracle]"
+        "`pgverify bugs SLUG` prints its code. The threads are where a fault was seen, or where something right was "
+        "taken for one; whether it was mended since is not said here. How many are told apart, and named: "
+        "[the catalogue before the oracle]"
         "(../answers/catalogue.md).\n\n"
         f"{effects}\n\n{table(heads, rows)}"
     )

@@ -34,8 +34,8 @@ def staged(folder: Path, measured: bool = True) -> list[str]:
 def configuration(pages: Mapping[str, str]) -> str:
     """Return the configuration of the builder, with every page in its navigation.
 
-    Entries of pages that may be missing, and are, are left out; pages that nobody placed stand under "More", or, where they
-    are answers of studies, beside the others.
+    Entries of pages that may be missing, and are, are left out. Pages that nobody placed stand behind the changelog;
+    answers of studies beside the others.
 
     Raises
     ------

@@ -24,7 +24,8 @@ class StandIn(ModuleType):
         setattr(self, name, inner)
         return inner
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def __call__(self, *given: Any, **_named: Any) -> Any:
+        """Return what is decorated, or the stand-in."""
         return given[0] if given and callable(given[0]) else self
 
     def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
@@ -35,8 +36,8 @@ class StandIn(ModuleType):
 def stood_in_for() -> Iterator[None]:
     """Put stand-ins where heavy libraries would be imported from; those that are installed stay themselves.
 
-    Modules of the package that have seen a stand-in are forgotten afterwards: whoever imports them next gets the library, or its
-    absence.
+    Modules of the package that have seen a stand-in are forgotten afterwards: whoever imports them next gets the
+    library, or its absence.
     """
     absent = [name for name in HEAVY if find_spec(name) is None]
     names = [*absent, *(f"{name}.{inner}" for name in absent for inner in INNER)]

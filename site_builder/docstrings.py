@@ -18,6 +18,10 @@ Linker = Callable[[str], str | None]
 """name -> where it is documented, or None."""
 
 
+def _nowhere(_name: str) -> str | None:
+    return None
+
+
 class UnreadableDocstring(ValueError):
     """A docstring is missing, or is not of the style that CONTRIBUTING.md describes."""
 
@@ -87,7 +91,7 @@ def _items(lines: Sequence[str], title: str) -> list[Item]:
     return items
 
 
-def in_markdown(text: str, link: Linker = lambda name: None) -> str:
+def in_markdown(text: str, link: Linker = _nowhere) -> str:
     """Return running text of a docstring as Markdown: code stays code and becomes a link where its name is known."""
     parts = CODE.split(text)
     return "".join(_code(part, link) if at % 2 else _plain(part) for at, part in enumerate(parts))
@@ -109,7 +113,7 @@ def _escaped(match: re.Match[str]) -> str:
     return {"<": "&lt;", ">": "&gt;"}.get(match[1], f"\\{match[1]}")
 
 
-def body_in_markdown(text: str, link: Linker = lambda name: None) -> str:
+def body_in_markdown(text: str, link: Linker = _nowhere) -> str:
     """Return the body: paragraphs, lists, and indented lines, which are equations or code, as they stand."""
     parts = []
     for block in re.split(r"\n\s*\n", text):

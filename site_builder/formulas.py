@@ -56,7 +56,7 @@ def with_formulas(page: str) -> str:
 
 
 def _outside(text: str) -> str:
-    """Return text with its formulas drawn; inline ones in a span, for at the start of a line Markdown takes <math> for a block."""
+    """Return text with its formulas drawn; inline ones in a span: at the start of a line <math> would be a block."""
     text = BLOCK.sub(lambda found: _block(found[1]), text)
     return INLINE.sub(lambda found: found[1] or f"<span>{mathml(found[2], 'inline')}</span>", text)
 

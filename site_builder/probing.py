@@ -1,7 +1,7 @@
-"""What probing environments see: every fault of the catalogue that treats trajectories one by one learns on three of them.
+"""What probing environments see: faults of the catalogue, each learning on three of them.
 
-A probing environment is one so simple that a right agent must solve it (Jones, Debugging reinforcement learning systems,
-2021). Here: two arms; two arms whose right one is shown by the state; a choice that is paid one step later.
+A probing environment is one so simple that a right agent must solve it (Jones, Debugging reinforcement learning
+systems, 2021). Here: two arms; two arms whose right one is shown by the state; a choice that is paid one step later.
 """
 
 from __future__ import annotations
@@ -82,12 +82,13 @@ def probing_page() -> str:
         )
     return (
         "# What probing environments see\n\n"
-        f"{len(rows)} faults of the [catalogue](catalogue.md) that change the expectation, each in stochastic gradient ascent on three "
-        f"probing environments: {STEPS} updates of {TRAJECTORIES} trajectories, step size {RATE}, seeds 0 to {STEPS - 1}. A number is J at the end; "
+        f"{len(rows)} faults of the [catalogue](catalogue.md) that change the expectation, each in stochastic "
+        f"gradient ascent on three probing environments: {STEPS} updates of {TRAJECTORIES} trajectories, step size "
+        f"{RATE}, seeds 0 to {STEPS - 1}. A number is J at the end; "
         f"1 is the best, 0 the uniform policy, and from {SOLVED} on it counts as solved.\n\n"
-        f"**{passed} of {len(rows)} faults solve all three**: probing environments do not see them. They are not made for that: they "
-        "find what keeps an agent from learning at all, and a wrong loss may learn. Some could not show here, for all episodes have the same "
-        "length and γ = 1; effect S is a mere multiple.\n\n"
+        f"**{passed} of {len(rows)} faults solve all three**: probing environments do not see them. They are not made "
+        "for that: they find what keeps an agent from learning at all, and a wrong loss may learn. Some could not "
+        "show here, for all episodes have the same length and γ = 1; effect S is a mere multiple.\n\n"
         f"{table(('fault', 'effect', *problems, 'probing environments'), rows)}"
     )
 

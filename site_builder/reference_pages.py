@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from site_builder.docstrings import Docstring, Item, Linker, body_in_markdown, in_markdown, parse
@@ -24,7 +25,7 @@ def reference_pages() -> dict[str, str]:
 def linker(where: dict[str, str], chapter: str) -> Linker:
     """Return the function that knows where a name is documented, as seen from a chapter.
 
-    A short name is looked for in the chapter itself first; one that several chapters have is a link in none of the others.
+    A short name is looked for in the chapter itself first; one that several chapters have is a link in no other.
     """
 
     def link(written: str) -> str | None:
@@ -43,8 +44,9 @@ def _index(names: dict[str, list[PublicName]]) -> str:
     lines = [
         "# Every public name",
         "",
-        "`import pgverify as pgv`. These names stay: some are added, none is renamed ([what is stable](../security.md)).",
-        'Shapes are part of the annotations: `Float[Array, "n d"]` is n rows of d numbers; the letters are those of the',
+        "`import pgverify as pgv`. These names stay: some are added, none is renamed",
+        "([what is stable](../security.md)). Shapes are part of the annotations:",
+        '`Float[Array, "n d"]` is n rows of d numbers; the letters are those of the',
         "[notation](../notation.md).",
         "",
         "| chapter | names |",
@@ -102,12 +104,12 @@ def methods(value: type) -> list[tuple[str, Any]]:
         if not base.__module__.startswith("pgverify"):
             continue
         for name, member in vars(base).items():
-            inner = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-            inner = inner.func if type(inner).__name__ == "cached_property" else inner
+            inner: Any = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+            inner = inner.func if isinstance(inner, cached_property) else inner
             if name.startswith("_") or name in found or not getattr(inner, "__doc__", None):
                 continue
             if isinstance(inner, property) or inspect.isfunction(plain(inner)):
-                found[name] = property(inner) if type(member).__name__ == "cached_property" else inner
+                found[name] = property(inner) if isinstance(member, cached_property) else inner
     return list(found.items())
 
 

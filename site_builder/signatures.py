@@ -36,7 +36,8 @@ def signature(value: Any, shown: str) -> str:
             parameters.append("*")
             star = True
         star = star or parameter.kind is parameter.VAR_POSITIONAL
-        mark = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        mark = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+        mark = "**" if parameter.kind is parameter.VAR_KEYWORD else mark
         text = f"{mark}{name}"
         if parameter.annotation is not parameter.empty:
             text += f": {annotation(parameter.annotation)}"
@@ -95,8 +96,8 @@ def constant(module: str, name: str) -> tuple[str, str]:
         )
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             after = body[at + 1] if at + 1 < len(body) else None
-            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-            text = after.value.value if is_text and isinstance(after.value.value, str) else ""
+            value = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            text = value if isinstance(value, str) else ""
             return text, _address(path, node.lineno)
         if isinstance(node, ast.ImportFrom) and node.module and any((a.asname or a.name) == name for a in node.names):
             original = next(a.name for a in node.names if (a.asname or a.name) == name)

@@ -35,7 +35,7 @@ def sources() -> dict[str, str]:
 
 
 def stage(folder: Path, generated: Mapping[str, str]) -> list[str]:
-    """Write all pages, those of the repository and generated ones, and what they show; return their paths on the site."""
+    """Write all pages, of the repository and generated, with what they show; return their paths on the site."""
     places = sources()
     on_site = {*places.values(), *generated}
     for origin, place in places.items():

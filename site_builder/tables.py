@@ -66,10 +66,12 @@ def catalogue() -> str:
         )
     heads = ("no.", "slug", "effect", "what goes wrong", "what is right", "verdict", "seen in")
     return (
-        f"{WIDE}# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look wrong: each "
-        "is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), and `pgverify bugs SLUG` prints its code. "
-        "The threads are where a fault was seen, or where something right was taken for one; whether it was mended since is "
-        f"not said here. How many are told apart, and named: [the catalogue before the oracle](../answers/catalogue.md).\n\n"
+        f"{WIDE}# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look "
+        "wrong: each is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), and "
+        "`pgverify bugs SLUG` prints its code. The threads are where a fault was seen, or where something right was "
+        "taken for one; whether it was mended since is not said here. How many are told apart, and named: "
+        "[the catalogue before the oracle]"
+        "(../answers/catalogue.md).\n\n"
         f"{effects}\n\n{table(heads, rows)}"
     )
 
@@ -150,7 +152,7 @@ def verdicts() -> str:
         (f"`{outcome.value}`", in_markdown(outcome.meaning), outcome.exit_code) for outcome in reversed(pgv.Outcome)
     ]
     return (
-        "# Verdicts\n\nWhat each rests on, and what it cannot see: [the oracle explained](../oracle.md). The code is that of "
-        f"[`Outcome`]({HOME}/blob/main/pgverify/checking/verdict/outcome.py).\n\n"
+        "# Verdicts\n\nWhat each rests on, and what it cannot see: [the oracle explained](../oracle.md). The code is "
+        f"that of [`Outcome`]({HOME}/blob/main/pgverify/checking/verdict/outcome.py).\n\n"
         f"{table(('verdict', 'may be concluded', 'exit code'), rows)}"
     )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -65,3 +66,36 @@ def test_a_study_runs_or_names_what_it_lacks(study: str, program: Path, tmp_path
     else:
         assert code == 0
         assert f"{study}: " in out
+
+
+@pytest.mark.parametrize("extra", ["gymnasium", "dask", "docs", "test"])
+def test_an_extra_is_installed_alone(extra: str, program: Path, tmp_path: Path) -> None:
+    """Each in an environment of its own; torch and JAX are those of `make test-thirdparty`."""
+    run = {"check": True, "capture_output": True, "timeout": 900.0}
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], **run)  # type: ignore[call-overload]
+    (wheel,) = program.parents[2].glob("*.whl")
+    python = str(tmp_path / "venv" / "bin" / "python")
+    constraints = ["--constraint", str(ROOT / "constraints.txt")] if extra != "dask" else []
+    subprocess.run([python, "-m", "pip", "install", *constraints, f"{wheel}[{extra}]"], **run)  # type: ignore[call-overload]
+    subprocess.run([python, "-m", "pip", "check"], **run)  # type: ignore[call-overload]
+    code, out, _ = asked(tmp_path / "venv" / "bin" / "pgverify", "exact", "river-swim", "--horizon", "3")
+    assert (code, bool(out)) == (0, True)
+
+
+def test_the_wheel_of_the_source_distribution_is_the_wheel(program: Path, tmp_path: Path) -> None:
+    """What is published as source can be built without the repository."""
+    run = {"check": True, "capture_output": True, "timeout": 900.0}
+    python = str(program.parent / "python")
+    try:
+        subprocess.run([python, "-m", "pip", "install", "build"], **run)  # type: ignore[call-overload]
+        subprocess.run([python, "-m", "build", "--outdir", str(tmp_path), str(ROOT)], **run)  # type: ignore[call-overload]
+    except subprocess.CalledProcessError as reason:
+        pytest.skip(f"no packages to be had: {reason.stderr[-200:]!r}")
+    (built,) = tmp_path.glob("*.whl")  # built from the source distribution beside it
+    (wheel,) = program.parents[2].glob("*.whl")
+    assert files_of(built) == files_of(wheel)
+
+
+def files_of(wheel: Path) -> set[str]:
+    with ZipFile(wheel) as archive:
+        return set(archive.namelist())

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command.main(args=given, prog_name="pgverify")
     try:
         # Not by its `main`, which turns Ctrl-C into an exit code without a word.
-        with command.make_context("pgverify", given) as context:
+        with command.make_context("pgverify", list(given)) as context:  # which takes words out of what it is given
             code = command.invoke(context)
     except typer.Exit as left:
         code = left.exit_code

@@ -51,7 +51,7 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def follow(text: str, name: str, folder: Path) -> None:
     """Do what a page says, and compare what it shows.
 
-    Python is run in this process, in one namespace, as in one session; a block with `at=root` in the repository's folder.
+    Python is run in this process, in one namespace, as in one session; a block with `at=root` in the repository.
     """
     for block in written(text):
         (folder / block.options["file"]).write_text(block.text, encoding="utf-8")

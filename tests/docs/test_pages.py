@@ -1,4 +1,4 @@
-"""Every page of the documentation is followed: its Python runs, its commands print what it shows, its files are as it says.
+"""Every page of the documentation is followed: its Python runs, its commands print what it shows.
 
 The pages of docs/extending/ change the package and have a test of their own (`test_extending.py`).
 """
@@ -14,7 +14,7 @@ from page_runner import ROOT, follow, shown_commands, typed, written
 PAGES = sorted(
     page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "extending"
 )
-QUICK = ("docs/faq.md", "docs/guides/research.md", "docs/how-to/own-problem.md", "docs/mathematics/theorem.md")
+QUICK = ("docs/faq.md", "docs/guides/research.md", "docs/mathematics/theorem.md")
 """Followed in the default suite; the others by `make test-pages`."""
 
 

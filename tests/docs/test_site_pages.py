@@ -113,7 +113,7 @@ def test_every_chapter_has_names(pages: dict[str, str]) -> None:
 
 @WHOLE
 def test_every_link_leads_somewhere(pages: dict[str, str]) -> None:
-    """Links between pages are followed here, their anchors by the builder; addresses of the repository name its files."""
+    """Links between pages are followed here, anchors by the builder; addresses of the repository name its files."""
     outside = 0
     for place, text in pages.items():
         for target in LINK.findall(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):

@@ -50,7 +50,9 @@ def test_the_commands_exist(words: list[str]) -> None:
 
 
 def test_some_commands_are_shown() -> None:
-    assert {words[0] for words in commands()} == {"check", "bugs", "cases", "exact", "variance", "study", "report"}
+    assert {words[0] for words in commands()} == {
+        "check", "bugs", "cases", "estimators", "exact", "variance", "study", "survey", "report",
+    }  # fmt: skip
 
 
 def test_the_exit_codes_are_those_of_the_outcomes() -> None:

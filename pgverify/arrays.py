@@ -162,7 +162,8 @@ def _from_objects(name: str, array: np.ndarray, value: Any, error: type[InvalidI
 def _within(array: Float[Array, "..."], largest: float) -> bool:
     # Small arrays of parameters come by thousands: one product settles most of them. NaN and infinity fail it.
     flat = array.ravel()
-    return bool(np.dot(flat, flat) <= largest * largest)
+    with np.errstate(all="ignore"):
+        return bool(np.dot(flat, flat) <= largest * largest)
 
 
 def _refuse_large(name: str, array: Inexact[Array, "..."], largest: float, error: type[InvalidInput]) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from pgverify.bugs.bug import Effect
 from pgverify.bugs.losses.complex_step import ByComplexStep
+from pgverify.kinds import known_arguments
 
 
+@known_arguments
 @dataclass(frozen=True)
 class LossBug:
     """A fault seen in a public loss for language models, or an innocent that was accused of one.

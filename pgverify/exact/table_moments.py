@@ -11,7 +11,7 @@ X = C + f X', and under the policy μ that acts, per state,
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -34,7 +34,8 @@ LARGEST_TABLE = 25_000_000
 """Cells of a table [S, d, d]: 200 MB of float64."""
 
 
-class _Ahead(NamedTuple):
+@dataclass(frozen=True)
+class _Ahead:
     """What is known of the time after a step: E[Y], E[Y²] [S], E[X], E[YX] [d, S], E[XXᵀ] [d, d, S] or [d, S]."""
 
     first: Float[Array, "S"]

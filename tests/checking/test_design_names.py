@@ -111,7 +111,7 @@ def test_what_is_right_has_no_name_and_what_is_no_catalogued_fault_none_either()
 def test_one_large_batch_names_its_standard_deviation() -> None:
     report = pgv.check(
         lambda batch: in_groups(by_std, len(batch))(batch),
-        problems=named("bandit"),
+        problems=named("early-stop"),
         design=pgv.Independent(sizes=(6,)),
     )
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "group-std")

@@ -152,7 +152,7 @@ def test_a_wrong_call_is_one_sentence(name: str, folder: Path, capsys: pytest.Ca
     assert message in refused(capsys, *line.split())
 
 
-OF_AGENTS = ("policy", "window", "reset")
+OF_AGENTS = ("policy", "window", "reset", "progress")
 """Functions, and what holds some: an agent named on a command line brings its own."""
 
 

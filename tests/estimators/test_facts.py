@@ -73,7 +73,7 @@ def test_the_page_is_current() -> None:
     page = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
     assert page == markdown_page(estimator_rows())
     assert all(f"`{one.__name__}`" in page for one in CLASSES)
-    assert "(docs/estimators.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "docs/estimators.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_row_that_is_missing_would_be_seen() -> None:

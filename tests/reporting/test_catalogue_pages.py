@@ -12,7 +12,7 @@ import pytest
 from jaxtyping import config as jaxtyping_config
 
 import pgverify as pgv
-from pgverify.bugs import ENTRIES, get
+from pgverify.bugs import CATALOGUE, get
 from pgverify.checking import Report
 from pgverify.drawing.words import number
 from pgverify.errors import InvalidFile
@@ -67,10 +67,10 @@ def test_hostile_entries_are_inert(report: Report) -> None:
 def test_the_page_of_all_entries_has_a_row_each(tmp_path: Path) -> None:
     write_catalogue_page(tmp_path / "all.html")
     page = (tmp_path / "all.html").read_text(encoding="utf-8")
-    assert page.count('<th scope="row">') == len(ENTRIES)
+    assert page.count('<th scope="row">') == len(CATALOGUE)
     for script in re.findall(r'(?:src|href)="(assets/[^"]*)"', page):
         assert (tmp_path / script).is_file()
-    write_catalogue_page(tmp_path / "all.html", {bug.slug: "BIASED" for bug in ENTRIES}, "bugs/")
+    write_catalogue_page(tmp_path / "all.html", {bug.slug: "BIASED" for bug in CATALOGUE}, "bugs/")
     assert 'href="bugs/past-rewards.html"' in (tmp_path / "all.html").read_text(encoding="utf-8")
 
 

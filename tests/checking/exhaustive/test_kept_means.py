@@ -11,7 +11,7 @@ import pgverify as pgv
 from pgverify.bugs import ENTRIES
 from pgverify.checking.exhaustive import kept_means
 from pgverify.checking.exhaustive.catalogue_means import exact_mean, known_mean
-from pgverify.checking.exhaustive.kept_means import SIZES, Asked, everything_asked, kept_mean
+from pgverify.checking.exhaustive.kept_means import SIZES, KeptQuestion, everything_asked, kept_mean
 from pgverify.checking.exhaustive.write_kept_means import computed
 from pgverify.suites.standard import standard_suite
 
@@ -21,7 +21,7 @@ ROUNDING = 1e-11
 """Relative to the largest entry: the means of batches are sums over up to 100,000 of them."""
 
 
-def wrong(asked: Asked, factor: float = 1.0) -> bool:
+def wrong(asked: KeptQuestion, factor: float = 1.0) -> bool:
     """Whether what is kept is not what is computed, or not kept at all."""
     kept = kept_mean(asked.function, PROBLEMS[asked.problem], asked.batch_size, asked.ordered, asked.alone)
     mean = computed(asked)
@@ -32,7 +32,7 @@ def wrong(asked: Asked, factor: float = 1.0) -> bool:
     return bool(np.abs(factor * kept[0] - mean).max() > ROUNDING * max(1.0, float(np.abs(mean).max())))
 
 
-def few(step: int) -> tuple[Asked, ...]:
+def few(step: int) -> tuple[KeptQuestion, ...]:
     return tuple(asked for asked in EVERYTHING[::step] if asked.batch_size <= 3)
 
 

@@ -240,3 +240,19 @@ def test_environments_are_kept_apart_from_the_project() -> None:
     from pgverify.survey.environments import environments_folder
 
     assert Path.cwd() not in environments_folder().parents
+
+
+def test_what_is_published_is_what_is_shipped() -> None:
+    """Every function of every file has its row, with the version, the words and the verdict on record."""
+    root = Path(__file__).parents[2]
+    published = {
+        (verdict.library, verdict.function): verdict for verdict in read_table(root / "reports" / "survey.csv")
+    }
+    shipped = [(load_survey(name), entry) for name in survey_files() for entry in load_survey(name).rows]
+    assert set(published) == {(one.library, entry.function) for one, entry in shipped}
+    for one, entry in shipped:
+        verdict = published[one.library, entry.function]
+        assert (verdict.version, verdict.claim, verdict.called) == (one.version, entry.claim, entry.called)
+        assert verdict.outcome == entry.recorded.value
+    text = (root / "reports" / "survey.md").read_text(encoding="utf-8")
+    assert all(f"## {one.library} {one.version}" in text for one, _ in shipped)

@@ -12,7 +12,7 @@ DOCS := .venv-docs
 # Tests start some hundred processes, each of which would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty docs check \
+.PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty test-thirdparty-all docs check \
 	format survey benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
@@ -41,8 +41,10 @@ test-browser: $(READY)  ## the pages in a headless Chromium: skipped, with the r
 		echo "the extra browser cannot be installed here: its tests are skipped"
 	$(BIN)/pytest tests/browser
 
-test-thirdparty: $(THIRDPARTY)/.ready  ## the oracle on rlax, torchrl, stable-baselines3 and trl; the torch and JAX adapters; Dask
-	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal tests/thirdparty tests/adapters/test_torch_adapter.py \
+test-thirdparty: WHICH := -m "not slow"
+test-thirdparty-all: WHICH :=
+test-thirdparty test-thirdparty-all: $(THIRDPARTY)/.ready  ## rlax, torchrl, stable-baselines3 and trl before the oracle; torch, JAX, Dask
+	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal $(WHICH) tests/thirdparty tests/adapters/test_torch_adapter.py \
 		tests/adapters/test_jax_adapter.py tests/adapters/test_module_policy.py tests/adapters/test_recurrent_policy.py \
 		tests/adapters/test_function_policy.py tests/adapters/test_losses_of_any_policy.py \
 		tests/adapters/test_scripted_torch.py tests/adapters/test_scripted_jax.py tests/language \

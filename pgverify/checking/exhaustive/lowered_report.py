@@ -30,7 +30,7 @@ def with_larger_batches(
     """Return the report after batches too large to be listed, and what they have shown; None where none were drawn.
 
     Only what is CORRECT or SCALED at the listed sizes can be lowered: BIASED where a sampled size is off, INVALID where
-    a call fails, INCONCLUSIVE where a coupling at no listed size could not be bounded.
+    a call fails, INCONCLUSIVE where a coupling at no listed size could not be bounded, nor what larger batches change.
 
     Parameters
     ----------
@@ -81,6 +81,13 @@ def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> R
             f"its trajectories affect each other in a batch of {pair.size}, too large for all such batches to be "
             f"listed, and samples do not exclude a bias of {BOUNDED:g} of the target (problem {pair.entry.name})"
         )
+        if pair.changed:
+            why = (
+                f"in batches of {pair.size} it does something else than in smaller ones (problem {pair.entry.name}), "
+                f"and samples do not exclude a bias of {BOUNDED:g} of the target there"
+            )
+            step = f"look at what it does in batches of {pair.size} and not in smaller ones"
+            return _other(report, Outcome.INCONCLUSIVE, why, next_step=step)
         return _other(report, Outcome.INCONCLUSIVE, why)
     if silent is not None:
         why = f"in batches of {silent.size}, which were sampled, nothing but zeros was seen on problem"

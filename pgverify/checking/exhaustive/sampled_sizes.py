@@ -54,12 +54,16 @@ class SizePair:
         Whether trajectories were first seen to affect each other at this size, on this problem or on another where
         none were seen to here, or their order to matter, and its batches could not be listed here: what other problems
         have shown does not speak for it.
+    changed : bool
+        Whether what explained smaller batches wholly leaves something in these: there the function does something else,
+        for which the smaller ones do not speak. Such a pair is needed, too.
     """
 
     entry: SuiteProblem
     index: int
     law: BatchLaw
     needed: bool
+    changed: bool = False
 
     @property
     def size(self) -> int:
@@ -149,7 +153,8 @@ def sample_sizes(
         failure = str(reason.failure)
     except OutOfTime:
         pass
-    untried = tuple(pair for pair in pairs if pair not in verdicts)
+    tried = {(pair.size, pair.index) for pair in verdicts}
+    untried = tuple(pair for pair in pairs if (pair.size, pair.index) not in tried)
     return SampledSizes(tuple(verdicts.items()), untried, failure, calls.notes)
 
 
@@ -165,6 +170,7 @@ def _verdicts(
     """
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
     smaller: dict[int, Fitted] = {}
+    explained: set[int] = set()  # problems on which controls explained smaller batches wholly
     test = _Test(multiple, alpha, seed)
     for pair in pairs:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
@@ -175,6 +181,9 @@ def _verdicts(
         before = smaller.get(pair.index)
         fit = _fit(calls, pair, rng, before if before is not None and (before.exact or pair.size >= LARGE) else None)
         smaller[pair.index] = fit
+        changed = pair.index in explained and not fit.exact
+        pair = replace(pair, needed=pair.needed or changed, changed=changed)
+        explained |= {pair.index} if fit.exact else set()
         if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
             yield pair, verdict
         elif suspicion(fit, goal, multiple) >= SUSPECT:  # larger batches, whose calls take longer, may not be needed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,10 +18,6 @@ FIT, CONFIRM = 32, 16
 
 FIT_MORE = 64
 """Batches on which all controls together are fitted, where the usual ones do not explain the estimate wholly."""
-
-SLOW = 5e-3
-"""Seconds of processor time of a call beyond which `CONFIRM` batches are enough to see that what explained the estimate
-wholly in smaller batches does so in these: the scope says how many there were."""
 
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
@@ -196,13 +191,7 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> F
     Where none does, that which leaves least. Further controls are first fitted with one coefficient for all
     coordinates, as most functions have: they need fewer batches so, and what the first ones say is enough.
     """
-    begin = time.process_time()
-    first = source.draw(CONFIRM, rng)
-    if smaller is not None and smaller.exact and time.process_time() - begin > CONFIRM * SLOW:
-        few = _as_before(source, smaller, first)
-        if few.exact:
-            return few
-    begun, fresh = source.draw(FIT - CONFIRM, rng).after(first), source.draw(CONFIRM, rng)
+    begun, fresh = source.draw(FIT, rng), source.draw(CONFIRM, rng)
     known = [] if smaller is None else [_as_before(source, smaller, fresh.after(begun))]
     if known and known[0].exact:
         return known[0]

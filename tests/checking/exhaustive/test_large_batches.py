@@ -143,3 +143,35 @@ def test_controls_of_the_order_have_mean_zero() -> None:
     np.testing.assert_allclose(means, 0.0, atol=1e-12)
     own = chance @ controls.weighted(listed, controls.totals[0][listed] ** 2)  # negative control
     assert np.abs(own).max() > 1e-3
+
+
+def by_time(w: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (w - (w.sum(axis=0) - w) / (len(w) - 1)) * mask if len(w) > 1 else w
+
+
+def discount_forgotten_by_time_from_200(b: pgv.Trajectories) -> np.ndarray:
+    to_go = np.cumsum((b.discount_powers * b.rewards)[:, ::-1], axis=1)[:, ::-1]
+    return b.score_weighted(by_time(to_go / (b.discount_powers if len(b) >= 200 else 1.0), b.mask))
+
+
+def own_return_beside_a_single_best_from_30(b: pgv.Trajectories) -> np.ndarray:
+    a = returns(b)
+    best = np.sort(a)
+    own = 0.2 * a if len(a) >= 30 and best[-1] > best[-2] + 1e-12 else 0.0
+    return rows(b, others(a) - own)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        own_return_beside_a_single_best_from_30,
+        pytest.param(discount_forgotten_by_time_from_200, marks=pytest.mark.slow),
+    ],
+)
+def test_what_changes_in_larger_batches_is_not_vouched_for_by_smaller_ones(function: Function) -> None:
+    """Controls explain smaller batches wholly, and these not: CORRECT would rest on nothing. Both are biased."""
+    report = pgv.check(function, problems=named("early-stop", "random-end", "stochastic-chain"), explore=0)
+    assert report.outcome in (pgv.Outcome.INCONCLUSIVE, pgv.Outcome.BIASED)
+    if report.outcome is pgv.Outcome.INCONCLUSIVE:
+        assert "something else than in smaller ones" in report.explanation
+        assert "look at what it does in batches of" in report.next_step

@@ -175,3 +175,15 @@ def test_what_changes_in_larger_batches_is_not_vouched_for_by_smaller_ones(funct
     if report.outcome is pgv.Outcome.INCONCLUSIVE:
         assert "something else than in smaller ones" in report.explanation
         assert "look at what it does in batches of" in report.next_step
+
+
+@pytest.mark.parametrize("above", [1021, 4096])
+def test_a_fast_path_for_whole_rollouts_shows(above: int) -> None:
+    """No trajectory affects another below that size; from it on there is half of the gradient."""
+
+    def halved(b: pgv.Trajectories) -> np.ndarray:
+        return RewardToGo()(b) * (0.5 if len(b) > above else 1.0)
+
+    report = pgv.check(halved, problems=named("early-stop"), explore=0)
+    assert report.outcome is pgv.Outcome.BIASED
+    assert pgv.check(RewardToGo(), problems=named("early-stop"), explore=0).outcome is pgv.Outcome.CORRECT

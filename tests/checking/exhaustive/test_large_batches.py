@@ -177,6 +177,7 @@ def test_what_changes_in_larger_batches_is_not_vouched_for_by_smaller_ones(funct
         assert "look at what it does in batches of" in report.next_step
 
 
+@pytest.mark.usefixtures("thorough")
 @pytest.mark.parametrize("above", [1021, 4096])
 def test_a_fast_path_for_whole_rollouts_shows(above: int) -> None:
     """No trajectory affects another below that size; from it on there is half of the gradient."""

@@ -1,4 +1,4 @@
-"""The light part of the survey: every row of the libraries that share this environment, judged anew as it is published."""
+"""The light part of the survey: every row of the libraries that share this environment, judged anew as published."""
 
 from __future__ import annotations
 

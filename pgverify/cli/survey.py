@@ -25,7 +25,7 @@ def survey(
     """
     from pgverify.survey.collected import collected
     from pgverify.survey.files import load_survey, survey_files
-    from pgverify.survey.published import headline, publish
+    from pgverify.survey.published import headline, make_folder, publish
     from pgverify.survey.since import changes, read_table, said
 
     if known:
@@ -34,6 +34,7 @@ def survey(
             print(f"{name}: {' '.join(survey.requires)}, {len(survey.rows)} rows")
         return
     earlier = None if since is None else read_table(since)
+    make_folder(out)
     with told() as tell:
         verdicts = collected(libraries or (), light=light, again=again, tell=tell)
     for verdict in verdicts:

@@ -26,14 +26,25 @@ def publish(verdicts: Sequence[Verdict], folder: Path) -> list[Path]:
     InvalidFile
         When one of them cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise InvalidFile(f"out is {folder}, which cannot be made ({reason.strerror}), must be a folder") from None
+    make_folder(folder)
     made = {"survey.csv": table(verdicts), "survey.md": markdown(verdicts), "survey.html": page(verdicts)}
     for name, text in made.items():
         write_whole(folder / name, text)
     return [folder / name for name in made]
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the three files: before hours are spent on what goes into them.
+
+    Raises
+    ------
+    InvalidFile
+        When it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise InvalidFile(f"out is {folder}, which cannot be made ({reason.strerror}), must be a folder") from None
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

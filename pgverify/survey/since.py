@@ -20,7 +20,10 @@ def read_table(path: Path) -> list[Verdict]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
+                raise KeyError
         return [Verdict(**{name: row[name] for name in COLUMNS}) for row in rows]
     except OSError as reason:
         raise InvalidFile(f"{path} cannot be read ({reason.strerror}), must be a survey.csv") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 
@@ -234,6 +235,8 @@ def test_what_changed_is_said(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InvalidFile, match="no table of a survey"):
         read_table(tmp_path / "other.csv")
+    with pytest.raises(InvalidFile, match="no table of a survey"):
+        read_table(Path(os.devnull))  # no line at all
 
 
 def test_environments_are_kept_apart_from_the_project() -> None:

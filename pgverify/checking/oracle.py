@@ -28,11 +28,9 @@ from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
 from pgverify.checking.scope_of_suite import with_scope
-from pgverify.checking.verdict.estimated_targets import claim_of
 from pgverify.checking.verdict.report import Report
-from pgverify.checking.verdict.surrogate_terms import claim_of as surrogate_claim
 from pgverify.checking.verdict.surroundings_changed import spoiled_by, with_surroundings
-from pgverify.checking.verdict.targets import target_terms
+from pgverify.checking.verdict.targets import claim_of, target_terms
 from pgverify.checking.witness.find_witness import with_witness
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.estimators import Estimator
@@ -158,7 +156,7 @@ def check(
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     meant = "the name of a target, such as 'policy_gradient'"
-    target = require_text("target", claim_of(surrogate_claim(target)), InvalidInput, meant)
+    target = require_text("target", claim_of(target), InvalidInput, meant)
     target_terms(target)
     batches = require_design(design, kind)
     IMPLEMENTATION.require("implementation", implementation)

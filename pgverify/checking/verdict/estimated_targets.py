@@ -60,7 +60,7 @@ def estimator_of(name: str, numbers: tuple[float, ...]) -> Any:
     return made(**given)
 
 
-def claim_of(target: Any) -> Any:
+def claim_of_estimator(target: Any) -> Any:
     """Return the name of a target that was given as an estimator; anything else as it is.
 
     Raises

@@ -15,6 +15,9 @@ from pgverify.targets.target import TargetSum, WeightedTarget
 from pgverify.validation import Array
 
 NAME = "surrogate"
+GROUPS = Surrogate().advantages
+"""What nobody chose: `pgv.check` has no groups of completions."""
+
 PATTERN = re.compile(r"surrogate\s*(?:\((.*)\))?")
 
 
@@ -55,7 +58,7 @@ def clip_of(numbers: tuple[float, ...]) -> tuple[float, float] | None:
     return (numbers[0], numbers[min(1, len(numbers) - 1)]) if numbers else None
 
 
-def claim_of(target: Any) -> Any:
+def claim_of_target(target: Any) -> Any:
     """Return the text of a target that is said as an object; anything else as it is.
 
     Raises
@@ -84,7 +87,16 @@ def _text(term: WeightedTarget) -> str:
 
 
 def _surrogate_text(one: Surrogate) -> str:
+    if one.advantages != GROUPS:
+        raise InvalidInput(
+            f"advantages is {one.advantages!r}, which belongs to groups of completions: pgv.check_lm judges it; leave "
+            "it out for pgv.check, whose A is G_t − V(s_t)"
+        )
     if one.clip is None:
+        if one.dual is not None:
+            raise InvalidInput(
+                f"dual is {one.dual!r} and clip is None, pgv.check takes a dual clip beside a clip: give it"
+            )
         return NAME
     low, high = one.clip if isinstance(one.clip, tuple) else (one.clip, one.clip)
     return f"{NAME}({low!r}, {high!r}" + (")" if one.dual is None else f", {one.dual!r})")

@@ -17,10 +17,15 @@ from pgverify.bugs import TARGETS as CATALOGUED
 from pgverify.checking.exhaustive.bootstrapped import Bootstrapped
 from pgverify.checking.exhaustive.catalogue_means import known_mean
 from pgverify.checking.verdict.bonus_terms import BONUS_TERMS, entropy_bonus
-from pgverify.checking.verdict.estimated_targets import ESTIMATED, estimated_vector, estimator_of
+from pgverify.checking.verdict.estimated_targets import (
+    ESTIMATED,
+    claim_of_estimator,
+    estimated_vector,
+    estimator_of,
+)
 from pgverify.checking.verdict.first_terms import discount_dropped, policy_gradient
 from pgverify.checking.verdict.surrogate_terms import NAME as SURROGATE
-from pgverify.checking.verdict.surrogate_terms import surrogate_numbers, surrogate_vector
+from pgverify.checking.verdict.surrogate_terms import claim_of_target, surrogate_numbers, surrogate_vector
 from pgverify.collected_problem import CollectedProblem
 from pgverify.errors import InvalidInput, unknown_name
 from pgverify.policies.steps import remembers
@@ -71,6 +76,17 @@ class TargetTerm:
     name: str
     coefficient: float | None = None
     numbers: tuple[float, ...] = ()
+
+
+def claim_of(target: Any) -> Any:
+    """Return the text of a claim that was made as an object, an estimator or one of `pgv.targets`; else what was given.
+
+    Raises
+    ------
+    InvalidInput
+        When the object says more than a text holds, or belongs to groups of completions.
+    """
+    return claim_of_estimator(claim_of_target(target))
 
 
 def target_terms(claim: str) -> tuple[TargetTerm, ...]:

@@ -7,8 +7,8 @@ import pytest
 
 import pgverify as pgv
 from pgverify import Outcome, exact
-from pgverify.checking.verdict.estimated_targets import ESTIMATED, claim_of, estimator_of
-from pgverify.checking.verdict.targets import target_terms, target_vector
+from pgverify.checking.verdict.estimated_targets import ESTIMATED, estimator_of
+from pgverify.checking.verdict.targets import claim_of, target_terms, target_vector
 from pgverify.errors import InvalidEstimator, InvalidInput, UnknownName
 from pgverify.estimators import (
     GPOMDP,

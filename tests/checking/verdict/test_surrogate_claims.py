@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import pgverify as pgv
-from pgverify.checking.verdict.surrogate_terms import claim_of, surrogate_numbers
-from pgverify.checking.verdict.targets import target_vector
+from pgverify.checking.verdict.surrogate_terms import surrogate_numbers
+from pgverify.checking.verdict.targets import claim_of, target_vector
 from pgverify.errors import InvalidInput, UnknownName
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -120,6 +120,8 @@ def test_a_sum_is_the_sum() -> None:
     [
         (pgv.targets.GroupStd(), InvalidInput, "check_lm"),
         (2.0 * pgv.targets.PolicyGradient(), InvalidInput, "check_lm"),
+        (pgv.targets.Surrogate(0.2, "own-mean"), InvalidInput, "advantages is 'own-mean'.*check_lm"),
+        (pgv.targets.Surrogate(None, dual=3.0), InvalidInput, "dual is 3.0 and clip is None"),
         ("surrogate(x)", InvalidInput, "surrogate"),
         ("surrogate(0.1, 0.2, 3, 4)", InvalidInput, "dual clip"),
         ("surogate(0.2)", UnknownName, "surrogate"),

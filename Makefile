@@ -47,7 +47,7 @@ test-thirdparty test-thirdparty-all: $(THIRDPARTY)/.ready  ## rlax, torchrl, sta
 	$(THIRDPARTY)/bin/pytest -n auto --dist worksteal $(WHICH) tests/thirdparty tests/adapters/test_torch_adapter.py \
 		tests/adapters/test_jax_adapter.py tests/adapters/test_module_policy.py tests/adapters/test_recurrent_policy.py \
 		tests/adapters/test_function_policy.py tests/adapters/test_losses_of_any_policy.py \
-		tests/adapters/test_scripted_torch.py tests/adapters/test_scripted_jax.py tests/language \
+		tests/adapters/test_scripted_torch.py tests/adapters/test_scripted_jax.py tests/adapters/test_old_log_probs.py tests/language \
 		tests/docs/test_suites_page.py tests/docs/test_pages.py tests/test_readme.py tests/running/test_running_dask.py
 
 docs: $(DOCS)/.ready  ## the documentation as a site, in site/; warnings are errors

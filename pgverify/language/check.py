@@ -108,7 +108,7 @@ def check_lm(
             return _invalid(str(failure), claim)
         try:
             coupling = coupling_on(prepared, problems, design, seed)
-            trees = fitting(problems, design, coupling) or list(problems)
+            trees = (coupling.repeats and fitting(problems, design, coupling)) or list(problems)
             trials = [trial(prepared, tree, design, coupling, claim, seed) for tree in trees]
         except LossFailed as failure:
             return _invalid(str(failure), claim)

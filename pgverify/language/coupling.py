@@ -16,6 +16,9 @@ from pgverify.validation import Array
 SPOT_CHECKS = 12
 """Batches whose rows are shuffled within groups, and whose groups change places."""
 
+REPEATED = 8
+"""Batches that are given twice, the second time in the opposite order."""
+
 ROUNDING = 1e-9
 """Relative to the largest derivative of the batch."""
 
@@ -30,11 +33,15 @@ class Coupling:
         Whether a row's gradient depends on the other groups.
     order_within, order_of_groups : bool
         Whether it depends on its place in its group, and on its group's place in the batch.
+    repeats : bool
+        Whether the same batch gives the same gradient again. Where it does not, nothing can be listed, and the others
+        say nothing.
     """
 
     groups: bool
     order_within: bool
     order_of_groups: bool
+    repeats: bool = True
 
     @property
     def ordered(self) -> bool:
@@ -50,6 +57,8 @@ def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, s
     """
     rng = np.random.default_rng(seed)
     group_size = lists[0].rows.shape[1]
+    if not _repeats(call, lists, problem, rng):
+        return Coupling(True, True, True, repeats=False)
     coupled = len(lists) > 1 and _groups_coupled(call, lists, problem, rng)
     within = between = False
     for _ in range(SPOT_CHECKS):
@@ -60,6 +69,19 @@ def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, s
             turned = np.roll(np.arange(len(batch)).reshape(len(lists), group_size), 1, axis=0).reshape(-1)
             between = between or _differs(call, batch, turned, problem)
     return Coupling(coupled, within, between)
+
+
+def _repeats(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:
+    """Return whether batches that were drawn give the same again, after others."""
+    rows = np.array(
+        [np.concatenate([each.rows[rng.integers(len(each.rows))] for each in lists]) for _ in range(REPEATED)]
+    )
+    found = gradients_on(
+        call, np.concatenate([rows, rows[::-1]]), problem
+    )  # apart by 1, 3, 5, …: no period fits them all
+    both = np.concatenate([found.by_log_probs, found.by_entropies], axis=2)
+    weights, others = both[:REPEATED], both[REPEATED:][::-1]
+    return bool(np.abs(weights - others).max() <= ROUNDING * np.abs(weights).max())
 
 
 def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:

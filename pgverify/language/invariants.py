@@ -21,6 +21,9 @@ from pgverify.validation import Array
 BATCHES = 8
 """On which each is tried."""
 
+MORE = 3
+"""Times as many groups in a batch that is split."""
+
 ROUNDING = 1e-9
 """Relative difference from which a result has changed, in double precision."""
 
@@ -35,7 +38,7 @@ class InvariantResult:
     Attributes
     ----------
     change : str
-        Such as "the batch is split in two".
+        Such as "the padding is on the left".
     holds : bool
     factor : float
         Length of the changed gradient relative to the plain one, where that is not 0.
@@ -76,19 +79,20 @@ def invariant_results(
     table : RowTable
     problem : TokenProblem
     groups : int
-        Groups of a batch; where it is one, batches of two are split.
+        Groups of a batch. Split are batches of `MORE` times as many, at least six: what a loss does with groups beyond
+        those on which it is judged would show.
     seed : int
     """
     rng = np.random.default_rng(seed)
     completions, group_size = problem.completions.rewards.shape[1], table.group_size
-    prompts = np.arange(max(groups, 2)) % problem.prompts
+    prompts = np.arange(max(groups, 2) * MORE) % problem.prompts
 
     def drawn(order: Integer[Array, "P"]) -> Integer[Array, "B"]:
         inner = rng.integers(completions, size=(len(order), group_size))
         return (order[:, None] * completions + inner).reshape(-1)
 
     long_batches = [drawn(prompts) for _ in range(BATCHES)]
-    batches = long_batches if groups > 1 else [batch[:group_size] for batch in long_batches]
+    batches = [batch[: groups * group_size] for batch in long_batches]
     plain = prepare(table)
     padded, wide, left = prepare(table.with_padding(-3.7)), table.wider(1), table.left_padded()
     shuffled = [
@@ -117,12 +121,13 @@ def invariant_results(
         ("a column of padding is added", before, each(prepare(wide), batches, wide), ROUNDING),
         ("the padding is on the left", before, each(prepare(left), batches, left), ROUNDING),
         (
-            "the batch is split in two, as micro-batches, ranks or accumulated steps are, and the gradients averaged",
+            f"a batch of {len(prompts)} groups is split in two, as micro-batches, ranks or accumulated steps are, and "
+            "the gradients averaged",
             before_long,
             halves,
             ROUNDING,
         ),
-        ("the groups change places", before_long, each(plain, turned), ROUNDING),
+        (f"the groups of a batch of {len(prompts)} change places", before_long, each(plain, turned), ROUNDING),
         ("the completions of a group change places", before, each(plain, shuffled), ROUNDING),
     ]
     if single is not None:

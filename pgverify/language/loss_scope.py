@@ -43,6 +43,8 @@ class LossScope:
     ratios : bool
         Whether any ratio to π_old differed from 1.
     trees : tuple of TreeScope
+    repeats : bool
+        Whether the same batch gave the same gradient again; where it did not, nothing is known of coupling and order.
     """
 
     group_size: int
@@ -53,6 +55,7 @@ class LossScope:
     ordered: bool
     ratios: bool
     trees: tuple[TreeScope, ...]
+    repeats: bool = True
 
     def __str__(self) -> str:
         counts = ", ".join(
@@ -64,6 +67,8 @@ class LossScope:
             "rollout": "completions drawn by a rollout policy, π_old = π_θ",
         }[self.sampler]
         groups = "groups affect each other" if self.coupled else "groups do not affect each other"
+        if not self.repeats:
+            groups = "the same batch does not give the same gradient again"
         parts = [f"G = {self.group_size}, {self.prompts} prompt{'s' if self.prompts > 1 else ''} a batch", who]
         if self.ratios:
             low = ", ".join(f"{tree.clipped_low:.0%}" for tree in self.trees)

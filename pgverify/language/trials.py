@@ -102,6 +102,7 @@ def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: Lo
             found.groups or here.groups,
             found.order_within or here.order_within,
             found.order_of_groups or here.order_of_groups,
+            found.repeats and here.repeats,
         )
     return found
 
@@ -123,8 +124,8 @@ def trial(
     table = row_table(problem, design.group_size)
     call = loss.on(table)
     claimed = target.vector(problem, design.group_size)
-    orders = coupling.order_of_groups or (coupling.groups and coupling.order_within)
-    if orders or batches_needed(problem, design.group_size, design.prompts, coupling) > MOST_BATCHES:
+    unlisted = not coupling.repeats or coupling.order_of_groups or (coupling.groups and coupling.order_within)
+    if unlisted or batches_needed(problem, design.group_size, design.prompts, coupling) > MOST_BATCHES:
         batches, found, mean = sampled_mean(call, problem, design.group_size, design.prompts, seed)
         return Trial(problem, table, batches, found, mean.mean, mean.size, claimed, sampled=mean)
     lists = lists_of(problem, design.group_size, coupling.order_within)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgverify.checking.verdict.finding import Finding
-from pgverify.checking.verdict.next_steps import next_step
 from pgverify.language.built_in_problems import clipped_shares
+from pgverify.language.changing_loss import memory_of, said_of_changing
 from pgverify.language.claimed_parts import claimed_parts
 from pgverify.language.coupling import Coupling
 from pgverify.language.diagnosis import Diagnosis, diagnosed
@@ -16,6 +16,7 @@ from pgverify.language.invariants import InvariantResult, invariant_results
 from pgverify.language.loss_judgement import ROUNDING, LossJudgement, judged, rounding_of
 from pgverify.language.loss_report import Estimand, LossReport
 from pgverify.language.loss_scope import LossScope, TreeScope
+from pgverify.language.next_steps_of_losses import next_step_of_loss
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.remarks import remarks
 from pgverify.language.sampled_judgement import judged_by_samples
@@ -47,9 +48,13 @@ def verdict(
     estimand = judgement.estimand
     if estimand is None and known is not None:
         estimand = Estimand(known.words, "E[Σ_t w_t ψ_t]", source=", ".join(known.source))
-    invariants = invariant_results(loss.on, loss.single, trials[0].table, trials[0].problem, design.prompts, seed)
-    warnings, notes = remarks(loss, trials, design, scope)
-    return LossReport(
+    invariants: tuple[InvariantResult, ...] = ()
+    warnings: list[str] = []
+    notes: list[str] = []
+    if coupling.repeats:
+        invariants = invariant_results(loss.on, loss.single, trials[0].table, trials[0].problem, design.prompts, seed)
+        warnings, notes = remarks(loss, trials, design, scope)
+    report = LossReport(
         outcome=judgement.outcome,
         explanation=judgement.explanation,
         target=target.formula,
@@ -65,9 +70,10 @@ def verdict(
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
         notes=(*judgement.notes, *notes),
-        next_step=next_step(judgement.outcome, "sampled" if drawn else "exhaustive"),
+        next_step=next_step_of_loss(judgement.outcome, coupling.repeats),
         scope=scope,
     )
+    return report if coupling.repeats else said_of_changing(report, memory_of(loss, trials[0]))
 
 
 def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:
@@ -93,6 +99,7 @@ def scope_of(trials: Sequence[Trial], design: LossDesign, coupling: Coupling, lo
         framework=loss.framework,
         coupled=coupling.groups,
         ordered=coupling.ordered,
+        repeats=coupling.repeats,
         ratios=apart,
         trees=trees,
     )

@@ -53,9 +53,20 @@ def kept_state(implementation: LimitedFunction, batch: Trajectories) -> str:
         pairs = _answers(implementation, lambda call: (other, batch)[call % 2], 2 * ROUNDS)
     except OutOfTime:
         return ""
-    if row is None or pairs is None:
-        return ""
-    after_another, alone = pairs[1::2], row[1:]
+    return "" if row is None or pairs is None else state_in(row, pairs[1::2])
+
+
+def state_in(row: Float[Array, "calls d"], after_another: Float[Array, "rounds d"]) -> str:
+    """Return in words what kind of memory answers show; "" where they show none.
+
+    Parameters
+    ----------
+    row : [calls, d]
+        Answers to one batch in a row, `IN_A_ROW` of them.
+    after_another : [rounds, d]
+        Answers to that batch, each after a call on another one.
+    """
+    alone = row[1:]
     if _one(after_another) and _one(alone) and not _same(after_another[0], alone[0]):
         return CALL_BEFORE
     for period in range(2, LONGEST_CYCLE + 1):

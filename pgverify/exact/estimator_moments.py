@@ -12,6 +12,7 @@ from pgverify.declarations import Declaration, Declares, LinearImage, TableRecur
 from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
+from pgverify.exact.pair_routes import pairs_apply, whole_sums
 from pgverify.exact.past import pasts
 from pgverify.exact.return_lags import lags_apply, return_lag_sums
 from pgverify.exact.rollout_law import rollout
@@ -108,7 +109,7 @@ def moments(
             f"acting is {shown(acting)}, whose actions may depend on the history (it has next_probabilities), must be "
             "a table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
         )
-    law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
+    law = step_law(problem, rollout(problem, max_steps, acting))
     if isinstance(estimator, Declares):
         declaration = estimator.declaration(law.rollout)
         if isinstance(declaration, LinearImage):
@@ -122,6 +123,7 @@ def moments(
 
 def _declared_moments(law: StepLaw, declaration: Declaration, form: Form, estimator: object) -> EstimatorMoments:
     """Return the moments of a sum of tables, or of one that weights whole trajectories."""
+    law = law.widened() if form == "full" else law
     if isinstance(declaration, TableRecursion):
         mean, second = table_sums(law, declaration, form)
     elif isinstance(declaration, TrajectoryWeights) and not declaration.normalised:
@@ -194,6 +196,9 @@ def recursion_sums(
     law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form
 ) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
+    if form == "full" and pairs_apply(law, declared):
+        return whole_sums(law, declared)
+    law = law.widened() if form == "full" else law
     second = SecondMoment.empty(law, form)
     if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
         mean = _add_lagged(law, declared, second)

@@ -19,6 +19,7 @@ from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.exact.table_moments import table_sums
+from pgverify.exact.total_return_lags import total_lag_sums
 from pgverify.exact.weighted_totals import trajectory_sums
 from pgverify.kinds import accepts, known_arguments
 from pgverify.policies.protocol import Policy
@@ -200,7 +201,7 @@ def recursion_sums(
         return whole_sums(law, declared)
     law = law.widened() if form == "full" else law
     second = SecondMoment.empty(law, form)
-    if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
+    if form != "full" and lags_apply(law, declared):
         mean = _add_lagged(law, declared, second)
     elif isinstance(declared, StepRecursion):
         mean = _add_step_weighted(law, declared, second)
@@ -264,9 +265,10 @@ def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMome
     return mean
 
 
-def _add_lagged(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
+def _add_lagged(law: StepLaw, declared: StepRecursion | TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
     """Do the same through returns to the same state, where `lags_apply` says so."""
-    mean, squares = return_lag_sums(law, declared)
+    of_steps = isinstance(declared, StepRecursion)
+    mean, squares = return_lag_sums(law, declared) if of_steps else total_lag_sums(law, declared)
     np.add(second.sums, squares, out=second.sums)
     return law.blocks.total(mean)
 

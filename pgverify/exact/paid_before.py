@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.exact.returns_to_go import Added, StepTables
-from pgverify.exact.step_law import StepLaw
+from pgverify.exact.returns_to_go import Added, StepTables, ToGo
+from pgverify.exact.step_law import StepLaw, at_time
+from pgverify.recursion import TotalRecursion
 from pgverify.validation import Array
 
 
@@ -71,3 +72,36 @@ def paid_before(
         for time in range(now.start, now.stop):
             square[time + 1] = back @ square[time] + gained[time - now.start]
     return PaidBefore(centre, mean, square)
+
+
+def squares_alone(
+    recursion: TotalRecursion,
+    past: PaidBefore,
+    baseline: Float[Array, "T S"],
+    visits: Float[Array, "T S"],
+    ahead: ToGo,
+) -> Float[Array, "S A"]:
+    """Return Σ_t c_t² E[(R − b_t)² ; s_t = s | a_t = a]: what ψ ψᵀ counts of one step with itself.
+
+    Parameters
+    ----------
+    recursion : TotalRecursion
+    past : PaidBefore
+    baseline, visits : [T, S]
+        b_t − V̄ and d_t.
+    ahead : ToGo
+        Of G_t − V_t.
+    """
+    times = np.arange(len(visits), dtype=np.float64)
+    square, power = np.power(recursion.weighting, 2.0 * times)[:, None], np.power(recursion.decay, times)[:, None]
+    relative = past.mean - baseline * visits
+    spread = past.square - 2.0 * baseline * past.mean + baseline**2 * visits
+    alone = np.einsum("ts,tsa->sa", 2.0 * square * power * relative, ahead.mean)
+    alone += np.einsum("ts,tsa->sa", square * power**2 * visits, ahead.square)
+    return alone + (square * spread).sum(axis=0)[:, None]
+
+
+def baselines_by_time(law: StepLaw, baseline: Float[Array, "*time S"], centre: float) -> Float[Array, "T S"]:
+    """Return b_t − V̄ at all times; 0 in terminal states."""
+    rows = np.stack([at_time(baseline, time) for time in range(law.steps)]) - centre
+    return np.where(law.chain.running, rows, 0.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.exact.paid_before import paid_before
+from pgverify.exact.paid_before import baselines_by_time, paid_before, squares_alone
 from pgverify.exact.pairs_of_steps import Brought, pair_sums
 from pgverify.exact.returns_to_go import added_by_steps, to_go_moments
-from pgverify.exact.step_law import StepLaw, at_time
+from pgverify.exact.step_law import StepLaw
 from pgverify.exact.step_moments import return_values
 from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.validation import Array
@@ -62,7 +62,7 @@ def _of_return(law: StepLaw, recursion: TotalRecursion) -> tuple[Float[Array, "d
     added = added_by_steps(law, StepRecursion(recursion.decay, 1.0, values))
     ahead = to_go_moments(law, added, recursion.decay)
     past = paid_before(law, added, recursion.decay, values, visits)
-    baseline = _by_time(law, recursion.baseline, past.centre)
+    baseline = baselines_by_time(law, recursion.baseline, past.centre)
     weighted = coefficient * visits
     brought = Brought(
         decay=1.0,
@@ -73,12 +73,7 @@ def _of_return(law: StepLaw, recursion: TotalRecursion) -> tuple[Float[Array, "d
     )
     first, square = (_drawn(law, coefficient * power, table) for table in (ahead.apart, ahead.square))
     second = power[:, :, None] * square - baseline[:, :, None] * first
-    relative = past.mean - baseline * visits
-    spread = past.square - 2.0 * baseline * past.mean + baseline**2 * visits
-    alone = np.einsum("t,ts->s", coefficient[:, 0] ** 2, spread)[:, None] + np.einsum(
-        "ts,tsa->sa", 2.0 * coefficient**2 * power * relative, ahead.mean
-    )
-    alone += np.einsum("ts,tsa->sa", coefficient * power**2 * weighted, ahead.square)
+    alone = squares_alone(recursion, past, baseline, visits, ahead)
     mean = law.blocks.total(np.einsum("ts,tsk->sk", visits, first))
     return mean, pair_sums(law, added, brought, (first, second), alone * law.chain.probabilities)
 
@@ -87,9 +82,3 @@ def _drawn(law: StepLaw, factor: Float[Array, "T #S"], table: Float[Array, "T S 
     """Return x_t Σ_a π ψ y_t(s,a)."""
     drawn = law.chain.probabilities[:, :, None] * law.blocks.score
     return factor[:, :, None] * (table.transpose(1, 0, 2) @ drawn).transpose(1, 0, 2)
-
-
-def _by_time(law: StepLaw, baseline: Float[Array, "*time S"], centre: float) -> Float[Array, "T S"]:
-    """Return b_t − V̄ at all times; 0 in terminal states."""
-    rows = np.stack([at_time(baseline, time) for time in range(law.steps)]) - centre
-    return np.where(law.chain.running, rows, 0.0)

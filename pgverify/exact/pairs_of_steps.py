@@ -13,7 +13,7 @@ Y = u + κ Y' (in which u has the baseline taken off, so that X stands for Y)
 With the total return, R = ρ_t + κ^t G_t relative to V (see `past`), what does not depend on a_t' has mean zero, and
 
     Z_t(s) = E[Σ_{k<t} p_k ; s_t = s]                             H_t(s) = Σ_a π p_t κ^t E[G_t | s,a]
-    F_t(s) = E[Σ_{k<t} p_k (2 ρ_t − b_k) ; s_t = s]               K_t(s) = Σ_a π p_t (κ^2t E[G_t² | s,a] − b_t κ^t E[G_t | s,a]).
+    F_t(s) = E[Σ_{k<t} p_k (2 ρ_t − b_k) ; s_t = s]               K_t(s) = Σ_a π p_t κ^t (κ^t E[G_t²] − b_t E[G_t]).
 
 Both obey one recursion, over N(s,s') = Σ_a π P(s', going on | s,a) and W_t, the same with u_t inside:
 
@@ -181,12 +181,12 @@ class _Onward:
         states = len(self.score)
         size = self.score[0].size if self.apart else self.score.shape[2]
         found = np.empty((now.stop - now.start, 2, states, size))
-        if self.apart:
-            cells = found.reshape(len(found), 2, *self.score.shape)
-            np.multiply(gained[..., None], self.gained, out=cells[:, 0])
-            np.multiply(score[..., None], self.score, out=cells[:, 1])
+        if self.apart:  # a factor for every cell of a row: loops over k entries alone would be short
+            width = self.score.shape[2]
+            np.multiply(np.repeat(gained, width, axis=2), self.gained.reshape(states, size), out=found[:, 0])
+            np.multiply(np.repeat(score, width, axis=2), self.score.reshape(states, size), out=found[:, 1])
             if plain.any():
-                cells[:, 0] += plain[..., None] * self.score
+                found[:, 0] += np.repeat(plain, width, axis=2) * self.score.reshape(states, size)
             return found
         found[:, 0] = _over_states(gained, self.gained) + _over_states(plain, self.score)
         found[:, 1] = _over_states(score, self.score)

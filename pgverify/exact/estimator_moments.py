@@ -14,12 +14,12 @@ from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
 from pgverify.exact.pair_routes import pairs_apply, whole_sums
 from pgverify.exact.past import pasts
-from pgverify.exact.return_lags import lags_apply, return_lag_sums
+from pgverify.exact.return_lags import lags_apply
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.exact.table_moments import table_sums
-from pgverify.exact.total_return_lags import total_lag_sums
+from pgverify.exact.total_return_lags import lag_sums
 from pgverify.exact.weighted_totals import trajectory_sums
 from pgverify.kinds import accepts, known_arguments
 from pgverify.policies.protocol import Policy
@@ -73,8 +73,7 @@ def moments(
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
     p_t = c_t ψ_t and X_t is the part of g from step t on; nothing is sampled and nothing is cut off. Accurate to
     rounding relative to E|g|². The diagonal and the trace never build a [d, d] matrix: with tabular policies they take
-    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon. For returns to go among
-    many states that share no parameter they take O(T·d) memory.
+    O(S·d + T·d) memory, for sums of rewards among many states O(T·d); time grows linearly with the horizon.
 
     Parameters
     ----------
@@ -266,9 +265,8 @@ def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMome
 
 
 def _add_lagged(law: StepLaw, declared: StepRecursion | TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
-    """Do the same through returns to the same state, where `lags_apply` says so."""
-    of_steps = isinstance(declared, StepRecursion)
-    mean, squares = return_lag_sums(law, declared) if of_steps else total_lag_sums(law, declared)
+    """Do the same through returns to the same state."""
+    mean, squares = lag_sums(law, declared)
     np.add(second.sums, squares, out=second.sums)
     return law.blocks.total(mean)
 

@@ -124,7 +124,9 @@ class LaggedSteps:
 
 
 def lagged_pairs(law: StepLaw, steps: LaggedSteps, decay: float, shift: Float[Array, "S"]) -> Float[Array, "S k"]:
-    """Return twice Σ_{t < t'} E[p_t ∘ p_t' …] with …, by the lag ℓ = t' − t,
+    """Return the sum over all pairs of steps, twice that over t < t' = t + ℓ.
+
+    It is that of Σ_a π ψ beside
 
         [α_t μ_ℓ + (α_t (κ^ℓ e_t' − e_t) + x_t − y_t b_t') ρ_ℓ] H_t' + κ^ℓ α_t ρ_ℓ K_t'.
 

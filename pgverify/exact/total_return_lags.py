@@ -25,12 +25,19 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.paid_before import baselines_by_time, paid_before, squares_alone
-from pgverify.exact.return_lags import LaggedSteps, drawn_by_action, lagged_pairs
+from pgverify.exact.return_lags import LaggedSteps, drawn_by_action, lagged_pairs, return_lag_sums
 from pgverify.exact.returns_to_go import added_by_steps, to_go_moments
 from pgverify.exact.step_law import StepLaw
 from pgverify.exact.step_moments import return_values
 from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.validation import Array
+
+
+def lag_sums(
+    law: StepLaw, recursion: StepRecursion | TotalRecursion
+) -> tuple[Float[Array, "S k"], Float[Array, "S k"]]:
+    """Return E[g] and the diagonal of E[g gᵀ] through returns to the same state, where `lags_apply` says so."""
+    return return_lag_sums(law, recursion) if isinstance(recursion, StepRecursion) else total_lag_sums(law, recursion)
 
 
 def total_lag_sums(law: StepLaw, recursion: TotalRecursion) -> tuple[Float[Array, "S k"], Float[Array, "S k"]]:

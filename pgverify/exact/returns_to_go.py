@@ -13,6 +13,7 @@ step after another, beside scores, lookaheads and importance weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,9 @@ from jaxtyping import Float
 from pgverify.exact.step_law import StepLaw, bootstrapped_tables
 from pgverify.recursion import StepRecursion
 from pgverify.validation import Array
+
+FEW_STATES = 40
+"""States up to which sums over time are doubled: a product costs less than the call that makes it."""
 
 CELLS = 2**15
 """Cells of tables [t, S, A, K] that are filled at once: 256 kB each, so that some of them stay in the cache."""
@@ -90,14 +94,12 @@ def to_go_moments(law: StepLaw, added: Added, decay: float) -> ToGo:
     tables = StepTables.of(law, added)
     for now in tables.times(law.steps)[::-1]:
         weighted, mean[now], square[now] = tables.at(now)
-        drawn = _mean_action(probabilities, mean[now])
-        for time in reversed(range(now.start, now.stop)):
-            first[time] = drawn[time - now.start] + onward @ first[time + 1]
+        first[now] = _mean_action(probabilities, mean[now])
+        _carried_back(first[now.start : now.stop + 1], onward)
         square[now] += 2.0 * decay * tables.over(weighted, first[now.start + 1 : now.stop + 1])
     mean += decay * law.going_on.ahead(first[1:])
-    drawn = _mean_action(probabilities, square)
-    for time in reversed(range(law.steps)):
-        second[time] = drawn[time] + decay * (onward @ second[time + 1])
+    second[:-1] = _mean_action(probabilities, square)
+    _carried_back(second, decay * onward)
     square += decay**2 * law.going_on.ahead(second[1:])
     return ToGo(mean, square, mean - _mean_action(probabilities, mean)[:, :, None])
 
@@ -183,6 +185,18 @@ class StepTables:
     def _reached(self, tables: Float[Array, "t S"]) -> Float[Array, "t *S_A K"]:
         lists = self.law.going_on
         return tables[:, None, None, :] if lists.everywhere else lists.at_successors(tables)
+
+
+def _carried_back(rows: Float[Array, "t_plus_1 S"], onward: Any) -> None:
+    """Replace f_t by x_t = f_t + N x_{t+1} in all rows but the last, which is x itself."""
+    if not isinstance(onward, np.ndarray) or len(onward) > FEW_STATES:
+        for time in reversed(range(len(rows) - 1)):
+            rows[time] += onward @ rows[time + 1]
+        return
+    span, jump = 1, onward.T
+    while span < len(rows):  # x_t up to f_{t+span−1}, then up to twice as far
+        rows[:-span] += rows[span:] @ jump
+        span, jump = 2 * span, jump @ jump
 
 
 def _mean_action(probabilities: Float[Array, "S A"], tables: Float[Array, "T S A"]) -> Float[Array, "T S"]:

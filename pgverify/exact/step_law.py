@@ -108,10 +108,11 @@ class StepLaw:
 
     def _followed(self, law: Float[Array, "S A"]) -> Float[Array, "T S"]:
         onward = self.going_on.under(law)
-        rows = [self.running_start]
-        for _ in range(self.steps - 1):
-            rows.append(np.asarray(rows[-1] @ onward))
-        return np.stack(rows)
+        rows = np.empty((self.steps, len(law)))
+        rows[0] = self.running_start
+        for time in range(1, self.steps):
+            rows[time] = rows[time - 1] @ onward
+        return rows
 
 
 def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw:

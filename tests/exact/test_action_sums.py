@@ -93,7 +93,7 @@ def test_both_ways_are_the_sum_that_defines_them(kind: str, terminal: bool) -> N
 def test_every_way_in_numpy_is_the_same(
     monkeypatch: pytest.MonkeyPatch, fewest: int, few: int, rows: int, largest: int
 ) -> None:
-    """Visits and values together, doubled to the end, doubled for a while, one time after another, and with nothing of size [S, S]."""
+    """Together, doubled to the end, doubled for a while, one time after another, and with nothing of size [S, S]."""
     case = problem("some follow", terminal=True)
     expected = by_definition(case)
     monkeypatch.setattr(in_numpy, "FEWEST_STATES", fewest)

@@ -114,16 +114,29 @@ class StepTables:
     added : Added
     together : int
         How many steps.
+    room : [2, t, S, A, K]
+        Where the tables are made: each time in the place of the last.
+    noise : [S, A] or None
+        Mean variance of rewards, where there is any.
+    ends : bool
+        Whether an episode may end by a transition.
     """
 
     law: StepLaw
     added: Added
     together: int
+    room: Float[Array, "2 t S A K"]
+    noise: Float[Array, "S A"] | None
+    ends: bool
 
     @classmethod
     def of(cls, law: StepLaw, added: Added) -> StepTables:
         """Return the tables of what steps add."""
-        return cls(law, added, law.steps if added.here is None else max(1, CELLS // law.reward.size))
+        alike = added.here is None
+        together = law.steps if alike else max(1, CELLS // law.reward.size)
+        room = np.empty((2, 1 if alike else min(together, law.steps), *law.reward.shape))
+        noise = law.going_on.total(law.noise) + law.ending.total(law.noise) if law.noise.any() else None
+        return cls(law, added, together, room, noise, bool(law.ending.weight.any()))
 
     def times(self, steps: int) -> list[slice]:
         """Return the times 0 .. steps − 1, in slices."""
@@ -131,28 +144,24 @@ class StepTables:
 
     def at(self, now: slice) -> tuple[Float[Array, "t S A K"], Float[Array, "t S A"], Float[Array, "t S A"]]:
         """Return P u, E[u | s,a] and E[u² | s,a]; one row for all times where they are the same."""
-        law, ending = self.law, self.law.ending.weight
-        onward = self._onward(now)
-        weighted = law.going_on.weight * onward
-        square = np.einsum("tsak,tsak->tsa", weighted, onward)
-        if law.noise.any():
-            square += law.going_on.total(law.noise) + law.ending.total(law.noise)
-        mean = _row_sums(weighted)
-        if ending.any():
+        onward, weighted = self._onward(now)
+        mean, square = _row_sums(weighted), np.einsum("tsak,tsak->tsa", weighted, onward)
+        if self.noise is not None:
+            square += self.noise
+        if self.ends:
             last = self.added.reward[None]
             if self.added.here is not None:
                 last = last - self.added.here[now][:, :, None, None]
-            leaving = ending * last
+            leaving = self.law.ending.weight * last
             mean += _row_sums(leaving)
             square += np.einsum("tsak,tsak->tsa", leaving, last)
         return weighted, mean, square
 
     def going_on(self, now: slice) -> tuple[Float[Array, "t S A K"], Float[Array, "t S A K"]]:
         """Return P u and P u², noise included, where the episode goes on."""
-        onward = self._onward(now)
-        weighted = self.law.going_on.weight * onward
+        onward, weighted = self._onward(now)
         onward *= weighted
-        if self.law.noise.any():
+        if self.noise is not None:
             onward += self.law.going_on.weight * self.law.noise
         return weighted, onward
 
@@ -174,13 +183,15 @@ class StepTables:
         cell = lists.successor + states * np.arange(count)[:, None, None, None]
         return np.bincount(cell.ravel(), (law[..., None] * weighted).ravel(), count * states).reshape(count, states)
 
-    def _onward(self, now: slice) -> Float[Array, "t S A K"]:
-        """Return u where the episode goes on."""
+    def _onward(self, now: slice) -> tuple[Float[Array, "t S A K"], Float[Array, "t S A K"]]:
+        """Return u and P u where the episode goes on."""
+        onward, weighted = self.room[:, : now.stop - now.start]
         if self.added.here is None or self.added.following is None:
-            return self.added.reward[None].copy()
-        onward = self.added.reward + self._reached(self.added.following[now])
-        onward -= self.added.here[now][:, :, None, None]
-        return onward
+            onward[...] = self.added.reward
+        else:
+            np.add(self.added.reward, self._reached(self.added.following[now]), out=onward)
+            onward -= self.added.here[now][:, :, None, None]
+        return onward, np.multiply(self.law.going_on.weight, onward, out=weighted)
 
     def _reached(self, tables: Float[Array, "t S"]) -> Float[Array, "t *S_A K"]:
         lists = self.law.going_on

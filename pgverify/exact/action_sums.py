@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from pgverify.dynamics import transposed
 from pgverify.exact.chain import Chain
+from pgverify.exact.fixed_parts import FixedParts
 from pgverify.validation import Array
 
 FEWEST_STATES = 16
@@ -38,20 +39,44 @@ def action_sums(chain: Chain, horizon: int, discount: float) -> tuple[Float[Arra
     horizon : int
     discount : float
     """
-    onward, reward, states = chain.state_transition, chain.state_reward, len(chain.start)
-    if not isinstance(onward, np.ndarray) or states > LARGEST_TABLE:
+    onward, reward = chain.state_transition, chain.state_reward
+    if not isinstance(onward, np.ndarray) or len(reward) > LARGEST_TABLE:
         return _step_by_step(chain, horizon, discount)
+    return joint_sums(chain, onward, reward, horizon, discount)
+
+
+def joint_sums(
+    given: Chain | FixedParts,
+    onward: Float[Array, "S S"],
+    reward: Float[Array, "S"],
+    horizon: int,
+    discount: float,
+) -> tuple[Float[Array, "S A"], float]:
+    """Return U and J of dense tables, through G.
+
+    Parameters
+    ----------
+    given : Chain or FixedParts
+        For the start, the dynamics, and what every action pays.
+    onward : [S, S]
+        P_π.
+    reward : [S]
+        r_π.
+    horizon : int
+    discount : float
+    """
+    states = len(reward)
     if states <= FEWEST_STATES:
-        visits, values = _together(chain.start, discount * onward, reward, horizon)
+        visits, values = _together(given.start, discount * onward, reward, horizon)
     else:
         most = horizon if states <= FEW_STATES else ROWS_AT_ONCE if 2 * states <= 3 * horizon else 1
-        visits, values = _doubled(chain.start, discount * onward, reward, horizon, most)
-    visits *= chain.running
+        visits, values = _doubled(given.start, discount * onward, reward, horizon, most)
+    visits *= given.running
     joint = visits[:-1].T @ values[-2::-1]  # V_{t+1} beside γ^t d_t; after the last step there is none
-    ahead = (chain.successors.dense @ joint[:, :, None])[:, :, 0]
+    ahead = (given.successors.dense @ joint[:, :, None])[:, :, 0]
     ahead *= discount
-    ahead += np.add.reduce(visits, axis=0)[:, None] * chain.step_reward
-    return ahead, float(chain.start @ values[-1])
+    ahead += np.add.reduce(visits, axis=0)[:, None] * given.step_reward
+    return ahead, float(given.start @ values[-1])
 
 
 def _together(

@@ -71,10 +71,10 @@ def by_lags(law: StepLaw, declared: StepRecursion | TotalRecursion) -> tuple[np.
 
 
 @pytest.mark.parametrize("kind", ["finite", "discounted", "average"])
-@pytest.mark.parametrize("block", some_slow(4, 1))
+@pytest.mark.parametrize("block", some_slow(6, 1))
 @pytest.mark.usefixtures("sweep")
 def test_pairs_agree_with_the_sweep(kind: str, block: int) -> None:
-    for seed in range(8 * block, 8 * (block + 1)):
+    for seed in range(4 * block, 4 * (block + 1)):
         problem, limit = some_problem(seed, kind)
         law = law_of(problem, limit)
         for estimator in estimators(tables(problem, seed, law.steps), law):
@@ -85,10 +85,10 @@ def test_pairs_agree_with_the_sweep(kind: str, block: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["finite", "discounted", "average"])
-@pytest.mark.parametrize("block", some_slow(4, 1))
+@pytest.mark.parametrize("block", some_slow(6, 1))
 @pytest.mark.usefixtures("sweep")
 def test_lags_of_the_total_return_agree_with_the_recursion_over_states_and_parameters(kind: str, block: int) -> None:
-    for seed in range(8 * block, 8 * (block + 1)):
+    for seed in range(4 * block, 4 * (block + 1)):
         problem, limit = some_problem(seed, kind)
         law = law_of(problem, limit)
         if not law.blocks.disjoint:

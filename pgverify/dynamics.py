@@ -86,6 +86,12 @@ class SuccessorLists:
         return cells >= SMALLEST_SPARSE and bool(np.count_nonzero(self.weight) <= LARGEST_DENSITY * cells)
 
     @cached_property
+    def everywhere(self) -> bool:
+        """Whether successor k of every pair is state k."""
+        states = self.num_states
+        return self.successor.shape[2] == states and bool((self.successor == np.arange(states)).all())
+
+    @cached_property
     def matrix(self) -> Any:
         """W as one matrix [S·A, S]: an array, or a sparse one where that is faster."""
         if self.sparse:

@@ -87,7 +87,10 @@ class TabularMDP(SuggestsNames):
         require_probability_rows("start", start_, InvalidMDP)
         terminal_ = _terminal(terminal, states)
         _refuse_leaks(lists, paid, terminal_)
-        noise_ = np.where(terminal_[:, None, None], 0.0, noise_)
+        if noise_.any():
+            noise_ = np.where(terminal_[:, None, None], 0.0, noise_)
+        else:  # one zero serves all cells
+            noise_ = np.broadcast_to(np.zeros(()), noise_.shape)
         for array in (lists.successor, lists.weight, paid, noise_):
             array.setflags(write=False)
         for name, value in (

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import by_jax
 import by_others
-import numpy as np
 from ours import our_gradient, our_moments, without_compiled
 from pairs import Measured, Work, in_turns
 from tables import Tables
 
 import pgverify as pgv
+from pgverify.exact.estimator_moments import Form
 
 N = 20_000
 EPISODES_OF_A_LOOP = 100
@@ -63,13 +61,21 @@ def gradients(states: int, horizon: int, turns: int, block: int) -> list[Measure
 
 def covariance(turns: int) -> list[Measured]:
     """Measure the exact mean and full covariance of reward-to-go."""
-    tables = Tables.of(20, 4, 50)
-    problem = tables.problem()
-    work: Callable[[np.ndarray], object] = lambda theta: pgv.exact.moments(  # noqa: E731
-        pgv.estimators.RewardToGo(), problem.with_parameters(theta)
-    )
     title = "exact full covariance: S = 20, A = 4, T = 50"
-    return in_turns(title, "ms", {"compiled": 1e-6}, {"compiled": work}, tables.parameters(turns), block=1)
+    return _exact_moments(title, Tables.of(20, 4, 50), pgv.estimators.RewardToGo(), "full", turns)
+
+
+def diagonal(turns: int) -> list[Measured]:
+    """Measure the exact mean and variances of the total return, with 1,200 parameters."""
+    title = "exact variances of the total return: S = 300, A = 4, T = 100"
+    return _exact_moments(title, Tables.of(300, 4, 100), pgv.estimators.TotalReturn(), "diagonal", turns)
+
+
+def _exact_moments(title: str, tables: Tables, estimator: object, form: Form, turns: int) -> list[Measured]:
+    problem = tables.problem()
+    ours: Work = lambda theta: pgv.exact.moments(estimator, problem.with_parameters(theta), form)  # noqa: E731
+    works = {"compiled": ours, "NumPy alone": without_compiled(ours)}
+    return in_turns(title, "ms", dict.fromkeys(works, 1e-6), works, tables.parameters(turns), block=1)
 
 
 def every_line(quick: bool) -> list[Measured]:
@@ -81,4 +87,5 @@ def every_line(quick: bool) -> list[Measured]:
         *gradients(10, 20, 3 * turns, block=20),
         *gradients(100, 100, 2 * turns, block=5),
         *covariance(turns),
+        *diagonal(2 if quick else 4),
     ]

@@ -13,7 +13,11 @@ from jaxtyping import Float
 
 from pgverify.dynamics import transposed
 from pgverify.exact.chain import Chain
+from pgverify.exact.fixed_parts import FixedParts
 from pgverify.validation import Array
+
+FEWEST_STATES = 16
+"""States up to which visits and values are made together; measured."""
 
 FEW_STATES = 40
 """States up to which times are doubled to the end: a product costs less than the call that makes it; measured."""
@@ -35,23 +39,75 @@ def action_sums(chain: Chain, horizon: int, discount: float) -> tuple[Float[Arra
     horizon : int
     discount : float
     """
-    onward, reward, states = chain.state_transition, chain.state_reward, len(chain.start)
-    if not isinstance(onward, np.ndarray) or states > LARGEST_TABLE:
+    onward, reward = chain.state_transition, chain.state_reward
+    if not isinstance(onward, np.ndarray) or len(reward) > LARGEST_TABLE:
         return _step_by_step(chain, horizon, discount)
-    most = horizon if states <= FEW_STATES else ROWS_AT_ONCE if 2 * states <= 3 * horizon else 1
-    visits, values = _doubled(chain.start, discount * onward, reward, horizon, most)
-    visits *= chain.running
-    joint = visits.T @ values[:-1][::-1]  # V_{t+1} beside γ^t d_t
-    ahead = (chain.successors.dense @ joint[:, :, None])[:, :, 0]
+    return joint_sums(chain, onward, reward, horizon, discount)
+
+
+def joint_sums(
+    given: Chain | FixedParts,
+    onward: Float[Array, "S S"],
+    reward: Float[Array, "S"],
+    horizon: int,
+    discount: float,
+) -> tuple[Float[Array, "S A"], float]:
+    """Return U and J of dense tables, through G.
+
+    Parameters
+    ----------
+    given : Chain or FixedParts
+        For the start, the dynamics, and what every action pays.
+    onward : [S, S]
+        P_π.
+    reward : [S]
+        r_π.
+    horizon : int
+    discount : float
+    """
+    states = len(reward)
+    if states <= FEWEST_STATES:
+        visits, values = _together(given.start, discount * onward, reward, horizon)
+    else:
+        most = horizon if states <= FEW_STATES else ROWS_AT_ONCE if 2 * states <= 3 * horizon else 1
+        visits, values = _doubled(given.start, discount * onward, reward, horizon, most)
+    visits *= given.running
+    joint = visits[:-1].T @ values[-2::-1]  # V_{t+1} beside γ^t d_t; after the last step there is none
+    ahead = (given.successors.dense @ joint[:, :, None])[:, :, 0]
     ahead *= discount
-    ahead += np.add.reduce(visits, axis=0)[:, None] * chain.step_reward
-    return ahead, float(chain.start @ values[horizon])
+    ahead += np.add.reduce(visits, axis=0)[:, None] * given.step_reward
+    return ahead, float(given.start @ values[-1])
+
+
+def _together(
+    start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int
+) -> tuple[Float[Array, "T S"], Float[Array, "T S"]]:
+    """Return γ^t d_t, and V with 1 … T steps to go, both by the powers of one matrix: few calls, for few states.
+
+    With N = γ P_π, a row (d, v, 1) becomes (d N, v Nᵀ + r, 1): that of one step more.
+    """
+    states = len(start)
+    jump = np.zeros((2 * states + 1, 2 * states + 1))
+    jump[:states, :states] = onward
+    jump[states:-1, states:-1] = onward.T
+    jump[-1, states:-1] = reward
+    jump[-1, -1] = 1.0
+    rows = np.empty((horizon, 2 * states + 1))
+    rows[0, :states], rows[0, states:-1], rows[0, -1] = start, reward, 1.0
+    done = 1
+    while done < horizon:
+        more = min(done, horizon - done)
+        np.matmul(rows[:more], jump, out=rows[done : done + more])
+        done += more
+        if done < horizon:
+            jump = jump @ jump
+    return rows[:, :states], rows[:, states:-1]
 
 
 def _doubled(
     start: Float[Array, "S"], onward: Float[Array, "S S"], reward: Float[Array, "S"], horizon: int, most: int
-) -> tuple[Float[Array, "T S"], Float[Array, "T_plus_1 S"]]:
-    """Return γ^t d_t, and V with k steps to go, those of m times by one product, for m = 1, 2, 4, … up to `most`.
+) -> tuple[Float[Array, "T S"], Float[Array, "T S"]]:
+    """Return γ^t d_t, and V with 1 … T steps to go, those of m times by one product, for m = 1, 2, 4, … up to `most`.
 
     With N = γ P_π: γ^{m+t} d_{m+t} = γ^t d_t N^m, and V with m + k steps to go is V with m to go and N^m V with k.
     """
@@ -68,7 +124,7 @@ def _doubled(
         done += more
         if done == 2 * span <= most and done < horizon:
             jump, span = jump @ jump, done
-    return visits, values
+    return visits, values[1:]
 
 
 def _step_by_step(chain: Chain, horizon: int, discount: float) -> tuple[Float[Array, "S A"], float]:

@@ -87,14 +87,21 @@ def differential_values(chain: Chain, stationary: Inexact[Array, "S"]) -> Inexac
 
 def advantages(chain: Chain, action: Inexact[Array, "*time S A"]) -> Inexact[Array, "*time S A"]:
     """Return A(s,a) = Σ_b π(b|s) (Q(s,a) − Q(s,b)): accurate also where one action has nearly all the probability."""
-    if action.shape[-1] > MANY and chain.probabilities.real.max() <= 0.5:
+    return advantages_under(chain.probabilities, action)
+
+
+def advantages_under(
+    probabilities: Inexact[Array, "S A"], action: Inexact[Array, "*time S A"]
+) -> Inexact[Array, "*time S A"]:
+    """Return the same from the probabilities alone."""
+    if action.shape[-1] > MANY and probabilities.real.max() <= 0.5:
         # Nodes of a quadrature: with none that has nearly all the probability, the sum loses nothing.
         relative = action - action[..., :1]
-        return relative - np.einsum("...sa,sa->...s", relative, chain.probabilities)[..., None]
+        return relative - np.einsum("...sa,sa->...s", relative, probabilities)[..., None]
     if action.size > LARGE:  # one action after another: nothing of size [..., A, A]
-        found = np.zeros(action.shape, dtype=np.result_type(action, chain.probabilities))
+        found = np.zeros(action.shape, dtype=np.result_type(action, probabilities))
         for other in range(action.shape[-1]):
-            found += chain.probabilities[:, other, None] * (action - action[..., other, None])
+            found += probabilities[:, other, None] * (action - action[..., other, None])
         return found
     difference = action[..., :, None] - action[..., None, :]
-    return np.einsum("...sab,sb->...sa", difference, chain.probabilities)  # a sum over few actions is slow in NumPy
+    return np.einsum("...sab,sb->...sa", difference, probabilities)  # a sum over few actions is slow in NumPy

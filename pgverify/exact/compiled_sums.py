@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact.fixed_parts import FixedParts, fixed_parts
+from pgverify.exact.plain_gradient import plain_softmax_gradient
 from pgverify.native import library
 from pgverify.policies.tabular_softmax import SoftmaxPolicy
 from pgverify.problem import FiniteHorizon, Problem
@@ -81,6 +82,8 @@ def compiled_action_sums(
 def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     """Return ∇J of a tabular softmax over a finite horizon, and J behind it; None where the general way serves.
 
+    Without the library NumPy serves, in the same order.
+
     Parameters
     ----------
     problem : Problem
@@ -101,11 +104,14 @@ def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     if type(policy) is not SoftmaxPolicy or type(objective) is not FiniteHorizon or objective.bonus is not None:
         return None
     native, logits = compiled(), policy.logits
-    if native is None or logits.dtype != np.float64 or logits.shape[1] > MOST_ACTIONS:
+    if logits.dtype != np.float64 or logits.shape[1] > MOST_ACTIONS:
         return None
     fixed = fixed_parts(problem.mdp)
     if fixed.common_reward != 0.0:  # it is taken out first, and how depends on where episodes end
         return None
+    if native is None:
+        plain = plain_softmax_gradient(fixed, problem.mdp.noise, logits, objective.horizon, objective.discount)
+        return None if plain is None else read_only(plain)
     dynamics, reward, room, _ = _kept(fixed)
     found = room()  # a ctypes array has its address at hand: asking an array of NumPy for it takes a microsecond
     failed = native.pgverify_softmax_gradient(

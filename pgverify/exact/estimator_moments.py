@@ -12,12 +12,14 @@ from pgverify.declarations import Declaration, Declares, LinearImage, TableRecur
 from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.common_reward import without_common_reward
 from pgverify.exact.curvature import require_matrix_fits
+from pgverify.exact.pair_routes import pairs_apply, whole_sums
 from pgverify.exact.past import pasts
-from pgverify.exact.return_lags import lags_apply, return_lag_sums
+from pgverify.exact.return_lags import lags_apply
 from pgverify.exact.rollout_law import rollout
 from pgverify.exact.step_law import StepLaw, step_law
 from pgverify.exact.step_moments import backward_sweep, return_moments, return_values, second_moment_blocks
 from pgverify.exact.table_moments import table_sums
+from pgverify.exact.total_return_lags import lag_sums
 from pgverify.exact.weighted_totals import trajectory_sums
 from pgverify.kinds import accepts, known_arguments
 from pgverify.policies.protocol import Policy
@@ -71,8 +73,7 @@ def moments(
     The second moment is E[g g^T] = Σ_t E[p_t p_t^T (Y_t − b_t)² + sym(2 p_t (Y_t − b_t) X_{t+1}^T)], where
     p_t = c_t ψ_t and X_t is the part of g from step t on; nothing is sampled and nothing is cut off. Accurate to
     rounding relative to E|g|². The diagonal and the trace never build a [d, d] matrix: with tabular policies they take
-    O(S·d) memory, and O(T·d) more for the total return; time grows linearly with the horizon. For returns to go among
-    many states that share no parameter they take O(T·d) memory.
+    O(S·d + T·d) memory, for sums of rewards among many states O(T·d); time grows linearly with the horizon.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def moments(
             f"acting is {shown(acting)}, whose actions may depend on the history (it has next_probabilities), must be "
             "a table of probabilities for exact moments; list its trajectories (exact.enumerate_trajectories) or sample"
         )
-    law = step_law(problem, rollout(problem, max_steps, acting), whole=form == "full")
+    law = step_law(problem, rollout(problem, max_steps, acting))
     if isinstance(estimator, Declares):
         declaration = estimator.declaration(law.rollout)
         if isinstance(declaration, LinearImage):
@@ -122,6 +123,7 @@ def moments(
 
 def _declared_moments(law: StepLaw, declaration: Declaration, form: Form, estimator: object) -> EstimatorMoments:
     """Return the moments of a sum of tables, or of one that weights whole trajectories."""
+    law = law.widened() if form == "full" else law
     if isinstance(declaration, TableRecursion):
         mean, second = table_sums(law, declaration, form)
     elif isinstance(declaration, TrajectoryWeights) and not declaration.normalised:
@@ -194,8 +196,11 @@ def recursion_sums(
     law: StepLaw, declared: StepRecursion | TotalRecursion, form: Form
 ) -> tuple[Float[Array, "d"], Float[Array, "*form"]]:
     """Return E[g] and E[g g^T] of a declared recursion, before the factor of each step."""
+    if form == "full" and pairs_apply(law, declared):
+        return whole_sums(law, declared)
+    law = law.widened() if form == "full" else law
     second = SecondMoment.empty(law, form)
-    if isinstance(declared, StepRecursion) and form != "full" and lags_apply(law, declared):
+    if form != "full" and lags_apply(law, declared):
         mean = _add_lagged(law, declared, second)
     elif isinstance(declared, StepRecursion):
         mean = _add_step_weighted(law, declared, second)
@@ -259,9 +264,9 @@ def _add_step_weighted(law: StepLaw, declared: StepRecursion, second: SecondMome
     return mean
 
 
-def _add_lagged(law: StepLaw, declared: StepRecursion, second: SecondMoment) -> Float[Array, "d"]:
-    """Do the same through returns to the same state, where `lags_apply` says so."""
-    mean, squares = return_lag_sums(law, declared)
+def _add_lagged(law: StepLaw, declared: StepRecursion | TotalRecursion, second: SecondMoment) -> Float[Array, "d"]:
+    """Do the same through returns to the same state."""
+    mean, squares = lag_sums(law, declared)
     np.add(second.sums, squares, out=second.sums)
     return law.blocks.total(mean)
 

@@ -27,14 +27,15 @@ by all t. Their columns are independent: a few at a time are taken through all l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.exact.giant_steps import baby_steps, returns_by_giant_steps
+from pgverify.exact.returns_to_go import added_by_steps, to_go_moments
 from pgverify.exact.step_law import StepLaw
-from pgverify.exact.step_moments import return_moments
-from pgverify.recursion import StepRecursion
+from pgverify.recursion import StepRecursion, TotalRecursion
 from pgverify.validation import Array
 
 SMALLEST_LAGGED = 128
@@ -47,10 +48,12 @@ FEWEST_SPARSE, FEWEST_DENSE = 16, 256
 columns than let a product, and the loop around it, run at full speed."""
 
 
-def lags_apply(law: StepLaw, recursion: StepRecursion) -> bool:
+def lags_apply(law: StepLaw, recursion: StepRecursion | TotalRecursion) -> bool:
     """Return whether a diagonal follows from returns to the same state, and faster than by the sweep."""
-    endless = recursion.lookahead is None or recursion.lookahead >= law.steps
-    direct = law.rollout.on_policy and recursion.critic is None and endless
+    direct = law.rollout.on_policy
+    if isinstance(recursion, StepRecursion):
+        endless = recursion.lookahead is None or recursion.lookahead >= law.steps
+        direct = direct and recursion.critic is None and endless
     return direct and len(law.chain.start) >= SMALLEST_LAGGED and law.blocks.disjoint
 
 
@@ -58,7 +61,7 @@ def return_lag_sums(law: StepLaw, recursion: StepRecursion) -> tuple[Float[Array
     """Return E[g] and the diagonal of E[g gᵀ], at the parameters that each state touches.
 
     Holds on policy, without critic and lookahead, where no parameter is touched by two states. Takes O(T·S·n) time for
-    n transitions in N and O(T·d) memory: nothing of size S² is built where N is sparse.
+    n transitions in N and O(T·d) memory: nothing of size S² is built where N is sparse and S is large.
 
     Parameters
     ----------
@@ -69,73 +72,122 @@ def return_lag_sums(law: StepLaw, recursion: StepRecursion) -> tuple[Float[Array
     ----------
     Compared with the sweep and with enumeration in the tests.
     """
-    mean, square = return_moments(law, recursion.decay, recursion.baseline)
-    baseline = np.broadcast_to(_rows(recursion.baseline, law.steps), (law.steps, len(law.chain.start)))
-    power = np.power(recursion.weighting, np.arange(law.steps))[:, None]
-    drawn = law.chain.probabilities[:, :, None] * law.blocks.score
+    direct = replace(recursion, critic=None, lookahead=None)
+    ahead = to_go_moments(law, added_by_steps(law, direct), recursion.decay)
+    visits = law.visits()
+    baseline = np.broadcast_to(_rows(recursion.baseline, law.steps), visits.shape)
+    power = np.power(recursion.weighting, np.arange(law.steps, dtype=np.float64))[:, None]
     shift = _rows(recursion.baseline, law.steps).mean(axis=0)
-    visits = power * law.visits()
-    # Beside E ψ = 0 the mean over actions counts for nothing: without it a large baseline costs no digits.
-    apart = mean - np.einsum("tsa,sa->ts", mean, law.chain.probabilities)[:, :, None]
-    steps = _Steps(
-        visits=visits,
-        first=np.einsum("tsa,sak->tsk", power[:, :, None] * apart, drawn),
-        second=np.einsum("tsa,sak->tsk", power[:, :, None] * square, drawn),
+    steps = LaggedSteps(
+        visits=power * visits,
+        plain=np.zeros_like(visits),
+        score=np.zeros_like(visits),
+        first=drawn_by_action(law, power, ahead.apart),
+        second=drawn_by_action(law, power, ahead.square),
         excess=baseline - shift,
+        offset=np.zeros_like(visits),
     )
-    alone = np.einsum("ts,tsa->sa", power * visits, square)
-    sums = np.einsum("sa,sak->sk", alone, drawn * law.blocks.score)
-    visited = np.flatnonzero(visits.any(axis=0))
-    columns = max(FEWEST_SPARSE if law.going_on.sparse else FEWEST_DENSE, CACHED // len(shift))
-    for begin in range(0, len(visited), columns):
-        at = visited[begin : begin + columns]
-        sums[at] += 2.0 * _pairs(steps.at(at), drawn[at], recursion.decay, _returns(law, recursion.decay, shift, at))
-    return np.einsum("ts,tsk->sk", law.visits(), steps.first), sums
+    alone = np.einsum("ts,tsa->sa", power**2 * visits, ahead.square) * law.chain.probabilities
+    sums = np.einsum("sa,sak->sk", alone, law.blocks.score**2)
+    mean = np.einsum("ts,kts->sk", visits, steps.first)
+    return mean, sums + lagged_pairs(law, steps, recursion.decay, shift)
 
 
 @dataclass(frozen=True, eq=False)
-class _Steps:
-    """What depends on time: ω^t d_t, H_t, K_t and e_t of the derivation above."""
+class LaggedSteps:
+    """What depends on time: α_t, x_t, y_t, H_t, K_t, e_t and b_t of the derivations above and in `total_return_lags`.
+
+    Attributes
+    ----------
+    visits, plain, score : [T, S]
+        α, x and y.
+    first, second : [k, T, S]
+        H and K.
+    excess, offset : [T, S]
+        e and b.
+    """
 
     visits: Float[Array, "T S"]
-    first: Float[Array, "T S k"]
-    second: Float[Array, "T S k"]
+    plain: Float[Array, "T S"]
+    score: Float[Array, "T S"]
+    first: Float[Array, "k T S"]
+    second: Float[Array, "k T S"]
     excess: Float[Array, "T S"]
+    offset: Float[Array, "T S"]
 
-    def at(self, states: Integer[Array, "c"]) -> _Steps:
+    def at(self, states: Integer[Array, "c"]) -> LaggedSteps:
         """Return the same for some of the states."""
-        parts = (self.visits, self.first, self.second, self.excess)
-        return _Steps(*(np.ascontiguousarray(part[:, states]) for part in parts))
+        if len(states) == self.visits.shape[1]:
+            return self
+        parts = (self.visits, self.plain, self.score, self.first, self.second, self.excess, self.offset)
+        return LaggedSteps(*(np.ascontiguousarray(part[..., states]) for part in parts))
+
+
+def lagged_pairs(law: StepLaw, steps: LaggedSteps, decay: float, shift: Float[Array, "S"]) -> Float[Array, "S k"]:
+    """Return the sum over all pairs of steps, twice that over t < t' = t + ℓ.
+
+    It is that of Σ_a π ψ beside
+
+        [α_t μ_ℓ + (α_t (κ^ℓ e_t' − e_t) + x_t − y_t b_t') ρ_ℓ] H_t' + κ^ℓ α_t ρ_ℓ K_t'.
+
+    Parameters
+    ----------
+    law : StepLaw
+    steps : LaggedSteps
+    decay : float
+        κ.
+    shift : [S]
+        h.
+    """
+    drawn = law.chain.probabilities[:, :, None] * law.blocks.score
+    added = law.reward + decay * law.going_on.at_successors(shift) - shift[:, None, None]
+    kept = baby_steps(law)
+    if kept is not None:
+        return 2.0 * _pairs(steps, drawn, decay, returns_by_giant_steps(law, decay, added, kept))
+    sums = np.zeros(law.blocks.parameter.shape)
+    visited = np.flatnonzero((steps.visits.any(axis=0)) | steps.score.any(axis=0))
+    columns = max(FEWEST_SPARSE if law.going_on.sparse else FEWEST_DENSE, CACHED // len(shift))
+    for begin in range(0, len(visited), columns):
+        at = visited[begin : begin + columns]
+        sums[at] += 2.0 * _pairs(steps.at(at), drawn[at], decay, _returns(law, decay, added, at))
+    return sums
+
+
+def drawn_by_action(law: StepLaw, factor: Float[Array, "T #S"], table: Float[Array, "T S A"]) -> Float[Array, "k T S"]:
+    """Return x_t Σ_a π ψ y_t(s,a), as a table over time and states for every parameter that a state touches."""
+    drawn = law.chain.probabilities[:, :, None] * law.blocks.score
+    return np.ascontiguousarray((table.transpose(1, 0, 2) @ drawn).transpose(2, 1, 0)) * factor
 
 
 def _pairs(
-    steps: _Steps,
+    steps: LaggedSteps,
     drawn: Float[Array, "c A k"],
     decay: float,
     returns: Iterator[tuple[Float[Array, "c A"], Float[Array, "c A"]]],
 ) -> Float[Array, "c k"]:
-    """Return Σ_{t < t'} E[p_t ∘ p_t' X_t X_t'] of some states; `drawn` is π ψ."""
-    total = np.zeros(steps.first.shape[1:])
+    """Return the sum over pairs for some states; `drawn` is π ψ."""
+    total = np.zeros((drawn.shape[2], len(drawn)))
+    columns = np.ascontiguousarray(drawn.transpose(2, 1, 0))
     for lag, (chance, gained) in enumerate(returns, start=1):
         earlier, faded = steps.visits[:-lag], decay**lag
         apart = earlier * (faded * steps.excess[lag:] - steps.excess[:-lag])  # small where b is: subtracted first
-        beside_gained = np.einsum("tc,tck->ck", earlier, steps.first[lag:])
-        beside_chance = np.einsum("tc,tck->ck", apart, steps.first[lag:])
-        beside_chance += faded * np.einsum("tc,tck->ck", earlier, steps.second[lag:])
-        total += (gained[:, None, :] @ drawn)[:, 0] * beside_gained
-        total += (chance[:, None, :] @ drawn)[:, 0] * beside_chance
-    return total
+        apart += steps.plain[:-lag] - steps.score[:-lag] * steps.offset[lag:]
+        beside_gained = np.einsum("tc,ktc->kc", earlier, steps.first[:, lag:])
+        beside_chance = np.einsum("tc,ktc->kc", apart, steps.first[:, lag:])
+        beside_chance += faded * np.einsum("tc,ktc->kc", earlier, steps.second[:, lag:])
+        total += np.einsum("kac,ca->kc", columns, gained) * beside_gained
+        total += np.einsum("kac,ca->kc", columns, chance) * beside_chance
+    return total.T
 
 
 def _returns(
-    law: StepLaw, decay: float, shift: Float[Array, "S"], at: Integer[Array, "c"]
+    law: StepLaw, decay: float, added: Float[Array, "S A K"], at: Integer[Array, "c"]
 ) -> Iterator[tuple[Float[Array, "c A"], Float[Array, "c A"]]]:
     """Yield ρ_ℓ(s,a) and μ_ℓ(s,a) of some states for ℓ = 1, …, T−1."""
-    added = law.reward + decay * law.going_on.at_successors(shift) - shift[:, None, None]
-    adding = law.going_on.times(added)
+    states, adding = len(added), law.going_on.times(added)
     onward, gaining = law.onward(), law.onward(adding)
     goes, gains = law.going_on.weight[at], adding.weight[at]
-    both = np.zeros((len(shift), 2 * len(at)))  # the columns of N^{ℓ−1}, beside them those of M_{ℓ−1}
+    both = np.zeros((states, 2 * len(at)))  # the columns of N^{ℓ−1}, beside them those of M_{ℓ−1}
     both[at, np.arange(len(at))] = 1.0
     cell = law.going_on.successor[at] * both.shape[1] + np.arange(len(at))[:, None, None]
     for _ in range(1, law.steps):

@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 from pgverify.dynamics import SuccessorLists
 from pgverify.policies.protocol import Policy
 from pgverify.policies.real_actions import is_real
+from pgverify.policies.tabular_softmax import SoftmaxPolicy
 from pgverify.validation import Array
 
 ROWS_AT_ONCE = 2**22
@@ -47,6 +48,13 @@ class ScoreBlocks:
         """True where no parameter is touched by two states."""
         touched = self.parameter[(self.score != 0).any(axis=1)]
         return bool(np.unique(touched).size == touched.size)
+
+    def widened(self) -> ScoreBlocks:
+        """Return the same with blocks that span all d parameters, as full matrices need it."""
+        if self.whole:
+            return self
+        every = np.broadcast_to(np.arange(self.size), (len(self.parameter), self.size))
+        return ScoreBlocks(self.size, every, self.dense())
 
     def scatter(self, block: Float[Array, "S k"]) -> Float[Array, "S d"]:
         """Return the rows with every block put at its parameters."""
@@ -118,6 +126,8 @@ def score_blocks(policy: Policy, whole: bool = False) -> ScoreBlocks:
 
     With `whole`, every block spans all d parameters.
     """
+    if type(policy) is SoftmaxPolicy and not whole and policy.logits.dtype.kind == "f":
+        return _own_logits(policy)
     states, actions = policy.probabilities().shape
     size = policy.parameters.size
     table = policy.node_score() if is_real(policy) else None  # thousands of nodes, but few parameters
@@ -150,3 +160,11 @@ def score_blocks(policy: Policy, whole: bool = False) -> ScoreBlocks:
             parameter[state, : len(where)] = where
             score[state, :, : len(where)] = block
     return ScoreBlocks(size, parameter, score)
+
+
+def _own_logits(policy: SoftmaxPolicy) -> ScoreBlocks:
+    """Return the score of a tabular softmax, which touches the logits of its own state alone."""
+    blocks = ScoreBlocks(
+        policy.logits.size, np.arange(policy.logits.size).reshape(policy.logits.shape), policy.own_score
+    )
+    return blocks.widened() if 2 * policy.logits.shape[1] >= policy.logits.size else blocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,10 @@ class StepLaw:
     squares: Float[Array, "S A"]
     acting: Float[Array, "S A"]
 
+    def widened(self) -> StepLaw:
+        """Return the same with every state's block spanning all d parameters, as full matrices need it."""
+        return self if self.blocks.whole else replace(self, blocks=self.blocks.widened())
+
     @property
     def excess(self) -> Float[Array, "S A"]:
         """π (ρ − 1), without cancellation; 0 where π acts itself."""
@@ -104,10 +108,11 @@ class StepLaw:
 
     def _followed(self, law: Float[Array, "S A"]) -> Float[Array, "T S"]:
         onward = self.going_on.under(law)
-        rows = [self.running_start]
-        for _ in range(self.steps - 1):
-            rows.append(np.asarray(rows[-1] @ onward))
-        return np.stack(rows)
+        rows = np.empty((self.steps, len(law)))
+        rows[0] = self.running_start
+        for time in range(1, self.steps):
+            rows[time] = rows[time - 1] @ onward
+        return rows
 
 
 def step_law(problem: Problem, rollout: Rollout, whole: bool = False) -> StepLaw:
@@ -222,6 +227,22 @@ def increment(
 def at_time(table: Float[Array, "*time S"], time: int) -> Float[Array, "S"]:
     """Return row t of a table by time and state, or the table itself where it is by state alone."""
     return table if table.ndim == 1 else table[time]
+
+
+def bootstrapped_tables(
+    law: StepLaw, critic: Float[Array, "*time S"] | None, shift: Float[Array, "*times S"] | None, decay: float = 1.0
+) -> tuple[Float[Array, "T S"], Float[Array, "T S"]]:
+    """Return what a critic and a shift add to every step's reward and take off: u = r + f_t(s') − h_t(s), see above."""
+    following, here = np.zeros((2, law.steps, len(law.chain.start)))
+    for time in range(law.steps):
+        if critic is not None:
+            following[time] = law.rollout.discount * _bootstrapped(law, critic, time + 1)
+            here[time] = at_time(critic, time)
+        if shift is not None:
+            here[time] += at_time(shift, time)
+            if time + 1 < law.steps:
+                following[time] += decay * at_time(shift, time + 1)
+    return following, np.where(law.chain.running, here, 0.0)
 
 
 def _bootstrapped(law: StepLaw, critic: Float[Array, "*time S"], time: int) -> Float[Array, "S"]:

@@ -91,7 +91,7 @@ class SoftmaxPolicy(SuggestsNames):
         sums = np.zeros((count, states, actions), dtype=self.logits.dtype)
         rows, times = np.nonzero(weights)
         here, chosen = steps.states[rows, times], steps.actions[rows, times]
-        added = weights[rows, times][:, None] * self._own_score[here, chosen]
+        added = weights[rows, times][:, None] * self.own_score[here, chosen]
         np.add.at(sums, (rows, here), added)
         return sums.reshape(count, states * actions)
 
@@ -114,7 +114,7 @@ class SoftmaxPolicy(SuggestsNames):
         return dense_score(self)
 
     @cached_property
-    def _own_score(self) -> Inexact[Array, "S A A"]:
+    def own_score(self) -> Inexact[Array, "S A A"]:
         """ψ(s,a) at the logits of s, the only ones that it touches."""
         probabilities, complement = self._softmax
         same = np.eye(self.logits.shape[1])

@@ -87,12 +87,16 @@ def test_both_ways_are_the_sum_that_defines_them(kind: str, terminal: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("few", "rows", "largest"), [(40, 16, 1_000), (0, 16, 1_000), (0, 3, 1_000), (0, 1, 1_000), (0, 0, 0)]
+    ("fewest", "few", "rows", "largest"),
+    [(16, 40, 16, 1_000), (0, 40, 16, 1_000), (0, 0, 16, 1_000), (0, 0, 3, 1_000), (0, 0, 1, 1_000), (0, 0, 0, 0)],
 )
-def test_every_way_in_numpy_is_the_same(monkeypatch: pytest.MonkeyPatch, few: int, rows: int, largest: int) -> None:
-    """Doubled to the end, doubled for a while, one time after another, and with nothing of size [S, S]."""
+def test_every_way_in_numpy_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, fewest: int, few: int, rows: int, largest: int
+) -> None:
+    """Together, doubled to the end, doubled for a while, one time after another, and with nothing of size [S, S]."""
     case = problem("some follow", terminal=True)
     expected = by_definition(case)
+    monkeypatch.setattr(in_numpy, "FEWEST_STATES", fewest)
     monkeypatch.setattr(in_numpy, "FEW_STATES", few)
     monkeypatch.setattr(in_numpy, "ROWS_AT_ONCE", rows)
     monkeypatch.setattr(in_numpy, "LARGEST_TABLE", largest)

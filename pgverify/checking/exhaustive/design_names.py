@@ -141,7 +141,7 @@ def _off(report: Report) -> str:
 
 
 def _explains(named: _Named, report: Report) -> bool:
-    """Whether a fault can be behind the verdict: what only scales the target leaves no bias, unless groups have weights.
+    """Whether a fault can be behind the verdict: what only scales the target leaves no bias, but where groups weigh.
 
     Where estimates are those of such a fault, what is wrong is somewhere else.
     """

@@ -19,17 +19,20 @@ from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.other_critics import reads_critic
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.checking.sampled.stateful_function import check_changing
 from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
 from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import DOUBLE
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scale_laws import common_multiple
@@ -102,6 +105,9 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
     report = _explored(claim, report, known, design)
+    if report.outcome.good:
+        tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
+        report = judged_with_critics(report, tried, DOUBLE, known_target=True)
     if stride := groups_with_a_stride(claim.implementation, listable, design):
         report = replace(report, warnings=(*report.warnings, stride), next_step=report.next_step or AS_DESIGNED)
     with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is

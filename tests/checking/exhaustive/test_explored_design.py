@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from group_styles import GROUPED
 
 import pgverify as pgv
 from pgverify.checking.exhaustive.explored_case import known_case
@@ -100,3 +101,38 @@ def test_a_narrowed_problem_is_as_long_and_as_wide(index: int) -> None:
     assert small.batch.lengths.max() == case.batch.lengths.max()
     assert small.batch.actions.max() == case.batch.actions.max()
     np.testing.assert_allclose(small.probability.sum(), 1.0)
+
+
+def with_trace(decay: float) -> Function:
+    def function(b: pgv.Trajectories) -> np.ndarray:
+        v = b.values
+        delta = np.where(b.mask, b.rewards + b.discount * v[:, 1:] - v[:, :-1], 0.0)
+        a, run = np.zeros_like(delta), np.zeros(len(b))
+        for t in reversed(range(b.num_steps)):
+            run = delta[:, t] + decay * run
+            a[:, t] = run
+        return b.score_weighted(a * b.discount_powers)
+
+    return function
+
+
+@pytest.mark.parametrize("design", [pgv.Independent(sizes=(6,)), pgv.Grouped(size=2, prompts=2)], ids=str)
+def test_a_critic_that_is_read_in_batches_of_a_design_is_said(design: pgv.Independent | pgv.Grouped) -> None:
+    """An exact one hides every fault of a trace."""
+    problems = [entry.problem for entry in pgv.suites.get("standard") if entry.name in ("bandit", "early-stop")]
+    read = pgv.check(with_trace(0.9), problems=problems, design=design)
+    assert any("reads batch.values" in warning for warning in read.warnings)
+    plain = pgv.check(kept(lambda b: b.mask, size=2), problems=problems, design=design)
+    assert plain.outcome.good
+    assert not any("reads batch.values" in warning for warning in plain.warnings)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_suite")
+@pytest.mark.parametrize("name", sorted(GROUPED))
+def test_no_style_of_groups_is_accused_beyond_the_suite(name: str) -> None:
+    report = pgv.check(GROUPED[name], design=GROUPS)
+    assert report.outcome is pgv.Outcome.CORRECT
+    assert report.scope is not None
+    assert report.scope.beyond is not None
+    assert report.scope.beyond.count >= 15

@@ -115,3 +115,24 @@ def test_one_large_batch_names_its_standard_deviation() -> None:
         design=pgv.Independent(sizes=(6,)),
     )
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "group-std")
+
+
+def over_kept_groups(batch: pgv.Trajectories) -> np.ndarray:
+    """Groups whose returns are all the same count for nothing, and the mean is over the others."""
+    kept = np.ptp((batch.rewards * batch.discount_powers).sum(axis=1).reshape(-1, G), axis=1) > 1e-12
+    return in_groups(less_others)(batch) * len(kept) / max(int(kept.sum()), 1)
+
+
+def own_mean_beside_a_tied_group(batch: pgv.Trajectories) -> np.ndarray:
+    tied = np.ptp((batch.rewards * batch.discount_powers).sum(axis=1).reshape(-1, G), axis=1) < 1e-12
+    return in_groups(less_mean if tied.any() else less_others)(batch)
+
+
+@pytest.mark.parametrize(
+    "function", [over_kept_groups, pytest.param(own_mean_beside_a_tied_group, marks=pytest.mark.slow)]
+)
+def test_a_name_holds_where_the_fault_shows(function: Callable[[pgv.Trajectories], np.ndarray]) -> None:
+    """Where no group is tied these have the estimates of the group's own mean, times 4/3: that is no bias."""
+    report = pgv.check(function, problems=named("coin", "random-end"), design=pgv.Grouped(G, 2))
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, None)
+    assert not any(match.same for match in report.matches)

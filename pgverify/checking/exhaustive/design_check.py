@@ -14,19 +14,25 @@ from pgverify.checking.design import Design, laws_of
 from pgverify.checking.exhaustive.design_invariants import check_design_invariants, groups_with_a_stride
 from pgverify.checking.exhaustive.design_names import named_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
+from pgverify.checking.exhaustive.explored_design import explore_design
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.other_critics import reads_critic
 from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.checking.sampled.stateful_function import check_changing
 from pgverify.checking.scope_of_suite import with_scope
+from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
+from pgverify.checking.verdict.explored_judgement import SuiteVerdict
+from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import DOUBLE
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scale_laws import common_multiple
@@ -41,6 +47,8 @@ NAMED = 8
 
 AS_DESIGNED = "make groups of consecutive rows, or say design=pgv.Independent(...)"
 """What to do where the groups of a function are not those of the design, though its expectation is right."""
+
+SAMPLES_SHOWED_NONE = "samples showed no bias on the suite"
 
 AGREE = 1e-3
 """Relative difference of factors that sampled batches give: larger, and they are no common multiple."""
@@ -96,6 +104,10 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
+    report = _explored(claim, report, known, design)
+    if report.outcome.good:
+        tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
+        report = judged_with_critics(report, tried, DOUBLE, known_target=True)
     if stride := groups_with_a_stride(claim.implementation, listable, design):
         report = replace(report, warnings=(*report.warnings, stride), next_step=report.next_step or AS_DESIGNED)
     with contextlib.suppress(OutOfTime):  # a name is not worth more time than there is
@@ -120,6 +132,25 @@ def _names(claim: ClaimedTarget, design: Design, known: Sequence[tuple[SuiteProb
     with contextlib.suppress(OutOfTime):
         return name_weights(claim.implementation, [entry for entry, _ in known], batches) if known else ()
     return ()
+
+
+def _explored(
+    claim: ClaimedTarget, report: Report, known: Sequence[tuple[SuiteProblem, Listed]], design: Design
+) -> Report:
+    """Return the report after the search beyond the suite, in batches of the design, where that could lower it."""
+    sampled = report.outcome is Outcome.CONSISTENT
+    if not claim.explore or not (sampled or report.outcome in COULD_BE_LOWERED) or claim.implementation.deadline.passed:
+        return report
+    if not known and not sampled:  # a multiple of which nothing was listed is no law to be looked for
+        return report
+    if known and recognised_precision(known).coarse:
+        return not_explored(report)
+    verdict = SuiteVerdict.of(known, Outcome.CORRECT if sampled else report.outcome, claim.target)
+    after = report_after(report, explore_design(claim.implementation, verdict, design, claim.explore), verdict)
+    if not sampled or after.outcome is Outcome.CONSISTENT:
+        return after
+    why = after.explanation.replace("the exact expectation equals the target on the suite", SAMPLES_SHOWED_NONE)
+    return replace(after, explanation=why, evidence="exhaustive")
 
 
 def _of_pairs(report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:

@@ -31,6 +31,9 @@ from pgverify.validation import Array
 MOST_PROBLEMS, MOST_BATCHES = 4, 6
 """What is compared, at most: problems, and batches of each size."""
 
+WHERE_IT_IS_OFF = 24
+"""Batches as the design draws them, of a problem on which the expectation is off: there a name must hold, too."""
+
 NAMEABLE = (Outcome.SCALED, Outcome.BIASED, Outcome.OTHER_TARGET)
 """Outcomes that a fault may be behind."""
 
@@ -98,7 +101,7 @@ def named_by_design(
     if report.outcome not in NAMEABLE or any(match.same for match in report.matches):
         return report
     try:
-        met = list(_met(Calls(implementation), suite, design))
+        met = list(_met(Calls(implementation), suite, design, _off(report)))
     except NoEstimate:
         return report
     if not met:
@@ -106,7 +109,7 @@ def named_by_design(
     scaled = report.outcome is Outcome.SCALED
     for bugs in ([*suspects(report.target)], [bug for bug in (*PAIRS, *COMPOSITIONS) if bug.target == report.target]):
         fitting = [bug for bug in bugs if bug.setting is None and (bug.effect is Effect.SCALED or not scaled)]
-        named = [found for bug in fitting if (found := _named(bug, met)) is not None]
+        named = [found for bug in fitting if (found := _named(bug, met)) is not None and _explains(found, report)]
         if named:
             return _with(report, named, design)
     return replace(report, matches=(*report.matches, *_by_factor(report, known, design))) if scaled else report
@@ -131,8 +134,26 @@ def _by_factor(report: Report, known: Sequence[tuple[SuiteProblem, Listed]], des
     )
 
 
-def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design) -> Iterator[_Met]:
-    """Yield batches with the implementation's estimates: on problems with several starts and lengths first."""
+def _off(report: Report) -> str:
+    """Return the first problem on which the expectation is off, "" where there is none."""
+    off = (each.problem for each in report.findings if each.check == "expectation" and not each.holds)
+    return next(off, "")
+
+
+def _explains(named: _Named, report: Report) -> bool:
+    """Whether a fault can be behind the verdict: what only scales the target leaves no bias, but where groups weigh.
+
+    Where estimates are those of such a fault, what is wrong is somewhere else.
+    """
+    scales = named.bug.effect is Effect.SCALED and REVERSED not in named.match.slug
+    return report.outcome is not Outcome.BIASED or not scales or named.where == "steps"
+
+
+def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design, off: str) -> Iterator[_Met]:
+    """Yield batches with the implementation's estimates: on problems with several starts and lengths first.
+
+    Then those of a problem on which it is off.
+    """
     size = design.size if isinstance(design, Grouped) else None
     several = [entry for entry in suite if directions(entry.problem) > 1]
     for entry in sorted(several, key=_unlike)[:MOST_PROBLEMS]:
@@ -140,6 +161,14 @@ def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design) -> Iterato
         rng = np.random.default_rng(2)
         for law in laws_of(design, entry.problem):
             chosen = tuple(arranged(batch, rows, law) for rows in law.spread(MOST_BATCHES, rng))
+            estimates = np.stack([calls.estimate(each) for each in chosen])
+            if estimates.any():
+                yield _Met(chosen, estimates, size)
+    for entry in (entry for entry in suite if entry.name == off):
+        batch, _ = every_trajectory(entry.problem)
+        rng = np.random.default_rng(3)
+        for law in laws_of(design, entry.problem):
+            chosen = tuple(arranged(batch, rows, law) for rows in law.draw(WHERE_IT_IS_OFF, rng))
             estimates = np.stack([calls.estimate(each) for each in chosen])
             if estimates.any():
                 yield _Met(chosen, estimates, size)

@@ -6,7 +6,7 @@ the same expectation. With another critic each c_k shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,9 @@ from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.conditioning import conditioning
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedAlone
+from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.exact.expectation import Expectation
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -30,6 +32,9 @@ CRITICS = 3
 
 WELL_CONDITIONED = 100.0
 """E Σ_t |w_t| in gradient estimates, beyond which a problem is not chosen while there are others."""
+
+MOST_READ = 4
+"""Problems, and trajectories of each, on which it is looked for whether a critic is read in batches of a design."""
 
 READS = 1e-9
 """Relative change of an estimate by another critic, beyond which it is read."""
@@ -112,6 +117,37 @@ def with_other_critics(
     except OutOfTime:
         return OtherCritics(True, why_none="the total time limit passed before another critic was tried")
     return OtherCritics(True, tuple(item for items in found for item in items))
+
+
+def reads_critic(
+    implementation: LimitedFunction, suite: Sequence[SuiteProblem], laws: Callable[[Problem], Sequence[BatchLaw]]
+) -> OtherCritics:
+    """Return whether another critic changes an estimate in batches of the given laws; what it makes of it is not asked.
+
+    Each batch holds one trajectory alone, as often as there are rows: that is one of any design.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    suite : problems whose trajectories can be listed
+    laws : callable
+        Of the batches, by problem.
+    """
+    calls, entries = Calls(implementation), sorted(suite, key=lambda entry: len(every_trajectory(entry.problem)[0]))
+    try:
+        for entry in entries[:MOST_READ]:
+            batch, _ = every_trajectory(entry.problem)
+            other, law = next(_wrong(batch)), laws(entry.problem)[0]
+            for row in np.unique(np.linspace(0, len(batch) - 1, MOST_READ).astype(int)):
+                rows = [int(row)] * law.rows
+                plain, changed = (calls.estimate(arranged(each, rows, law)) for each in (batch, other))
+                if np.abs(plain - changed).max() > READS * max(np.abs(plain).max(), np.abs(changed).max()):
+                    return OtherCritics(True, why_none="in batches of a design")
+    except NoEstimate as reason:
+        return OtherCritics(True, why_none=f"with another critic it {reason}")
+    except OutOfTime:
+        pass
+    return OtherCritics(False)
 
 
 def _chosen(known: Sequence[tuple[SuiteProblem, Listed]]) -> list[SuiteProblem]:

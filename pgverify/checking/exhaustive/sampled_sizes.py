@@ -19,7 +19,7 @@ from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.goal import Goal, rare_events
 from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SUSPECT, SizeVerdict, at_sight, judge_size, suspicion
-from pgverify.checking.sampled.with_controls import Fitted, fitted
+from pgverify.checking.sampled.with_controls import Fitted, as_before, fitted
 from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
@@ -30,6 +30,10 @@ SAMPLED_SIZES = (10, 33, 64, 128, 300, 1021)
 
 SAMPLED_PROBLEMS = ("early-stop", "random-end", "three-starts", "stochastic-chain")
 """Of the standard suite: between them lengths, start states, discounts and chance."""
+
+BEYOND = 5003
+"""Above the usual rollouts, as where single trajectories are tried. On one problem it is looked at whether a few such
+batches are what smaller ones are: a fast path for large ones does not depend on the problem, and calls take long."""
 
 LARGE = 34
 """Trajectories from which on a function that nothing has explained is not fitted anew: there a call takes long."""
@@ -117,6 +121,10 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
         for size in sizes | needed:
             law = IndependentLaw(every_trajectory(entry.problem)[1], size)
             pairs[size, index] = SizePair(entry, index, law, size in needed)
+    largest = [pair for (size, _), pair in pairs.items() if size == SAMPLED_SIZES[-1]]
+    for pair in largest[:1]:
+        law = IndependentLaw(every_trajectory(pair.entry.problem)[1], BEYOND)
+        pairs[BEYOND, pair.index] = replace(pair, law=law, needed=False)
     # Small batches first, on every problem: a fault shows there soonest, if it shows there.
     return tuple(pairs[key] for key in sorted(pairs))
 
@@ -179,6 +187,8 @@ def _verdicts(
             continue
         goal = Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
         before = smaller.get(pair.index)
+        if pair.size >= BEYOND and (before is None or not before.exact):
+            continue
         fit = _fit(calls, pair, rng, before if before is not None and (before.exact or pair.size >= LARGE) else None)
         smaller[pair.index] = fit
         changed = pair.index in explained and not fit.exact
@@ -238,7 +248,10 @@ def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator, smaller: Fitted
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
         return calls.estimate(arranged(batch, rows, pair.law))
 
-    return fitted(pair.law, estimate, _controls(pair.entry.problem), rng, smaller)
+    controls = _controls(pair.entry.problem)
+    if smaller is not None and pair.size >= BEYOND and (fit := as_before(pair.law, estimate, controls, rng, smaller)):
+        return fit
+    return fitted(pair.law, estimate, controls, rng, smaller)
 
 
 @lru_cache(maxsize=64)

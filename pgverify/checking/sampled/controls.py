@@ -39,6 +39,8 @@ class Controls:
         The expectations of all controls.
     resets : ResetSteps
         What steps of a reset would add, between any two of the list.
+    amplitude : float
+        E |entry| of the single trajectories' estimates, the largest: what is added up in a batch.
     """
 
     rows: Float[Array, "r K d"]
@@ -49,6 +51,7 @@ class Controls:
     under_way: Float[Array, "T K"]
     means: Float[Array, "k d"]
     resets: ResetSteps
+    amplitude: float
 
     @classmethod
     def of(cls, batch: Trajectories, probability: Float[Array, "K"]) -> Controls:
@@ -70,7 +73,8 @@ class Controls:
         steps = np.stack([batch.score_weighted(at) for at in each])
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
         under_way, resets = batch.mask.T.astype(float), ResetSteps.of(batch)
-        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, under_way, means, resets)
+        amplitude = float(np.einsum("k,rkd->rd", probability, np.abs(rows)).max(initial=0.0))
+        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, under_way, means, resets, amplitude)
 
     def on(self, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
         """Return the controls on m batches of the given rows of the list, in the given groups if there are any."""

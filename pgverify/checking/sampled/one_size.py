@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.sampled.beyond_the_range import SHARE, beyond_the_range
 from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.with_controls import ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
@@ -94,7 +95,8 @@ def judge_size(
     """Return the verdict on batches of one size, after a sequential test on fresh ones.
 
     Where the controls explain the estimate wholly, its mean follows from theirs, and agreement needs no more calls.
-    A deviation is stated only after a sequential test on fresh batches, at rate α.
+    A deviation is stated only after a sequential test on fresh batches, or where the target is `beyond_the_range` of
+    them, at rate α together.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def judge_size(
     unit, used = abs(factor) * goal.scale, fit.used
     nothing = SampledSize(size, used, np.inf, 1.0 / used)
     axes, aim = _axes(goal, factor, multiple)
-    test = _test(alpha, aim.size, min(MOST_CALLS, calls))
+    test = _test((1.0 - SHARE) * alpha, aim.size, min(MOST_CALLS, calls))
     if test is None or unit == 0.0:
         return SizeVerdict(nothing, mean, off=False)
     unseen = tuple(_turned(rare, axes, fit.leverage) for rare in goal.unseen)
@@ -125,7 +127,10 @@ def judge_size(
         return np.where(np.abs(off) <= fit.rounding, 0.0, off) + aim
 
     result = Goal(aim, unit, goal.trace, unseen).test(test, draw)
-    wrong = result.outcome is SequentialOutcome.BIASED and (factor > 0.0 or float(result.bias[0]) < 0.0)
+    shown = result.outcome is SequentialOutcome.BIASED
+    if result.outcome is SequentialOutcome.INCONCLUSIVE:
+        shown = beyond_the_range(result.tails, aim / unit, unseen, SHARE * alpha)
+    wrong = shown and (factor > 0.0 or float(result.bias[0]) < 0.0)
     hidden = float(result.hidden_bias) if factor > 0.0 else np.inf
     found = mean if multiple else goal.vector + unit * result.bias
     return SizeVerdict(SampledSize(size, used + result.n, hidden, RAREST), found, wrong)

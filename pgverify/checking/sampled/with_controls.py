@@ -19,11 +19,17 @@ FIT, CONFIRM = 32, 16
 FIT_MORE = 64
 """Batches on which all controls together are fitted, where the usual ones do not explain the estimate wholly."""
 
+AS_BEFORE = 8
+"""Batches on which it is seen whether what explained smaller ones does so in some that take long."""
+
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
 
 DUST = 1e-13
 """Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
+
+LONG_SUM = 16.0 * 2.0**-24
+"""Rows added one after another in single precision lose some √n times their size: a few standard errors of that."""
 
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
@@ -47,6 +53,8 @@ class Source:
     controls : Controls
     group : [n] or None
         Which rows belong together.
+    size : int
+        Trajectories in a batch.
     family : Family or None
         Of further controls, that are among them.
     """
@@ -55,6 +63,7 @@ class Source:
     estimate: Estimate
     controls: Controls
     group: Integer[Array, "n"] | None
+    size: int
     family: Family | None = None
 
     @property
@@ -129,8 +138,10 @@ class Fitted:
 
     @property
     def rounding(self) -> float:
-        """Return what rounding explains: of the estimates, or of what they were before it cancelled."""
-        return max(ROUNDING * self.size, DUST * float(np.abs(self.source.controls.rows).max(initial=0.0)))
+        """Return what rounding explains: of the estimates, of what they were before it cancelled, or of a long sum."""
+        controls = self.source.controls
+        one_by_one = LONG_SUM * self.source.size**0.5 * controls.amplitude
+        return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one)
 
     @property
     def leverage(self) -> float:
@@ -171,7 +182,7 @@ def fitted(
         In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
         and where nothing explained it, further families are not tried again.
     """
-    plain, spread = (Source(rows, estimate, controls, law.group) for rows in (law.draw, law.spread))
+    plain, spread = (Source(rows, estimate, controls, law.group, law.rows) for rows in (law.draw, law.spread))
     used = 0
     if law.skewed:
         fit = _best(spread, rng, smaller)
@@ -183,6 +194,18 @@ def fitted(
             return fit
     fit = _best(plain, rng, smaller)
     return replace(fit, used=fit.used + used)
+
+
+def as_before(
+    law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator, smaller: Fitted
+) -> Fitted | None:
+    """Return the estimate less what explained smaller batches wholly, if it does so on `AS_BEFORE` of these, else None.
+
+    Parameters as for `fitted`.
+    """
+    source = Source(law.draw, estimate, controls, law.group, law.rows)
+    fit = _as_before(source, smaller, source.draw(AS_BEFORE, rng))
+    return fit if fit.exact else None
 
 
 def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:

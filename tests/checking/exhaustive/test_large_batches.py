@@ -177,6 +177,61 @@ def test_what_changes_in_larger_batches_is_not_vouched_for_by_smaller_ones(funct
         assert "look at what it does in batches of" in report.next_step
 
 
+def discount_forgotten_by_time_from_150(b: pgv.Trajectories) -> np.ndarray:
+    to_go = np.cumsum((b.discount_powers * b.rewards)[:, ::-1], axis=1)[:, ::-1]
+    return b.score_weighted(by_time(to_go / (b.discount_powers if len(b) >= 150 else 1.0), b.mask))
+
+
+def a_third_more_of_later_steps_from_150(b: pgv.Trajectories) -> np.ndarray:
+    to_go = np.cumsum((b.discount_powers * b.rewards)[:, ::-1], axis=1)[:, ::-1]
+    return b.score_weighted(by_time(to_go, b.mask) * (1.0 + (len(b) >= 150) * np.arange(b.num_steps) / 3.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", [discount_forgotten_by_time_from_150, a_third_more_of_later_steps_from_150])
+def test_what_is_off_by_many_times_what_it_varies_is_biased(function: Function) -> None:
+    """Controls leave a little of it, seldom: tails that no variance can be trusted with, and a gap far beyond them."""
+    report = pgv.check(function, problems=named("early-stop"), explore=0)
+    assert report.outcome is pgv.Outcome.BIASED
+    assert "in batches of 300, which were sampled" in report.explanation
+
+
+def halved_above_2000(b: pgv.Trajectories) -> np.ndarray:
+    return LEAVE_ONE_OUT(b) * (0.5 if len(b) > 2_000 else 1.0)
+
+
+def undiscounted_above_4000(b: pgv.Trajectories) -> np.ndarray:
+    r = b.rewards.sum(axis=1) if len(b) > 4_000 else returns(b)
+    return rows(b, others(r))
+
+
+def rest_of_2048_lost(b: pgv.Trajectories) -> np.ndarray:
+    c = LEAVE_ONE_OUT(b)
+    return np.asarray(c[: len(c) // 2048 * 2048 if len(c) >= 2048 else len(c)].sum(axis=0) / len(c))
+
+
+@pytest.mark.parametrize(
+    "fault", slow_but([halved_above_2000, undiscounted_above_4000, rest_of_2048_lost], [rest_of_2048_lost])
+)
+def test_a_fast_path_for_whole_rollouts_shows_beside_coupling(fault: Function) -> None:
+    """Leave-one-out up to batches of 2,000 and more; then half of it, another target, or a remainder lost."""
+    report = pgv.check(fault, problems=named("early-stop"), explore=0)
+    assert report.outcome in (pgv.Outcome.BIASED, pgv.Outcome.INCONCLUSIVE)
+    assert "batches of 5003" in report.explanation
+
+
+def added_one_after_another(b: pgv.Trajectories) -> np.ndarray:
+    """In single precision, in whose long sums much is lost."""
+    each = LEAVE_ONE_OUT(b).astype(np.float32)
+    return np.asarray(np.add.accumulate(each, axis=0, dtype=np.float32)[-1] / np.float32(len(b)))
+
+
+@pytest.mark.parametrize("name", ["early-stop", pytest.param("random-end", marks=pytest.mark.slow)])
+def test_long_sums_in_single_precision_are_nothing_else(name: str) -> None:
+    report = pgv.check(added_one_after_another, problems=named("bandit", name), explore=0)
+    assert report.outcome is pgv.Outcome.CORRECT
+
+
 @pytest.mark.usefixtures("thorough")
 @pytest.mark.parametrize("above", [1021, 4096])
 def test_a_fast_path_for_whole_rollouts_shows(above: int) -> None:

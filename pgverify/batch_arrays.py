@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pgverify.arrays import integers, real_numbers, truths
+from pgverify.arrays import integers, is_masked, real_numbers, truths
 from pgverify.continuous import NodeMDP
 from pgverify.errors import InvalidInput, InvalidSampling
 from pgverify.mdp import TabularMDP
@@ -68,9 +68,11 @@ def fitting_arrays(given: Mapping[str, Any], mdp: TabularMDP) -> dict[str, Array
 
 def row_index(rows: Any) -> Array:
     """Return a choice of rows as an array of one axis; what is none raises whatever NumPy has to say."""
-    if isinstance(rows, np.ma.MaskedArray):
+    if is_masked(rows):
         raise TypeError
-    index = np.atleast_1d(rows)
+    index = np.asarray(rows)
+    if index.ndim == 0:
+        index = index.reshape(1)
     if index.ndim != 1:
         raise IndexError
     return index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, score_sum_of_kept
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
-from pgverify.validation import Array, require_shape, settle, shown
+from pgverify.validation import Array, read_only, require_shape, settle, shown
 
 
 @known_arguments
@@ -139,7 +140,7 @@ class Trajectories(SuggestsNames):
     @property
     def mask(self) -> Bool[Array, "n T"]:
         """True on the steps that were taken."""
-        return np.arange(self.num_steps) < self.lengths[:, None]
+        return times(self.actions.shape[1]) < self.lengths[:, None]
 
     @property
     def truncated(self) -> Bool[Array, "n"]:
@@ -174,8 +175,9 @@ class Trajectories(SuggestsNames):
     def select(self, rows: Any) -> Trajectories:
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
         try:
-            index = rows if isinstance(rows, slice) else row_index(rows)
-            return self._with({name: array[index] for name, array in self._arrays()})
+            if isinstance(rows, slice) or (index := row_index(rows)).dtype == np.bool_:
+                return self._with({name: array[rows] for name, array in self._arrays()})
+            return self._with({name: array.take(index, axis=0) for name, array in self._arrays()})
         except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
@@ -215,15 +217,15 @@ class Trajectories(SuggestsNames):
 
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
-        found = [(name, getattr(self, name)) for name in ARRAYS]
-        if self.group is not None or self.critic is not None or self.nodes is not None:
-            found += [(name, getattr(self, name)) for name in OPTIONAL_ARRAYS if getattr(self, name) is not None]
-        return found
+        own = vars(self)
+        found = [(name, own[name]) for name in ARRAYS]
+        return found + [(name, own[name]) for name in OPTIONAL_ARRAYS if own[name] is not None]
 
     def _with(self, arrays: dict[str, Array]) -> Trajectories:
         # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
         other = object.__new__(type(self))
-        vars(other).update(vars(self), **arrays)
+        vars(other).update(vars(self))
+        vars(other).update(arrays)
         return other
 
     def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:
@@ -252,6 +254,12 @@ class Trajectories(SuggestsNames):
             f"Trajectories(n={len(self)}, steps={self.num_steps}, mean length={self.lengths.mean():.4g}, "
             f"terminated={int(self.terminated.sum())})"
         )
+
+
+@lru_cache
+def times(steps: int) -> Integer[Array, "T"]:
+    """Return 0..T−1, which nobody may write to: masks are made of it thousands of times."""
+    return read_only(np.arange(steps))
 
 
 BATCH = instance_of(Trajectories, expected="a batch of trajectories", advice="pgv.sample(problem, n) draws one")

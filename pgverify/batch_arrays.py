@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pgverify.arrays import integers, is_masked, real_numbers, truths
 from pgverify.continuous import NodeMDP
 from pgverify.errors import InvalidInput, InvalidSampling
 from pgverify.mdp import TabularMDP
-from pgverify.validation import Array, bracket, first_index, require_shape
+from pgverify.validation import Array, bracket, first_index, read_only, require_shape
 
 ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
 """The fields that hold one row a trajectory, always."""
@@ -64,6 +65,12 @@ def fitting_arrays(given: Mapping[str, Any], mdp: TabularMDP) -> dict[str, Array
         if name in found:
             _require_range(name, found[name], last)
     return found
+
+
+@lru_cache
+def times(steps: int) -> Integer[Array, "T"]:
+    """Return 0..T−1, which nobody may write to: masks are made of it thousands of times."""
+    return read_only(np.arange(steps))
 
 
 def row_index(rows: Any) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float, Inexact, Integer
 from pgverify.arrays import refuse_non_finite, weights_as_given
 from pgverify.batch_arrays import ARRAYS as ARRAYS
 from pgverify.batch_arrays import OPTIONAL_ARRAYS as OPTIONAL_ARRAYS
-from pgverify.batch_arrays import fitting_arrays, row_index
+from pgverify.batch_arrays import fitting_arrays, row_index, times
 from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
@@ -21,7 +20,7 @@ from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import log_prob, score_sum_of_kept
 from pgverify.problem import Problem
 from pgverify.rollout import Rollout
-from pgverify.validation import Array, read_only, require_shape, settle, shown
+from pgverify.validation import Array, require_shape, settle, shown
 
 
 @known_arguments
@@ -126,8 +125,8 @@ class Trajectories(SuggestsNames):
             return self.critic
         table = self.rollout.values
         # Padding may reach beyond the last time of the table: nobody is under way there.
-        times = np.minimum(np.arange(self.num_steps + 1), len(table) - 1)
-        visited = table[self.states] if table.ndim == 1 else table[times, self.states]
+        last = np.minimum(np.arange(self.num_steps + 1), len(table) - 1)
+        visited = table[self.states] if table.ndim == 1 else table[last, self.states]
         return np.where(self.ongoing, visited, 0.0)
 
     @property
@@ -155,9 +154,8 @@ class Trajectories(SuggestsNames):
     @property
     def ongoing(self) -> Bool[Array, "n T_plus_1"]:
         """True where the state s_t still has a future: before the end, and at a cut."""
-        times = np.arange(self.num_steps + 1)
         ends = np.where(self.terminated, self.lengths, self.lengths + 1)
-        return times < ends[:, None]
+        return times(self.num_steps + 1) < ends[:, None]
 
     @property
     def num_steps(self) -> int:
@@ -176,8 +174,8 @@ class Trajectories(SuggestsNames):
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
         try:
             if isinstance(rows, slice) or (index := row_index(rows)).dtype == np.bool_:
-                return self._with({name: array[rows] for name, array in self._arrays()})
-            return self._with({name: array.take(index, axis=0) for name, array in self._arrays()})
+                return self.with_arrays({name: array[rows] for name, array in self._arrays()})
+            return self.with_arrays({name: array.take(index, axis=0) for name, array in self._arrays()})
         except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
@@ -213,7 +211,7 @@ class Trajectories(SuggestsNames):
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""
-        return self._with({name: array.copy() for name, array in self._arrays()})
+        return self.with_arrays({name: array.copy() for name, array in self._arrays()})
 
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
@@ -221,7 +219,8 @@ class Trajectories(SuggestsNames):
         found = [(name, own[name]) for name in ARRAYS]
         return found + [(name, own[name]) for name in OPTIONAL_ARRAYS if own[name] is not None]
 
-    def _with(self, arrays: dict[str, Array]) -> Trajectories:
+    def with_arrays(self, arrays: dict[str, Array]) -> Trajectories:
+        """Return the same with other arrays for some, by name, which are taken as they are: they must fit."""
         # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
         other = object.__new__(type(self))
         vars(other).update(vars(self))
@@ -254,12 +253,6 @@ class Trajectories(SuggestsNames):
             f"Trajectories(n={len(self)}, steps={self.num_steps}, mean length={self.lengths.mean():.4g}, "
             f"terminated={int(self.terminated.sum())})"
         )
-
-
-@lru_cache
-def times(steps: int) -> Integer[Array, "T"]:
-    """Return 0..T−1, which nobody may write to: masks are made of it thousands of times."""
-    return read_only(np.arange(steps))
 
 
 BATCH = instance_of(Trajectories, expected="a batch of trajectories", advice="pgv.sample(problem, n) draws one")

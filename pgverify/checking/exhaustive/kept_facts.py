@@ -40,6 +40,7 @@ def _names() -> Mapping[Problem, str]:
 @cache
 def _kept() -> Mapping[str, Mapping[str, float]]:
     try:
-        return {name: facts for name, facts in json.loads(FILE.read_text()).items()}
+        found: Mapping[str, Mapping[str, float]] = json.loads(FILE.read_text())
+        return found
     except (OSError, ValueError):  # not there, or damaged: everything is computed
         return {}

@@ -1,4 +1,4 @@
-"""`make catalogue-means`: computes, beside the expectations, what is known of the problems themselves, and writes it."""
+"""`make catalogue-means`: computes what is known of the problems of the suite, and writes it."""
 
 from __future__ import annotations
 

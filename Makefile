@@ -21,8 +21,9 @@ study: $(READY)  ## run every shipped study and write reports/
 catalogue: $(READY)  ## what the oracle says about every catalogued fault: reports/catalogue.md and .csv
 	$(BIN)/python -m pgverify.reporting.catalogue_table reports
 
-catalogue-means: $(READY)  ## the expectations of the catalogue that are shipped, after a change of the catalogue or the suite
+catalogue-means: $(READY)  ## the expectations of the catalogue and the facts of the suite that are shipped, after a change of the catalogue or the suite
 	$(BIN)/python -m pgverify.checking.exhaustive.write_kept_means
+	$(BIN)/python -m pgverify.checking.exhaustive.write_kept_facts
 
 test: $(READY)  ## the default test suite
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow" --ignore tests/browser

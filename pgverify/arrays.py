@@ -6,7 +6,8 @@ values, each without a word. Whatever a caller hands over passes here first, and
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import Bool, Float, Inexact, Integer
@@ -39,6 +40,12 @@ CURES = {
 """What can be done, where something can."""
 
 
+def is_masked(value: Any) -> TypeGuard[np.ma.MaskedArray]:
+    """Return whether a value is a masked array; nobody has one who has not imported numpy.ma, which takes a while."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
+
+
 def as_array(name: str, value: Any, error: type[InvalidInput]) -> np.ndarray:
     """Return `value` as a plain array of whatever dtype it has, refusing what hides some of its entries.
 
@@ -53,7 +60,7 @@ def as_array(name: str, value: Any, error: type[InvalidInput]) -> np.ndarray:
         return value
     if isinstance(value, bytearray) or (isinstance(value, memoryview) and value.format in ("b", "B", "c")):
         raise error(f"{name} is {shown(value)}, raw bytes, must be an array of real numbers; np.frombuffer reads them")
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         if np.ma.getmaskarray(value).any():
             raise error(f"{name} is a masked array with masked entries, must have none; .filled(value) fills them in")
         return np.asarray(value.data)

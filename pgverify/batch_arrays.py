@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pgverify.arrays import integers, real_numbers, truths
+from pgverify.arrays import integers, is_masked, real_numbers, truths
 from pgverify.continuous import NodeMDP
 from pgverify.errors import InvalidInput, InvalidSampling
 from pgverify.mdp import TabularMDP
-from pgverify.validation import Array, bracket, first_index, require_shape
+from pgverify.validation import Array, bracket, first_index, read_only, require_shape
 
 ARRAYS = ("states", "actions", "rewards", "lengths", "terminated", "log_probs")
 """The fields that hold one row a trajectory, always."""
@@ -66,11 +67,19 @@ def fitting_arrays(given: Mapping[str, Any], mdp: TabularMDP) -> dict[str, Array
     return found
 
 
+@lru_cache
+def times(steps: int) -> Integer[Array, "T"]:
+    """Return 0..T−1, which nobody may write to: masks are made of it thousands of times."""
+    return read_only(np.arange(steps))
+
+
 def row_index(rows: Any) -> Array:
     """Return a choice of rows as an array of one axis; what is none raises whatever NumPy has to say."""
-    if isinstance(rows, np.ma.MaskedArray):
+    if is_masked(rows):
         raise TypeError
-    index = np.atleast_1d(rows)
+    index = np.asarray(rows)
+    if index.ndim == 0:
+        index = index.reshape(1)
     if index.ndim != 1:
         raise IndexError
     return index if index.size else index.astype(np.int64)  # an empty list is one of floats to NumPy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -190,7 +190,7 @@ class _Draw:
             group=group,
             **self._actions(states, actions, mask),
         )
-        return replace(batch, log_probs=log_prob(law.acting, batch))
+        return batch.with_arrays({"log_probs": log_prob(law.acting, batch)})
 
     def _actions(self, states: list[Array], actions: list[Array], mask: Bool[Array, "n T"]) -> dict[str, Array]:
         """Return the actions as the batch holds them: numbers, or real ones."""

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Inexact, Integer
 from pgverify.arrays import refuse_non_finite, weights_as_given
 from pgverify.batch_arrays import ARRAYS as ARRAYS
 from pgverify.batch_arrays import OPTIONAL_ARRAYS as OPTIONAL_ARRAYS
-from pgverify.batch_arrays import fitting_arrays, row_index
+from pgverify.batch_arrays import fitting_arrays, row_index, times
 from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
@@ -125,8 +125,8 @@ class Trajectories(SuggestsNames):
             return self.critic
         table = self.rollout.values
         # Padding may reach beyond the last time of the table: nobody is under way there.
-        times = np.minimum(np.arange(self.num_steps + 1), len(table) - 1)
-        visited = table[self.states] if table.ndim == 1 else table[times, self.states]
+        last = np.minimum(np.arange(self.num_steps + 1), len(table) - 1)
+        visited = table[self.states] if table.ndim == 1 else table[last, self.states]
         return np.where(self.ongoing, visited, 0.0)
 
     @property
@@ -139,7 +139,7 @@ class Trajectories(SuggestsNames):
     @property
     def mask(self) -> Bool[Array, "n T"]:
         """True on the steps that were taken."""
-        return np.arange(self.num_steps) < self.lengths[:, None]
+        return times(self.actions.shape[1]) < self.lengths[:, None]
 
     @property
     def truncated(self) -> Bool[Array, "n"]:
@@ -154,9 +154,8 @@ class Trajectories(SuggestsNames):
     @property
     def ongoing(self) -> Bool[Array, "n T_plus_1"]:
         """True where the state s_t still has a future: before the end, and at a cut."""
-        times = np.arange(self.num_steps + 1)
         ends = np.where(self.terminated, self.lengths, self.lengths + 1)
-        return times < ends[:, None]
+        return times(self.num_steps + 1) < ends[:, None]
 
     @property
     def num_steps(self) -> int:
@@ -174,8 +173,9 @@ class Trajectories(SuggestsNames):
     def select(self, rows: Any) -> Trajectories:
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
         try:
-            index = rows if isinstance(rows, slice) else row_index(rows)
-            return self._with({name: array[index] for name, array in self._arrays()})
+            if isinstance(rows, slice) or (index := row_index(rows)).dtype == np.bool_:
+                return self.with_arrays({name: array[rows] for name, array in self._arrays()})
+            return self.with_arrays({name: array.take(index, axis=0) for name, array in self._arrays()})
         except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
@@ -211,19 +211,20 @@ class Trajectories(SuggestsNames):
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""
-        return self._with({name: array.copy() for name, array in self._arrays()})
+        return self.with_arrays({name: array.copy() for name, array in self._arrays()})
 
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
-        found = [(name, getattr(self, name)) for name in ARRAYS]
-        if self.group is not None or self.critic is not None or self.nodes is not None:
-            found += [(name, getattr(self, name)) for name in OPTIONAL_ARRAYS if getattr(self, name) is not None]
-        return found
+        own = vars(self)
+        found = [(name, own[name]) for name in ARRAYS]
+        return found + [(name, own[name]) for name in OPTIONAL_ARRAYS if own[name] is not None]
 
-    def _with(self, arrays: dict[str, Array]) -> Trajectories:
+    def with_arrays(self, arrays: dict[str, Array]) -> Trajectories:
+        """Return the same with other arrays for some, by name, which are taken as they are: they must fit."""
         # Shapes that were right stay right, and a check of a function selects and copies thousands of times.
         other = object.__new__(type(self))
-        vars(other).update(vars(self), **arrays)
+        vars(other).update(vars(self))
+        vars(other).update(arrays)
         return other
 
     def score_weighted(self, weights: Float[Array, "n T"]) -> Inexact[Array, "n d"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
-from pgverify.arrays import LARGEST, real_numbers
+from pgverify.arrays import LARGEST, is_masked, real_numbers
 from pgverify.arrays import Array as Array
 from pgverify.arrays import refuse_non_finite as refuse_non_finite
 from pgverify.errors import InvalidInput
@@ -133,7 +133,7 @@ def _is(kind: type[int | float], value: Any) -> bool:
 
 def _scalar(value: Any) -> Any:
     """Return the entry of an array without axes; anything else as it is."""
-    plain = isinstance(value, np.ndarray) and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray)
+    plain = isinstance(value, np.ndarray) and value.ndim == 0 and not is_masked(value)
     return value[()] if plain else value
 
 

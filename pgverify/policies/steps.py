@@ -107,10 +107,11 @@ def score_sum_by_table(policy: Policy, steps: Steps, weights: Float[Array, "n T"
     states, actions = policy.probabilities().shape
     size = states * actions
     group = max(1, CELLS_AT_ONCE // size)
+    cells = steps.states[:, :-1] * actions + steps.actions
     parts = []
     for first in range(0, max(len(weights), 1), group):
         rows = slice(first, first + group)
-        counted = histogram(steps.states[rows, :-1] * actions + steps.actions[rows], weights[rows], size)
+        counted = histogram(cells[rows], weights[rows], size)
         parts.append(policy.score_vjp(counted.reshape(-1, states, actions)))
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
@@ -135,6 +136,7 @@ def logits_of(policy: Policy) -> Any:
 
 def histogram(cells: Integer[Array, "n T"], weights: Float[Array, "n T"], size: int) -> Float[Array, "n size"]:
     """Return Σ_t w_t 1{cell_t = c} for every trajectory and cell: visits to the same pair add up."""
-    flat = (np.arange(len(cells))[:, None] * size + cells).ravel()
-    counted = np.bincount(flat, weights=weights.ravel(), minlength=len(cells) * size)
-    return counted.astype(np.float64).reshape(len(cells), size)
+    count = len(cells)
+    flat = cells if count == 1 else np.arange(0, count * size, size)[:, None] + cells
+    counted = np.bincount(flat.ravel(), weights=weights.ravel(), minlength=count * size)
+    return counted.astype(np.float64, copy=False).reshape(count, size)

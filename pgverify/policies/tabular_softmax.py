@@ -14,8 +14,8 @@ from pgverify.errors import InvalidPolicy
 from pgverify.kinds import SuggestsNames, known_arguments
 from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
-from pgverify.policies.steps import Steps, score_sum_by_table
-from pgverify.validation import Array, parameter_array, read_only, require_shape
+from pgverify.policies.steps import CELLS_AT_ONCE, Steps, histogram, score_sum_by_table
+from pgverify.validation import Array, parameter_array, read_only, refuse_non_finite, require_shape
 
 SMALL_TABLE = 256
 """Logits up to which one product over all states is faster than picking those visited; measured."""
@@ -87,7 +87,12 @@ class SoftmaxPolicy(SuggestsNames):
         """
         count, (states, actions) = len(weights), self.logits.shape
         if states * actions <= SMALL_TABLE:
-            return score_sum_by_table(self, steps, weights)
+            if count > CELLS_AT_ONCE // self.logits.size:
+                return score_sum_by_table(self, steps, weights)
+            counted = histogram(steps.states[:, :-1] * actions + steps.actions, weights, self.logits.size)
+            refuse_non_finite("weights", counted, InvalidPolicy)  # sums of huge ones
+            by_logit = logit_vjp(*self._softmax, counted.reshape(count, states, actions))
+            return by_logit.reshape(count, self.logits.size)
         sums = np.zeros((count, states, actions), dtype=self.logits.dtype)
         rows, times = np.nonzero(weights)
         here, chosen = steps.states[rows, times], steps.actions[rows, times]

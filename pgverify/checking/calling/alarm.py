@@ -9,6 +9,11 @@ from typing import Any
 
 from pgverify.checking.calling.time_spent import Glances, is_over
 
+try:  # what `signal.getsignal` asks before it looks for a member of an enumeration, which takes longer than all else
+    from _signal import getsignal as handler_of  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    from signal import getsignal as handler_of
+
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
 
@@ -86,7 +91,7 @@ class Alarm:
         """Let the time of the call end; return whether it has taken longer than the limit, interrupted or not."""
         late = self._usable and (self._rung or self._over(waits=self._on_time))
         self._began = float("inf")
-        if self._usable and signal.getsignal(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
+        if self._usable and handler_of(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
             signal.signal(signal.SIGALRM, self._ring)
         return late
 

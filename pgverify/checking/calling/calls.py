@@ -76,7 +76,8 @@ class Calls:
     def answer(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch, or why there is none; `watched` as in `ask`."""
         answer = self._implementation.estimate(batch, watched)
-        self._notes = together(self._notes, answer.notes)
+        if answer.notes:
+            self._notes = together(self._notes, answer.notes)
         if isinstance(answer, Value):
             self._bits = max(self._bits, answer.bits)
         return answer

@@ -45,7 +45,8 @@ def ask(
     before = global_state() if watched else None
     call = guarded(implementation, (copy,), alarm)
     notes: dict[str, str] = {}
-    changed = [name for name in ARRAYS if not _same(vars(copy).get(name), getattr(batch, name))]  # it may be gone
+    given, own = vars(copy), vars(batch)
+    changed = [name for name in ARRAYS if not _same(given.get(name), own[name])]  # it may be gone
     if changed:
         notes["mutation"] = f"changes its input ({', '.join(changed)}) on {describe(batch)}"
     if call.printed:
@@ -73,26 +74,30 @@ def _same(given: Any, original: Array) -> bool:
 
 
 def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], notes: dict[str, str]) -> Answer:
-    if raw.dtype.kind not in "fiu":
+    kind, size = raw.dtype.kind, raw.dtype.itemsize
+    if kind not in "fiu":
         return _refused(f"returned dtype {raw.dtype}, must be float64, float32 or float16", batch, notes)
-    if raw.dtype.kind in "iu":
+    if kind != "f":
         notes["integers"] = f"returns integers ({raw.dtype}) on {describe(batch)}"
     if raw.shape not in shapes:
         allowed = " or ".join(map(str, dict.fromkeys(shapes)))
         return _refused(f"returned shape {raw.shape}, must be {allowed}{shape_hint(raw.shape, batch)}", batch, notes)
     value = raw.astype(np.float64)
-    largest = np.abs(value).max(initial=0.0)
+    largest = float(np.maximum.reduce(np.abs(value), axis=None, initial=0.0))
     if not largest <= LARGEST:
         bad = ~(np.abs(value) <= LARGEST)
         index = first_index(bad)
         row = batch.select([index[0]]) if value.ndim == 2 else batch
         note = f" (entries beyond {LARGEST:g} cannot be averaged)" if np.isfinite(value[index]) else ""
         return _refused(f"returned {value[index]} at {bracket(index)}{note}", row, notes)
-    short = raw.dtype.itemsize < 8 and raw.dtype.kind == "f"
-    single = raw.dtype.itemsize < 8 or bool(largest > 0.0 and (value.astype(np.float32) == value).all())
+    short = size < 8 and kind == "f"
+    # The largest entry alone tells of most functions that they are not.
+    single = size < 8 or bool(
+        largest > 0.0 and float(np.float32(largest)) == largest and (value.astype(np.float32) == value).all()
+    )
     telling = short or (single and bool((np.mod(np.frexp(value)[0] * 2.0**16, 1.0) != 0.0).any()))
-    bits = significant_bits(value) if (single and raw.dtype.kind == "f") or largest == 0.0 else OF_DOUBLE
-    if bits and raw.dtype.itemsize == 2:
+    bits = significant_bits(value) if (single and kind == "f") or largest == 0.0 else OF_DOUBLE
+    if bits and size == 2:
         bits = OF_HALF  # whatever numbers of fewer bits there are
     return Value(value, notes, single, telling, bits)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pgverify.arrays import is_masked
 from pgverify.checking.calling.alarm import Alarm, TimeUp
 from pgverify.checking.calling.hints import NOTHING, framework_hint
 from pgverify.checking.isolation.noted_function import NotedFunction
@@ -90,7 +91,7 @@ def _called(
             raw = np.asarray(returned)
             if raw.ndim == 0 and (hint := framework_hint(function, returned, None)):
                 return None, f"returned one number, a {type(returned).__name__}, must return an array{hint}", False
-            if isinstance(returned, np.ma.MaskedArray) and np.ma.getmaskarray(returned).any():
+            if is_masked(returned) and np.ma.getmaskarray(returned).any():
                 raw, failure = None, "returned a masked array with masked entries"
     except KeyboardInterrupt as reason:
         if not isinstance(function, NotedFunction):

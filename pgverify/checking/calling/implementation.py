@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pgverify.checking.calling.alarm import Alarm
-from pgverify.checking.calling.answer import Answer, Failure
+from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.examination import ask, describe
 from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import NEVER, Deadline
@@ -51,7 +53,8 @@ class LimitedFunction:
         rows = batch.score_weighted(answer.array) if self.returns_weights else answer.array
         if rows is answer.array and rows.ndim == 1:
             return answer
-        return replace(answer, array=rows.sum(axis=0) / len(rows) if rows.ndim == 2 else rows)
+        mean = np.add.reduce(rows, axis=0) / len(rows) if rows.ndim == 2 else rows
+        return Value(mean, answer.notes, answer.single, answer.telling, answer.bits)
 
     def weights(self, batch: Trajectories) -> Answer:
         """Return the step weights [n, T] of a batch, as the function itself returns them."""

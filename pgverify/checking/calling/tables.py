@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,8 @@ class WatchedTables:
             key: [name for owner, name, _, _ in self._entries if owner is self._owners[key]] for key in self._owners
         }
         self._known = [*self._owners.values()], sum(map(len, self._owners.values()))
-        self._values = [
-            (self._owners[key].get, each, [*map(self._owners[key].get, each)]) for key, each in names.items()
-        ]
+        at_once = [(self._owners[key], itemgetter(*each)) for key, each in names.items() if each]
+        self._values = [(owner, read, read(owner)) for owner, read in at_once]
 
     def changed(self) -> str:
         """Return which table was changed since, and put all back; empty if none was."""
@@ -81,9 +81,10 @@ class WatchedTables:
     def _intact(self) -> bool:
         """Return whether all is as it was, in a few µs: what is the same object is not looked into by `==`."""
         try:
-            if any([*map(value, names)] != values for value, names, values in self._values):
-                return False
-        except ValueError:  # two arrays, which are neither equal nor different
+            for owner, read, values in self._values:
+                if read(owner) != values:
+                    return False
+        except (KeyError, ValueError):  # one is gone, or there are two arrays, which are neither equal nor different
             return False
         return [*map(np.ndarray.tobytes, self._watched)] == self._bytes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.exhaustive.conditioning import Conditioning
@@ -56,7 +56,7 @@ def smallest_coupled(
     largest = np.abs(rows).max()
     each = OPERATIONS * calls.rounding * max(amplitude, 1.0) * known.each
 
-    def limit(members: list[int]) -> float:
+    def limit(members: Integer[Array, "k"]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
         plain = max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * max(largest, natural))
         return float(max(plain, each[members].max()))
@@ -65,7 +65,7 @@ def smallest_coupled(
     for size in tried:
         members = rng.integers(count, size=size).tolist()
         tries += [members, members[::-1]] if size <= 3 else [members]
-    for members in sorted(tries, key=len):
+    for members in map(np.asarray, sorted(tries, key=len)):
         # A long sum in single precision loses in proportion to its length.
         chosen = batch.select(members)
         value = calls.estimate(chosen)
@@ -73,4 +73,4 @@ def smallest_coupled(
             for _ in range(3):
                 calls.same_again(chosen, value, COUPLING_TOLERANCE)
             return len(members)
-    return count if np.abs(together - rows.mean(axis=0)).max() > limit([*range(count)]) else 0
+    return count if np.abs(together - rows.mean(axis=0)).max() > limit(np.arange(count)) else 0

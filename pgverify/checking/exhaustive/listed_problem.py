@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.history_values import values_of_histories
+from pgverify.checking.exhaustive.kept_facts import kept_or_computed
 from pgverify.errors import InvalidInput
 from pgverify.estimators import RewardToGo
 from pgverify.exact import moments, optimal_baseline
@@ -47,19 +50,33 @@ def natural_scale(problem: Problem) -> float:
 @lru_cache(maxsize=64)
 def reference_trace(problem: Problem) -> float:
     """Return tr Cov of one trajectory's reward-to-go contribution; 0 where no recursion gives it."""
+    return kept_or_computed("reference trace", problem, _reference_trace)
+
+
+@lru_cache(maxsize=64)
+def optimal_trace(problem: Problem) -> float:
+    """Return tr Cov of the same with the variance-minimising baseline b*_t(s); 0 where it is not known."""
+    return kept_or_computed("optimal trace", problem, _optimal_trace)
+
+
+def _reference_trace(problem: Problem) -> float:
     try:
         return float(moments(RewardToGo(), _listed(problem), "trace").trace)
     except InvalidInput:  # the policy remembers
         return 0.0
 
 
-@lru_cache(maxsize=64)
-def optimal_trace(problem: Problem) -> float:
-    """Return tr Cov of the same with the variance-minimising baseline b*_t(s); 0 where it is not known."""
+def _optimal_trace(problem: Problem) -> float:
     try:
         return float(optimal_baseline(RewardToGo(), _listed(problem)).trace["values"])
     except InvalidInput:  # the policy remembers, or somebody else acts
         return 0.0
+
+
+COMPUTED: Mapping[str, Callable[[Problem], float]] = MappingProxyType(
+    {"reference trace": _reference_trace, "optimal trace": _optimal_trace}
+)
+"""What is kept of the problems of the standard suite, and how it is computed."""
 
 
 def _listed(problem: Problem) -> Problem:

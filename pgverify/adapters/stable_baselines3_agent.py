@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.adapters.first_option import FirstOption
 from pgverify.adapters.gymnasium import ScriptedEnv
 from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.module_policy import ModulePolicy
@@ -114,7 +115,7 @@ class BuiltAgent:
 
         self.settings = settings
         self.problem = problem
-        self.envs = [ScriptedEnv(problem, _NoWorld(), settings.truncates) for _ in range(settings.environments)]
+        self.envs = [ScriptedEnv(problem, FirstOption(), settings.truncates) for _ in range(settings.environments)]
         with own_randomness(int(settings.default("seed") or 0)):
             try:
                 env = DummyVecEnv([lambda each=each: each for each in self.envs])
@@ -220,14 +221,6 @@ class BuiltAgent:
                 f"policy and value share weights, through which the value loss moves the policy with vf_coef = "
                 f"{self.settings.default('vf_coef')}: give vf_coef=0, or networks that share none"
             )
-
-
-class _NoWorld:
-    """Before the first run."""
-
-    def choose(self, probabilities: Any) -> int:
-        """Return the first option that is possible."""
-        return int(np.argmax(np.asarray(probabilities) > 0.0))
 
 
 def _copied_actor(torch: Any, network: Any) -> Any:

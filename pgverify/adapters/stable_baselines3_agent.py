@@ -25,7 +25,8 @@ from pgverify.problem import Problem
 from pgverify.validation import Array
 
 GAIN = 100.0
-"""The last layer of the policy is made so many times larger: as the library makes it, all actions are nearly alike."""
+"""The last layer of the policy is made so many times larger where nothing is said: as the library makes it, all actions
+are nearly alike. A verdict must not depend on it; what actions have in common would hide less of a fault."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Settings:
     moved : float
         How far the weights have moved since the agent acted.
     truncates : bool
+    gain : float
+        The last layer of the policy is made so many times larger than the library makes it.
     """
 
     algorithm: Any
@@ -49,6 +52,7 @@ class Settings:
     minibatches: int
     moved: float
     truncates: bool
+    gain: float = GAIN
 
     def default(self, name: str) -> Any:
         """Return an argument, or what the algorithm has in its place."""
@@ -111,6 +115,7 @@ class BuiltAgent:
 
     def __init__(self, settings: Settings, problem: Problem) -> None:
         torch = imported_torch()
+        from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         self.settings = settings
@@ -125,9 +130,11 @@ class BuiltAgent:
                 raise InvalidInput(
                     f"{settings.algorithm.__name__} refuses its arguments: {shortened(one_sentence(reason), 200)}"
                 ) from None
+            # Without a logger of one's own, each makes a folder for temporary files, and every `learn` another one.
+            self.model.set_logger(Logger(folder=None, output_formats=[]))
             network = self.model.policy
             with torch.no_grad():
-                network.action_net.weight.mul_(GAIN)
+                network.action_net.weight.mul_(settings.gain)
                 actors = _copied_actor(torch, network), _copied_actor(torch, network)
                 for parameter in actors[1].parameters():
                     if parameter.requires_grad:

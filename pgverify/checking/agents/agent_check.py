@@ -106,7 +106,8 @@ def check_agent(
         if not updates:
             return _nothing(target, untried)
     report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
-    return replace(report, warnings=(*report.warnings, *untried))
+    own = tuple(map(str, getattr(update, "notes", ())))
+    return replace(report, warnings=(*report.warnings, *untried), notes=(*report.notes, *own))
 
 
 def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:

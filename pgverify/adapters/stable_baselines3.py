@@ -16,6 +16,7 @@ from pgverify.adapters.own_randomness import own_randomness
 from pgverify.adapters.stable_baselines3_agent import GAIN, BuiltAgent, Settings
 from pgverify.agents import AgentWorld, Window
 from pgverify.choices.by_rows import Rows
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput
 from pgverify.kinds import described
 from pgverify.policies import Policy
@@ -99,7 +100,8 @@ class StableBaselinesUpdate:
 
     def rows(self, problem: Problem) -> Rows | None:
         """Return the same agent on many environments, each of which is a run of its own; None where it has no such."""
-        if self.settings.environments > 1 or not self.settings.whole_batches():
+        one_by_one = self.settings.environments > 1 or isinstance(problem.mdp, NodeMDP)
+        if one_by_one or not self.settings.whole_batches():
             return None
         many = self.settings.on(ROWS)
         with own_randomness(0):

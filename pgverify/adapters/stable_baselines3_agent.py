@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.adapters.first_option import FirstOption
+from pgverify.adapters.gaussian_module import GaussianModulePolicy
 from pgverify.adapters.gymnasium import ScriptedEnv
 from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.module_policy import ModulePolicy
@@ -19,6 +20,7 @@ from pgverify.adapters.own_randomness import own_randomness
 from pgverify.adapters.read_gradients import read_gradients
 from pgverify.adapters.scripted_torch import scripted as scripted_torch
 from pgverify.choices.row_worlds import RowWorlds
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput, one_sentence, shortened
 from pgverify.policies import Policy
 from pgverify.problem import Problem
@@ -118,6 +120,10 @@ class BuiltAgent:
         from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.vec_env import DummyVecEnv
 
+        if settings.moved and isinstance(problem.mdp, NodeMDP):
+            raise InvalidInput(
+                f"moved is {settings.moved:g}, must be 0 on a problem with real actions, whose ratios have no list"
+            )
         self.settings = settings
         self.problem = problem
         self.envs = [ScriptedEnv(problem, FirstOption(), settings.truncates) for _ in range(settings.environments)]
@@ -140,8 +146,8 @@ class BuiltAgent:
                     if parameter.requires_grad:
                         parameter.add_(settings.moved * torch.randn_like(parameter))
         states = np.arange(problem.mdp.num_states)
-        self.acting: Policy = ModulePolicy(actors[0], states)
-        self.policy: Policy = ModulePolicy(actors[1], states) if settings.moved else self.acting
+        self.acting = _policy(actors[0], states, problem)
+        self.policy = _policy(actors[1], states, problem) if settings.moved else self.acting
         named = dict(network.named_parameters())
         names = [name for name, p in actors[0].network.named_parameters() if p.requires_grad]
         self.parameters = [named[name] for name in names]
@@ -230,8 +236,16 @@ class BuiltAgent:
             )
 
 
+def _policy(actor: Any, states: Array, problem: Problem) -> Policy:
+    if isinstance(problem.mdp, NodeMDP):
+        return GaussianModulePolicy(actor, states, problem.mdp.nodes.shape[2])
+    return ModulePolicy(actor, states)
+
+
 def _copied_actor(torch: Any, network: Any) -> Any:
-    """Return a copy of the part of a network that puts out logits, as a module: states [S] -> logits [S, A].
+    """Return a copy of the part of a network that acts, as a module: states [S] -> logits [S, A].
+
+    Of real actions it puts out their means state by state, and then log σ [S D + D].
 
     It is copied before its first forward pass, after which that fails.
     """
@@ -246,7 +260,9 @@ def _copied_actor(torch: Any, network: Any) -> Any:
             weights = self.network.action_net.weight
             observed = torch.nn.functional.one_hot(states.long(), count).to(weights.dtype)
             features = self.network.pi_features_extractor(observed)
-            return self.network.action_net(self.network.mlp_extractor.forward_actor(features))
+            found = self.network.action_net(self.network.mlp_extractor.forward_actor(features))
+            spread = getattr(self.network, "log_std", None)
+            return found if spread is None else torch.cat([found.reshape(-1), spread])
 
     actor = Actor()
     for parameter in actor.parameters():

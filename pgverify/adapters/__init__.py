@@ -6,7 +6,7 @@
     pgv.adapters.process.from_command(argv)         # a program in any language
     pgv.adapters.token_losses.from_policy_loss(f, advantages)   # a trainer's loss of tokens, for pgv.check_lm
     with pgv.adapters.torch.scripted(world): ...    # torch's draws dictated; likewise numpy and jax
-    pgv.adapters.stable_baselines3.update(A2C)      # a whole agent, for pgv.check(kind="agent"); likewise trl
+    pgv.adapters.stable_baselines3.update(A2C)      # a whole agent, for pgv.check(kind="agent"); likewise trl, torchrl
 
 Each loads its own library, and none of the others.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from pgverify.errors import UnknownAttribute
 
-__all__ = ["gymnasium", "jax", "numpy", "process", "stable_baselines3", "token_losses", "torch", "trl"]
+__all__ = ["gymnasium", "jax", "numpy", "process", "stable_baselines3", "token_losses", "torch", "torchrl", "trl"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from pgverify.agents.scripted_process import Chooses, ScriptedProcess
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput
 from pgverify.kinds import described
 from pgverify.problem import Problem
@@ -21,6 +22,9 @@ except ImportError:
     raise InvalidInput(
         "adapters.gymnasium needs Gymnasium, which is not installed: pip install pgverify[gymnasium]"
     ) from None
+
+FURTHEST = 1e6
+"""Bounds of real actions, for libraries that insist on some: no node of a usual policy is as far."""
 
 MODES = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
@@ -43,7 +47,8 @@ class ScriptedEnv(gymnasium.Env[Any, Any]):
     Raises
     ------
     InvalidInput
-        On something that is no Problem or no world, and on an action outside 0..A-1.
+        On something that is no Problem or no world, and on an action outside 0..A-1, or, where they are real, one that
+        is not D finite numbers.
     gymnasium.error.ResetNeeded
         On a step before the first reset, or after the end of an episode.
     """
@@ -53,7 +58,7 @@ class ScriptedEnv(gymnasium.Env[Any, Any]):
         self.problem = problem
         self.world = world
         self.observation_space = gymnasium.spaces.Discrete(problem.mdp.num_states)
-        self.action_space = gymnasium.spaces.Discrete(problem.mdp.num_actions)
+        self.action_space = _action_space(problem)
         truncates = require_flag("truncates", truncates, InvalidInput)
         self._process = ScriptedProcess(problem, self, truncates)
         # With a specification Gymnasium, and its checker, can make copies: `env.spec.make()`.
@@ -72,7 +77,7 @@ class ScriptedEnv(gymnasium.Env[Any, Any]):
         super().reset(seed=seed, options=options)
         return self._process.reset()
 
-    def step(self, action: int | np.integer) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         """Take one step; return s_{t+1}, r_t, terminated, truncated, and an empty dictionary."""
         if not self._process.running:
             raise gymnasium.error.ResetNeeded("the episode is over, or has not begun: call reset() first")
@@ -109,6 +114,8 @@ class ScriptedVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         autoreset_mode: Any = AutoresetMode.NEXT_STEP,
         truncates: bool = False,
     ) -> None:
+        if isinstance(problem, Problem) and isinstance(problem.mdp, NodeMDP):
+            raise InvalidInput("problem has real actions, must have a list of them: make several ScriptedEnv instead")
         self.num_envs = require_integer("num_envs", num_envs, 1, InvalidInput, ", the number of environments")
         self.autoreset_mode = _mode(autoreset_mode)
         worlds: list[Any] = list(world) if isinstance(world, list | tuple) else [world] * self.num_envs
@@ -154,6 +161,12 @@ class ScriptedVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         over = (terminated | truncated) if self.autoreset_mode is AutoresetMode.NEXT_STEP else self._over
         self._over = over.copy()
         return observations, rewards, terminated, truncated, info
+
+
+def _action_space(problem: Problem) -> Any:
+    if isinstance(problem.mdp, NodeMDP):
+        return gymnasium.spaces.Box(-FURTHEST, FURTHEST, (problem.mdp.nodes.shape[2],))
+    return gymnasium.spaces.Discrete(problem.mdp.num_actions)
 
 
 def _mode(given: Any) -> AutoresetMode:

@@ -13,9 +13,10 @@ from typing import Any
 from jaxtyping import Float
 
 from pgverify.adapters.own_randomness import own_randomness
-from pgverify.adapters.stable_baselines3_agent import BuiltAgent, Settings
+from pgverify.adapters.stable_baselines3_agent import GAIN, BuiltAgent, Settings
 from pgverify.agents import AgentWorld, Window
 from pgverify.choices.by_rows import Rows
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput
 from pgverify.kinds import described
 from pgverify.policies import Policy
@@ -51,6 +52,8 @@ class StableBaselinesUpdate:
     ----------
     window : Window
         What it collects, with the agent's critic.
+    notes : tuple of str
+        What was changed about the agent as the library makes it, for the report.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -66,6 +69,17 @@ class StableBaselinesUpdate:
             truncates=settings.truncates,
             acting=self._acting if settings.moved else None,
             clip=settings.clip(),
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed about the agent as the library makes it."""
+        gain = self.settings.gain
+        if gain == 1.0:
+            return ()
+        return (
+            f"the last layer of the policy was made {gain:g} times larger than the library makes it, for which all "
+            "actions are nearly alike; policy_gain=1 leaves it",
         )
 
     def __call__(self, world: AgentWorld) -> Float[Array, "d"]:
@@ -86,7 +100,8 @@ class StableBaselinesUpdate:
 
     def rows(self, problem: Problem) -> Rows | None:
         """Return the same agent on many environments, each of which is a run of its own; None where it has no such."""
-        if self.settings.environments > 1 or not self.settings.whole_batches():
+        one_by_one = self.settings.environments > 1 or isinstance(problem.mdp, NodeMDP)
+        if one_by_one or not self.settings.whole_batches():
             return None
         many = self.settings.on(ROWS)
         with own_randomness(0):
@@ -120,6 +135,7 @@ def update(
     minibatches: int = 1,
     moved: float = 0.0,
     truncates: bool = False,
+    policy_gain: float = GAIN,
     **kwargs: Any,
 ) -> StableBaselinesUpdate:
     """Return one update of an agent of stable-baselines3, for `pgv.check(kind="agent")`.
@@ -138,6 +154,9 @@ def update(
         0 in the first epoch, where the ratio is 1. With another number the update is one of a later epoch.
     truncates : bool
         Whether the horizon of a problem is a time limit, at which the agent bootstraps.
+    policy_gain : float
+        How many times larger the last layer of the policy is made than the library makes it: it begins with actions
+        that are nearly alike, where the entropy has hardly a gradient. The report says so; 1 leaves it.
     **kwargs
         Of the algorithm: `n_steps` (3 where left out), `gae_lambda`, `ent_coef`, `policy_kwargs`, `policy` and so on.
         PPO gets one epoch of one full batch where nothing else is said.
@@ -164,6 +183,7 @@ def update(
             require_integer("minibatches", minibatches, 1, InvalidInput),
             require_number("moved", moved, 0.0, 10.0, InvalidInput),
             require_flag("truncates", truncates, InvalidInput),
+            require_number("policy_gain", policy_gain, 0.0, 1e6, InvalidInput),
         ).checked()
     )
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.adapters.first_option import FirstOption
+from pgverify.adapters.gaussian_module import GaussianModulePolicy
 from pgverify.adapters.gymnasium import ScriptedEnv
 from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.module_policy import ModulePolicy
@@ -18,13 +20,15 @@ from pgverify.adapters.own_randomness import own_randomness
 from pgverify.adapters.read_gradients import read_gradients
 from pgverify.adapters.scripted_torch import scripted as scripted_torch
 from pgverify.choices.row_worlds import RowWorlds
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput, one_sentence, shortened
 from pgverify.policies import Policy
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
 GAIN = 100.0
-"""The last layer of the policy is made so many times larger: as the library makes it, all actions are nearly alike."""
+"""The last layer of the policy is made so many times larger where nothing is said: as the library makes it, all actions
+are nearly alike. A verdict must not depend on it; what actions have in common would hide less of a fault."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Settings:
     moved : float
         How far the weights have moved since the agent acted.
     truncates : bool
+    gain : float
+        The last layer of the policy is made so many times larger than the library makes it.
     """
 
     algorithm: Any
@@ -48,6 +54,7 @@ class Settings:
     minibatches: int
     moved: float
     truncates: bool
+    gain: float = GAIN
 
     def default(self, name: str) -> Any:
         """Return an argument, or what the algorithm has in its place."""
@@ -110,11 +117,16 @@ class BuiltAgent:
 
     def __init__(self, settings: Settings, problem: Problem) -> None:
         torch = imported_torch()
+        from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.vec_env import DummyVecEnv
 
+        if settings.moved and isinstance(problem.mdp, NodeMDP):
+            raise InvalidInput(
+                f"moved is {settings.moved:g}, must be 0 on a problem with real actions, whose ratios have no list"
+            )
         self.settings = settings
         self.problem = problem
-        self.envs = [ScriptedEnv(problem, _NoWorld(), settings.truncates) for _ in range(settings.environments)]
+        self.envs = [ScriptedEnv(problem, FirstOption(), settings.truncates) for _ in range(settings.environments)]
         with own_randomness(int(settings.default("seed") or 0)):
             try:
                 env = DummyVecEnv([lambda each=each: each for each in self.envs])
@@ -124,16 +136,18 @@ class BuiltAgent:
                 raise InvalidInput(
                     f"{settings.algorithm.__name__} refuses its arguments: {shortened(one_sentence(reason), 200)}"
                 ) from None
+            # Without a logger of one's own, each makes a folder for temporary files, and every `learn` another one.
+            self.model.set_logger(Logger(folder=None, output_formats=[]))
             network = self.model.policy
             with torch.no_grad():
-                network.action_net.weight.mul_(GAIN)
+                network.action_net.weight.mul_(settings.gain)
                 actors = _copied_actor(torch, network), _copied_actor(torch, network)
                 for parameter in actors[1].parameters():
                     if parameter.requires_grad:
                         parameter.add_(settings.moved * torch.randn_like(parameter))
         states = np.arange(problem.mdp.num_states)
-        self.acting: Policy = ModulePolicy(actors[0], states)
-        self.policy: Policy = ModulePolicy(actors[1], states) if settings.moved else self.acting
+        self.acting = _policy(actors[0], states, problem)
+        self.policy = _policy(actors[1], states, problem) if settings.moved else self.acting
         named = dict(network.named_parameters())
         names = [name for name, p in actors[0].network.named_parameters() if p.requires_grad]
         self.parameters = [named[name] for name in names]
@@ -222,16 +236,16 @@ class BuiltAgent:
             )
 
 
-class _NoWorld:
-    """Before the first run."""
-
-    def choose(self, probabilities: Any) -> int:
-        """Return the first option that is possible."""
-        return int(np.argmax(np.asarray(probabilities) > 0.0))
+def _policy(actor: Any, states: Array, problem: Problem) -> Policy:
+    if isinstance(problem.mdp, NodeMDP):
+        return GaussianModulePolicy(actor, states, problem.mdp.nodes.shape[2])
+    return ModulePolicy(actor, states)
 
 
 def _copied_actor(torch: Any, network: Any) -> Any:
-    """Return a copy of the part of a network that puts out logits, as a module: states [S] -> logits [S, A].
+    """Return a copy of the part of a network that acts, as a module: states [S] -> logits [S, A].
+
+    Of real actions it puts out their means state by state, and then log σ [S D + D].
 
     It is copied before its first forward pass, after which that fails.
     """
@@ -246,7 +260,9 @@ def _copied_actor(torch: Any, network: Any) -> Any:
             weights = self.network.action_net.weight
             observed = torch.nn.functional.one_hot(states.long(), count).to(weights.dtype)
             features = self.network.pi_features_extractor(observed)
-            return self.network.action_net(self.network.mlp_extractor.forward_actor(features))
+            found = self.network.action_net(self.network.mlp_extractor.forward_actor(features))
+            spread = getattr(self.network, "log_std", None)
+            return found if spread is None else torch.cat([found.reshape(-1), spread])
 
     actor = Actor()
     for parameter in actor.parameters():

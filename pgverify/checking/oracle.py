@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from pgverify import suites
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_check import AgentProgress, check_agent
-from pgverify.checking.agents.agent_options import refuse_useless
+from pgverify.checking.agents.agent_options import asked_parts, refuse_useless
 from pgverify.checking.agents.agent_run import RunLimits
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
@@ -74,6 +75,8 @@ def check(
     window: Window | None = None,
     reset: Callable[[AgentWorld], Any] | None = None,
     progress: AgentProgress | None = None,
+    processes: int = 1,
+    resume: str | Path | None = None,
 ) -> Report:
     """Tell whether an implementation estimates the gradient it claims to estimate.
 
@@ -145,6 +148,12 @@ def check(
         For an agent: called before every run, to reset what would be left over.
     progress : (problem, number, of, TreeProgress) -> anything, optional
         For an agent: told how far its runs have come, with the time that is left.
+    processes : int
+        For an agent: among which its runs are shared out, where there are many. It must be found by them, at the top of
+        a module or a file. An agent that runs as rows of many environments needs none.
+    resume : str or Path, optional
+        For an agent: a folder that takes what is found, a file for every problem, so that a check which was ended goes
+        on where it stood.
 
     Raises
     ------
@@ -174,6 +183,7 @@ def check(
         test = replace(test, rarest=rarest)
     isolate = require_flag("isolate", isolate, InvalidInput)
     if kind == "agent":
+        parts = asked_parts(processes, resume)
         refuse_useless(
             {
                 "isolate": isolate,
@@ -191,10 +201,13 @@ def check(
         with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
             warnings.simplefilter("ignore")
             limits = RunLimits(alarm, Deadline.after(total_time_limit))
-            return check_agent(implementation, chosen, target, policy, window, reset, test.budget, limits, progress)
-    if any(each is not None for each in (policy, window, reset, progress)):
+            return check_agent(
+                implementation, chosen, target, policy, window, reset, test.budget, limits, progress, parts
+            )
+    if any(each is not None for each in (policy, window, reset, progress, resume)) or processes != 1:
         raise InvalidInput(
-            f'policy, window, reset and progress belong to kind="agent", must be left out of kind={kind!r}'
+            'policy, window, reset, progress, processes and resume belong to kind="agent", must be left out of '
+            f"kind={kind!r}"
         )
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,9 +14,18 @@ KINDS = (np.random.BitGenerator, random.Random)
 """What draws: the generators of NumPy, old and new, have a bit generator each."""
 
 
+NAMES: Any = getattr(tempfile, "_RandomNameSequence", None)
+"""What makes up names: of temporary files, and of locks."""
+
+
 def living_generators() -> list[Any]:
-    """Return the generators that the garbage collector knows, whoever holds them."""
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), KINDS)]
+    """Return the generators that the garbage collector knows, whoever holds them.
+
+    Those that only make up names, of temporary files and of the locks of multiprocessing, are none.
+    """
+    known = gc.get_objects()
+    names = {id(getattr(thing, "_rng", None)) for thing in known if type(thing) is NAMES}
+    return [thing for thing in known if issubclass(type(thing), KINDS) and id(thing) not in names]
 
 
 def state_of(generator: Any) -> Any:

@@ -38,6 +38,10 @@ def check(
     problem: Annotated[
         list[str] | None, typer.Option(help="For an agent: a problem of the suite; may be given several times.")
     ] = None,
+    processes: Annotated[int, typer.Option(help="For an agent: among which its runs are shared out.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="For an agent: goes on where it was ended, by files there.")
+    ] = None,
     kind: Annotated[str, typer.Option(help="What it returns: gradient, weights or sampler.")] = "gradient",
     target: Annotated[str, typer.Option(help="What it claims to estimate.")] = "policy_gradient",
     alpha: Annotated[float, typer.Option(help="Total false-alarm probability, where sampled.")] = 1e-6,
@@ -77,8 +81,8 @@ def check(
     _refuse_unwritable("--html", html)
     if [implementation, command, agent].count(None) != 2:
         raise InvalidInput('check takes either MODULE:FUNCTION, or --command "PROGRAM", or --agent LIBRARY:ALGORITHM')
-    if agent is None and (kwargs is not None or problem):
-        raise InvalidInput("--kwargs and --problem belong to --agent, which is missing")
+    if agent is None and (kwargs is not None or problem or processes != 1 or resume is not None):
+        raise InvalidInput("--kwargs, --problem, --processes and --resume belong to --agent, which is missing")
     named = implementation or command or agent or ""
     options = {
         "kind": kind,
@@ -102,7 +106,8 @@ def check(
     }
     with reserved_output() as answer:
         if agent is not None:
-            report = judged_agent(agent, kwargs, _of_agent(options, request["design"]), suite, problem)
+            of_agent = _of_agent(options, request["design"]) | {"processes": processes, "resume": resume}
+            report = judged_agent(agent, kwargs, of_agent, suite, problem)
         else:
             report = _judged(request, memory_limit, isolate)
         if json is not None and json != STANDARD_OUTPUT:

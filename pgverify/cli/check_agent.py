@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pgverify.choices import TreeProgress
     from pgverify.suites import SuiteProblem
 
-READY = ("stable_baselines3", "trl")
+READY = ("stable_baselines3", "torchrl", "trl")
 """Adapters that make agents."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -154,3 +156,20 @@ def test_what_cannot_be_judged_is_refused_in_one_sentence(name: str) -> None:
     with pytest.raises(error, match=said) as reason:
         pgv.choices.expectation(run)
     assert "\n" not in str(reason.value)
+
+
+def test_names_of_temporary_files_and_of_locks_are_no_draws() -> None:
+    """Both are made up at random, and by libraries: a log file, a buffer that several processes may share."""
+
+    def run(world: Any) -> list[float]:
+        with tempfile.TemporaryFile() as file:
+            multiprocessing.get_context("spawn").RLock()
+            return [float(world.choose([0.5, 0.5])) + file.tell()]
+
+    assert pgv.choices.expectation(run).mean == pytest.approx([0.5])
+
+
+def test_python_generators_that_are_held_are_still_looked_at() -> None:
+    own = random.Random(1)
+    with pytest.raises(UnscriptedDraw, match="type Random"):
+        pgv.choices.expectation(lambda world: [world.choose([0.5, 0.5]) + own.random()])

@@ -51,6 +51,13 @@ def test_ones_own_loop(capsys: pytest.CaptureFixture[str], loop: Any) -> None:
     assert "problem coin, 1 of 2" in err
 
 
+def test_a_folder_to_resume_from_is_made(capsys: pytest.CaptureFixture[str], loop: Any, tmp_path: Path) -> None:
+    arguments = ("--resume", str(tmp_path / "sums"), "--problem", "coin")
+    code, _, _ = call(capsys, "check", "--agent", loop("1.0"), *arguments)
+    assert code == 0
+    assert (tmp_path / "sums").is_dir()
+
+
 def test_a_loop_with_a_fault(capsys: pytest.CaptureFixture[str], loop: Any) -> None:
     code, out, _ = call(
         capsys, "check", "--agent", loop("-1.0"), "--problem", "coin", "--problem", "bandit", "--json", "-"
@@ -64,6 +71,9 @@ def test_a_loop_with_a_fault(capsys: pytest.CaptureFixture[str], loop: Any) -> N
     [
         (["--agent", "x:y", "--command", "z"], "either"),
         (["--kwargs", "{}", "x.py:f"], "belong to --agent"),
+        (["--processes", "2", "x.py:f"], "belong to --agent"),
+        (["--resume", "sums", "x.py:f"], "belong to --agent"),
+        (["--agent", "LOOP", "--processes", "0"], "processes is 0"),
         (["--agent", "stable_baselines3:A2C", "--kwargs", "{n: 3}"], "must be a JSON object"),
         (["--agent", "stable_baselines3:A2C", "--kwargs", "[3]"], "must be a JSON object"),
         (["--agent", "LOOP", "--kwargs", '{"a": 1}'], "must be left out"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +90,25 @@ def test_a_fault_in_it_has_its_name() -> None:
     assert report.diagnosis == "bootstrap-missing", report
 
 
+@pytest.mark.slow
+def test_the_gain_of_the_last_layer_is_said_and_decides_nothing() -> None:
+    """As the library makes it, all actions are nearly alike: the verdicts are the same, and so are the names."""
+    right = judged(ours.update("A2C", policy_kwargs=NET, policy_gain=1.0, ent_coef=0.1))
+    assert right.outcome is Outcome.CORRECT, right
+    assert not any("last layer" in note for note in right.notes)
+    problems = [SUITE["coin-door"], SUITE["random-end"]]
+    wrong = judged(ours.update(NoBootstrap, policy_kwargs=NET, policy_gain=1.0), problems)
+    assert wrong.diagnosis == "bootstrap-missing", wrong
+    larger = judged(ours.update("A2C", n_steps=1, policy_kwargs=NET), [SUITE["coin"]])
+    assert any("100 times larger" in note for note in larger.notes)
+
+
+def test_no_folders_are_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    judged(ours.update("A2C", n_steps=1, policy_kwargs=NET), [SUITE["coin"]])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_making_an_agent_leaves_the_generators_as_they_were() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
     ours.update("A2C", policy_kwargs=NET).prepare(SMALL[0].problem)
@@ -108,6 +129,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no argument": ("A2C", {"clip_range": 0.2}, "clip_range is 0.2, which is no argument of A2C"),
     "steps": ("A2C", {"n_steps": 0}, "n_steps is 0"),
     "moved": ("PPO", {"moved": -1.0}, "moved is -1.0"),
+    "gain": ("A2C", {"policy_gain": -1.0}, "policy_gain is -1.0"),
     "noise": ("A2C", {"use_sde": True}, "use_sde is True"),
 }
 

@@ -10,7 +10,8 @@ from typing import Any
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of
 from pgverify.checking.agents.agent_report import agent_report
-from pgverify.checking.agents.agent_run import UNLIMITED, RunLimits, Update
+from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
+from pgverify.checking.agents.clip_reach import unmet_clip
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
@@ -18,7 +19,7 @@ from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
 from pgverify.choices import TreeProgress
-from pgverify.errors import InvalidInput, TooLarge
+from pgverify.errors import InvalidFile, InvalidInput, TooLarge
 from pgverify.kinds import described
 from pgverify.policies import Policy
 from pgverify.suites import SuiteProblem
@@ -37,6 +38,7 @@ def check_agent(
     limit: int,
     limits: RunLimits = UNLIMITED,
     progress: AgentProgress | None = None,
+    parts: Parts = WHOLE,
 ) -> Report:
     """Return the verdict on the exact expected update of an agent.
 
@@ -58,11 +60,15 @@ def check_agent(
     limits : RunLimits
         How long they may take.
     progress : (problem, number, of, TreeProgress) -> anything, optional
+    parts : Parts
+        How runs are shared out, and where what is found of them stays.
 
     Raises
     ------
     InvalidInput
         When no policy is given, or window is none.
+    InvalidFile
+        When a file to resume from is that of another agent, or none.
     """
     policy = getattr(update, "policy", None) if policy is None else policy
     window = getattr(update, "window", None) if window is None else window
@@ -81,9 +87,14 @@ def check_agent(
     for number, entry in enumerate(suite, 1):
         tell = None if progress is None else partial(progress, entry.name, number, len(suite))
         try:
-            updates.append(expected_update(update, entry, policy, window, reset, limit, limits, tell))
+            file = parts.file(number, entry.name)
+            updates.append(
+                expected_update(update, entry, policy, window, reset, limit, limits, tell, parts.processes, file)
+            )
         except TooLarge as reason:
             untried.append(f"problem {entry.name} was not tried: {reason}")
+        except InvalidFile:
+            raise
         except InvalidInput as reason:
             return _invalid(entry, reason, target)
     if not updates:
@@ -96,7 +107,10 @@ def check_agent(
         if not updates:
             return _nothing(target, untried)
     report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
-    return replace(report, warnings=(*report.warnings, *untried))
+    if window is not None:
+        untried += unmet_clip([one.entry.problem for one in updates], window)
+    own = tuple(map(str, getattr(update, "notes", ())))
+    return replace(report, warnings=(*report.warnings, *untried), notes=(*report.notes, *own))
 
 
 def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ def expected_update(
     limit: int,
     limits: RunLimits = UNLIMITED,
     progress: Callable[[TreeProgress], None] | None = None,
+    processes: int = 1,
+    resume: Path | None = None,
 ) -> ExpectedUpdate:
     """Return the exact expected update on one problem, and the problem with the policy whose parameters it moves.
 
@@ -63,7 +66,9 @@ def expected_update(
     if prepare is not None:  # agents that are ready make their networks, at random, before anything is scripted
         prepare(entry.problem)
     run = AgentRun(update, entry.problem, truncates, reset, limits)
-    found = _by_rows(update, entry.problem, run, limit, progress) or expectation(run, limit, progress)
+    found = _by_rows(update, entry.problem, run, limit, progress) or expectation(
+        run, limit, progress, processes, resume
+    )
     own = _policy_of(policy, entry.problem, truncates)
     if own.parameters.size != found.mean.size:
         raise InvalidRun(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from pgverify.agents import Window
 from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.policies.real_actions import is_real
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
@@ -99,13 +100,15 @@ def mean_update(
     learned : [n, T, E], optional
         1 for steps whose entropy counts; by default all but those that only reset.
     """
-    pi = problem.policy.probabilities()
+    policy = problem.policy
+    pi = policy.probabilities()
     table = _tabled(windows, weights, pi.shape)
-    logs = np.log(np.where(pi > 0.0, pi, 1.0))
+    # The entropy of real actions is that of their density: its nodes have another, whatever the density.
+    logs = policy.log_densities().real if is_real(policy) else np.log(np.where(pi > 0.0, pi, 1.0))
     visits = _tabled(windows, 1.0 - windows.only_reset if learned is None else learned, pi.shape).sum(
         axis=1, keepdims=True
     )
-    return np.asarray(problem.policy.score_vjp(table - entropy * visits * pi * logs))
+    return np.asarray(policy.score_vjp(table - entropy * visits * pi * logs))
 
 
 def _tabled(windows: Windows, weights: Float[Array, "n T E"], shape: tuple[int, ...]) -> Float[Array, "S A"]:

@@ -13,6 +13,9 @@ from typing import Any
 
 from pgverify.errors import InvalidFile, InvalidInput, one_sentence, shortened, unknown_name
 
+BY_FILE = "pgverify_implementation_"
+"""What modules are called, with the name of their file, that were loaded from one: no other module is called so."""
+
 LONGEST_REASON = 300
 """Characters of somebody else's exception that are shown."""
 
@@ -75,7 +78,7 @@ def _from_file(path: Path) -> ModuleType:
     make_importable(Path.cwd())
     make_importable(path.resolve().parent)
     # A name of its own: a file called random.py must not replace the module that others import.
-    name = f"pgverify_implementation_{path.stem}"
+    name = f"{BY_FILE}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InvalidFile(f"{path} is not a Python file, must end in .py")

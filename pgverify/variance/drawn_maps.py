@@ -83,7 +83,8 @@ def _draw_grid(axis: Axes, maps: pd.DataFrame, name: str) -> None:
             text = number(float(value), 2) if here else "end"
             ink = (PAPER if strength >= STRONG else INK) if here else QUIET
             size = 8.0 if columns.max() < WIDE else 5.5
-            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
+            written = axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
+            written.set_in_layout(False)  # it stays in its cell: a hundred need not be measured
     axis.set_xlim(0, columns.max() + 1)
     axis.set_ylim(rows.max() + 1, 0)
     axis.set_aspect("equal", anchor="NW")

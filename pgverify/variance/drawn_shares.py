@@ -40,7 +40,9 @@ def draw_sources(axis: Axes, shares: pd.DataFrame) -> None:
         for place, start, size in zip(places, left, width, strict=True):
             if size >= 0.07:
                 middle = 100 * (start + size / 2)
-                axis.text(middle, place, f"{100 * size:.0f} %", ha="center", va="center", color="white", fontsize=8.5)
+                told = f"{100 * size:.0f} %"
+                text = axis.text(middle, place, told, ha="center", va="center", color="white", fontsize=8.5)
+                text.set_in_layout(False)  # it stays in its bar
         left = left + width
     axis.set_yticks(places, [str(name) for name in summed["estimator"]])
     axis.set_xlim(0, 100)

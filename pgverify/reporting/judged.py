@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgverify.counts import counted
 from pgverify.running.conclusion import Drawing
 from pgverify.running.made import UNKNOWN, Made
 from pgverify.running.run import Run
@@ -109,13 +110,17 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
     troubles = [f"Cell {failure.index} of {run.total} failed: {failure.error}." for failure in run.failures]
     if run.damaged:
         troubles.append(
-            f"The rows of {_cells(run.damaged)} were damaged in the file; the command below computes them again."
+            f"The rows of {counted(run.damaged, 'cell')} were damaged in the file; the command below computes them "
+            "again."
         )
     missing = run.total - run.done - len(run.failures) - run.damaged
     if missing > 0:
-        troubles.append(f"{missing} of {run.total} cells are not computed yet; the command below resumes the run.")
+        are = "is" if missing == 1 else "are"
+        troubles.append(
+            f"{missing} of {counted(run.total, 'cell')} {are} not computed yet; the command below resumes the run."
+        )
     if len(run.machines) > 1:
-        mix = "; ".join(f"{_cells(count)} with {name or 'no record'}" for name, count in run.machines.items())
+        mix = "; ".join(f"{counted(count, 'cell')} with {name or 'no record'}" for name, count in run.machines.items())
         troubles.append(
             f"The cells were computed with different linear algebra, so that last bits may differ between them: {mix}. "
             "With --again all are computed alike."
@@ -145,7 +150,3 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
         found.formula,
         found.made,
     )
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'' if count == 1 else 's'}"

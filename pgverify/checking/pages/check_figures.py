@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgverify.checking.pages.shown_report import ShownReport
+from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.witness import Witness
 from pgverify.drawing.colours import ACCENT, ALARM, INK, LINE, QUIET
 from pgverify.drawing.problem_graph import can_be_drawn, draw_problem
@@ -32,8 +33,12 @@ def problem_figure(witness: Witness) -> Figure | None:
 
 def expectation_figure(report: ShownReport) -> Figure | None:
     """Return expected and found, coordinate by coordinate, of the smallest problem that shows a fault."""
-    finding = report.smallest_failure
-    if finding is None or not finding.found or len(finding.found) != len(finding.expected):
+    return None if report.smallest_failure is None else finding_figure(report.smallest_failure)
+
+
+def finding_figure(finding: Finding) -> Figure | None:
+    """Return expected and found of one comparison, coordinate by coordinate; None where there is nothing to draw."""
+    if not finding.found or len(finding.found) != len(finding.expected):
         return None
     wanted, found = np.array(finding.expected[:MOST_BARS]), np.array(finding.found[:MOST_BARS])
     if not (np.isfinite(wanted).all() and np.isfinite(found).all()):

@@ -232,7 +232,8 @@ def _tell(studies: list[Judged], folder: Path) -> int:
         _say(line)
     for judged in studies:
         held = len(judged.claims) - len(judged.failing)
-        print(f"{judged.title}: {held} of {len(judged.claims)} claims hold")
+        tally = f"{held} of {counted(len(judged.claims), 'claim')} hold"
+        print(f"{judged.title}: {judged.undecided or tally}")
         for claim in judged.failing:
             print(f"  FAILS {claim.name}: {claim.statement} Expected {claim.expected}, found {claim.found}.")
         for trouble in judged.troubles:

@@ -48,7 +48,6 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # no ticks are above: to look for some would measure every label once more
     "axes.titlesize": 10.5,
     "axes.labelsize": 10,
     "axes.formatter.use_mathtext": True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgverify.counts import counted
+from pgverify.reporting.undecided import errors_of, failures_told, why_undecided
 from pgverify.running.conclusion import Drawing
 from pgverify.running.made import UNKNOWN, Made
 from pgverify.running.run import Run
@@ -59,11 +60,24 @@ class Judged:
     formula: str = ""
     """What it is about, in LaTeX."""
     made: Made = UNKNOWN
+    concluded: bool = True
+    """Whether the study was asked for its claims."""
 
     @property
     def failing(self) -> list[Claim]:
         """The claims that do not hold."""
         return [claim for claim in self.claims if not claim.holds]
+
+    @property
+    def errors(self) -> int:
+        """How many cells failed, and how often the code of the study raised besides."""
+        return errors_of(self.run.failures, self.troubles)
+
+    @property
+    def undecided(self) -> str:
+        """Why nothing was decided, in a few words; empty where claims were."""
+        missing = self.run.total - self.run.done - len(self.run.failures)
+        return "" if self.claims else why_undecided(self.errors, missing, self.run.total, self.concluded)
 
     @property
     def title(self) -> str:
@@ -107,7 +121,7 @@ def shown(runs: Sequence[Run]) -> list[tuple[Run, str]]:
 
 
 def _judged(store: Store, run: Run, label: str) -> Judged:
-    troubles = [f"Cell {failure.index} of {run.total} failed: {failure.error}." for failure in run.failures]
+    troubles = failures_told(run.failures, run.total)
     if run.damaged:
         troubles.append(
             f"The rows of {counted(run.damaged, 'cell')} were damaged in the file; the command below computes them "
@@ -135,7 +149,7 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
                 "No claim was decided and no figure drawn yet; the command below does, or `pgverify report --trust`: "
                 f"both run the code in {run.path}."
             )
-        return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)
+        return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False, concluded=False)
     return Judged(
         asked,
         label,

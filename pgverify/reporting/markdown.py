@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pgverify.drawing.formulas import formula_in_markdown
 from pgverify.drawing.markdown_words import plain, sourced
-from pgverify.drawing.words import plural
+from pgverify.reporting.page import heading_of
 from pgverify.reporting.section import Section
 
 MARK = "<!-- written by pgverify report -->"
@@ -25,9 +25,7 @@ def index_markdown(sections: Sequence[Section], others: Sequence[str]) -> str:
     others : sequence of str
         Names of further Markdown files of the folder.
     """
-    claims = [claim for section in sections for claim in section.judged.claims]
-    holding = sum(claim.holds for claim in claims)
-    lines = [MARK, f"# {holding} of {plural(len(claims), 'claim')} hold" if claims else "# Nothing decided", ""]
+    lines = [MARK, f"# {plain(heading_of(sections))}", ""]
     for section in sections:
         lines += [
             f"- ✗ {plain(claim.statement)} Expected {plain(claim.expected)}, found **{plain(claim.found)}**."

@@ -23,6 +23,10 @@ ALIKE = 0.01
 """Relative difference of variances that nobody would see."""
 
 
+TICKS, FINE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10), (0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.5, 3)
+"""Of ratios; the fine ones where all ratios are alike, so that 1 does not stand alone."""
+
+
 def problem_figure(witness: Witness) -> Figure | None:
     """Return the problem with the steps of the witness in red; None where it is too large to be drawn."""
     if not can_be_drawn(witness.problem):
@@ -73,7 +77,8 @@ def variance_figure(report: ShownReport) -> Figure | None:
     axis.set_xlabel("variance, times that of reward-to-go without baseline", color=QUIET, fontsize=9)
     low, high = float(min(1.0, ratios.min())), float(max(1.0, ratios.max()))
     axis.set_xlim(low / 1.3, high * 1.3)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low / 1.3 <= tick <= high * 1.3]
+    marks = FINE_TICKS if high / low < 3.0 else TICKS
+    ticks = [tick for tick in marks if low / 1.3 <= tick <= high * 1.3]
     if high / low < 50.0:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()

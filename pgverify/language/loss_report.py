@@ -11,13 +11,15 @@ from typing import Any
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import FaultyImplementation
-from pgverify.kinds import PATH, known_arguments
+from pgverify.kinds import PATH, instance_of, known_arguments
 from pgverify.language.invariants import InvariantResult
 from pgverify.language.loss_scope import LossScope
 from pgverify.language.shown_loss import angle_in_words
 
 SCHEMA = "pgverify-loss-report"
 SCHEMA_VERSION = 1
+
+NAME = instance_of(str, expected="a string, what was judged, as its title says")
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ class LossReport:
         from pgverify.language.loss_page import loss_page
 
         PATH.require("path", path)
+        NAME.require("name", name)
         write_whole(Path(path), loss_page(self, name))
 
     def to_markdown(self, name: str = "") -> str:
@@ -183,6 +186,7 @@ class LossReport:
         """
         from pgverify.language.loss_markdown import loss_markdown
 
+        NAME.require("name", name)
         return loss_markdown(self, name)
 
     def _repr_html_(self) -> str:

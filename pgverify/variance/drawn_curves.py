@@ -92,8 +92,8 @@ def draw_batch_sizes(axis: Axes, curves: pd.DataFrame, column: str, facts: Mappi
     names = [str(name) for name in mine["estimator"].drop_duplicates()]
     for name, (colour, marker) in colours(names).items():
         rows = mine[mine["estimator"] == name].sort_values("setting")
-        look = {"color": colour, "marker": marker, "markevery": 4, "ms": 4, "lw": 1.5}
-        axis.plot(rows["setting"], rows[column], **look, label=drawn_name(name))
+        label = drawn_name(name)
+        axis.plot(rows["setting"], rows[column], color=colour, marker=marker, markevery=4, ms=4, lw=1.5, label=label)
     axis.set_xscale("log")
     plain_ticks(axis.xaxis)
     axis.set_xlabel("trajectories N")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.counts import counted
 from pgverify.errors import InvalidSampling
 from pgverify.exact.estimator_moments import moments, recursion_moments, row_recursion
 from pgverify.exact.gradient_theorem import gradient
@@ -68,12 +69,14 @@ class Plan:
         if self.trajectories is None:
             first = f"No number of trajectories suffices {asked}: {self.note}"
         else:
-            first = f"{self.trajectories:,} trajectories, {self.environment_steps:,.0f} environment steps, {asked}"
+            drawn = counted(self.trajectories, "trajectory", "trajectories")
+            first = f"{drawn}, {counted(self.environment_steps or 0.0, 'environment step')}, {asked}"
+        steps = counted(self.steps_per_trajectory, "step", spelled=f"{self.steps_per_trajectory:.6g}")
         return (
             f"{first}\n"
             f"  |∇J| {self.gradient_norm:.6g}, |bias| {self.bias_norm:.6g}, tr Cov[g] {self.trace:.6g} of one "
             f"trajectory ({self.parallel:.6g} along ∇J)\n"
-            f"  signal to noise {self.signal_to_noise:.6g} a trajectory of {self.steps_per_trajectory:.6g} steps"
+            f"  signal to noise {self.signal_to_noise:.6g} a trajectory of {steps}"
             + ("" if self.trajectories is None else f"; {self.note}")
         )
 

@@ -18,7 +18,7 @@ from package_sources import packages, sources
 
 LONGEST_FILE = 400
 
-BASE = "errors suggestions regular_files arrays validation kinds"
+BASE = "errors suggestions regular_files arrays validation kinds counts"
 DYNAMICS = f"{BASE} dynamics mdp_tables mdp"
 PROBLEM = f"{DYNAMICS} policies continuous bonus problem"
 BATCH = f"{PROBLEM} collected_problem rollout flat_steps batch_arrays trajectories"
@@ -39,6 +39,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "arrays": "errors",
         "validation": "errors arrays",
         "suggestions": "errors",
+        "counts": "",  # how numbers are spelled
         "regular_files": "",
         "kinds": "errors suggestions validation",
         "foreign_code": "errors guarded_process",  # the guard of every call of code that is not ours
@@ -82,7 +83,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "bugs": f"{BATCH} {SUMS} baselines estimators",
         "checking": f"{CORE} suites targets bugs drawing interruption held_interrupts choices agents",
         "targets": f"{BATCH} recursion mdps exact",  # what a loss may claim: nothing of the losses
-        "language": f"{CORE} checking bugs targets",
+        "language": f"{CORE} checking bugs targets drawing",
         "adapters": f"{CORE} choices agents",
         "cases": f"{CORE} checking pgverify",
         "studies": f"{CORE} bugs checking adapters foreign_code beside names",

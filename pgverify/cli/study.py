@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgverify.cli.exit_codes import FINE, INCONCLUSIVE, INTERRUPTED, WORSE
+from pgverify.counts import counted
 from pgverify.errors import InvalidInput, without_commands
 from pgverify.guarded_process import FOLDER, GUARDIAN
 
@@ -78,7 +79,8 @@ def study_status(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None
         failed = f", {len(run.failures)} failed" if run.failures else ""
         damaged = f", {run.damaged} damaged" if run.damaged else ""
         quick = ", quick" if run.quick else ""
-        print(f"{run.study}: {run.done} of {run.total} cells{failed}{damaged}, {state} (seed {run.seed}{quick})")
+        done = f"{run.done} of {counted(run.total, 'cell')}"
+        print(f"{run.study}: {done}{failed}{damaged}, {state} (seed {run.seed}{quick})")
     if any(run.failures for run in runs):
         raise typer.Exit(WORSE)
     raise typer.Exit(FINE if runs and all(run.reported for run in runs) else INCONCLUSIVE)
@@ -230,7 +232,8 @@ def _tell(studies: list[Judged], folder: Path) -> int:
         _say(line)
     for judged in studies:
         held = len(judged.claims) - len(judged.failing)
-        print(f"{judged.title}: {held} of {len(judged.claims)} claims hold")
+        tally = f"{held} of {counted(len(judged.claims), 'claim')} hold"
+        print(f"{judged.title}: {judged.undecided or tally}")
         for claim in judged.failing:
             print(f"  FAILS {claim.name}: {claim.statement} Expected {claim.expected}, found {claim.found}.")
         for trouble in judged.troubles:

@@ -9,6 +9,7 @@ import typer
 
 from pgverify.cli.exit_codes import FINE, WORSE
 from pgverify.cli.progress import told
+from pgverify.counts import counted
 
 
 def survey(
@@ -31,7 +32,7 @@ def survey(
     if known:
         for name in survey_files():
             survey = load_survey(name)
-            print(f"{name}: {' '.join(survey.requires)}, {len(survey.rows)} rows")
+            print(f"{name}: {' '.join(survey.requires)}, {counted(len(survey.rows), 'row')}")
         return
     earlier = None if since is None else read_table(since)
     make_folder(out)

@@ -44,9 +44,10 @@ def variance(
     confidence: Annotated[float, typer.Option(help="With which it is kept.")] = 0.95,
     samples: Annotated[int, typer.Option(help="Trajectories to draw, for sampled numbers beside the exact ones.")] = 0,
     seed: Annotated[int, typer.Option(help="Of these.")] = 0,
-    out: Annotated[Path, typer.Option(metavar="PAGE", help="The page; its tables are written beside it.")] = Path(
-        "variance.html"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option("--out", "--html", metavar="PAGE", help="The page; its tables are written beside it."),
+    ] = Path("variance.html"),
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every digit.")] = False,
 ) -> None:
     """Tell how noisy the estimators of a gradient are, where the noise comes from, and what would help: exactly."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from pgverify.counts import counted
+
 TINIEST = 1e-300
 """Probabilities below are told as smaller than this: they are no longer known to be zero."""
 
@@ -41,7 +43,7 @@ def largest_probability(value: float) -> str:
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Spell a count with its noun."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return counted(count, one, many)
 
 
 def breakable(text: Any) -> Markup:

@@ -56,14 +56,14 @@ class ScoreBlocks:
         every = np.broadcast_to(np.arange(self.size), (len(self.parameter), self.size))
         return ScoreBlocks(self.size, every, self.dense())
 
-    def scatter(self, block: Float[Array, "S k"]) -> Float[Array, "S d"]:
+    def scatter(self, block: Float[Array, "*m S k"]) -> Float[Array, "*m S d"]:
         """Return the rows with every block put at its parameters."""
         if self.whole:
             return block
-        rows = np.zeros((len(block), self.size))
-        state = np.arange(len(block))
-        for column in range(block.shape[1]):  # padded columns repeat a parameter and hold 0: they add nothing
-            rows[state, self.parameter[:, column]] += block[:, column]
+        rows = np.zeros((*block.shape[:-1], self.size))
+        state = np.arange(block.shape[-2])
+        for column in range(block.shape[-1]):  # padded columns repeat a parameter and hold 0: they add nothing
+            rows[..., state, self.parameter[:, column]] += block[..., column]
         return rows
 
     def total(self, block: Float[Array, "S k"]) -> Float[Array, "d"]:
@@ -72,9 +72,9 @@ class ScoreBlocks:
             return block.sum(axis=0)
         return np.bincount(self.parameter.ravel(), block.ravel(), self.size)
 
-    def expand(self, weights: Float[Array, "S A"]) -> Float[Array, "S d"]:
+    def expand(self, weights: Float[Array, "*m S A"]) -> Float[Array, "*m S d"]:
         """Return Σ_a w(s,a) ψ(s,a) for every state."""
-        return self.scatter((weights[:, None, :] @ self.score)[:, 0, :])
+        return self.scatter((weights[..., None, :] @ self.score)[..., 0, :])
 
     def arrive(self, lists: SuccessorLists) -> Float[Array, "S d"]:
         """Return Σ_{s,a} w(s,a,s') ψ(s,a), for every s'."""

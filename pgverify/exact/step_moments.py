@@ -115,12 +115,11 @@ def backward_sweep(law: StepLaw, recursion: StepRecursion) -> Iterator[StepMomen
         apart = y1[last] - law.mean_action(y1[last])[:, None]
         new_x = law.blocks.expand(coefficient * probabilities * apart) + onward @ x
         carried = weighted_onward @ x
-        new_z = np.empty_like(z)
-        for j in range(memory):
-            own = law.blocks.expand(coefficient * squares * (y2[j, last] - baseline[:, None] * y1[j]))
-            new_z[j] = own + carried
-            if previous[j] < memory:
-                new_z[j] += decay * (square_onward @ z[previous[j]])
+        # All lookaheads together: each alone would cost as many calls as the rest of the step.
+        product = y2[:, last] - baseline[:, None] * y1
+        new_z = law.blocks.expand(coefficient * squares * product) + carried
+        for j in np.flatnonzero(previous < memory):
+            new_z[j] += decay * (square_onward @ z[previous[j]])
         mean_return[:memory] = np.einsum("ia,mia->mi", probabilities, y1)
         square_return[:memory, :memory] = np.einsum("ia,mnia->mni", squares, y2)
         if off_policy:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import FaultyImplementation
-from pgverify.kinds import known_arguments
+from pgverify.kinds import PATH, instance_of, known_arguments
 from pgverify.language.invariants import InvariantResult
 from pgverify.language.loss_scope import LossScope
+from pgverify.language.shown_loss import angle_in_words
 
 SCHEMA = "pgverify-loss-report"
 SCHEMA_VERSION = 1
+
+NAME = instance_of(str, expected="a string, what was judged, as its title says")
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,14 @@ class Estimand:
     source: str = ""
     factor: float = 1.0
 
-    def __str__(self) -> str:
+    @property
+    def named(self) -> str:
+        """Formula and words, without where it is derived."""
         times = "" if abs(self.factor - 1.0) < 1e-9 else f"{self.factor:.6g} × "
-        source = f" ({self.source})" if self.source else ""
-        return f"{times}{self.formula}: {self.words}{source}"
+        return f"{times}{self.formula}: {self.words}"
+
+    def __str__(self) -> str:
+        return self.named + (f" ({self.source})" if self.source else "")
 
 
 @known_arguments
@@ -108,18 +116,17 @@ class LossReport:
             if self.estimand.effect:
                 lines.append(f"  which {self.estimand.effect}")
         if self.angle is not None:
-            lines.append(f"  angle to ∇J: {_degrees(self.angle)}")
+            lines.append(f"  angle to ∇J: {angle_in_words(self.angle)}")
         if self.diagnosis is not None:
             said = f" — {self.cause}" if self.cause else ", as proposed there"
             lines.append(f"  {'likely cause' if self.cause else 'it is'}: {self.diagnosis}{said}")
             lines += [f"  cure: {self.cure}"] if self.cure else []
             lines.append(f"  seen in: {', '.join(self.source)}")
-        failed = [found for found in self.findings if not found.holds and found.found]
-        for found in failed[:1]:
+        if self.example is not None:
             lines += [
-                f"  for instance {found.problem}, off by {found.deviation:.3g}",
-                f"    expected {_vector(found.expected)}",
-                f"    found    {_vector(found.found)}",
+                f"  for instance {self.example.problem}, off by {self.example.deviation:.3g}",
+                f"    expected {_vector(self.example.expected)}",
+                f"    found    {_vector(self.example.found)}",
             ]
         if self.scope is not None:
             lines.append(f"  scope: {self.scope}")
@@ -135,12 +142,57 @@ class LossReport:
         body["outcome"] = self.outcome.value
         return json.dumps({"schema": SCHEMA, "version": SCHEMA_VERSION, **body}, ensure_ascii=False, indent=2)
 
+    @property
+    def estimated(self) -> str:
+        """What it estimates, and what following that does; empty where it has no name."""
+        if self.estimand is None:
+            return ""
+        return self.estimand.named + (f", which {self.estimand.effect}" if self.estimand.effect else "")
+
+    @property
+    def example(self) -> Finding | None:
+        """The comparison in which a fault shows most; None where none fails."""
+        failed = (found for found in self.findings if not found.holds and found.found)
+        return max(failed, key=lambda found: found.deviation, default=None)
+
+    def to_html(self, path: str | PathLike[str], name: str = "") -> None:
+        """Write the report as a page that needs nothing else, for a browser or for print.
+
+        Parameters
+        ----------
+        path : str or path
+        name : str
+            What was judged, as its title says.
+
+        Raises
+        ------
+        InvalidFile
+            When the file cannot be written.
+        """
+        from pgverify.drawing.pages import write_whole
+        from pgverify.language.loss_page import loss_page
+
+        PATH.require("path", path)
+        NAME.require("name", name)
+        write_whole(Path(path), loss_page(self, name))
+
+    def to_markdown(self, name: str = "") -> str:
+        """Return the same content as Markdown, for a code host; text from outside stays text.
+
+        Parameters
+        ----------
+        name : str
+            What was judged, as its title says.
+        """
+        from pgverify.language.loss_markdown import loss_markdown
+
+        NAME.require("name", name)
+        return loss_markdown(self, name)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        from pgverify.language.loss_page import loss_fragment
 
-
-def _degrees(angle: float) -> str:
-    return "0°" if angle < 1e-4 else f"{angle:.2g}°" if angle < 10 else f"{angle:.0f}°"
+        return loss_fragment(self)
 
 
 def _vector(numbers: tuple[float, ...]) -> str:

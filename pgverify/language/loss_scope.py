@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pgverify.counts import counted
+
 
 @dataclass(frozen=True)
 class TreeScope:
@@ -59,7 +61,7 @@ class LossScope:
 
     def __str__(self) -> str:
         counts = ", ".join(
-            f"{tree.problem} {tree.batches} {'listed' if tree.listed else 'drawn'}" for tree in self.trees
+            f"{tree.problem} {tree.batches:,} {'listed' if tree.listed else 'drawn'}" for tree in self.trees
         )
         who = {
             "same": "completions drawn by π_θ itself",
@@ -69,7 +71,7 @@ class LossScope:
         groups = "groups affect each other" if self.coupled else "groups do not affect each other"
         if not self.repeats:
             groups = "the same batch does not give the same gradient again"
-        parts = [f"G = {self.group_size}, {self.prompts} prompt{'s' if self.prompts > 1 else ''} a batch", who]
+        parts = [f"G = {self.group_size}, {counted(self.prompts, 'prompt')} a batch", who]
         if self.ratios:
             low = ", ".join(f"{tree.clipped_low:.0%}" for tree in self.trees)
             high = ", ".join(f"{tree.clipped_high:.0%}" for tree in self.trees)

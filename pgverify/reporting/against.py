@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pgverify.counts import counted
 from pgverify.errors import InvalidFile
 from pgverify.reporting.judged import shown
 from pgverify.running.opening import open_store
@@ -165,7 +166,7 @@ class _Numbers:
         for parameters in [*before, *(key for key in now if key not in before)]:
             rows, old = now.get(parameters), before.get(parameters)
             if rows is None or old is None or len(rows) != len(old):
-                words = ["not computed" if one is None else f"{len(one)} rows" for one in (old, rows)]
+                words = ["not computed" if one is None else counted(len(one), "row") for one in (old, rows)]
                 self.changes.append(Change(self.study, f"cell {parameters}", words[0], words[1], bad=False))
                 continue
             for place, (row, other) in enumerate(zip(rows, old, strict=True)):

@@ -16,6 +16,7 @@ from pgverify.foreign_code import foreign_code
 from pgverify.reporting.given_claims import claims_of, figures_of
 from pgverify.reporting.images import description, pdf, png, width
 from pgverify.reporting.judged import shown
+from pgverify.reporting.undecided import NO_CLAIMS, NO_FIGURES
 from pgverify.running.conclusion import Conclusion, Drawing
 from pgverify.running.fingerprint import digest
 from pgverify.running.made import Clock, Made, made_now
@@ -101,13 +102,13 @@ def concluded(study: Study, rows: Sequence[Row]) -> Iterator[Conclusion]:
             claims = claims_of(study.decide(table.copy()))
         known = replace(known, claims=claims)
     except Exception as error:
-        troubles.append(f"The claims cannot be decided: {one_sentence(error)}.")
+        troubles.append(f"{NO_CLAIMS}: {one_sentence(error)}.")
     yield replace(known, troubles=(*troubles, f"The figures {UNDRAWN}"))
     try:
         with foreign_code(f"the figures of study {study.name} were drawn"):
             known = replace(known, figures=_drawings(figures_of(study.figures(table.copy())), study.captions))
     except Exception as error:
-        troubles.append(f"The figures cannot be drawn: {one_sentence(error)}.")
+        troubles.append(f"{NO_FIGURES}: {one_sentence(error)}.")
     yield replace(known, troubles=tuple(troubles), broken=bool(troubles))
 
 

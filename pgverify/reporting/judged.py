@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgverify.counts import counted
+from pgverify.reporting.undecided import errors_of, failures_told, why_undecided
 from pgverify.running.conclusion import Drawing
 from pgverify.running.made import UNKNOWN, Made
 from pgverify.running.run import Run
@@ -58,11 +60,24 @@ class Judged:
     formula: str = ""
     """What it is about, in LaTeX."""
     made: Made = UNKNOWN
+    concluded: bool = True
+    """Whether the study was asked for its claims."""
 
     @property
     def failing(self) -> list[Claim]:
         """The claims that do not hold."""
         return [claim for claim in self.claims if not claim.holds]
+
+    @property
+    def errors(self) -> int:
+        """How many cells failed, and how often the code of the study raised besides."""
+        return errors_of(self.run.failures, self.troubles)
+
+    @property
+    def undecided(self) -> str:
+        """Why nothing was decided, in a few words; empty where claims were."""
+        missing = self.run.total - self.run.done - len(self.run.failures)
+        return "" if self.claims else why_undecided(self.errors, missing, self.run.total, self.concluded)
 
     @property
     def title(self) -> str:
@@ -106,16 +121,20 @@ def shown(runs: Sequence[Run]) -> list[tuple[Run, str]]:
 
 
 def _judged(store: Store, run: Run, label: str) -> Judged:
-    troubles = [f"Cell {failure.index} of {run.total} failed: {failure.error}." for failure in run.failures]
+    troubles = failures_told(run.failures, run.total)
     if run.damaged:
         troubles.append(
-            f"The rows of {_cells(run.damaged)} were damaged in the file; the command below computes them again."
+            f"The rows of {counted(run.damaged, 'cell')} were damaged in the file; the command below computes them "
+            "again."
         )
     missing = run.total - run.done - len(run.failures) - run.damaged
     if missing > 0:
-        troubles.append(f"{missing} of {run.total} cells are not computed yet; the command below resumes the run.")
+        are = "is" if missing == 1 else "are"
+        troubles.append(
+            f"{missing} of {counted(run.total, 'cell')} {are} not computed yet; the command below resumes the run."
+        )
     if len(run.machines) > 1:
-        mix = "; ".join(f"{_cells(count)} with {name or 'no record'}" for name, count in run.machines.items())
+        mix = "; ".join(f"{counted(count, 'cell')} with {name or 'no record'}" for name, count in run.machines.items())
         troubles.append(
             f"The cells were computed with different linear algebra, so that last bits may differ between them: {mix}. "
             "With --again all are computed alike."
@@ -130,7 +149,7 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
                 "No claim was decided and no figure drawn yet; the command below does, or `pgverify report --trust`: "
                 f"both run the code in {run.path}."
             )
-        return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False)
+        return Judged(asked, label, path, run, rows, (), {}, tuple(troubles), broken=False, concluded=False)
     return Judged(
         asked,
         label,
@@ -145,7 +164,3 @@ def _judged(store: Store, run: Run, label: str) -> Judged:
         found.formula,
         found.made,
     )
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'' if count == 1 else 's'}"

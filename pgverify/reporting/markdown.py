@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from pgverify.drawing.formulas import formula_in_markdown
-from pgverify.drawing.words import plural
+from pgverify.drawing.markdown_words import plain, sourced
+from pgverify.reporting.page import heading_of
 from pgverify.reporting.section import Section
 
 MARK = "<!-- written by pgverify report -->"
 """The first line: a README.md without it is somebody's own, and is left alone."""
-
-_SPECIAL = re.compile(r"([\\`*_\[\]|#~$@!])")
-
-
-def plain(text: object) -> str:
-    """Return a text as Markdown that shows it as it is: no link, no tag, no table ends in it."""
-    words = re.sub(r"\s+", " ", str(text))
-    words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", words).replace("http", "http&#8203;")
-
-
-def sourced(text: str) -> str:
-    """Return a source with its addresses as links; everything else stays text."""
-    from pgverify.drawing.words import addresses
-
-    parts = [f"[{plain(words)}]({quote(address, safe=':/?=&%#.-')})" if address else plain(words)
-             for words, address in addresses(text)]  # fmt: skip
-    return "".join(parts)
 
 
 def index_markdown(sections: Sequence[Section], others: Sequence[str]) -> str:
@@ -43,9 +25,7 @@ def index_markdown(sections: Sequence[Section], others: Sequence[str]) -> str:
     others : sequence of str
         Names of further Markdown files of the folder.
     """
-    claims = [claim for section in sections for claim in section.judged.claims]
-    holding = sum(claim.holds for claim in claims)
-    lines = [MARK, f"# {holding} of {plural(len(claims), 'claim')} hold" if claims else "# Nothing decided", ""]
+    lines = [MARK, f"# {plain(heading_of(sections))}", ""]
     for section in sections:
         lines += [
             f"- ✗ {plain(claim.statement)} Expected {plain(claim.expected)}, found **{plain(claim.found)}**."

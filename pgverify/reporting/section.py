@@ -72,8 +72,8 @@ class Section:
     def answer(self) -> str:
         """What came of the study, in one sentence; the first that fails, or what keeps it from being decided."""
         judged = self.judged
-        if not judged.claims:
-            return f"Nothing decided: {plural(len(judged.troubles), 'error')}" if judged.troubles else "Nothing decided"
+        if judged.undecided:
+            return judged.undecided
         if judged.failing:
             return f"{len(judged.failing)} of {plural(len(judged.claims), 'claim')} fail: {judged.failing[0].statement}"
         return judged.answer or judged.claims[0].statement

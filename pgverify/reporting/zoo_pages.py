@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from pgverify import mdps
+from pgverify.counts import counted
 from pgverify.mdps import Entry
 
 
@@ -35,7 +36,7 @@ def print_zoo(as_json: bool) -> None:
         return
     longest = max(len(problem["name"]) for problem in zoo)
     for problem in zoo:
-        size = f"{problem['states']:>4} states  {problem['actions']} actions"
+        size = f"{counted(problem['states'], 'state'):>12}  {counted(problem['actions'], 'action'):<10}".rstrip()
         print(f"{problem['name']:<{longest}}  {size}  {problem['description']}")
     print("\n`pgverify mdps NAME` shows one, `pgverify exact NAME --horizon T` its J and its gradient.")
 
@@ -47,7 +48,8 @@ def print_entry(name: str, as_json: bool) -> None:
         print(json.dumps(problem, ensure_ascii=False, indent=2))
         return
     noisy = ", noisy rewards" if problem["noisy"] else ""
-    print(f"{name}: {problem['states']} states, {problem['actions']} actions, {problem['terminal']} terminal{noisy}")
+    size = f"{counted(problem['states'], 'state')}, {counted(problem['actions'], 'action')}"
+    print(f"{name}: {size}, {problem['terminal']} terminal{noisy}")
     print(f"  {problem['description']}\n  source: {problem['source']}")
     for known in problem["answers"]:
         print(f"  {known['statement']}: {known['value']:.15g}\n    {known['derivation']}")

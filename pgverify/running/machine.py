@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
+from pgverify.counts import counted
+
 
 class _Threads:
     """One thread for linear algebra while any cell is computed in this process, and then as many as before."""
@@ -51,7 +53,7 @@ def machine() -> str:
     # The versions of the libraries that come with NumPy and SciPy are fixed by theirs; the kernel they chose is not.
     pools = {(pool["internal_api"], pool.get("architecture", ""), pool["num_threads"]) for pool in controller.info()}
     said = [
-        f"{' '.join(filter(None, (library, kernel)))}, {number} thread{'s' if number > 1 else ''}"
+        f"{' '.join(filter(None, (library, kernel)))}, {counted(number, 'thread')}"
         for library, kernel, number in sorted(pools)
     ]
     return "; ".join([*said, _instructions()])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pgverify
+from pgverify.counts import counted
 from pgverify.errors import InvalidInput, InvalidRun, one_sentence
 from pgverify.studies import studies_folder
 from pgverify.survey.entry import Role, Survey
@@ -71,7 +72,7 @@ def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Ca
     file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py')}-{pgverify.__version__}.jsonl"
     if again:
         file.unlink(missing_ok=True)
-    tell(f"{survey.library} {survey.version}: {len(survey.rows)} rows")
+    tell(f"{survey.library} {survey.version}: {counted(len(survey.rows), 'row')}")
     # pgverify is lent, not installed: first in the path, so that it is the one which asks.
     environment = {**os.environ, "PYTHONPATH": str(Path(pgverify.__file__).resolve().parents[1])}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}

@@ -9,6 +9,7 @@ from dataclasses import astuple
 from itertools import groupby
 from pathlib import Path
 
+from pgverify.counts import counted
 from pgverify.drawing.pages import page_environment, write_whole
 from pgverify.errors import InvalidFile
 from pgverify.survey.entry import Role
@@ -64,7 +65,8 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     libraries = len({verdict.library for verdict in ran})
     open_ones = len(functions) - len(ran)
     rest = f"; {open_ones} could not be judged" if open_ones else ""
-    return f"{passing} of {len(ran)} functions of {libraries} libraries estimate what they claim{rest}"
+    whose = counted(libraries, "library", "libraries")
+    return f"{passing} of {counted(len(ran), 'function')} of {whose} estimate what they claim{rest}"
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:

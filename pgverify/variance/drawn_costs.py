@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
 from pgverify.reporting.canvas import REFERENCE, colours
-from pgverify.variance.plain_style import plain_ticks
+from pgverify.variance.plain_style import drawn_name, plain_ticks
 from pgverify.variance.text import spelled
 
 BIASED = "#FFFFFF"
@@ -48,7 +48,7 @@ def draw_costs(axis: Axes, table: pd.DataFrame) -> None:
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     plain_ticks(axis.xaxis)
     axis.set_ylim(-0.6, len(shown) - 0.3)
-    axis.set_yticks(places, [str(name) for name in shown["estimator"]])
+    axis.set_yticks(places, [drawn_name(str(name)) for name in shown["estimator"]])
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("tr Cov[g] ÷ that of reward-to-go")
     axis.set_title("What an estimator costs")

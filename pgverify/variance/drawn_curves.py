@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator
 
 from pgverify.reporting.canvas import REFERENCE, colours, headline, legend_below, panels
 from pgverify.variance.curves import BATCH, LOOKAHEAD, TRACE_DECAY
-from pgverify.variance.plain_style import plain_style, plain_ticks
+from pgverify.variance.plain_style import drawn_name, plain_numbers, plain_style, plain_ticks
 from pgverify.variance.text import spelled
 
 LEAST_BIAS = 1e-9
@@ -47,6 +47,7 @@ def critic_figure(curves: pd.DataFrame, reference: float) -> Figure | None:
             axes[2 * place + 1].set_ylim(bottom=0)
             axes[2 * place + 1].set_title(f"bias against {name}")
             for axis in axes[2 * place : 2 * place + 2]:
+                plain_numbers(axis.yaxis)
                 axis.set_xlabel(name)
                 if name == LOOKAHEAD:
                     _counts(axis, mine["setting"])
@@ -91,7 +92,8 @@ def draw_batch_sizes(axis: Axes, curves: pd.DataFrame, column: str, facts: Mappi
     names = [str(name) for name in mine["estimator"].drop_duplicates()]
     for name, (colour, marker) in colours(names).items():
         rows = mine[mine["estimator"] == name].sort_values("setting")
-        axis.plot(rows["setting"], rows[column], color=colour, marker=marker, markevery=4, ms=4, lw=1.5, label=name)
+        label = drawn_name(name)
+        axis.plot(rows["setting"], rows[column], color=colour, marker=marker, markevery=4, ms=4, lw=1.5, label=label)
     axis.set_xscale("log")
     plain_ticks(axis.xaxis)
     axis.set_xlabel("trajectories N")

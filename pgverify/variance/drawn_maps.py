@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from pgverify.drawing.colours import ACCENT, BELOW, INK, LINE, PAPER, QUIET
 from pgverify.drawing.words import number
 from pgverify.reporting.canvas import headline, panels
-from pgverify.variance.plain_style import plain_style
+from pgverify.variance.plain_style import drawn_name, plain_numbers, plain_style
 from pgverify.variance.state_maps import MAPS
 
 MOST_NUMBERS, MOST_COLUMNS = 120, 12
@@ -52,7 +52,7 @@ def maps_of_states(maps: pd.DataFrame, recommended: str | None) -> Figure:
             (_draw_grid if grid else _draw_bars)(axis, maps, name)
             title = TITLES[name]
             if name == "variance_recommended" and recommended:
-                title = f"variance there: {recommended}"
+                title = f"variance there: {drawn_name(recommended)}"
             known = maps.loc[~maps["terminal"].astype(bool), name]
             if grid and not axis.texts and len(known):
                 title += f": {number(float(known.min()), 2)} to {number(float(known.max()), 2)}"
@@ -83,7 +83,8 @@ def _draw_grid(axis: Axes, maps: pd.DataFrame, name: str) -> None:
             text = number(float(value), 2) if here else "end"
             ink = (PAPER if strength >= STRONG else INK) if here else QUIET
             size = 8.0 if columns.max() < WIDE else 5.5
-            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
+            written = axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
+            written.set_in_layout(False)  # it stays in its cell: a hundred need not be measured
     axis.set_xlim(0, columns.max() + 1)
     axis.set_ylim(rows.max() + 1, 0)
     axis.set_aspect("equal", anchor="NW")
@@ -114,5 +115,5 @@ def _draw_bars(axis: Axes, maps: pd.DataFrame, name: str) -> None:
     every = max(1, len(table) // 12)
     axis.set_xticks(places[::every], [str(state) for state in table["state"].to_numpy()[::every]])
     axis.set_xlabel("state")
-    axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
+    plain_numbers(axis.yaxis)
     axis.grid(axis="x", visible=False)

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pgverify.exact.martingale_shares import SOURCES
 from pgverify.reporting.canvas import colours, headline, legend_below, panels
-from pgverify.variance.plain_style import plain_style
+from pgverify.variance.plain_style import drawn_name, plain_numbers, plain_style
 from pgverify.variance.source_shares import summed_shares
 
 NEGLIGIBLE = 1e-4
@@ -40,9 +40,11 @@ def draw_sources(axis: Axes, shares: pd.DataFrame) -> None:
         for place, start, size in zip(places, left, width, strict=True):
             if size >= 0.07:
                 middle = 100 * (start + size / 2)
-                axis.text(middle, place, f"{100 * size:.0f} %", ha="center", va="center", color="white", fontsize=8.5)
+                told = f"{100 * size:.0f} %"
+                text = axis.text(middle, place, told, ha="center", va="center", color="white", fontsize=8.5)
+                text.set_in_layout(False)  # it stays in its bar
         left = left + width
-    axis.set_yticks(places, [str(name) for name in summed["estimator"]])
+    axis.set_yticks(places, [drawn_name(str(name)) for name in summed["estimator"]])
     axis.set_xlim(0, 100)
     axis.grid(visible=False)
     axis.set_xlabel("share of tr Cov[g] in %")
@@ -78,7 +80,7 @@ def shares_over_time(shares: pd.DataFrame, estimators: Sequence[str]) -> Figure 
         figure, axes = panels(len(known), height=2.8)
         for axis, name in zip(axes, known, strict=True):
             _draw_course(axis, shares[shares["estimator"] == name])
-            axis.set_title(name)
+            axis.set_title(drawn_name(name))
         headline(figure, "When it is added")
         legend_below(figure, axes)
     return figure
@@ -100,5 +102,5 @@ def _draw_course(axis: Axes, shares: pd.DataFrame) -> None:
     axis.set_xlabel("time step t")
     axis.set_ylabel("variance added at t")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
+    plain_numbers(axis.yaxis)
     axis.grid(axis="x", visible=False)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pgverify.arrays import integers
+from pgverify.counts import counted
 from pgverify.errors import InvalidInput, InvalidMDP, InvalidSampling
 from pgverify.estimators import RewardToGo
 from pgverify.exact import gradient, optimal_baseline, rollout
@@ -102,7 +103,7 @@ def variance_report(
     followed = step_law(problem, law)
     lineup = named_estimators(estimators, lambda: usual_lineup(law, best, coupled=quick_to_couple(followed, problem)))
     if samples:
-        tell(f"{samples:,} trajectories")
+        tell(counted(samples, "trajectory", "trajectories"))
     sampled = all_sampled(lineup, problem, law, truth, samples, seed, asked)
     steps = float(followed.visits().sum())
     noises = all_noises(lineup, problem, law, truth, asked, sampled, tell)

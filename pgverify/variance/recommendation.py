@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pgverify.counts import counted
 from pgverify.variance.accuracy import Accuracy
 from pgverify.variance.lineup import REFERENCE
 
@@ -47,15 +48,18 @@ def recommend(table: pd.DataFrame, needed: int | None, asked: Accuracy) -> str:
         why = "; ".join(dict.fromkeys(map(str, table["note"])))
         return f"None of these estimators reaches {error}, whatever the number of episodes: {why}."
     name, count = str(best["estimator"]), int(best["trajectories"])
-    steps = f"{spelled(float(best['environment_steps']))} environment steps"
+    taken = float(best["environment_steps"])
+    steps = counted(taken, "environment step", spelled=spelled(taken))
     if best["relative_bias"] > UNBIASED:
         error += f", a bias of {100 * float(best['relative_bias']):.3g} % included"
     if needed is None:
-        return f"{name}: {count:,} episodes ({steps}) for {error}."
+        return f"{name}: {counted(count, 'episode')} ({steps}) for {error}."
     saving = needed / count
     if saving < LEAST_GAIN:
         instead = "" if name == REFERENCE else f", as good as {name}"
-        return f"Reward-to-go{instead}: {needed:,} episodes for {error}, and no estimator here needs 1 % fewer."
+        return (
+            f"Reward-to-go{instead}: {counted(needed, 'episode')} for {error}, and no estimator here needs 1 % fewer."
+        )
     instead = f"{count:,} instead of {needed:,} ({steps})"
     return f"{name}: {saving:.3g} times fewer episodes than {REFERENCE}, {instead}, for {error}."
 

@@ -8,7 +8,6 @@ from typing import NoReturn
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from pgverify.arrays import integers, truths
 from pgverify.errors import InvalidData, InvalidEstimator, InvalidPolicy
@@ -143,8 +142,10 @@ def _lengths(lengths: ArrayLike | None, count: int, steps: int) -> Array:
 
 def _law(policy: StoredScores, steps: int, discount: float, terminates: bool) -> Rollout:
     """Return a law with the parts that estimators read; of its dynamics nothing is known, and nothing is asked."""
+    from scipy.sparse import csr_array, eye_array  # imported late, as everywhere
+
     count = len(policy.scores)
-    staying = sparse.csr_array(sparse.eye(count))
+    staying = csr_array(eye_array(count))
     mdp = TabularMDP(np.full(count, 1.0 / count), staying, np.zeros((count, 1)))
     problem = Problem(mdp, policy, FiniteHorizon(steps, discount))
 

@@ -10,6 +10,8 @@ import numpy as np
 from malformed_calls import PROBLEM, RIGHT, Call
 
 import pgverify as pgv
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.language import LossReport
 from pgverify.variance import stored_rollouts
 from pgverify.variance.as_json import as_json
 
@@ -75,6 +77,11 @@ def stored_calls(folder: Path) -> Iterator[Call]:
                       "title": ("unknown", "empty", "null", "nothing")}, slow=True)  # fmt: skip
     report = pgv.check(RIGHT, problems=PROBLEM, explore=0)
     yield Call("Report.to_html", report.to_html, {"path": folder / "page.html"}, other={"path": ("unknown",)})
+    on_loss = LossReport(Outcome.INVALID, "it failed", "∇E[R]", "exhaustive", "the first failure ends the check")
+    yield Call("LossReport.to_html", on_loss.to_html, {"path": folder / "loss.html", "name": "mine"},
+               other={"path": ("unknown",), "name": ("unknown", "empty")})  # fmt: skip
+    yield Call("LossReport.to_markdown", on_loss.to_markdown, {"name": "mine"},
+               other={"name": ("unknown", "empty")})  # fmt: skip
     yield Call("Report.from_json", lambda document: type(report).from_json(document), {"document": report.to_json()})
 
 

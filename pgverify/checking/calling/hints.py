@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from pgverify.counts import counted
 from pgverify.trajectories import Trajectories
 
 FRAMEWORKS = {"torch": "torch", "jax": "jax", "jaxlib": "jax"}
@@ -44,7 +45,7 @@ def shape_hint(shape: tuple[int, ...], batch: Trajectories) -> str:
         return ""
     return (
         f"; S·A = {states * actions} numbers are the score of a tabular softmax, but this problem's policy has "
-        f"d = {size} parameter{'s' if size > 1 else ''}: use batch.policy.score(), or judge on problems with tabular "
+        f"d = {counted(size, 'parameter')}: use batch.policy.score(), or judge on problems with tabular "
         "policies, problems=[p for p in pgv.suites.get('standard') if isinstance(p.problem.policy, pgv.SoftmaxPolicy)]"
     )
 

@@ -15,6 +15,7 @@ from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
+from pgverify.counts import counted
 from pgverify.suites import SuiteProblem
 
 
@@ -66,7 +67,8 @@ def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> R
         )
     for pair, verdict in sampled.verdicts:
         if verdict.off:
-            rate = f"false alarm at most {alpha:g} in all; {verdict.evidence.calls} batches of {pair.size}; seed {seed}"
+            calls = counted(verdict.evidence.calls, "batch", "batches")
+            rate = f"false alarm at most {alpha:g} in all; {calls} of {pair.size}; seed {seed}"
             finding = _finding(pair, verdict, report.target)
             why = f"in batches of {pair.size}, which were sampled, its expectation is {_beside(report)}"
             why += f" (problem {pair.entry.name}); in those that were listed it is: {report.explanation}"

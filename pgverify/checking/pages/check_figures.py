@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgverify.checking.pages.shown_report import ShownReport
+from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.witness import Witness
 from pgverify.drawing.colours import ACCENT, ALARM, INK, LINE, QUIET
 from pgverify.drawing.problem_graph import can_be_drawn, draw_problem
@@ -22,6 +23,10 @@ ALIKE = 0.01
 """Relative difference of variances that nobody would see."""
 
 
+TICKS, FINE_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10), (0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.5, 3)
+"""Of ratios; the fine ones where all ratios are alike, so that 1 does not stand alone."""
+
+
 def problem_figure(witness: Witness) -> Figure | None:
     """Return the problem with the steps of the witness in red; None where it is too large to be drawn."""
     if not can_be_drawn(witness.problem):
@@ -32,8 +37,12 @@ def problem_figure(witness: Witness) -> Figure | None:
 
 def expectation_figure(report: ShownReport) -> Figure | None:
     """Return expected and found, coordinate by coordinate, of the smallest problem that shows a fault."""
-    finding = report.smallest_failure
-    if finding is None or not finding.found or len(finding.found) != len(finding.expected):
+    return None if report.smallest_failure is None else finding_figure(report.smallest_failure)
+
+
+def finding_figure(finding: Finding) -> Figure | None:
+    """Return expected and found of one comparison, coordinate by coordinate; None where there is nothing to draw."""
+    if not finding.found or len(finding.found) != len(finding.expected):
         return None
     wanted, found = np.array(finding.expected[:MOST_BARS]), np.array(finding.found[:MOST_BARS])
     if not (np.isfinite(wanted).all() and np.isfinite(found).all()):
@@ -68,7 +77,8 @@ def variance_figure(report: ShownReport) -> Figure | None:
     axis.set_xlabel("variance, times that of reward-to-go without baseline", color=QUIET, fontsize=9)
     low, high = float(min(1.0, ratios.min())), float(max(1.0, ratios.max()))
     axis.set_xlim(low / 1.3, high * 1.3)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low / 1.3 <= tick <= high * 1.3]
+    marks = FINE_TICKS if high / low < 3.0 else TICKS
+    ticks = [tick for tick in marks if low / 1.3 <= tick <= high * 1.3]
     if high / low < 50.0:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()

@@ -14,6 +14,7 @@ from pgverify.checking.verdict.witness import Step, Witness
 from pgverify.drawing.pages import page_environment
 from pgverify.drawing.problem_graph import steps_drawn
 from pgverify.drawing.vector import inline_svg
+from pgverify.drawing.words import plural
 
 MOST_COORDINATES = 60
 """Rows of expected against found; the rest is in the JSON."""
@@ -78,7 +79,8 @@ def weighed(witness: Witness) -> Sequence[Weighed]:
 def _graph(witness: Witness) -> Markup | None:
     problem = witness.problem
     path = ", ".join(f"state {step.state}, action {step.action}" for step in witness.steps)
-    words = f"Problem {problem.name}: {problem.states} states, {problem.actions} actions. The steps shown: {path}."
+    size = f"{plural(problem.states, 'state')}, {plural(problem.actions, 'action')}"
+    words = f"Problem {problem.name}: {size}. The steps shown: {path}."
     return _drawn(problem_figure(witness), words, "problem")
 
 

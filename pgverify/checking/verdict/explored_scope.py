@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pgverify.counts import counted
+
 MOST_NAMES = 4
 
 
@@ -43,7 +45,7 @@ class ExploredScope:
     left_out: tuple[LeftOut, ...] = ()
 
     def __str__(self) -> str:
-        text = f"{self.count} random problem{'' if self.count == 1 else 's'} beyond the suite"
+        text = f"{counted(self.count, 'random problem')} beyond the suite"
         return f"{text}, not {'; '.join(map(str, self.left_out))}" if self.left_out else text
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgverify.checking.verdict.explored_scope import ExploredScope, explored_scope_from
+from pgverify.counts import counted, spread
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class SampledSize:
 
     def __str__(self) -> str:
         if math.isinf(self.hidden_bias):
-            return f"{self.size} (any bias could hide in {self.calls} batches)"
+            return f"{self.size} (any bias could hide in {counted(self.calls, 'batch', 'batches')})"
         return (
             f"{self.size} (a bias up to {self.hidden_bias:.1g} of the target could hide; in fewer than 1 of "
             f"{round(1.0 / self.rarest)} batches: unseen)"
@@ -96,7 +97,7 @@ class Scope:
     def __str__(self) -> str:
         listed = sorted({size for each in self.problems for size in each.sizes})
         sampled = [(each.problem, one) for each in self.problems for one in each.sampled]
-        parts = [f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"]
+        parts = [counted(len(self.problems), "problem")]
         if listed:
             parts.append(f"batches of {', '.join(map(str, listed))} listed")
         if sampled:
@@ -107,9 +108,9 @@ class Scope:
             return "no problem was compared with its target"
         ratios = "some ratios" if self.ratios else "no ratio"
         return (
-            f"{'; '.join(parts)}; at most {self.steps} steps, {self.states} states, {self.actions} actions, "
-            f"{self.starts} start states; ends: {', '.join(self.ends)}; γ from {min(self.discounts, default=1.0):g} to "
-            f"{max(self.discounts, default=1.0):g}; {ratios} other than 1; {self.critic} critic"
+            f"{'; '.join(parts)}; at most {counted(self.steps, 'step')}, {counted(self.states, 'state')}, "
+            f"{counted(self.actions, 'action')}, {counted(self.starts, 'start state')}; ends: {', '.join(self.ends)}; "
+            f"{spread(self.discounts or (1.0,), 'γ')}; {ratios} other than 1; {self.critic} critic"
             f"{f'; {self.beyond}' if self.beyond is not None else ''}"
         )
 

@@ -65,9 +65,15 @@ def verdict(
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
         notes=(*judgement.notes, *notes),
-        next_step=next_step(judgement.outcome, "sampled" if drawn else "exhaustive"),
+        next_step=next_step(
+            judgement.outcome, "sampled" if drawn else "exhaustive", _one_batch(design), known is not None
+        ),
         scope=scope,
     )
+
+
+def _one_batch(design: LossDesign) -> str:
+    return f"one group of {design.group_size}" if design.prompts == 1 else f"one batch of {design.prompts} groups"
 
 
 def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:

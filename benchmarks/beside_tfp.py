@@ -1,10 +1,11 @@
-"""One fault before TFP's statistical testing and before ours, with as many samples: `python benchmarks/beside_tfp.py`.
+"""One fault before TFP's statistical testing and before ours: `python benchmarks/beside_tfp.py CHECKOUT`.
 
 The fault is the factor γ^t left out, on a small random problem whose ∇J is known; the figures are those of
-docs/compared.md. Both tests are given the true mean, a false-alarm rate of 1e-6 in all coordinates together, and the same
-samples. TFP also needs bounds of the samples: those of all trajectories, listed, the narrowest that are true.
+docs/compared.md. Both tests are given the true mean, a rate of false alarms of 1e-6 in all coordinates together, and the
+same samples. TFP also needs bounds of the samples: those of all trajectories, listed, the narrowest that are true.
 
-Needs `pip install tensorflow-probability==0.25.0 jax`; without it one sentence says so.
+CHECKOUT is one of github.com/tensorflow/probability at v0.25.0, since its wheel leaves the module out; what that
+imports comes from `pip install tensorflow-probability==0.25.0`, on NumPy. Without either, one sentence says so.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import pgverify as pgv
 
+MODULE = "tensorflow_probability/python/distributions/internal/statistical_testing.py"
 RATE, SEEDS = 1e-6, 20
 SIZES = (300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 RIGHT, DROPPED = pgv.estimators.RewardToGo(), pgv.estimators.RewardToGo(discount_weighting=False)
@@ -33,13 +37,18 @@ def problem() -> pgv.Problem:
     return pgv.Problem(pgv.mdps.garnet(3, 2, 2, seed=0), policy, pgv.FiniteHorizon(3, 0.8))
 
 
-def statistical_testing() -> Any:
-    """Return TFP's module, on JAX."""
-    from tensorflow_probability.substrates.jax.distributions.internal import (  # type: ignore[import-not-found]
-        statistical_testing,
-    )
-
-    return statistical_testing
+def statistical_testing(checkout: Path) -> Any:
+    """Return TFP's module on NumPy, its imports rewritten as its own build does it for others."""
+    text = (checkout / MODULE).read_text(encoding="utf-8")
+    text = text.replace(
+        "import tensorflow.compat.v2 as tf",
+        "from tensorflow_probability.python.internal.backend.numpy.compat import v2 as tf",
+    ).replace("from tensorflow_probability.python.", "from tensorflow_probability.substrates.numpy.")
+    # Once more, for the line above, which names where the substrate itself lies.
+    text = text.replace("substrates.numpy.internal.backend", "python.internal.backend")
+    module = ModuleType("statistical_testing")
+    exec(compile(text, MODULE, "exec"), module.__dict__)
+    return module
 
 
 def ours(truth: np.ndarray) -> Callable[[np.ndarray], bool]:
@@ -65,9 +74,9 @@ def theirs(st: Any, truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> Cal
 def main() -> None:
     """Print how often each sees the fault, at how many samples, and what each says about it."""
     try:
-        st = statistical_testing()
-    except ImportError as reason:
-        print(f"TFP cannot be run here ({reason}): pip install tensorflow-probability==0.25.0 jax")
+        st = statistical_testing(Path(sys.argv[1]))
+    except (IndexError, OSError, ImportError) as reason:
+        print(f"nothing is measured: TFP 0.25 is not here ({reason}); its module needs a checkout and the package")
         return
     one = problem()
     truth = pgv.exact.gradient(one)
@@ -75,7 +84,9 @@ def main() -> None:
     bounds = {each: (each(every).min(axis=0), each(every).max(axis=0)) for each in (RIGHT, DROPPED)}
     bias = np.abs(pgv.exact.moments(DROPPED, one).mean - truth)
     needed = st.min_num_samples_for_dkwm_mean_test(bias, *bounds[DROPPED], RATE, RATE)
-    print(f"largest bias {bias.max():.4f}; TFP asks for {float(np.min(np.asarray(needed))):,.0f} samples to be sure of it")
+    print(
+        f"largest bias {bias.max():.4f}; TFP asks for {float(np.min(np.asarray(needed))):,.0f} samples to be sure of it"
+    )
     print(f"{'samples':>9}  {'TFP sees':>9}  {'ours sees':>9}  {'TFP accuses right':>18}  {'ours accuses right':>18}")
     for size in SIZES:
         counts = np.zeros(4, dtype=int)
@@ -85,7 +96,8 @@ def main() -> None:
                 samples = each(batch)
                 counts[2 * place] += theirs(st, truth, *bounds[each])(samples)
                 counts[2 * place + 1] += ours(truth)(samples)
-        print(f"{size:9,d}  {counts[0]:6d}/{SEEDS}  {counts[1]:6d}/{SEEDS}  {counts[2]:15d}/{SEEDS}  {counts[3]:15d}/{SEEDS}")
+        cells = [f"{count}/{SEEDS}" for count in counts]
+        print(f"{size:9,d}  {cells[0]:>9}  {cells[1]:>9}  {cells[2]:>18}  {cells[3]:>18}")
     said = getattr(theirs, "said", "")
     print(f"TFP says: {said[:300]}")
     started = time.process_time()

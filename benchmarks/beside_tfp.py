@@ -1,8 +1,8 @@
 """One fault before TFP's statistical testing and before ours: `python benchmarks/beside_tfp.py CHECKOUT`.
 
 The fault is the factor γ^t left out, on a small random problem whose ∇J is known; the figures are those of
-docs/compared.md. Both tests are given the true mean, a rate of false alarms of 1e-6 in all coordinates together, and the
-same samples. TFP also needs bounds of the samples: those of all trajectories, listed, the narrowest that are true.
+docs/compared.md. Both tests are given the true mean, a rate of false alarms of 1e-6 over all coordinates, and the same
+samples. TFP also needs bounds of the samples: those of all trajectories, listed, the narrowest that are true.
 
 CHECKOUT is one of github.com/tensorflow/probability at v0.25.0, since its wheel leaves the module out; what that
 imports comes from `pip install tensorflow-probability==0.25.0`, on NumPy. Without either, one sentence says so.
@@ -73,9 +73,10 @@ def theirs(st: Any, truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> Cal
 
 def main() -> None:
     """Print how often each sees the fault, at how many samples, and what each says about it."""
+    checkout = Path(sys.argv[1] if len(sys.argv) > 1 else "no checkout given")
     try:
-        st = statistical_testing(Path(sys.argv[1]))
-    except (IndexError, OSError, ImportError) as reason:
+        st = statistical_testing(checkout)
+    except (OSError, ImportError) as reason:
         print(f"nothing is measured: TFP 0.25 is not here ({reason}); its module needs a checkout and the package")
         return
     one = problem()

@@ -30,8 +30,8 @@ SEARCHED = 1000
 
 CURE = "draw by world.choose(probabilities) instead"
 CURE_OF_TORCH = (
-    f"{CURE}, or inside pgv.adapters.torch.scripted(world); a network, whose weights are drawn when it is made, is made "
-    "before the update and loaded in it"
+    f"{CURE}, or inside pgv.adapters.torch.scripted(world); a network, whose first weights are random, is made before "
+    "the update"
 )
 
 

@@ -38,6 +38,8 @@ LAWLESS = (
 """For a multiple whose factors are listed: no one step size is right for it."""
 
 
+SLOW = "; if it only needs longer, as what is compiled in its first call may, raise time_limit"
+
 UNNAMED = "; faults that meet have no name: take out one part at a time, such as a normalisation, and check again"
 """For a bias that no entry of the catalogue explains, alone or composed with another."""
 
@@ -66,3 +68,8 @@ def next_step(
 def one_batch(batch_size: int) -> str:
     """Return the words for a batch of a size, of one trajectory too."""
     return TRAJECTORY if batch_size == 1 else f"one batch of {batch_size}"
+
+
+def after_a_failed_call(happened: str) -> str:
+    """Return the next step where a call failed, by what is said of it."""
+    return "call it on the input above" + (SLOW if "within the time limit" in happened else "")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pgverify as pgv
-from pgverify.checking.verdict.next_steps import UNNAMED, next_step, one_batch
+from pgverify.checking.verdict.next_steps import UNNAMED, after_a_failed_call, next_step, one_batch
 
 COIN = pgv.suites.get("standard")[0]
 FEW = pgv.suites.get("off-policy")[2:4]
@@ -53,6 +53,11 @@ def test_a_fault_with_a_name_shows_in_one_trajectory() -> None:
 @pytest.mark.parametrize("outcome", [o for o in pgv.Outcome if o is not pgv.Outcome.BIASED])
 def test_other_verdicts_do_not_depend_on_it(outcome: pgv.Outcome) -> None:
     assert next_step(outcome, "exhaustive", one_batch(4), named=False) == next_step(outcome, "exhaustive")
+
+
+def test_what_only_needs_longer_is_told_of_the_limit() -> None:
+    assert "raise time_limit" in after_a_failed_call("did not return within the time limit of 10 s")
+    assert after_a_failed_call("raised ValueError") == "call it on the input above"
 
 
 def test_a_group_is_what_shows_a_fault_of_a_group_loss() -> None:

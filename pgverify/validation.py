@@ -55,9 +55,11 @@ def require_probability_rows(name: str, rows: Float[Array, "... K"], error: type
     wrong = np.abs(sums - 1.0) > ROW_SUM_TOLERANCE
     if wrong.any():
         index = first_index(wrong)
+        advice = "divide the row by its sum if it is only rounded"
+        if len(index) == 2 and not rows[index].any():  # where an action leads, of a state nobody leaves
+            advice = "the row is empty: a state at which episodes end leads to itself, with probability 1"
         raise error(
-            f"{name}{bracket(index)} sums to {sums[index]:.15g}, must sum to 1 within {ROW_SUM_TOLERANCE:g}; "
-            "divide the row by its sum if it is only rounded"
+            f"{name}{bracket(index)} sums to {sums[index]:.15g}, must sum to 1 within {ROW_SUM_TOLERANCE:g}; {advice}"
         )
 
 

@@ -47,7 +47,10 @@ def catalogue() -> str:
     """Return the catalogue of faults, with what the oracle says about each."""
     with (ROOT / "reports" / "catalogue.csv").open(encoding="utf-8", newline="") as file:
         said = {row["slug"]: row for row in csv.DictReader(file)}
-    effects = "\n".join(f"- **{effect.value}**: {in_markdown(words)}" for effect, words in EFFECTS.items())
+    effects = "\n".join(
+        f"- **{effect.value}**: {in_markdown(words.removeprefix(f'{effect.value}: '))}"
+        for effect, words in EFFECTS.items()
+    )
     rows = []
     for bug in pgv.bugs.ENTRIES:
         row = said.get(bug.slug, {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pgverify.errors import one_sentence
-from pgverify.validation import shortened, shown
+from pgverify.errors import InvalidInput, one_sentence
+from pgverify.validation import require_probability_rows, shortened, shown
 
 
 @pytest.mark.parametrize(("length", "expected"), [(0, ""), (60, "x" * 60), (61, "x" * 59 + "…"), (500, "x" * 59 + "…")])
@@ -23,3 +23,13 @@ def test_a_value_is_shown_on_one_line_as_it_prints() -> None:
 def test_an_exception_is_one_sentence() -> None:
     assert one_sentence(ValueError("first\n  second")) == "ValueError: first second"
     assert one_sentence(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_an_empty_row_of_a_table_is_told_what_belongs_there() -> None:
+    rows = np.ones((3, 2, 3)) / 3
+    rows[2, 1] = 0.0
+    with pytest.raises(InvalidInput, match=r"transition\[2, 1\] sums to 0, .*leads to itself, with probability 1"):
+        require_probability_rows("transition", rows, InvalidInput)
+    rows[2, 1] = 0.3
+    with pytest.raises(InvalidInput, match="divide the row by its sum"):  # negative control: it is not empty
+        require_probability_rows("transition", rows, InvalidInput)

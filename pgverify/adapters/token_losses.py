@@ -35,7 +35,7 @@ FIELDS = {
 
 @accepts(policy_loss=FUNCTION, advantages=FUNCTION)
 def from_policy_loss(
-    policy_loss: Callable[..., Any], advantages: Callable[[Any], Any], **options: Any
+    policy_loss: Callable[..., Any], advantages: Callable[..., Any], **options: Any
 ) -> Callable[[Any], Any]:
     """Return a loss for `check_lm` from one such as (old_log_prob, log_prob, advantages, response_mask, …) -> loss.
 
@@ -45,16 +45,19 @@ def from_policy_loss(
     ----------
     policy_loss : function
     advantages : batch -> [B] or [B, T]
-        Of the completions: spread over their tokens.
+        Of the completions: spread over their tokens. Or a trainer's own (token_level_rewards, response_mask, index), as
+        `from_advantages` takes it.
     options : anything
-        Further arguments of the function, as they are.
+        Further arguments of `policy_loss`, as they are.
 
     Raises
     ------
     InvalidInput
-        When the function needs an argument that no field of a batch has the name of.
+        When a function needs an argument that no field of a batch has the name of.
     """
     names = _known(policy_loss, {**options, "advantages": None})
+    if "token_level_rewards" in inspect.signature(advantages).parameters:
+        advantages = _of_batch(advantages, {})
 
     def loss(batch: Any) -> Any:
         per_token = advantages(batch)
@@ -86,18 +89,27 @@ def from_advantages(advantages: Callable[..., Any], **options: Any) -> Callable[
     InvalidInput
         When the function needs an argument that no field of a batch has the name of.
     """
-    names = _known(advantages, {**options, "token_level_rewards": None})
+    of_batch = _of_batch(advantages, options)
 
     def loss(batch: Any) -> Any:
+        return -(of_batch(batch) * batch.log_probs * (batch.mask * 1.0)).sum(1).mean()
+
+    return loss
+
+
+def _of_batch(advantages: Callable[..., Any], options: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return batch -> [B, T] of a trainer's function of the rewards on the last tokens."""
+    names = _known(advantages, {**options, "token_level_rewards": None})
+
+    def of_batch(batch: Any) -> Any:
         mask = batch.mask * 1.0
         last = mask * (mask.cumsum(1) == mask.sum(1, keepdim=True))
         paid = batch.rewards[:, None] * last
         given = {name: _field(batch, name) for name in names}
         found = advantages(token_level_rewards=paid, **given, **options)
-        found = found[0] if isinstance(found, tuple) else found
-        return -(found * batch.log_probs * mask).sum(1).mean()
+        return found[0] if isinstance(found, tuple) else found
 
-    return loss
+    return of_batch
 
 
 def _known(function: Callable[..., Any], given: dict[str, Any]) -> list[str]:

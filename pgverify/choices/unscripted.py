@@ -29,6 +29,10 @@ SEARCHED = 1000
 """Runs that are made again to find the one that drew."""
 
 CURE = "draw by world.choose(probabilities) instead"
+CURE_OF_TORCH = (
+    f"{CURE}, or inside pgv.adapters.torch.scripted(world); a network, whose first weights are random, is made before "
+    "the update"
+)
 
 
 def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
@@ -49,7 +53,8 @@ def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
     with noting_torch_draws() as in_torch, noting_what_is_made() as made:
         leaf = one_run(run, answers)
     if in_torch:
-        raise UnscriptedDraw(f"run drew from torch's random numbers at {in_torch[0]}, which nobody dictated: {CURE}")
+        drew = f"run drew from torch's random numbers at {in_torch[0]}"
+        raise UnscriptedDraw(f"{drew}, which nobody dictated: {CURE_OF_TORCH}")
     drawn = [generator for generator, state in (*before, *made) if state is not None and state_of(generator) != state]
     if not drawn:
         return leaf

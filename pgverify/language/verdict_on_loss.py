@@ -70,10 +70,14 @@ def verdict(
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
         notes=(*judgement.notes, *notes),
-        next_step=next_step_of_loss(judgement.outcome, coupling.repeats),
+        next_step=next_step_of_loss(judgement.outcome, coupling.repeats, _one_batch(design), known is not None),
         scope=scope,
     )
     return report if coupling.repeats else said_of_changing(report, memory_of(loss, trials[0]))
+
+
+def _one_batch(design: LossDesign) -> str:
+    return f"one group of {design.group_size}" if design.prompts == 1 else f"one batch of {design.prompts} groups"
 
 
 def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:

@@ -83,7 +83,8 @@ class TargetSum(Target):
     @property
     def formula(self) -> str:
         """The sum of the formulas."""
-        return " + ".join(f"{_times(term.weight)}{term.target.formula}" for term in self.terms)
+        parts = [f"{_times(term.weight)}{term.target.formula}" for term in self.terms]
+        return parts[0] + "".join(f" − {part[1:]}" if part.startswith("−") else f" + {part}" for part in parts[1:])
 
     @property
     def words(self) -> str:

@@ -258,6 +258,8 @@ def test_signatures_of_trainers() -> None:
     loss = adapt.from_policy_loss(compute_policy_loss, others, loss_agg_mode="seq-mean-token-sum")
     assert pgv.check_lm(loss, group_size=G, target="surrogate", sampler="old").outcome is pgv.Outcome.CORRECT
     assert pgv.check_lm(adapt.from_advantages(rloo_outcome_advantage), group_size=G).outcome is pgv.Outcome.CORRECT
+    both = adapt.from_policy_loss(compute_policy_loss, rloo_outcome_advantage, loss_agg_mode="seq-mean-token-sum")
+    assert pgv.check_lm(both, group_size=G, target="surrogate", sampler="old").outcome is pgv.Outcome.CORRECT
     with pytest.raises(InvalidInput, match="values"):
         adapt.from_advantages(lambda token_level_rewards, values: token_level_rewards + values)
 

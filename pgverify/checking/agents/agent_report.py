@@ -81,7 +81,7 @@ def _reported(
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if isinstance(bug, Bug) else (),
-        next_step=next_step(judgement.outcome, "exhaustive"),
+        next_step=next_step(judgement.outcome, "exhaustive", "one update", named=bool(matches)),
         notes=_notes(updates, resets),
         scope=_scope(updates, window),
     )

@@ -76,5 +76,5 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 
 
 def _names_used(function: Callable[..., Any]) -> tuple[str, ...]:
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return tuple(getattr(code, "co_names", ()))

@@ -25,6 +25,7 @@ from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
 from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
+from pgverify.checking.verdict.next_steps import after_a_failed_call
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
@@ -249,5 +250,5 @@ def _not_listed(
         claim.target,
         "one failing input is enough",
         warnings=tuple(notes.values()),
-        next_step="call it on the input above",
+        next_step=after_a_failed_call(explanation),
     )

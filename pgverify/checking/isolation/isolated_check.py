@@ -16,6 +16,7 @@ from pgverify.checking.isolation.between_processes import MARK
 from pgverify.checking.isolation.limits import Limits
 from pgverify.checking.isolation.supervisor import Ending, Listener, supervise
 from pgverify.checking.isolation.whereabouts import Doing
+from pgverify.checking.verdict.next_steps import after_a_failed_call
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.errors import InvalidInput, UnknownName, one_sentence, shortened
@@ -132,5 +133,5 @@ def _not_survived(ending: Ending, options: Mapping[str, Any]) -> Report:
         "sampled" if sampled else "exhaustive",
         options["target"],
         "one failing input is enough",
-        next_step="call it on the input above" if where.calls else "import it alone",
+        next_step=after_a_failed_call(ending.happened) if where.calls else "import it alone",
     )

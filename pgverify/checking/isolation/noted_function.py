@@ -29,6 +29,7 @@ class NotedFunction:
         beyond: Iterator[tuple[str, Any]] | None = None,
     ) -> None:
         self._function, self._notebook, self._beyond = function, notebook, beyond or iter(())
+        self.__wrapped__ = function  # what is asked of its signature is asked of the function's
         self._known = {id(entry.problem): (entry.name, number) for number, entry in enumerate(suite, 1)}
         self._kept = list(suite)  # an id is one as long as its object lives
         self._last: Any = None

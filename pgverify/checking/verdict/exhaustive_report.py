@@ -18,16 +18,18 @@ from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared, compared_alone
 from pgverify.checking.verdict.composed_names import composed_matches
-from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.finding import Finding, smallest_failure
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
-from pgverify.checking.verdict.next_steps import LAWLESS, next_step
+from pgverify.checking.verdict.next_steps import LAWLESS, next_step, one_batch
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
 from pgverify.checking.verdict.single_trajectories import off_alone
+from pgverify.checking.verdict.surrogate_terms import CLIPPED
+from pgverify.checking.verdict.surrogate_terms import NAME as SURROGATE
 from pgverify.checking.verdict.targets import TARGETS, target_vector
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -75,7 +77,9 @@ def exhaustive_report(
             evidence, judgement = with_alone, scaled
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
         loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
-        others = {name: _other(name, evidence, loose) for name in TARGETS if name != target}
+        # Who claims a surrogate, without more, may mean the usual clip.
+        candidates = (*TARGETS, CLIPPED) if target == SURROGATE else TARGETS
+        others = {name: _other(name, evidence, loose) for name in candidates if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
@@ -97,9 +101,16 @@ def exhaustive_report(
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if bug else (),
-        next_step=next_step(judgement.outcome, "exhaustive") if judgement.lawful else LAWLESS,
+        next_step=_next_step(judgement, findings, named=bool(matches)),
         notes=notes,
     )
+
+
+def _next_step(judgement: Judgement, findings: Sequence[Finding], named: bool) -> str:
+    if not judgement.lawful:
+        return LAWLESS
+    shown = smallest_failure(findings)
+    return next_step(judgement.outcome, "exhaustive", one_batch(shown.batch_size if shown else 1), named)
 
 
 def _matches(

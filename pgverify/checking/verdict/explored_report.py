@@ -10,7 +10,7 @@ from pgverify.checking.exhaustive.explored_case import BOOTSTRAPPED, CUT_OFF
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
 from pgverify.checking.verdict.explored_scope import ExploredScope, LeftOut
 from pgverify.checking.verdict.finding import Finding
-from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.next_steps import next_step, one_batch
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import deviation
 from pgverify.checking.verdict.report import Report
@@ -125,7 +125,7 @@ def _biased(report: Report, different: Different, verdict: SuiteVerdict) -> Repo
         explanation=f"the exact expectation {what}, but {there}",
         findings=(finding, *others),
         warnings=(_rebuilt(explored.as_code()), *report.warnings),
-        next_step=next_step(Outcome.BIASED, "exhaustive"),
+        next_step=next_step(Outcome.BIASED, "exhaustive", one_batch(finding.batch_size)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgverify.suggestions import suggests_names
@@ -45,3 +46,9 @@ class Finding:
     variance_ratio: float | None = None
     trajectories: int = 0
     optimal_ratio: float | None = None
+
+
+def smallest_failure(findings: Sequence[Finding]) -> Finding | None:
+    """Return the failed comparison on the problem with the fewest trajectories, then in the smallest batch."""
+    failed = [f for f in findings if f.check == "expectation" and not f.holds]
+    return min(failed, key=lambda f: (f.trajectories, len(f.expected), f.batch_size), default=None)

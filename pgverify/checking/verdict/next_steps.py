@@ -16,10 +16,12 @@ ALWAYS: Mapping[Outcome, str] = MappingProxyType(
     }
 )
 
+TRAJECTORY = "one trajectory"
+
 BY_EVIDENCE: Mapping[str, Mapping[Outcome, str]] = MappingProxyType(
     {
         "exhaustive": {
-            Outcome.BIASED: "compare one trajectory by hand, on the problem above",
+            Outcome.BIASED: f"compare {TRAJECTORY} by hand, on the problem above",
             Outcome.INCONCLUSIVE: "give problems with something to estimate, small enough to list",
         },
         "sampled": {
@@ -36,6 +38,38 @@ LAWLESS = (
 """For a multiple whose factors are listed: no one step size is right for it."""
 
 
-def next_step(outcome: Outcome, evidence: Literal["exhaustive", "sampled"]) -> str:
-    """Return the next step, in one sentence; empty where there is nothing to do."""
-    return {**ALWAYS, **BY_EVIDENCE[evidence]}.get(outcome, "")
+SLOW = "; if it only needs longer, as what is compiled in its first call may, raise time_limit"
+
+UNNAMED = "; faults that meet have no name: take out one part at a time, such as a normalisation, and check again"
+"""For a bias that no entry of the catalogue explains, alone or composed with another."""
+
+
+def next_step(
+    outcome: Outcome, evidence: Literal["exhaustive", "sampled"], shown_by: str = TRAJECTORY, named: bool = True
+) -> str:
+    """Return the next step, in one sentence; empty where there is nothing to do.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    evidence : "exhaustive" or "sampled"
+    shown_by : str
+        What a bias shows in, where it is more than a single trajectory: a batch, an update.
+    named : bool
+        Whether a bias has a name, which comes with its own cure.
+    """
+    step = {**ALWAYS, **BY_EVIDENCE[evidence]}.get(outcome, "")
+    if outcome is not Outcome.BIASED or evidence == "sampled":
+        return step
+    step = step.replace(TRAJECTORY, shown_by)
+    return step if named else step + UNNAMED
+
+
+def one_batch(batch_size: int) -> str:
+    """Return the words for a batch of a size, of one trajectory too."""
+    return TRAJECTORY if batch_size == 1 else f"one batch of {batch_size}"
+
+
+def after_a_failed_call(happened: str) -> str:
+    """Return the next step where a call failed, by what is said of it."""
+    return "call it on the input above" + (SLOW if "within the time limit" in happened else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.finding import Finding, smallest_failure
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.scope import Scope, scope_from
 from pgverify.checking.verdict.witness import Witness, witness_from
@@ -99,8 +99,7 @@ class Report:
     @property
     def smallest_failure(self) -> Finding | None:
         """The failed comparison on the problem with the fewest trajectories, then in the smallest batch."""
-        failed = [f for f in self.findings if f.check == "expectation" and not f.holds]
-        return min(failed, key=lambda f: (f.trajectories, len(f.expected), f.batch_size), default=None)
+        return smallest_failure(self.findings)
 
     def __str__(self) -> str:
         lines = [

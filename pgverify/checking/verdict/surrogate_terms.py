@@ -15,6 +15,9 @@ from pgverify.targets.target import TargetSum, WeightedTarget
 from pgverify.validation import Array
 
 NAME = "surrogate"
+CLIPPED = f"{NAME}(0.2)"
+"""The claim of `pgv.targets.Surrogate()`, and the clip that most code has; the bare name claims no clip."""
+
 GROUPS = Surrogate().advantages
 """What nobody chose: `pgv.check` has no groups of completions."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pgverify.checking.calling.hints import framework_hint, shape_hint
+from pgverify.checking.isolation.noted_function import NotedFunction
+from pgverify.checking.isolation.whereabouts import Notebook
 from pgverify.sampling import sample
 from pgverify.suites import get
 
@@ -37,6 +39,19 @@ def test_a_loss_handed_over_as_it_is_names_the_adapter() -> None:
     assert "pgv.adapters.torch.from_loss" in framework_hint(loss, None, missing)
     assert framework_hint(estimate, None, missing) == ""
     assert framework_hint(estimate, np.zeros(2), None) == ""
+
+
+def test_a_loss_in_a_process_of_its_own_names_the_adapter_too() -> None:
+    """There it is called through an object whose own signature says nothing."""
+
+    def loss(logits: object, batch: object) -> object:
+        return jax.nn.log_softmax(logits)  # type: ignore[name-defined]
+
+    def estimate(batch: object) -> None: ...
+
+    missing, unwritten = TypeError("missing 1 required positional argument"), Notebook.__new__(Notebook)
+    assert "pgv.adapters.jax.from_loss" in framework_hint(NotedFunction(loss, unwritten, ()), None, missing)
+    assert framework_hint(NotedFunction(estimate, unwritten, ()), None, missing) == ""
 
 
 def test_what_comes_from_a_framework_names_its_adapter() -> None:

@@ -134,7 +134,7 @@ NORMALISED = "A2C.update, normalize_advantage=True, as by default"
 
 SURVEY = Survey(
     "machin",
-    ("machin==0.4.2", "torch==2.13.0", "moviepy==1.0.3", "setuptools==80.9.0"),
+    ("machin==0.4.2", "torch==2.13.0", "moviepy==1.0.3"),
     ("machin.frame.algorithms",),
     (
         SurveyRow(GAE, CLAIM, LOOP, judged(0.9), Outcome.CORRECT),

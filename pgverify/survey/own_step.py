@@ -50,4 +50,6 @@ def times_steps(batch: LossBatch) -> Any:
 
 def idle() -> Any:
     """Return an optimiser that takes no step, so that what a backward pass left stays as it is."""
-    return SimpleNamespace(zero_grad=lambda *_: None, step=lambda *_: None, state_dict=lambda: {"param_groups": [{"lr": 0}]})
+    return SimpleNamespace(
+        zero_grad=lambda *_: None, step=lambda *_: None, state_dict=lambda: {"param_groups": [{"lr": 0}]}
+    )

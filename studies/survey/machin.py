@@ -2,7 +2,8 @@
 
 Both are called on a stand-in for the agent. `store_episode` is given every piece of an episode alone, as the loop in
 its examples does: a list of transitions. That loop ends one step after max_steps, so that the last transition of an
-episode that was cut is not `terminal`, and holds the state reached. The critic says the value of the state that the transition holds, and something that belongs to nothing where the episode ended.
+episode that was cut is not `terminal`, and holds the state reached. The critic says the value of the state that the
+transition holds, and something that belongs to nothing where the episode ended.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 from pgverify.survey.own_step import idle, left_behind, times_steps, weighted
 
 
-def weights(lambda_: float, cut: int | None = None, mend: bool = False, unsaid: bool = False, joined: bool = False) -> Any:
+def weights(
+    lambda_: float, cut: int | None = None, mend: bool = False, unsaid: bool = False, joined: bool = False
+) -> Any:
     """Return a function from batches to advantages.
 
     `mend`: what a cut lacks, γV(s_{t+1}), is in its last reward. `unsaid`: no transition is terminal. `joined`: the
@@ -76,7 +79,9 @@ def update(name: str, normalise: bool = False, whole: bool = False, powers: bool
         if whole:
             advantages = advantages * times_steps(batch)
         # PPO asks a copy of the actor for the old probabilities; here both are the policy that acted.
-        actor = SimpleNamespace(train=lambda: None, eval=lambda: None, zero_grad=lambda: None, parameters=lambda: [logits])
+        actor = SimpleNamespace(
+            train=lambda: None, eval=lambda: None, zero_grad=lambda: None, parameters=lambda: [logits]
+        )
         buffer = SimpleNamespace(sample_batch=lambda *_, **__: (len(chosen), ({}, {}, advantages)), clear=lambda: None)
         agent = SimpleNamespace(
             actor=Uncopied(vars(actor)),
@@ -127,7 +132,9 @@ ONE, ONE_CUT = "A2C.store_episode, λ = 1, as by default", "A2C.store_episode, �
 ZERO_CUT = "A2C.store_episode, λ = 0, a cut episode"
 CLAIM = "“gae_lambda: λ used in generalized advantage estimation” (frame/algorithms/a2c.py)"
 LOOP = "examples/framework_examples/a2c.py: store_episode(transitions) when an episode has ended"
-LOOP_CUT = "examples/framework_examples/a2c.py: its loop ends one step after max_steps, with terminal False of that step"
+LOOP_CUT = (
+    "examples/framework_examples/a2c.py: its loop ends one step after max_steps, with terminal False of that step"
+)
 LOSS = "“Loss_a = −log_likelihood · advantage” (frame/algorithms/a2c.py)"
 LOSS_LOOP = "update() samples transitions of all stored episodes, and takes the mean over them"
 NORMALISED = "A2C.update, normalize_advantage=True, as by default"
@@ -144,8 +151,8 @@ SURVEY = Survey(
             LOOP_CUT,
             judged(0.9, cut=2),
             Outcome.BIASED,
-            remark="the recursion starts with V = 0, although terminal is False of the last step: with λ = 0 the same episode "
-            "goes on with V(next_state); what is asked for is “a full episode”",
+            remark="the recursion starts with V = 0, although terminal is False of the last step: with λ = 0 the same "
+            "episode goes on with V(next_state); what is asked for is “a full episode”",
         ),
         SurveyRow(
             "A2C.store_episode, λ = 0.9, γV of the state reached in the last reward",

@@ -32,33 +32,22 @@ def weights(
         first = np.flatnonzero(steps.episode_start)[1:] if apart else []
         found = []
         for piece in np.split(np.arange(len(steps)), first):
-            absorbing = steps.terminated[piece] & ends_said
-            data = [lambda shown: shown, steps.values[piece], reached[piece], steps.rewards[piece], absorbing]
+            ends = steps.terminated[piece] & ends_said
+            last = steps.terminated[piece] | steps.truncated[piece]
+            arrays = (steps.values[piece], reached[piece], steps.rewards[piece], ends, last)
+            # An episode of one step goes before: a dataset of one step loses its axis in np.squeeze.
+            values, after, rewards, absorbing, last = (np.append(1, array).astype(array.dtype) for array in arrays)
+            data = [lambda shown: shown, values, after, rewards, absorbing]
+            compute = getattr(value_functions, name)
             if name == "compute_gae":
-                last = steps.terminated[piece] | steps.truncated[piece]
-                _, advantages = value_functions.compute_gae(*data, last, batch.discount, 0.9)
+                _, advantages = compute(*data, last, batch.discount, 0.9)
             else:
-                data[1:3] = [array[:, None] for array in data[1:3]] if len(piece) > 1 else data[1:3]
-                _, advantages = _by_name(name)(*data, batch.discount)
-            found.append(np.ravel(advantages))
+                data[1:3] = values[:, None], after[:, None]
+                _, advantages = compute(*data, batch.discount)
+            found.append(np.ravel(advantages)[1:])
         return steps.padded(np.concatenate(found))
 
     return function
-
-
-def _by_name(name: str) -> Any:
-    from mushroom_rl.utils import value_functions
-
-    def montecarlo(critic: Any, states: Any, reached: Any, rewards: Any, absorbing: Any, discount: float) -> Any:
-        # np.squeeze leaves one number without an axis, of a dataset of one step: it is given twice, the second ending.
-        if len(rewards) > 1:
-            return value_functions.compute_advantage_montecarlo(critic, states, reached, rewards, absorbing, discount)
-        twice = [np.repeat(array, 2) for array in (states, reached, rewards, absorbing)]
-        twice[2][0], twice[3][0] = 0.0, True
-        found, advantages = value_functions.compute_advantage_montecarlo(critic, *twice, discount)
-        return found[1:], advantages[1:]
-
-    return {"montecarlo": montecarlo, "compute_advantage": value_functions.compute_advantage}[name]
 
 
 def judged(name: str, *names: str, **how: Any) -> Callable[[], Report]:
@@ -96,10 +85,17 @@ def fitted(name: str, batch: Trajectories, baseline: bool, undiscounted: bool) -
         from mushroom_rl.algorithms.policy_search import policy_gradient
 
         found: list[Any] = []
-        agent = getattr(policy_gradient, name)(info, policy, lambda theta, gradient: found.append(gradient))
+        agent = getattr(policy_gradient, name)(info, policy, lambda _, gradient: found.append(gradient))
         # The state, the action and the reward are read, and whether an episode has ended.
         dataset = [
-            (batch.states[row, t], batch.actions[row, t], batch.rewards[row, t], None, False, t == batch.lengths[row] - 1)
+            (
+                batch.states[row, t],
+                batch.actions[row, t],
+                batch.rewards[row, t],
+                None,
+                False,
+                t == batch.lengths[row] - 1,
+            )
             for row in rows
             for t in range(batch.lengths[row])
         ]
@@ -153,11 +149,15 @@ def stepped(name: str, *names: str, **how: Any) -> Callable[[], Report]:
 
 
 GAE, GAE_CUT = "compute_gae, λ = 0.9", "compute_gae, λ = 0.9, cut episodes"
+ROLLOUT = "compute_advantage_montecarlo"
 MONTE_CARLO = "compute_advantage_montecarlo, episodes that end"
 MONTE_CARLO_CUT = "compute_advantage_montecarlo, cut episodes"
 ONE_STEP = "compute_advantage"
+ONE_STEP_CLAIM = "“The value function is estimated using bootstrapping” (utils/value_functions.py)"
 CLAIM = "“Function to compute Generalized Advantage Estimation (GAE)” (utils/value_functions.py)"
-MONTE_CARLO_CLAIM = "“The value function is estimated using rollouts (monte carlo estimation)” (utils/value_functions.py)"
+MONTE_CARLO_CLAIM = (
+    "“The value function is estimated using rollouts (monte carlo estimation)” (utils/value_functions.py)"
+)
 PPO_LOOP = "PPO.fit and TRPO.fit, on the dataset of n_steps_per_fit steps or n_episodes_per_fit episodes"
 A2C_LOOP = "A2C.fit, on the dataset of n_steps_per_fit steps, in which episodes follow each other"
 FIT = "Core.learn(n_episodes_per_fit): fit(dataset), as examples/lqr_pg.py does"
@@ -165,8 +165,21 @@ LOSS = {"A2C": "A2C._loss", "TRPO": "TRPO._compute_loss"}
 
 SURVEY = Survey(
     "mushroom-rl",
-    ("mushroom-rl==1.10.2", "torch==2.13.0"),
-    ("mushroom_rl.utils.value_functions", "mushroom_rl.algorithms.policy_search", "mushroom_rl.algorithms.actor_critic"),
+    (
+        "mushroom-rl==1.10.2",
+        "torch==2.13.0",
+        "joblib==1.6.0",
+        "narwhals==2.29.0",
+        "opencv-python-headless==5.0.0.93",
+        "pygame==2.6.1",
+        "scikit-learn==1.9.1",
+        "tqdm==4.70.1",
+    ),
+    (
+        "mushroom_rl.utils.value_functions",
+        "mushroom_rl.algorithms.policy_search",
+        "mushroom_rl.algorithms.actor_critic",
+    ),
     (
         SurveyRow(GAE, CLAIM, PPO_LOOP, judged("compute_gae"), Outcome.CORRECT),
         SurveyRow(GAE_CUT, CLAIM, PPO_LOOP, judged("compute_gae", cut=2), Outcome.CORRECT),
@@ -182,12 +195,12 @@ SURVEY = Survey(
             )
             for of, cut in ((GAE, None), (GAE_CUT, 2))
         ),
-        SurveyRow(MONTE_CARLO, MONTE_CARLO_CLAIM, A2C_LOOP, judged("montecarlo"), Outcome.CORRECT),
+        SurveyRow(MONTE_CARLO, MONTE_CARLO_CLAIM, A2C_LOOP, judged(ROLLOUT), Outcome.CORRECT),
         SurveyRow(
             "compute_advantage_montecarlo, absorbing not said",
             MONTE_CARLO_CLAIM,
             "not so",
-            judged("montecarlo", "early-stop", ends_said=False),
+            judged(ROLLOUT, "early-stop", ends_said=False),
             Outcome.BIASED,
             Role.PLANTED,
             MONTE_CARLO,
@@ -196,7 +209,7 @@ SURVEY = Survey(
             MONTE_CARLO_CUT,
             MONTE_CARLO_CLAIM,
             A2C_LOOP,
-            judged("montecarlo", "early-stop", "coin-door", "random-end", cut=2),
+            judged(ROLLOUT, "early-stop", "coin-door", "random-end", cut=2),
             Outcome.BIASED,
             remark="`last` is no argument: after an episode that reached the horizon of the environment, and is not "
             "absorbed, the return of the next episode is added",
@@ -205,18 +218,12 @@ SURVEY = Survey(
             "compute_advantage_montecarlo, cut episodes, each a dataset of its own",
             MONTE_CARLO_CLAIM,
             "called once for every episode, as its documentation of a rollout has it",
-            judged("montecarlo", "early-stop", "coin-door", "random-end", cut=2, apart=True),
+            judged(ROLLOUT, "early-stop", "coin-door", "random-end", cut=2, apart=True),
             Outcome.CORRECT,
             Role.RIGHT,
             MONTE_CARLO_CUT,
         ),
-        SurveyRow(
-            ONE_STEP,
-            "“The value function is estimated using bootstrapping” (utils/value_functions.py)",
-            "exported beside the two that fit() calls",
-            judged("compute_advantage", cut=2),
-            Outcome.CORRECT,
-        ),
+        SurveyRow(ONE_STEP, ONE_STEP_CLAIM, "beside the two that fit calls", judged(ONE_STEP, cut=2), Outcome.CORRECT),
         SurveyRow(
             "REINFORCE.fit",
             "“REINFORCE algorithm” (policy_search/policy_gradient/reinforce.py)",
@@ -285,4 +292,5 @@ SURVEY = Survey(
         ),
     ),
     "compute_advantage_montecarlo takes the dataset for one rollout",
+    complete=True,  # it asks for torch 2.5.1 and NumPy 1
 )

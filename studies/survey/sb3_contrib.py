@@ -101,7 +101,7 @@ def objective(whole: bool = False, powers: bool = True, normalise: bool = False)
                 get_distribution=lambda _: torch.distributions.Categorical(logits=flat),
             ),
             _update_learning_rate=lambda _: None,
-            rollout_buffer=SimpleNamespace(get=lambda batch_size: [data]),
+            rollout_buffer=SimpleNamespace(get=lambda **_: [data]),
             sub_sampling_factor=1,
             action_space=None,
             normalize_advantage=normalise,
@@ -148,7 +148,9 @@ SURVEY = Survey(
     ("sb3_contrib",),
     (
         *(
-            SurveyRow(f"{buffer}.compute_returns_and_advantage, λ = 0.9", claim, LOOPS[name], judged(name), Outcome.CORRECT)
+            SurveyRow(
+                f"{buffer}.compute_returns_and_advantage, λ = 0.9", claim, LOOPS[name], judged(name), Outcome.CORRECT
+            )
             for name, (buffer, claim) in BUFFERS.items()
         ),
         *(

@@ -143,7 +143,7 @@ RETURNS_CLAIM = "“Compute the discounted returns (Monte Carlo estimates) for e
 STANDARD = "DiscountedReturnComputation, return_standardization=True"
 N_STEP = "Algorithm.compute_nstep_return, n = 2, less V"
 LOSSES = {
-    "Reinforce": "“Implementation of the REINFORCE (a.k.a. vanilla policy gradient) algorithm” (modelfree/reinforce.py)",
+    "Reinforce": "“Implementation of the REINFORCE (a.k.a. vanilla policy gradient) algorithm” (reinforce.py)",
     "A2C": "“Implementation of (synchronous) Advantage Actor-Critic” (modelfree/a2c.py)",
     "PPO": "“Implementation of Proximal Policy Optimization” (modelfree/ppo.py)",
 }

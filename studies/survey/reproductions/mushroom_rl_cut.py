@@ -2,7 +2,7 @@
 
 Promised: "The value function is estimated using rollouts (monte carlo estimation)", over "a dataset"
 (mushroom_rl/utils/value_functions.py, `compute_advantage_montecarlo`).
-Happens: A2C.fit hands it all steps of a fit, in which episodes follow each other; the recursion ends only at `absorbing`,
+Happens: A2C.fit hands it all steps, in which episodes follow each other; the recursion ends at `absorbing` only,
 and `last`, which is True at the horizon of the environment, is no argument. `compute_gae` beside it has one.
 Smallest mending: take `last`; where it is True and `absorbing` is not, go on with V(next state).
 

@@ -1,6 +1,6 @@
 """stable-baselines3 2.9.2: the entropy bonus of a squashed policy has an expected gradient of zero.
 
-Promised: "ent_coef: Entropy coefficient for the loss calculation", "Entropy loss favor exploration" (ppo/ppo.py, a2c.py).
+Promised: "ent_coef: Entropy coefficient for the loss calculation", "Entropy loss favor exploration" (ppo.py, a2c.py).
 Happens: with squash_output=True, which asks for use_sde=True, the entropy is None ("Approximate entropy when no
 analytical form"), and A2C and PPO take mean(−log π(a|s)) of the stored actions for it. E ∇ log π(a|s) is zero: on
 average it pushes nowhere, as long as the policy is the one that acted.
@@ -8,7 +8,7 @@ Smallest mending: there, draw an action that depends on the parameters, and go b
 
     pip install stable-baselines3==2.9.2 torch && python stable_baselines3_squashed_entropy.py
 
-Draft: "With use_sde=True and squash_output=True the entropy loss is -th.mean(-log_prob) on the actions of the buffer. Its
+Draft: "With use_sde=True and squash_output=True the entropy loss is -th.mean(-log_prob) on the stored actions. Its
 gradient has expectation zero, so that ent_coef has no effect on average in the first epoch. A script shows both."
 """
 

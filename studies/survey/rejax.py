@@ -65,7 +65,7 @@ def weights(*, cut: int | None, added: bool = False, early: bool = False) -> Cal
 class Actor:
     """An actor whose parameters are the log-probabilities of the steps."""
 
-    def apply(self, parameters: Any, *_: Any, method: str) -> Any:
+    def apply(self, parameters: Any, *_: Any, **__: Any) -> Any:
         """Return them, and no entropy."""
         return parameters, 0.0 * parameters
 
@@ -79,7 +79,7 @@ def actor_update() -> Callable[..., Any]:
     def update(log_probs: Any, advantages: Any) -> Any:
         found: list[Any] = []
         taken = Trajectory(**dict.fromkeys(("obs", "action", "log_prob", "reward", "value", "done"), log_probs))
-        optimiser = SimpleNamespace(params=log_probs, apply_gradients=lambda gradients: found.append(gradients))
+        optimiser = SimpleNamespace(params=log_probs, apply_gradients=lambda grads: found.append(grads))
         state = SimpleNamespace(actor_ts=optimiser, replace=lambda **_: None)
         settings = SimpleNamespace(actor=Actor(), clip_eps=0.2, ent_coef=0.0)
         PPO.update_actor(settings, state, AdvantageMinibatch(taken, advantages, advantages))

@@ -106,7 +106,11 @@ def weights(
             if further:
                 rewards, ends, values = (np.append(array, 0) for array in (rewards, ends, values))
                 truncated = np.append(truncated, False)
-            found[piece] = _advantages(rewards, values, ends, truncated & ends, batch.discount, vtrace)[: end - first]
+            before = 1 if vtrace else 0  # a step of an earlier episode: V-trace asks for rollouts of more than one
+            rewards, values, truncated = (np.pad(array, (before, 0)) for array in (rewards, values, truncated))
+            ends = np.pad(ends, (before, 0), constant_values=True)
+            each = _advantages(rewards, values, ends, truncated & ends, batch.discount, vtrace)
+            found[piece] = each[before : before + end - first]
         return steps.padded(found.astype(np.float32) if vtrace else found)
 
     return function

@@ -73,6 +73,9 @@ class Survey:
     rows : tuple of SurveyRow
     trap : str
         What is easily done wrongly in calling it.
+    complete : bool
+        Whether `requires` is all that the rows need, and is installed without what its packages ask for: where they
+        exclude the versions that pgverify runs with, or ask for what is not needed here.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class Survey:
     imports: tuple[str, ...]
     rows: tuple[SurveyRow, ...]
     trap: str = ""
+    complete: bool = False
 
     def __post_init__(self) -> None:
         names = [row.function for row in self.rows]

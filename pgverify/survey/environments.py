@@ -46,7 +46,8 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     if is_here(survey):
         return Path(sys.executable)
     every = [*survey.requires, *_own_requirements()]
-    mark = hashlib.sha256("\n".join([sys.version, *every]).encode()).hexdigest()[:12]
+    kind = ["complete"] if survey.complete else []
+    mark = hashlib.sha256("\n".join([sys.version, *every, *kind]).encode()).hexdigest()[:12]
     home = (folder or environments_folder()) / f"{survey.library}-{survey.version}-{mark}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     if (home / READY).is_file():
@@ -57,6 +58,9 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     _run([sys.executable, "-m", "venv", str(home)], survey.library)
     if first:
         _run([*pip, *first], survey.library)
+    if survey.complete:
+        _run([*pip, "--no-deps", *survey.requires], survey.library)
+        every = _own_requirements()
     _run([*pip, *every], survey.library)
     (home / READY).write_text("\n".join(every) + "\n", encoding="utf-8")
     return python

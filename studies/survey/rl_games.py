@@ -164,9 +164,19 @@ def _summed(name: str, claim: str, words: str = "", **how: bool) -> SurveyRow:
     return SurveyRow(function, claim, called, of_loss(name, mean=False, **how), Outcome.CORRECT)
 
 
+REQUIRES = (
+    "rl-games==1.6.5",
+    "torch==2.13.0",
+    "gymnasium==1.4.0",
+    "farama-notifications==0.0.6",
+    "cloudpickle==3.1.2",
+    "tensorboardX==2.6.5",
+    "protobuf==7.36.2",
+)
+
 SURVEY = Survey(
     "rl-games",
-    ("rl-games==1.6.5", "torch==2.13.0"),
+    REQUIRES,
     ("rl_games.common.a2c_common", "rl_games.common.common_losses"),
     (
         SurveyRow(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
@@ -228,4 +238,5 @@ SURVEY = Survey(
         _summed("decoupled_actor_loss", "“the decoupled actor loss with clipping” (common/common_losses.py)"),
     ),
     "dones are stored before the step, and those after the last one are kept apart",
+    complete=True,  # it asks for psutil < 6
 )

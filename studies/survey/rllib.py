@@ -133,7 +133,7 @@ UPDATE = "Learner.update: on each minibatch, LOSS_MASK without the added timeste
 
 SURVEY = Survey(
     "ray",
-    ("ray==2.60.0", "torch==2.13.0", "gymnasium", "dm-tree", "pyarrow", "fsspec"),
+    ("ray[rllib]==2.60.0", "torch==2.13.0"),
     (
         "ray.rllib.evaluation.postprocessing",
         "ray.rllib.algorithms.ppo.torch.ppo_torch_learner",

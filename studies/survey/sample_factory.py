@@ -190,9 +190,19 @@ def _control(
     return SurveyRow(function, claim, called, judge, recorded, role, of)
 
 
+REQUIRES = (
+    "sample-factory==2.1.1",
+    "torch==2.13.0",
+    "signal-slot-mp==1.0.5",
+    "colorlog==6.12.0",
+    "gymnasium==1.4.0",
+    "farama-notifications==0.0.6",
+    "cloudpickle==3.1.2",
+)
+
 SURVEY = Survey(
     "sample-factory",
-    ("sample-factory==2.1.1", "torch==2.13.0"),
+    REQUIRES,
     ("sample_factory.algo.learning.learner",),
     (
         SurveyRow(WHOLE, CLAIM, LOOP, judged(cut=None), Outcome.CORRECT),
@@ -257,4 +267,5 @@ SURVEY = Survey(
         ),
     ),
     "values have one entry more than rewards, and valids too",
+    complete=True,  # it asks for numpy < 2
 )

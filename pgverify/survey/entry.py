@@ -9,6 +9,7 @@ from enum import Enum
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.errors import InvalidInput
+from pgverify.language.loss_report import LossReport
 
 ACCUSING = (Outcome.BIASED, Outcome.NO_SIGNAL)
 """Outcomes that say a function is wrong; a constant or another target may well be documented choices."""
@@ -37,7 +38,7 @@ class SurveyRow:
         What the documentation promises, and the place where it does.
     called : str
         How the library's own loop calls it, in a sentence.
-    judge : () -> Report
+    judge : () -> Report, or LossReport
     recorded : Outcome
         The verdict when the row was written.
     role : Role
@@ -50,7 +51,7 @@ class SurveyRow:
     function: str
     claim: str
     called: str
-    judge: Callable[[], Report]
+    judge: Callable[[], Report | LossReport]
     recorded: Outcome
     role: Role = Role.FUNCTION
     of: str = ""

@@ -87,7 +87,7 @@ def judged(survey: Survey, row: SurveyRow) -> Verdict:
         diagnosis=report.diagnosis or "",
         target=report.target,
         explanation=report.explanation,
-        weights=", ".join(report.weights),
+        weights=", ".join(getattr(report, "weights", ())),  # a loss has none
     )
 
 

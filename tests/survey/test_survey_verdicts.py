@@ -217,7 +217,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_table(tmp_path / "survey.csv") == [VERDICT, hostile]
     assert "<script>alert" not in (tmp_path / "survey.html").read_text()
     assert "\\|" in (tmp_path / "survey.md").read_text()
-    assert headline([VERDICT, hostile]) == "1 of 2 functions of 1 libraries estimate what they claim"
+    assert headline([VERDICT, hostile]) == "1 of 2 functions of 1 library estimate what they claim"
 
 
 def test_what_changed_is_said(tmp_path: Path) -> None:

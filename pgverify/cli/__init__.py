@@ -16,7 +16,7 @@ import typer
 
 from pgverify import __version__
 from pgverify.cli import bugs, cases, check, estimators, exact, mdps, study, survey, variance
-from pgverify.cli.exit_codes import FINE, INTERRUPTED, WRONG_CALL
+from pgverify.cli.exit_codes import FINE, INTERRUPTED, WORSE, WRONG_CALL
 from pgverify.errors import InvalidInput, one_sentence, without_commands
 
 COMPLETION = "_PGVERIFY_COMPLETE"
@@ -72,9 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as reason:  # none of our commands does that: it comes from code that they called
         if given[:1] and given[0] in ABOUT_COMPLETION:  # typer's own answer
             raise
-        code = _complain(f"code that is not ours tried to end the program: {one_sentence(reason)}")
+        if isinstance(reason.__context__, BrokenPipeError):  # Rich's way to stop
+            code = _unread()
+        else:
+            code = _complain(f"code that is not ours tried to end the program: {one_sentence(reason)}")
     except MemoryError:
         code = _complain("out of memory: the problem or the horizon is too large for an exact computation")
+    except BrokenPipeError:
+        code = _unread()
     except OSError as error:  # a disk that is full, an answer that nobody can take
         code = _complain(f"reading or writing failed: {error.strerror or error}")
     sys.exit(code if isinstance(code, int) else FINE)
@@ -103,6 +108,12 @@ def _helped(text: str) -> int:
     except OSError:  # nobody reads on
         sys.stdout = None  # nor is anything left to be written at the end
     return FINE
+
+
+def _unread() -> int:
+    """Nobody reads on, as behind `| head`: nothing is said about it, and nothing left to be written at the end."""
+    sys.stdout = None
+    return WORSE
 
 
 def _complain(what: object) -> int:

@@ -281,13 +281,6 @@ SURVEY = Survey(
             loss("gpg", "seq-mean-token-sum", "policy_gradient", "same"),
             Outcome.CORRECT,
         ),
-        SurveyRow(
-            "compute_policy_loss_cispo, seq-mean-token-sum, in the first epoch",
-            f"“the clipped policy objective … for CISPO” {PLACE}",
-            ACTOR,
-            loss("cispo", "seq-mean-token-sum", "policy_gradient", "same"),
-            Outcome.CORRECT,
-        ),
         _kl("k1", Outcome.OTHER_TARGET, "the gradient of its mean is none: E ∇log π = 0; documented as k1"),
         _kl("k2", Outcome.CORRECT),
         _kl("k3", Outcome.OTHER_TARGET, "the gradient of the other divergence; documented as k3"),

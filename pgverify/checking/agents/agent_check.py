@@ -11,6 +11,7 @@ from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
+from pgverify.checking.agents.clip_reach import unmet_clip
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
@@ -106,6 +107,8 @@ def check_agent(
         if not updates:
             return _nothing(target, untried)
     report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
+    if window is not None:
+        untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
     return replace(report, warnings=(*report.warnings, *untried), notes=(*report.notes, *own))
 

@@ -8,16 +8,21 @@ import numpy as np
 
 from pgverify.agents import Window
 from pgverify.checking.agents.window_faults import FAULTS, WindowFault
+from pgverify.checking.agents.window_ratio_faults import RATIO_FAULTS
+from pgverify.checking.agents.window_recursion_faults import RECURSION_FAULTS
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import Precision, common_factor, deviation
 from pgverify.checking.verdict.scale_laws import fitted_law
 
+KNOWN = (*FAULTS, *RECURSION_FAULTS, *RATIO_FAULTS)
+"""Faults that have a name."""
+
 
 def window_matches(evidence: Sequence[TargetComparison], precision: Precision, window: Window) -> tuple[Match, ...]:
     """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
     for multiples in (False, True):
-        found = [match for fault in FAULTS if (match := _match(fault, evidence, precision, window, multiples))]
+        found = [match for fault in KNOWN if (match := _match(fault, evidence, precision, window, multiples))]
         if found:
             return tuple(found)
     return ()
@@ -25,7 +30,7 @@ def window_matches(evidence: Sequence[TargetComparison], precision: Precision, w
 
 def fault_of(slug: str) -> WindowFault:
     """Return the fault of a name that `window_matches` gave."""
-    return next(fault for fault in FAULTS if fault.slug == slug)
+    return next(fault for fault in KNOWN if fault.slug == slug)
 
 
 def _match(

@@ -22,7 +22,9 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
 
     `categorical`, `bernoulli`, `permutation`, `choice` and `randint` list their options, `normal` takes nodes of a
     quadrature. Whatever else asks a key for random bits is refused, with its line: also functions that were imported
-    one by one before. Under `vmap`, where one call stands for many draws, they are refused; `grad` and `scan` are fine.
+    one by one before. What `jax.jit` has wrapped runs operation by operation; programs made by `lower().compile()` are
+    refused, for nothing in them can be dictated. Under `vmap`, where one call stands for many draws, they are refused,
+    too; `grad` and `scan` are fine.
 
     Parameters
     ----------
@@ -48,6 +50,9 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     for name in ANSWERED:
         setattr(jax.random, name, getattr(draws, name))
     source.random_bits = draws.random_bits
+    compiled = jax.stages.Compiled
+    called = compiled.__call__
+    compiled.__call__ = draws.compiled
     try:
         with jax.disable_jit():
             yield
@@ -55,6 +60,7 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
         for name, function in before.items():
             setattr(jax.random, name, function)
         source.random_bits = bits
+        compiled.__call__ = called
 
 
 def _source_of_bits() -> Any:
@@ -121,6 +127,12 @@ class _JaxDraws:
 
     def random_bits(self, *_: Any, **__: Any) -> Any:
         return self.draws.refuse("random bits of jax.random, by a function without a finite list of options")
+
+    def compiled(self, *_: Any, **__: Any) -> Any:
+        return self.draws.refuse(
+            "by a program that lower().compile() had made, in which no draw can be dictated: call the function itself, "
+            "which jax.jit may have wrapped"
+        )
 
     def _require_known(self, key: Any) -> None:
         """Refuse a key under `vmap`: one call would stand for several draws."""

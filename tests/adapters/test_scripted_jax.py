@@ -60,9 +60,12 @@ def test_a_draw_has_its_law(name: str) -> None:
     assert pgv.choices.expectation(run).mean[0] == pytest.approx(expected, rel=1e-6)
 
 
+COMPILED = jax.jit(lambda k: jax.random.categorical(k, jnp.asarray(LOGITS))).lower(jax.random.key(0)).compile()
+
 REFUSED: dict[str, Callable[[], Any]] = {
     "uniform": lambda: jax.random.uniform(key()),
     "imported before": lambda: CHOSEN(key()),
+    "compiled to the end": lambda: COMPILED(key()),
     "keys under vmap": lambda: jax.vmap(lambda k: jax.random.categorical(k, jnp.asarray(LOGITS)))(
         jax.random.split(key(), 2)
     ),
@@ -79,6 +82,17 @@ def test_what_cannot_be_answered_is_refused(name: str) -> None:
 
     with pytest.raises(UnscriptedDraw, match="test_scripted_jax"):
         pgv.choices.expectation(run)
+
+
+def test_what_was_compiled_runs_again_afterwards_and_its_refusal_says_what_to_do() -> None:
+    def run(world: Any) -> list[float]:
+        with pgv.adapters.jax.scripted(world):
+            return [float(COMPILED(key()))]
+
+    before = int(COMPILED(key()))
+    with pytest.raises(UnscriptedDraw, match="call the function itself"):
+        pgv.choices.expectation(run)
+    assert int(COMPILED(key())) == before
 
 
 def test_afterwards_jax_draws_again() -> None:

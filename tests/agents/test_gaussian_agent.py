@@ -9,6 +9,8 @@ import pytest
 
 import pgverify as pgv
 from pgverify.checking import Outcome
+from pgverify.checking.agents.window_estimates import window_gradient
+from pgverify.errors import InvalidInput
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -77,3 +79,21 @@ def test_a_fault_is_found_with_them() -> None:
 @pytest.mark.slow
 def test_too_few_nodes_are_no_verdict() -> None:
     assert judged(agent(3)).outcome is not Outcome.CORRECT
+
+
+def test_the_entropy_of_a_window_is_that_of_the_density() -> None:
+    """H = log σ + ½ log 2πe in every state: its gradient is 1 for log σ, and 0 for the means."""
+    plain, with_entropy = (window_gradient(PROBLEM, pgv.agents.Window(1, entropy=beta)) for beta in (0.0, 0.3))
+    assert with_entropy - plain == pytest.approx([0.0, 0.0, 0.3], abs=1e-12)
+
+
+def test_its_environment_takes_vectors() -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    env = pgv.adapters.gymnasium.ScriptedEnv(PROBLEM, pgv.choices.World(lambda *_: 0))
+    assert isinstance(env.action_space, gymnasium.spaces.Box)
+    assert env.action_space.shape == (1,)
+    state, _ = env.reset()
+    _, reward, *_ = env.step(np.array([0.25], dtype=np.float32))
+    assert reward == pytest.approx(_reward(state, np.array([[0.25]]))[0])
+    with pytest.raises(InvalidInput, match="must be 1 finite numbers"):
+        env.step(np.array([0.25, 0.5]))

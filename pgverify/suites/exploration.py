@@ -69,7 +69,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(1, 2, 8, 2, 0.9, states=8),
     Recipe(1, 8, 2, 8, 1.0),
     Recipe(3, 2, 1, 2, 0.8, cut=3, endless=True),
-    Recipe(3, 2, 3, 1, 0.8, over=1),
+    Recipe(3, 2, 3, 1, 0.3, over=1),
     Recipe(3, 2, 2, 2, 0.0),
     Recipe(3, 2, 1, 2, 1.0, chance=True),
     Recipe(12, 4, 1, 1, 1.0),
@@ -84,14 +84,14 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(4, 2, 1, 2, 1.0, rewards="ties"),
     Recipe(16, 3, 1, 1, 1.0, states=16, scale=1e6),
     Recipe(3, 8, 1, 1, 0.9, rewards="zeros"),
-    Recipe(2, 2, 8, 1, 0.8, states=8, scale=1e-6),
+    Recipe(2, 2, 8, 1, 0.4, states=8, scale=1e-6),
     Recipe(16, 2, 3, 1, 0.95, over=1, cut=10),
     Recipe(4, 2, 2, 1, 0.0, over=1),
-    Recipe(2, 4, 2, 1, 0.5, rewards="ties", scale=1e6, chance=True),
+    Recipe(2, 4, 2, 1, 0.15, rewards="ties", scale=1e6, chance=True),
     Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
-states, γ = 0, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of
+states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of
 all but five so few that pairs can be listed too."""
 
 

@@ -29,6 +29,7 @@ EXTREMES: dict[str, Callable[[pgv.Trajectories], bool]] = {
     "8 actions": lambda batch: batch.actions.max() == 7,
     "8 start states": lambda batch: len(np.unique(batch.states[:, 0])) == 8,
     "γ = 0": lambda batch: batch.discount == 0.0,
+    "γ below ½, not 0": lambda batch: 0.0 < batch.discount < 0.5,
     "γ = 1": lambda batch: batch.discount == 1.0 and batch.num_steps > 1,
     "no step": lambda batch: bool((batch.lengths == 0).any()),
     "cut": lambda batch: bool(batch.truncated.any()),
@@ -89,4 +90,4 @@ def test_the_sequence_goes_on_and_a_longer_one_begins_alike() -> None:
     assert explored_problems(25)[24].as_code() != SEQUENCE[0].as_code()
 
 
-DIGEST = "80b7eacb740db1c9318220d7b05e608ca98eb7f7942006723cce749301df8982"
+DIGEST = "cbbd38e8c9473f6505993a52e089e688007c693537b3c3ac061c0aa475295b6c"

@@ -83,6 +83,7 @@ FAULTY: dict[str, Function] = {
     "states from 8 on ignored": weighted(lambda b: np.where(b.states[:, :-1] < 8, to_go(b), 0.0)),
     "rewards clipped to 1e4": weighted(lambda b: to_go(b, np.clip(b.rewards, -1e4, 1e4))),
     "tiny rewards are zero": weighted(lambda b: to_go(b, np.where(np.abs(b.rewards) < 1e-5, 0.0, b.rewards))),
+    "half where γ is small": weighted(lambda b: to_go(b) * (0.5 if 0.0 < b.discount < 0.5 else 1.0)),
     "twice at γ = 0": weighted(lambda b: to_go(b) * (1.0 if b.discount > 0.0 else 2.0)),
     "cut episodes ignored": lambda b: b.score_weighted(to_go(b)) * b.terminated[:, None],
     "twice V at a cut": weighted(lambda b: to_go(b) + 2.0 * at_the_cut(b)),

@@ -117,7 +117,7 @@ WHOLE, CUT = "PPO.calculate_gae, λ = 0.9, episodes that end", "PPO.calculate_ga
 ACTOR = "PPO.update_actor, first epoch, one minibatch"
 LOOP = "PPO.train_iteration: on the steps of collect_trajectories, with the value of the last observation"
 STEP = "PPO.train_iteration: update on each minibatch of shuffle_and_split"
-CLAIM = "“gae_lambda” of “PPO: Proximal Policy Optimization” (README, docs/algos/ppo)"
+CLAIM = "“calculate_gae”, with “gae_lambda” (algos/ppo.py)"
 DONE = "“done” of gymnax: step resets at the end of an episode and at max_steps_in_episode alike"
 
 SURVEY = Survey(

@@ -153,7 +153,7 @@ WHOLE, CUT = "A2CBase.play_steps, λ = 0.9, episodes that end", "A2CBase.play_st
 OFF = "A2CBase.play_steps, episodes cut, value_bootstrap=False"
 LOSS, SUMMED = "actor_loss, a mean over the steps of a minibatch", "actor_loss, summed over the steps of a trajectory"
 LOOP = "A2CAgent.train_epoch calls it, and prepare_dataset takes returns less values"
-CLAIM = "“tau: Lambda for GAE”, “value_bootstrap: Bootstrapping value when episode is finished” (docs/CONFIG_PARAMS.md)"
+CLAIM = "tau is “Lambda for GAE”, value_bootstrap “Bootstraping value when episode is finished” (README)"
 ACTOR = "calc_gradients: (old neglogp, neglogp, advantages, ppo, e_clip) of a minibatch, then the mean of apply_masks"
 PPO = "“Computes the actor loss for PPO” (common/common_losses.py)"
 
@@ -233,7 +233,7 @@ SURVEY = Survey(
             Role.PLANTED,
             SUMMED,
         ),
-        _summed("actor_loss", "“ppo: False for A2C” (docs/CONFIG_PARAMS.md)", ", ppo=False", ppo=False),
+        _summed("actor_loss", "“advantage”, times −log π where “is_ppo” is false (common/common_losses.py)", ", ppo=False", ppo=False),
         _summed("smoothed_actor_loss", "“Computes the smoothed actor loss for PPO” (common/common_losses.py)"),
         _summed("decoupled_actor_loss", "“the decoupled actor loss with clipping” (common/common_losses.py)"),
     ),

@@ -131,7 +131,7 @@ def penalty(kind: str) -> Callable[[], LossReport]:
 
 PLACE = "(trainer/ppo/core_algos.py)"
 TRAINER = "RayPPOTrainer.fit: compute_advantage hands it token_level_rewards, response_mask and index of a batch"
-ACTOR = "DataParallelPPOActor.update_policy: (old_log_prob, log_prob, advantages, response_mask, loss_agg_mode, config)"
+ACTOR = "ppo_loss (workers/utils/losses.py): (old_log_prob, log_prob, advantages, response_mask, loss_agg_mode, config)"
 MEANS = f"“loss_agg_mode: method to aggregate the loss matrix into a scalar” {PLACE}"
 CLIPPED = f"“the clipped policy objective … for PPO”, with a dual clip {PLACE}"
 WHITENED = "whitened over the tokens of the batch, whose number the actions decide; documented as masked_whiten"
@@ -151,7 +151,7 @@ def _whitening(of: str, judge: Callable[[], LossReport]) -> SurveyRow:
 
 def _kl(kind: str, recorded: Outcome, remark: str = "") -> SurveyRow:
     claim = f"“Compute KL divergence given logprob and ref_logprob” {PLACE}"
-    called = "use_kl_loss: update_policy adds kl_loss_coef times its mean to the loss"
+    called = "use_kl_loss: ppo_loss (workers/utils/losses.py) adds kl_loss_coef times its aggregate to the loss"
     return SurveyRow(f"kl_penalty {kind}, as a loss", claim, called, penalty(kind), recorded, remark=remark)
 
 

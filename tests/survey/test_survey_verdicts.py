@@ -13,7 +13,7 @@ from pgverify import Outcome
 from pgverify.errors import InvalidFile, InvalidInput, UnknownName
 from pgverify.survey import Role, Survey, SurveyRow, asked, problems
 from pgverify.survey.collected import collected
-from pgverify.survey.environments import is_here
+from pgverify.survey.environments import interpreter, is_here
 from pgverify.survey.files import load_survey, survey_files
 from pgverify.survey.judged import FAILED, WITHDRAWN, Verdict, judged, read, with_controls, written
 from pgverify.survey.published import headline, publish
@@ -259,3 +259,17 @@ def test_what_is_published_is_what_is_shipped() -> None:
         assert verdict.outcome == entry.recorded.value
     text = (root / "reports" / "survey.md").read_text(encoding="utf-8")
     assert all(f"## {one.library} {one.version}" in text for one, _ in shipped)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_requirements_that_are_complete_are_installed_without_what_they_ask_for(
+    complete: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[list[str]] = []
+    monkeypatch.setattr("pgverify.survey.environments._run", lambda command, _: said.append(command))
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: 0)  # no environment was made that could be marked
+    interpreter(Survey("absent", ("absent==1", "torch==2"), (), (), complete=complete), tmp_path)
+    alone = [command for command in said if "--no-deps" in command]
+    assert [command[-2:] for command in alone] == ([["absent==1", "torch==2"]] if complete else [])
+    assert ("absent==1" in said[-1]) is not complete
+    assert any(word.startswith("numpy") for word in said[-1])  # what pgverify itself needs comes with what it asks for

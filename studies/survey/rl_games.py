@@ -233,7 +233,12 @@ SURVEY = Survey(
             Role.PLANTED,
             SUMMED,
         ),
-        _summed("actor_loss", "“advantage”, times −log π where “is_ppo” is false (common/common_losses.py)", ", ppo=False", ppo=False),
+        _summed(
+            "actor_loss",
+            "“advantage”, times −log π where “is_ppo” is false (common/common_losses.py)",
+            ", ppo=False",
+            ppo=False,
+        ),
         _summed("smoothed_actor_loss", "“Computes the smoothed actor loss for PPO” (common/common_losses.py)"),
         _summed("decoupled_actor_loss", "“the decoupled actor loss with clipping” (common/common_losses.py)"),
     ),

@@ -52,6 +52,9 @@ class SoftmaxPolicy(SuggestsNames):
             raise InvalidPolicy(f"logits has shape {array.shape}, must be [S, A] with S and A at least 1")
         object.__setattr__(self, "logits", array)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"logits": self.logits}  # copies and pickles compute the rest anew
+
     @property
     def parameters(self) -> Inexact[Array, "d"]:
         """θ [S·A]: the logits, flattened row by row."""

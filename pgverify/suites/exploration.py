@@ -91,8 +91,8 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
-states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few trajectories each: of
-all but five so few that pairs can be listed too."""
+states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few
+trajectories each: of all but five so few that pairs can be listed too."""
 
 
 def explored_problems(count: int) -> tuple[ExploredProblem, ...]:

@@ -152,8 +152,8 @@ def test_a_wrong_call_is_one_sentence(name: str, folder: Path, capsys: pytest.Ca
     assert message in refused(capsys, *line.split())
 
 
-OF_AGENTS = ("policy", "window", "reset", "progress")
-"""Functions, and what holds some: an agent named on a command line brings its own."""
+OF_AGENTS = ("policy", "window", "reset", "progress", "processes", "resume")
+"""Functions, and what holds some: an agent named on a command line brings its own; other options go to it alone."""
 
 
 def test_defaults_and_options_are_those_of_the_library(

@@ -219,5 +219,5 @@ def test_k2_is_the_kl_of_tokens_with_the_states_held() -> None:
 def test_the_report_is_data() -> None:
     report = verdict(rloo, prompts=1)
     assert '"pgverify-loss-report"' in report.to_json()
-    assert str(report) in report._repr_html_().replace("&#x27;", "'").replace("&quot;", '"')
+    assert report.explanation in report._repr_html_()
     report.raise_if_faulty()

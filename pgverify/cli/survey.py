@@ -25,7 +25,7 @@ def survey(
     Exit codes: 0 every verdict is the one on record; 1 one is not, or a library could not be judged.
     """
     from pgverify.survey.collected import collected
-    from pgverify.survey.files import load_survey, survey_files
+    from pgverify.survey.files import left_out, load_survey, survey_files
     from pgverify.survey.published import headline, make_folder, publish
     from pgverify.survey.since import changes, read_table, said
 
@@ -45,7 +45,7 @@ def survey(
         if other:
             print(f"    {verdict.explanation}")
     print(headline(verdicts))
-    print("written: " + ", ".join(map(str, publish(verdicts, out))))
+    print("written: " + ", ".join(map(str, publish(verdicts, out, {} if libraries else left_out()))))
     for line in [] if earlier is None else changes(earlier, verdicts) or ["nothing changed"]:
         print(line)
     agreed = all(verdict.outcome == verdict.recorded for verdict in verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.util
 import sys
@@ -53,6 +54,15 @@ def load_survey(name: str, folder: Path | None = None) -> Survey:
     if not isinstance(survey, Survey):
         raise InvalidFile(f"{path} defines SURVEY as {type(survey).__name__}, must be a pgverify.survey.Survey")
     return survey
+
+
+def left_out(folder: Path | None = None) -> dict[str, str]:
+    """Return why libraries that one might look for are not surveyed, by their name: `left_out.csv` beside the files."""
+    path = (folder or studies_folder() / "survey") / "left_out.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        return {row["library"]: row["reason"] for row in csv.DictReader(lines)}
 
 
 def digest(path: Path) -> str:

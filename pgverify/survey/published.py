@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from pgverify.counts import counted
 from pgverify.drawing.pages import page_environment, write_whole
@@ -19,8 +20,16 @@ from pgverify.survey.since import said
 CONTROLS = {Role.RIGHT.value: "must pass", Role.PLANTED.value: "must be caught"}
 
 
-def publish(verdicts: Sequence[Verdict], folder: Path) -> list[Path]:
+def publish(
+    verdicts: Sequence[Verdict], folder: Path, left_out: Mapping[str, str] = MappingProxyType({})
+) -> list[Path]:
     """Write `survey.csv`, `survey.md` and `survey.html`; return their paths.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+    folder : Path
+    left_out : library -> why it is not surveyed
 
     Raises
     ------
@@ -28,7 +37,8 @@ def publish(verdicts: Sequence[Verdict], folder: Path) -> list[Path]:
         When one of them cannot be written.
     """
     make_folder(folder)
-    made = {"survey.csv": table(verdicts), "survey.md": markdown(verdicts), "survey.html": page(verdicts)}
+    made = {"survey.csv": table(verdicts), "survey.md": markdown(verdicts, left_out)}
+    made["survey.html"] = page(verdicts, left_out)
     for name, text in made.items():
         write_whole(folder / name, text)
     return [folder / name for name in made]
@@ -69,7 +79,7 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     return f"{passing} of {counted(len(ran), 'function')} of {whose} estimate what they claim{rest}"
 
 
-def markdown(verdicts: Sequence[Verdict]) -> str:
+def markdown(verdicts: Sequence[Verdict], left_out: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the page for code hosts."""
     lines = [
         "# Other people's code before the oracle",
@@ -97,6 +107,9 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
         if called:
             lines += ["", "How its own loop calls them:", ""]
             lines += [f"- {verdict.function}: {verdict.called}" for verdict in called]
+    if left_out:
+        lines += ["", "## Not surveyed", ""]
+        lines += [f"- {library}: {reason}" for library, reason in left_out.items()]
     return "\n".join([*lines, ""])
 
 
@@ -107,12 +120,13 @@ def why(verdict: Verdict) -> str:
     return verdict.remark or ("" if verdict.outcome in PASSING else verdict.explanation)
 
 
-def page(verdicts: Sequence[Verdict]) -> str:
+def page(verdicts: Sequence[Verdict], left_out: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the page for browsers, in one file that loads nothing."""
     template = page_environment("pgverify.survey").get_template("survey.html")
     return template.render(
         headline=headline(verdicts),
         verdicts=verdicts,
+        left_out=left_out,
         outcomes=sorted({verdict.outcome for verdict in verdicts}),
         libraries=sorted({(verdict.library, verdict.version) for verdict in verdicts}),
         date=max((verdict.date for verdict in verdicts), default=""),

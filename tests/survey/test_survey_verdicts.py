@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import textwrap
 from pathlib import Path
@@ -14,7 +15,7 @@ from pgverify.errors import InvalidFile, InvalidInput, UnknownName
 from pgverify.survey import Role, Survey, SurveyRow, asked, problems
 from pgverify.survey.collected import collected
 from pgverify.survey.environments import interpreter, is_here
-from pgverify.survey.files import load_survey, survey_files
+from pgverify.survey.files import left_out, load_survey, survey_files
 from pgverify.survey.judged import FAILED, WITHDRAWN, Verdict, judged, read, with_controls, written
 from pgverify.survey.published import headline, publish
 from pgverify.survey.since import changes, read_table
@@ -259,6 +260,11 @@ def test_what_is_published_is_what_is_shipped() -> None:
         assert verdict.outcome == entry.recorded.value
     text = (root / "reports" / "survey.md").read_text(encoding="utf-8")
     assert all(f"## {one.library} {one.version}" in text for one, _ in shipped)
+    reasons = left_out()
+    assert reasons
+    assert not set(reasons) & {one.library for one, _ in shipped}
+    for page in (text, html.unescape((root / "reports" / "survey.html").read_text(encoding="utf-8"))):
+        assert all(f"{library}: {reason}" in page for library, reason in reasons.items())
 
 
 @pytest.mark.parametrize("complete", [True, False])

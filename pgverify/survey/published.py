@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 
+from pgverify.checking.verdict.outcome import Outcome
 from pgverify.counts import counted
 from pgverify.drawing.pages import page_environment, write_whole
 from pgverify.errors import InvalidFile
@@ -72,11 +73,13 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     functions = [verdict for verdict in verdicts if verdict.role == Role.FUNCTION.value]
     ran = [verdict for verdict in functions if verdict.outcome not in (FAILED, WITHDRAWN)]
     passing = sum(verdict.outcome in PASSING for verdict in ran)
+    multiples = sum(verdict.outcome == Outcome.SCALED.value for verdict in ran)
     libraries = len({verdict.library for verdict in ran})
     open_ones = len(functions) - len(ran)
     rest = f"; {open_ones} could not be judged" if open_ones else ""
     whose = counted(libraries, "library", "libraries")
-    return f"{passing} of {counted(len(ran), 'function')} of {whose} estimate what they claim{rest}"
+    more = f", {multiples} a multiple of it" if multiples else ""
+    return f"{passing} of {counted(len(ran), 'function')} of {whose} estimate what they claim{more}{rest}"
 
 
 def markdown(verdicts: Sequence[Verdict], left_out: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert "<script>alert" not in (tmp_path / "survey.html").read_text()
     assert "\\|" in (tmp_path / "survey.md").read_text()
     assert headline([VERDICT, hostile]) == "1 of 2 functions of 1 library estimate what they claim"
+    scaled = replace(VERDICT, outcome="SCALED")
+    assert headline([VERDICT, scaled]).endswith(
+        "1 of 2 functions of 1 library estimate what they claim, 1 a multiple of it"
+    )
 
 
 def test_what_changed_is_said(tmp_path: Path) -> None:

@@ -67,6 +67,23 @@ def judged(target: str = "discount_dropped", names: tuple[str, ...] = (), **how:
 
 
 LOOP = "OnPolicyAlgorithm.collect_rollouts adds step after step, and calls it with the values and dones of the last"
+
+
+def whole_agent(algorithm: str, **settings: Any) -> Callable[[], Report]:
+    """Return the question whether an algorithm as it runs follows the gradient of its window, whatever it draws."""
+
+    def judge() -> Report:
+        from pgverify.adapters import stable_baselines3
+
+        update = stable_baselines3.update(algorithm, policy_kwargs={"net_arch": [8]}, **settings)
+        return asked(update, kind="agent", problems=problems("early-stop"))
+
+    return judge
+
+
+LEARN = (
+    "learn: collect_rollouts and train as they are, every draw dictated; the gradient where the optimiser would step"
+)
 CLAIM = "“Compute the lambda-return … and GAE(λ) advantage” (common/buffers.py)"
 GAE = "RolloutBuffer.compute_returns_and_advantage, λ = 0.9"
 
@@ -124,6 +141,20 @@ SURVEY = Survey(
             Outcome.OTHER_TARGET,
             Role.PLANTED,
             GAE,
+        ),
+        SurveyRow(
+            "A2C.learn, one rollout, the whole agent",
+            "“Advantage Actor Critic (A2C)” (a2c/a2c.py)",
+            LEARN,
+            whole_agent("A2C", n_steps=2),
+            Outcome.CORRECT,
+        ),
+        SurveyRow(
+            "PPO.learn, normalize_advantage=False, one full batch, the whole agent",
+            "“Proximal Policy Optimization algorithm (PPO) (clip version)” (ppo/ppo.py)",
+            LEARN,
+            whole_agent("PPO", n_steps=2, normalize_advantage=False),
+            Outcome.CORRECT,
         ),
     ),
     "a cut is right only where the caller has added γV to the reward, as collect_rollouts does",

@@ -93,6 +93,18 @@ def loss_of(reduction: str, frames: bool = False, powers: bool = True) -> Any:
     return pgv.adapters.torch.from_loss(loss_fn)
 
 
+def whole_agent(trainer: str) -> Callable[[], Report]:
+    """Return the question whether a trainer as it runs follows the gradient of its window, whatever it draws."""
+
+    def judge() -> Report:
+        from pgverify.adapters import torchrl
+
+        update = torchrl.update(trainer, n_steps=2, average_gae=False)
+        return asked(update, kind="agent", problems=problems("early-stop"))
+
+    return judge
+
+
 def as_loss(reduction: str, names: tuple[str, ...] = (), **how: Any) -> Callable[[], Report]:
     return lambda: asked(loss_of(reduction, **how), problems=problems(*names) if names else few())
 
@@ -216,6 +228,19 @@ SURVEY = Survey(
             Outcome.OTHER_TARGET,
             Role.PLANTED,
             SUM,
+        ),
+        *(
+            SurveyRow(
+                f"{trainer}Trainer.train, average_gae=False, the whole agent",
+                f"{words} (trainers/algorithms/{trainer.lower()}.py)",
+                "train: one batch of its collector and its loss as they are, every draw dictated",
+                whole_agent(trainer),
+                Outcome.CORRECT,
+            )
+            for trainer, words in (
+                ("A2C", "“A2C (Advantage Actor-Critic) trainer implementation”"),
+                ("PPO", "“PPO (Proximal Policy Optimization) trainer implementation”"),
+            )
         ),
     ),
     "a float for γ gives single precision in double input",

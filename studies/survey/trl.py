@@ -90,6 +90,18 @@ OWN = "“grpo … aggregates token-level losses by normalizing over sequence le
 BATCH = "“normalization is performed over the local batch” / “over active tokens in the global batch” (grpo_config.py)"
 
 
+def whole_agent(trainer: str, **settings: Any) -> Callable[[], Report]:
+    """Return the question whether a step of a trainer, generation included, follows the gradient."""
+
+    def judge() -> Report:
+        from pgverify.adapters import trl
+
+        update = trl.update(trainer, **settings)
+        return asked(update, kind="agent", problems=update.problems[:1])
+
+    return judge
+
+
 def _mended(of: str) -> SurveyRow:
     return SurveyRow(
         f"dr_grpo with a longest completion of 1, for {of}",
@@ -101,6 +113,8 @@ def _mended(of: str) -> SurveyRow:
         f"GRPOTrainer._compute_loss, {of}",
     )
 
+
+STEP = "train: generation, rewards and one step as they are, on a tiny transformer, every draw dictated"
 
 SURVEY = Survey(
     "trl",
@@ -146,6 +160,21 @@ SURVEY = Survey(
             Outcome.OTHER_TARGET,
             Role.PLANTED,
             DR,
+        ),
+        SurveyRow(
+            "RLOOTrainer, a step, the whole agent",
+            "“Trainer for the Reinforce Leave One Out (RLOO) method” (trainer/rloo_trainer.py)",
+            STEP,
+            whole_agent("RLOO"),
+            Outcome.CORRECT,
+        ),
+        SurveyRow(
+            'GRPOTrainer, loss_type="dr_grpo", scale_rewards="none", a step, the whole agent',
+            "“Trainer for the Group Relative Policy Optimization (GRPO) method” (trainer/grpo_trainer.py)",
+            STEP,
+            whole_agent("GRPO", loss_type="dr_grpo", scale_rewards="none"),
+            Outcome.SCALED,
+            remark="the mean of the group includes one's own reward, and the loss is divided by max_completion_length",
         ),
     ),
     "_compute_loss reads a dozen settings of the trainer, and its name is private",

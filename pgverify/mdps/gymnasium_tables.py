@@ -106,7 +106,10 @@ def _from_env(env_id: str, env: Any) -> TabularMDP:
         )
     start = getattr(env, "initial_state_distrib", None)
     if start is None:
-        raise InvalidMDP(f"{env_id} has a table P but no initial_state_distrib, must have both")
+        raise InvalidMDP(
+            f"{env_id} has a table P but no initial_state_distrib, must have both: [S], the probability "
+            "of each state to be the first"
+        )
     try:
         states, actions = len(table), len(table[0])
         outcomes = [

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgverify.counts import counted
 from pgverify.drawing.formulas import formula
-from pgverify.drawing.words import breakable, linked, number, plural, probability, scripts
+from pgverify.drawing.words import breakable, linked, number, probability, scripts
 from pgverify.errors import InvalidFile, shown
 from pgverify.kinds import PATH
 
@@ -29,7 +30,7 @@ def page_environment(*packages: str) -> Environment:
     )
     for function in (breakable, formula, linked, number, probability, scripts):
         environment.filters[function.__name__] = function
-    environment.globals["plural"] = plural
+    environment.globals["plural"] = counted
     return environment
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from pgverify.counts import counted
-
 TINIEST = 1e-300
 """Probabilities below are told as smaller than this: they are no longer known to be zero."""
 
@@ -39,11 +37,6 @@ def probability(value: float) -> str:
 def largest_probability(value: float) -> str:
     """Spell the largest of several p-values, as studies print what they found."""
     return f"p {probability(value)}" if value < TINIEST else f"at most {value:.2g}"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Spell a count with its noun."""
-    return counted(count, one, many)
 
 
 def breakable(text: Any) -> Markup:

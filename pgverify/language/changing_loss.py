@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.calling.kept_state import CALL_BEFORE, IN_A_ROW, NEXT_STEP, ROUNDS, state_in
+from pgverify.checking.calling.kept_state import CALL_BEFORE, IN_A_ROW, NEXT_STEP, ROUNDS, dependence, state_in
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.language.loss_gradients import gradients_on
 from pgverify.language.loss_report import LossReport
@@ -19,10 +19,6 @@ RANDOM = "the same batch gives another gradient when asked again, by chance as i
 
 UNTRIED = (
     "what must not change a result (padding, order, splits, precision) was not tried: the result changes by itself"
-)
-
-DEPENDENT = (
-    "its estimates depend on each other through its state: the rates of error hold for independent ones, and say little"
 )
 
 
@@ -57,7 +53,7 @@ def said_of_changing(report: LossReport, memory: str) -> LossReport:
         report,
         explanation=f"{report.explanation}; {memory}",
         notes=(*report.notes, UNTRIED),
-        warnings=(*report.warnings, DEPENDENT),
+        warnings=(*report.warnings, dependence(memory)),
         next_step=NEXT_STEP,
     )
     if report.outcome is not Outcome.CONSISTENT or memory == CALL_BEFORE:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
 from pgverify.checking.pages.check_figures import finding_figure
+from pgverify.checking.pages.check_page import coordinates_of, drawn, tone_of
 from pgverify.drawing.pages import page_environment
-from pgverify.drawing.vector import inline_svg
 from pgverify.language.shown_loss import ShownLoss, angle_in_words, shown_trees
-
-MOST_COORDINATES = 60
-"""Rows of expected against found; the rest is in the JSON."""
 
 
 def loss_page(report: ShownLoss, name: str = "") -> str:
@@ -40,13 +35,11 @@ def _rendered(template: str, report: ShownLoss, name: str) -> str:
         .render(
             name=name,
             report=report,
-            tone="good" if report.outcome.good else "warn" if report.outcome.exit_code == 3 else "bad",
+            tone=tone_of(report.outcome),
             angle="" if report.angle is None else angle_in_words(report.angle),
             trees=shown_trees(report),
             example=example,
-            coordinates=[]
-            if example is None
-            else list(zip(example.expected, example.found, strict=False))[:MOST_COORDINATES],
-            side_by_side=None if figure is None else Markup(inline_svg(figure, words, "pgverify-expected")),
+            coordinates=coordinates_of(example),
+            side_by_side=drawn(figure, words, "expected"),
         )
     )

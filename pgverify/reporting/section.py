@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pgverify.counts import counted
 from pgverify.drawing.vector import placed_svg
-from pgverify.drawing.words import number, plural
+from pgverify.drawing.words import number
 from pgverify.errors import InvalidData
 from pgverify.reporting.judged import Judged
 from pgverify.reporting.settings import settings
@@ -75,7 +76,9 @@ class Section:
         if judged.undecided:
             return judged.undecided
         if judged.failing:
-            return f"{len(judged.failing)} of {plural(len(judged.claims), 'claim')} fail: {judged.failing[0].statement}"
+            return (
+                f"{len(judged.failing)} of {counted(len(judged.claims), 'claim')} fail: {judged.failing[0].statement}"
+            )
         return judged.answer or judged.claims[0].statement
 
     @property
@@ -84,15 +87,15 @@ class Section:
         judged = self.judged
         if not judged.claims:
             return "nothing decided"
-        return f"{len(judged.claims) - len(judged.failing)} of {plural(len(judged.claims), 'claim')} hold"
+        return f"{len(judged.claims) - len(judged.failing)} of {counted(len(judged.claims), 'claim')} hold"
 
     @property
     def facts(self) -> list[str]:
         """Date, duration, commit, cells, seed, machine and versions, as far as they are known."""
         run, made = self.judged.run, self.judged.made
-        spent = "" if made.seconds is None else f"{plural(made.cells, 'cell')} computed in {made.seconds:.3g} s"
+        spent = "" if made.seconds is None else f"{counted(made.cells, 'cell')} computed in {made.seconds:.3g} s"
         known = [made.date, spent, made.commit and f"commit {made.commit}"]
-        known += [f"{run.done} of {plural(run.total, 'cell')}", f"seed {run.seed}", *run.machines]
+        known += [f"{run.done} of {counted(run.total, 'cell')}", f"seed {run.seed}", *run.machines]
         return [fact for fact in (*known, *(f"{name} {version}" for name, version in run.versions.items())) if fact]
 
     @property

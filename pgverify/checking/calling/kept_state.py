@@ -34,6 +34,12 @@ NEXT_STEP = (
 )
 """What to do: the expectation of an estimate with a memory is one given that memory."""
 
+DEPENDENT = (
+    "its estimates depend on each other through its state: the rates of error hold for independent ones, and say little"
+)
+NEIGHBOURS = "two estimates in a row share a batch through its state: the rates of error hold but for that"
+"""What is to be known of sampled estimates with a memory; the second where it holds the call before alone."""
+
 
 def kept_state(implementation: LimitedFunction, batch: Trajectories) -> str:
     """Return in words how the answers of a function depend on its calls before; "" where no such thing is seen.
@@ -76,6 +82,11 @@ def state_in(row: Float[Array, "calls d"], after_another: Float[Array, "rounds d
     if steps[0] > 0.0 and (steps[1:] <= steps[:-1]).all() and steps[-1] < steps[0]:
         return DRIFTS
     return ""
+
+
+def dependence(state: str) -> str:
+    """Return the warning that sampled estimates with such a memory need."""
+    return NEIGHBOURS if state == CALL_BEFORE else DEPENDENT
 
 
 def _answers(

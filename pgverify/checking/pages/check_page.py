@@ -10,11 +10,13 @@ from markupsafe import Markup
 
 from pgverify.checking.pages.check_figures import expectation_figure, problem_figure, variance_figure
 from pgverify.checking.pages.shown_report import ShownReport
+from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.witness import Step, Witness
+from pgverify.counts import counted
 from pgverify.drawing.pages import page_environment
 from pgverify.drawing.problem_graph import steps_drawn
 from pgverify.drawing.vector import inline_svg
-from pgverify.drawing.words import plural
 
 MOST_COORDINATES = 60
 """Rows of expected against found; the rest is in the JSON."""
@@ -55,20 +57,30 @@ def evidence_of(report: ShownReport) -> dict[str, Any]:
     smallest = report.smallest_failure
     return {
         "report": report,
-        "tone": "good" if report.outcome.good else "warn" if report.outcome.exit_code == 3 else "bad",
+        "tone": tone_of(report.outcome),
         "witness": witness,
         "weighed": weighed(witness) if witness else (),
         "graph": _graph(witness) if witness else None,
         "whole": steps_drawn(witness.problem)[1] if witness else True,
         "smallest": smallest,
-        "coordinates": list(zip(smallest.expected, smallest.found, strict=False))[:MOST_COORDINATES]
-        if smallest
-        else [],
-        "side_by_side": _drawn(expectation_figure(report), "Expected and found, coordinate by coordinate.", "expected"),
-        "variances": _drawn(variance_figure(report), "Variance relative to reward-to-go, by problem.", "variance"),
+        "coordinates": coordinates_of(smallest),
+        "side_by_side": drawn(expectation_figure(report), "Expected and found, coordinate by coordinate.", "expected"),
+        "variances": drawn(variance_figure(report), "Variance relative to reward-to-go, by problem.", "variance"),
         "compared": [finding for finding in report.findings if finding.check == "expectation"],
         "invariants": [finding for finding in report.findings if finding.check != "expectation" and finding.found],
     }
+
+
+def tone_of(outcome: Outcome) -> str:
+    """Return the colour of a verdict: "good", "warn" where nothing is decided, or "bad"."""
+    return "good" if outcome.good else "warn" if outcome.exit_code == 3 else "bad"
+
+
+def coordinates_of(finding: Finding | None) -> list[tuple[float, float]]:
+    """Return the first coordinates of a comparison, expected and found, as `coordinates.html` shows them."""
+    if finding is None:
+        return []
+    return list(zip(finding.expected, finding.found, strict=False))[:MOST_COORDINATES]
 
 
 def weighed(witness: Witness) -> Sequence[Weighed]:
@@ -79,11 +91,11 @@ def weighed(witness: Witness) -> Sequence[Weighed]:
 def _graph(witness: Witness) -> Markup | None:
     problem = witness.problem
     path = ", ".join(f"state {step.state}, action {step.action}" for step in witness.steps)
-    size = f"{plural(problem.states, 'state')}, {plural(problem.actions, 'action')}"
+    size = f"{counted(problem.states, 'state')}, {counted(problem.actions, 'action')}"
     words = f"Problem {problem.name}: {size}. The steps shown: {path}."
-    return _drawn(problem_figure(witness), words, "problem")
+    return drawn(problem_figure(witness), words, "problem")
 
 
-def _drawn(figure: object, words: str, prefix: str) -> Markup | None:
+def drawn(figure: object, words: str, prefix: str) -> Markup | None:
     """Return a figure as an element; its words are escaped there."""
     return None if figure is None else Markup(inline_svg(figure, words, f"pgverify-{prefix}"))  # type: ignore[arg-type]

@@ -7,17 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.calling.kept_state import CALL_BEFORE, NEXT_STEP, kept_state
+from pgverify.checking.calling.kept_state import CALL_BEFORE, NEXT_STEP, dependence, kept_state
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.sampled.random_function import check_random
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.suites import SuiteProblem
-
-DEPENDENT = (
-    "its estimates depend on each other through its state: the rates of error hold for independent ones, and say little"
-)
-NEIGHBOURS = "two estimates in a row share a batch through its state: the rates of error hold but for that"
 
 
 def check_changing(
@@ -42,11 +37,9 @@ def check_changing(
     if not state:
         return report
     explanation = report.explanation.replace("it is random (", f"{state} (", 1)
-    said = replace(report, explanation=explanation, next_step=NEXT_STEP)
-    if state == CALL_BEFORE:
-        return replace(said, warnings=(*report.warnings, NEIGHBOURS))
-    said = replace(said, warnings=(*report.warnings, DEPENDENT))
-    if report.outcome is not Outcome.CONSISTENT:
+    warnings = (*report.warnings, dependence(state))
+    said = replace(report, explanation=explanation, next_step=NEXT_STEP, warnings=warnings)
+    if state == CALL_BEFORE or report.outcome is not Outcome.CONSISTENT:
         return said
     why = f"{state}; no bias showed in sampled batches, but its estimates depend on each other"
     return replace(said, outcome=Outcome.INCONCLUSIVE, explanation=why)

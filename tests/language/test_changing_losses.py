@@ -64,6 +64,7 @@ def test_the_call_before_is_told_from_what_settles_down() -> None:
     report = verdict(RunningMean(0.0))
     assert report.outcome.good or report.outcome is pgv.Outcome.INCONCLUSIVE
     assert "the batch of the call before" in report.explanation
+    assert any("share a batch through its state" in warning for warning in report.warnings)
 
 
 def test_a_cycle_is_seen_and_its_mean_judged() -> None:

@@ -18,7 +18,7 @@ from pgverify.survey.collected import collected
 from pgverify.survey.environments import interpreter, is_here
 from pgverify.survey.files import left_out, load_survey, survey_files
 from pgverify.survey.judged import FAILED, WITHDRAWN, Verdict, judged, read, with_controls, written
-from pgverify.survey.published import headline, page, publish
+from pgverify.survey.published import headline, markdown, page, publish
 from pgverify.survey.since import changes, read_table
 
 REQUIRED = (f"numpy=={__import__('numpy').__version__}",)
@@ -268,7 +268,8 @@ def test_what_is_published_is_what_is_shipped() -> None:
     reasons = left_out()
     assert reasons
     assert not set(reasons) & {one.library for one, _ in shipped}
-    for shown in (text, html.unescape(page([*published.values()], reasons))):
+    every = [*published.values()]
+    for shown in (text, markdown(every, reasons), html.unescape(page(every, reasons))):
         assert all(f"{library}: {reason}" in shown for library, reason in reasons.items())
 
 

@@ -11,7 +11,7 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.calling.kept_state import CALL_BEFORE, CYCLES, DRIFTS, kept_state
+from pgverify.checking.calling.kept_state import CALL_BEFORE, CYCLES, DRIFTS, dependence, kept_state
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 
@@ -101,3 +101,9 @@ def test_a_memory_is_no_chance_in_a_report_and_its_estimates_count_for_less() ->
     chance = pgv.check(noisy(0), problems=named("bandit"))
     assert "it is random" in chance.explanation
     assert "state" not in f"{chance.explanation} {chance.warnings}"
+
+
+def test_two_in_a_row_share_a_batch_and_others_depend_on_all_before() -> None:
+    assert "share a batch" in dependence(CALL_BEFORE)
+    for state in (DRIFTS, CYCLES.format(period=2)):
+        assert "depend on each other" in dependence(state)

@@ -13,18 +13,10 @@ from pgverify.errors import InvalidEstimator, InvalidPolicy
 from pgverify.exact.chain import Chain, require_markov
 from pgverify.exact.score_blocks import ScoreBlocks, score_blocks
 from pgverify.exact.solution import Solution, solve
+from pgverify.exact.weights_under_way import NEGLIGIBLE_SURVIVAL, weights_under_way
 from pgverify.problem import AverageReward, Problem
 from pgverify.rollout import Rollout
 from pgverify.validation import Array
-
-LARGEST_SQUARE = 1e100
-MOST_STEPS = 100_000
-"""Where the squares of importance weights have grown so far, or have not died out after so many steps, their sum is
-taken to be infinite."""
-
-NEGLIGIBLE_SURVIVAL = 1e-22
-"""A random horizon is followed until the chance of being still under way is below this: moments grow like T^4 at
-most, so what is left out is far below rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,20 +149,12 @@ def _steps_followed(rollout: Rollout, going_on: SuccessorLists, squares: Float[A
     if rollout.on_policy:
         return 1 if survival == 0.0 else max(1, int(np.ceil(np.log(NEGLIGIBLE_SURVIVAL) / np.log(survival))))
     # E_μ[Π ρ²; under way] in place of the survival, which it is never below: it may grow although fewer survive.
-    onward = going_on.under(squares)
-    reached, before = rollout.start > 0, -1
-    while reached.sum() != before:
-        before, reached = reached.sum(), reached | (np.asarray(reached @ onward) > 0)
-    ahead = reached.astype(np.float64)
-    for steps in range(1, MOST_STEPS):
-        ahead = np.where(reached, onward @ ahead, 0.0)
-        if ahead.max() < NEGLIGIBLE_SURVIVAL:
-            return steps
-        if ahead.max() > LARGEST_SQUARE:
-            break
+    steps, left = weights_under_way(rollout.start, going_on.under(squares))
+    if left < NEGLIGIBLE_SURVIVAL:
+        return steps
     raise InvalidPolicy(
         f"acting makes the variance infinite: after {steps} steps the squared importance weights of episodes under way "
-        f"are still {ahead.max():.3g} in the mean, must die out; cut episodes (max_steps=) or act more like the "
+        f"are still {left:.3g} in the mean, must die out; cut episodes (max_steps=) or act more like the "
         "problem's policy"
     )
 

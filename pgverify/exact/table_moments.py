@@ -20,14 +20,8 @@ from jaxtyping import Float
 from pgverify.declarations import TableRecursion
 from pgverify.dynamics import SuccessorLists
 from pgverify.errors import InvalidEstimator, InvalidPolicy, TooLarge
-from pgverify.exact.step_law import (
-    LARGEST_SQUARE,
-    MOST_STEPS,
-    NEGLIGIBLE_SURVIVAL,
-    Increment,
-    StepLaw,
-    increment,
-)
+from pgverify.exact.step_law import Increment, StepLaw, increment
+from pgverify.exact.weights_under_way import NEGLIGIBLE_SURVIVAL, weights_under_way
 from pgverify.validation import Array
 
 LARGEST_TABLE = 25_000_000
@@ -161,18 +155,10 @@ def _steps(law: StepLaw, declared: TableRecursion) -> int:
     if law.rollout.horizon is not None:
         return law.rollout.horizon
     growth = np.maximum(1.0, np.maximum(declared.passed**2, declared.carried**2))
-    onward = law.going_on.under(law.acting * growth)
-    reached, before = law.running_start > 0, -1
-    while reached.sum() != before:
-        before, reached = reached.sum(), reached | (np.asarray(reached @ onward) > 0)
-    ahead = reached.astype(np.float64)
-    for steps in range(1, MOST_STEPS):
-        ahead = np.where(reached, onward @ ahead, 0.0)
-        if ahead.max() < NEGLIGIBLE_SURVIVAL:
-            return steps
-        if ahead.max() > LARGEST_SQUARE:
-            break
+    steps, left = weights_under_way(law.running_start, law.going_on.under(law.acting * growth))
+    if left < NEGLIGIBLE_SURVIVAL:
+        return steps
     raise InvalidPolicy(
         f"acting makes weights that grow too fast for an episode without a horizon: after {steps} steps their squares "
-        f"are {ahead.max():.3g} in the mean, must die out; cut episodes (max_steps=)"
+        f"are {left:.3g} in the mean, must die out; cut episodes (max_steps=)"
     )

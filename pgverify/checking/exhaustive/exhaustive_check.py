@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.stale_answers import STALE, remembers_objects
+from pgverify.checking.exhaustive.asked_again import refuse_what_has_settled
 from pgverify.checking.exhaustive.exploration import Explored, explore
 from pgverify.checking.exhaustive.explored_expectation import Company
 from pgverify.checking.exhaustive.explored_sizes import SHARE, with_batches_beyond
@@ -59,6 +60,8 @@ class ClaimedTarget:
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
     explore : int
         Further problems on which a verdict that they could take back is looked for.
+    again : bool
+        Whether it is judged a second time, for its answers have changed.
     """
 
     implementation: LimitedFunction
@@ -66,6 +69,7 @@ class ClaimedTarget:
     suite: Sequence[SuiteProblem]
     given: bool
     explore: int = 0
+    again: bool = False
 
     def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
         """Return the progress after the chosen problems."""
@@ -102,7 +106,7 @@ class ClaimedTarget:
         return judged, "other" if tried.found else "exact"
 
     def explored(self, report: Report, progress: Progress) -> tuple[Report, Explored]:
-        """Return the report after the search beyond the suite, where that could lower the verdict, and what it found."""
+        """Return the report after the search beyond the suite, where that could lower it, and what was found."""
         if not self.explore or report.outcome not in COULD_BE_LOWERED:
             return report, Explored()
         known = progress.known(self.suite)
@@ -227,6 +231,8 @@ def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
 def _not_listed(
     claim: ClaimedTarget, entry: SuiteProblem, reason: Failing | Random, notes: Notes, alpha: float, seed: int
 ) -> Report:
+    if isinstance(reason, Random) and not claim.again:
+        refuse_what_has_settled(claim.implementation, every_trajectory(entry.problem)[0], reason.difference)
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
             change = f"{reason}, on problem {entry.name}"

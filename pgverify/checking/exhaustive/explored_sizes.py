@@ -1,4 +1,4 @@
-"""Batches larger than pairs beyond the suite: sampled where trajectories are coupled, on problems that held in pairs."""
+"""Batches larger than pairs beyond the suite, sampled where trajectories are coupled: on problems that held in pairs."""
 
 from __future__ import annotations
 
@@ -137,8 +137,4 @@ def _pairs(cases: Sequence[ExploredCase], explored: Explored, explained: bool) -
 def _collected(case: ExploredCase) -> Problem:
     """Return the problem as its data come about: the same object each time, for what is listed of it is kept."""
     problem, max_steps = case.explored.problem, case.explored.max_steps
-    return (
-        problem
-        if max_steps is None
-        else CollectedProblem(problem.mdp, problem.policy, problem.objective, max_steps)
-    )
+    return problem if max_steps is None else CollectedProblem(problem.mdp, problem.policy, problem.objective, max_steps)

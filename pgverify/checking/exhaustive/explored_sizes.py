@@ -1,4 +1,4 @@
-"""Batches larger than pairs beyond the suite, sampled where trajectories are coupled: on problems that held in pairs."""
+"""Batches larger than pairs beyond the suite: sampled where trajectories are coupled, where it held in pairs."""
 
 from __future__ import annotations
 

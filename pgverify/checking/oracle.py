@@ -21,6 +21,7 @@ from pgverify.checking.calling.surroundings import Surroundings
 from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.collected_as_asked import collected_as_asked
 from pgverify.checking.design import Design, require_design
+from pgverify.checking.exhaustive.asked_again import asked_again
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.given_problems import chosen_suite, suite_of
@@ -243,11 +244,14 @@ def check(
                 with Alarm(time_limit) as alarm:
                     limited = LimitedFunction(implementation, kind == "weights", alarm, deadline)
                     given = problems is not None or suite != "standard"
-                    claim = ClaimedTarget(limited, target, entries, given, 0 if given else explore)
-                    if batches is not None:
-                        report = check_by_design(claim, batches, test.alpha, seed)
-                    else:
-                        report = check_by_listing(claim, test.alpha, seed)
+
+                    def judged(function: LimitedFunction, again: bool) -> Report:
+                        claim = ClaimedTarget(function, target, entries, given, 0 if given else explore, again)
+                        if batches is not None:
+                            return check_by_design(claim, batches, test.alpha, seed)
+                        return check_by_listing(claim, test.alpha, seed)
+
+                    report = asked_again(limited, judged)
                     report = with_witness(report, limited, entries)
         except Exception:  # a function of NumPy that was replaced may have broken the check: then that is the verdict
             broken = spoiled_by(surroundings.restored(), target)

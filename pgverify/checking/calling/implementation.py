@@ -11,6 +11,7 @@ import numpy as np
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.examination import ask, describe
+from pgverify.checking.calling.first_answers import FirstAnswers
 from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.trajectories import Trajectories
@@ -35,6 +36,8 @@ class LimitedFunction:
         From then on every call raises `OutOfTime`.
     tables : TablesOfProblems
         Compared after every call: who writes to them has no value.
+    first : FirstAnswers
+        Kept, to be asked for once more in the end.
     """
 
     function: Callable[[Trajectories], Any]
@@ -42,9 +45,16 @@ class LimitedFunction:
     alarm: Alarm
     deadline: Deadline = NEVER
     tables: TablesOfProblems = field(default_factory=TablesOfProblems)
+    first: FirstAnswers = field(default_factory=FirstAnswers)
 
     def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
+        answer = self._estimate(batch, watched)
+        if self.first.wanted and isinstance(answer, Value):
+            self.first.keep(batch, answer.array)
+        return answer
+
+    def _estimate(self, batch: Trajectories, watched: bool) -> Answer:
         size = batch.policy.parameters.size
         shapes = (batch.rewards.shape,) if self.returns_weights else ((len(batch), size), (size,))
         answer = self._answer(batch, shapes, watched)

@@ -13,11 +13,15 @@ from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-IN_A_ROW = 12
-"""Calls on one batch in a row: random answers come ever closer to each other with a probability of 1/11!."""
+IN_A_ROW = 24
+"""Calls on one batch in a row."""
 
-LONGEST_CYCLE = 5
-"""Calls after which answers may begin again: two periods of them, and more, are in a row."""
+SETTLING = 12
+"""The first of them: random answers come ever closer to each other with a probability of 1/11!, and move one way with
+2/12!."""
+
+LONGEST_CYCLE = 8
+"""Calls after which answers may begin again: three periods of them are in a row."""
 
 ROUNDS = 4
 """Times that a batch is called after another one."""
@@ -27,6 +31,7 @@ CALL_BEFORE = (
     "changes"
 )
 DRIFTS = "it keeps state between calls: asked the same again and again, its answers settle down, as running averages do"
+MOVES = "it keeps state between calls: asked the same again and again, its answers move one way, as with a schedule"
 CYCLES = "it keeps state between calls: asked the same again and again, its answers recur every {period} calls"
 
 NEXT_STEP = (
@@ -78,10 +83,11 @@ def state_in(row: Float[Array, "calls d"], after_another: Float[Array, "rounds d
     for period in range(2, LONGEST_CYCLE + 1):
         if all(_same(row[k], row[k + period]) for k in range(IN_A_ROW - period)) and not _one(alone):
             return CYCLES.format(period=period)
-    steps = np.abs(np.diff(row, axis=0)).max(axis=1)
+    moved = np.diff(row[:SETTLING], axis=0)
+    steps = np.abs(moved).max(axis=1)
     if steps[0] > 0.0 and (steps[1:] <= steps[:-1]).all() and steps[-1] < steps[0]:
         return DRIFTS
-    return ""
+    return MOVES if (moved @ moved.sum(axis=0) > 0.0).all() else ""
 
 
 def dependence(state: str) -> str:

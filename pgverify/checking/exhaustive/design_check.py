@@ -11,6 +11,7 @@ import numpy as np
 from pgverify.checking.calling.answer import Notes, together
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
+from pgverify.checking.exhaustive.asked_again import refuse_what_has_settled
 from pgverify.checking.exhaustive.design_invariants import check_design_invariants, groups_with_a_stride
 from pgverify.checking.exhaustive.design_names import named_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
@@ -233,6 +234,10 @@ def _multiple(report: Report, found: SampledSizes, alpha: float, seed: int) -> R
 def _random(
     claim: ClaimedTarget, entry: SuiteProblem, reason: Random, design: Design, alpha: float, seed: int
 ) -> Report:
+    if not claim.again:
+        law = laws_of(design, entry.problem)[0]
+        batch = arranged(every_trajectory(entry.problem)[0], law.draw(1, np.random.default_rng(0))[0], law)
+        refuse_what_has_settled(claim.implementation, batch, reason.difference)
     change = f"{reason}, on problem {entry.name}"
     arguments = claim.implementation, claim.suite, entry, claim.target, alpha, seed, change, reason.notes
     size, group = design.trajectories

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.stale_answers import STALE, remembers_objects
-from pgverify.checking.exhaustive.exploration import explore
+from pgverify.checking.exhaustive.asked_again import refuse_what_has_settled
+from pgverify.checking.exhaustive.exploration import Explored, explore
 from pgverify.checking.exhaustive.explored_expectation import Company
+from pgverify.checking.exhaustive.explored_sizes import SHARE, with_batches_beyond
 from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
@@ -58,6 +60,8 @@ class ClaimedTarget:
         Whether the caller gave the problems: then all of them are tried, and faults with settings of their own too.
     explore : int
         Further problems on which a verdict that they could take back is looked for.
+    again : bool
+        Whether it is judged a second time, for its answers have changed.
     """
 
     implementation: LimitedFunction
@@ -65,6 +69,7 @@ class ClaimedTarget:
     suite: Sequence[SuiteProblem]
     given: bool
     explore: int = 0
+    again: bool = False
 
     def listed_on(self, progress: Progress, chosen: Sequence[int]) -> Progress:
         """Return the progress after the chosen problems."""
@@ -100,22 +105,22 @@ class ClaimedTarget:
         judged = judged_with_critics(report, tried, recognised_precision(known), advantage)
         return judged, "other" if tried.found else "exact"
 
-    def explored(self, report: Report, progress: Progress) -> Report:
-        """Return the report after the search beyond the suite, where that could lower the verdict."""
+    def explored(self, report: Report, progress: Progress) -> tuple[Report, Explored]:
+        """Return the report after the search beyond the suite, where that could lower it, and what was found."""
         if not self.explore or report.outcome not in COULD_BE_LOWERED:
-            return report
+            return report, Explored()
         known = progress.known(self.suite)
         if recognised_precision(known).coarse:  # rewards of all sizes are too much for so few bits
-            return not_explored(report)
+            return not_explored(report), Explored()
         verdict = SuiteVerdict.of(known, report.outcome, self.target)
         pairs = bool(progress.coupled) or smallest_batch(self.target) > 1
         company = Company(pairs, bool(progress.ordered))
         explored = explore(self.implementation, verdict, company, self.explore)
         after = report_after(report, explored, verdict)
         if explored.different is None:
-            return after
+            return after, explored
         shown, size = explored.different.case.explored, explored.different.compared.found.batch_size
-        return witnessed(after, self.implementation, shown.name, shown.problem, size, shown.max_steps)
+        return witnessed(after, self.implementation, shown.name, shown.problem, size, shown.max_steps), explored
 
     def with_weights(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
         """Return the report with the names of the step weights, where weights are returned."""
@@ -182,17 +187,21 @@ def _stopped_early(claim: ClaimedTarget, progress: Progress) -> tuple[Progress, 
 
 
 def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: int) -> Report:
-    known, critic = progress.known(claim.suite), "exact"
+    known, critic, explored = progress.known(claim.suite), "exact", Explored()
     if progress.late:
         report = claim.at_first_sight(progress)
     else:
         report, progress = claim.thorough(progress)
-        report = claim.explored(report, progress)
+        report, explored = claim.explored(report, progress)
         report, critic = claim.with_critics(claim.with_weights(report, known), known)
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
-    larger = with_larger_batches(report, claim.implementation, known, progress.ordered, claim.given, alpha, seed)
+    share = SHARE if explored.held else 0.0
+    larger = with_larger_batches(
+        report, claim.implementation, known, progress.ordered, claim.given, (1.0 - share) * alpha, seed
+    )
     report = with_scope(larger[0], claim.suite, larger[1], critic)
+    report = with_batches_beyond(report, claim.implementation, explored, larger[1], share * alpha, seed)
     if not progress.unlisted:
         return report
     reasons = tuple(progress.unlisted.values())
@@ -222,6 +231,8 @@ def _stale(claim: ClaimedTarget, name: str, notes: Notes) -> Report:
 def _not_listed(
     claim: ClaimedTarget, entry: SuiteProblem, reason: Failing | Random, notes: Notes, alpha: float, seed: int
 ) -> Report:
+    if isinstance(reason, Random) and not claim.again:
+        refuse_what_has_settled(claim.implementation, every_trajectory(entry.problem)[0], reason.difference)
     match reason:
         case Random() if smallest_batch(claim.target) == 1:
             change = f"{reason}, on problem {entry.name}"

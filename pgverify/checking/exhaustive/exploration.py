@@ -44,7 +44,7 @@ class Explored:
 
     Attributes
     ----------
-    count : int
+    held : tuple of ExploredCase
         Problems on which the same holds.
     different : Different or None
         The one on which it does not.
@@ -60,13 +60,18 @@ class Explored:
         Why nothing can be said after all; empty where it can.
     """
 
-    count: int = 0
+    held: tuple[ExploredCase, ...] = ()
     different: Different | None = None
     failed: tuple[ExploredCase, Failure] | None = None
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     excused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unclear: str = ""
+
+    @property
+    def count(self) -> int:
+        """On how many problems the same holds."""
+        return len(self.held)
 
     def noting(self, kind: str, name: str) -> Explored:
         """Return the same with one more problem of which something is to be said."""
@@ -122,7 +127,7 @@ def _one_more(
     possible = done.names.get(kind, frozenset(targets))
     left = possible & compared.holding
     if left:
-        return replace(done, count=done.count + 1, names={**done.names, kind: left})
+        return replace(done, held=(*done.held, case), names={**done.names, kind: left})
     return replace(done, different=_made_small(implementation, verdict, company, case, compared, possible))
 
 

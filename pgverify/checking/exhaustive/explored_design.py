@@ -91,7 +91,7 @@ class _Search:
                 return replace(self, done=replace(self.done, different=Different(case, compared, possible)))
             possible &= compared.holding
         names: Mapping[str, frozenset[str]] = {**self.done.names, kind: possible or frozenset()}
-        return replace(self, done=replace(self.done, count=self.done.count + 1, names=names))
+        return replace(self, done=replace(self.done, held=(*self.done.held, case), names=names))
 
 
 def explore_design(implementation: LimitedFunction, verdict: SuiteVerdict, design: Design, count: int) -> Explored:

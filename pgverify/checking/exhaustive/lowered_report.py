@@ -14,7 +14,6 @@ from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
-from pgverify.checking.verdict.targets import target_vector
 from pgverify.counts import counted
 from pgverify.suites import SuiteProblem
 
@@ -109,7 +108,7 @@ def _beside(report: Report) -> str:
 
 
 def _finding(pair: SizePair, verdict: SizeVerdict, target: str) -> Finding:
-    vector = target_vector(target, pair.entry.problem, pair.size)
+    vector = pair.vector(target)
     expected = tuple(map(float, vector)) if vector is not None else ()
     found = tuple(map(float, verdict.mean))
     size = max(map(abs, (*expected, *found)), default=0.0)

@@ -12,16 +12,27 @@ from jaxtyping import Float, Integer
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.goal import Goal, rare_events
-from pgverify.checking.sampled.one_size import MOST_CALLS, RAREST, SUSPECT, SizeVerdict, at_sight, judge_size, suspicion
+from pgverify.checking.sampled.one_size import (
+    MOST_CALLS,
+    RAREST,
+    SUSPECT,
+    TOLERANCE,
+    SizeVerdict,
+    at_sight,
+    judge_size,
+    nearly,
+    suspicion,
+)
 from pgverify.checking.sampled.with_controls import Fitted, as_before, fitted
 from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
-from pgverify.problem import Problem
+from pgverify.problem import FiniteHorizon, Problem
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -61,6 +72,16 @@ class SizePair:
     changed : bool
         Whether what explained smaller batches wholly leaves something in these: there the function does something else,
         for which the smaller ones do not speak. Such a pair is needed, too.
+    few : bool
+        Whether a few batches do, on which it is looked at whether they are what explained smaller ones wholly; without
+        such an explanation none are drawn.
+    explained : bool
+        Whether the usual estimators explain such batches wholly on other problems: where they do not here, it is a
+        change, too.
+    aim : [d] or None
+        What the expectation should be, where the name of the target does not say it: as where episodes are cut.
+    cut : bool
+        Whether episodes are cut, and `aim` has the value of what follows: the usual estimators then have it, too.
     """
 
     entry: SuiteProblem
@@ -68,6 +89,14 @@ class SizePair:
     law: BatchLaw
     needed: bool
     changed: bool = False
+    few: bool = False
+    explained: bool = False
+    aim: Float[Array, "d"] | None = None
+    cut: bool = False
+
+    def vector(self, target: str) -> Float[Array, "d"] | None:
+        """Return what the expectation should be; None where that is not known."""
+        return target_vector(target, self.entry.problem, self.size) if self.aim is None else self.aim
 
     @property
     def size(self) -> int:
@@ -124,7 +153,7 @@ def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, 
     largest = [pair for (size, _), pair in pairs.items() if size == SAMPLED_SIZES[-1]]
     for pair in largest[:1]:
         law = IndependentLaw(every_trajectory(pair.entry.problem)[1], BEYOND)
-        pairs[BEYOND, pair.index] = replace(pair, law=law, needed=False)
+        pairs[BEYOND, pair.index] = replace(pair, law=law, needed=False, few=True)
     # Small batches first, on every problem: a fault shows there soonest, if it shows there.
     return tuple(pairs[key] for key in sorted(pairs))
 
@@ -136,6 +165,8 @@ def sample_sizes(
     multiple: bool,
     alpha: float,
     seed: int,
+    most_rows: int = MOST_ROWS,
+    tolerance: float = TOLERANCE,
 ) -> SampledSizes:
     """Return what sampled batches of the given sizes say, until one is off or calls and time are spent.
 
@@ -151,12 +182,15 @@ def sample_sizes(
     alpha : float
         Total probability of a false alarm.
     seed : int
+    most_rows, tolerance :
+        As `MOST_ROWS`, and relative bias at which drawing ends.
     """
     calls = Calls(implementation)
     verdicts: dict[SizePair, SizeVerdict] = {}
     failure = ""
     try:
-        verdicts.update(_verdicts(calls, pairs, target, multiple, alpha / max(len(pairs), 1), seed))
+        test = _Test(multiple, alpha / max(len(pairs), 1), seed, most_rows, tolerance)
+        verdicts.update(_verdicts(calls, pairs, target, test, seed))
     except NoEstimate as reason:
         failure = str(reason.failure)
     except OutOfTime:
@@ -167,7 +201,7 @@ def sample_sizes(
 
 
 def _verdicts(
-    calls: Calls, pairs: Sequence[SizePair], target: str, multiple: bool, alpha: float, seed: int
+    calls: Calls, pairs: Sequence[SizePair], target: str, test: _Test, seed: int
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
@@ -179,27 +213,29 @@ def _verdicts(
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
     smaller: dict[int, Fitted] = {}
     explained: set[int] = set()  # problems on which controls explained smaller batches wholly
-    test = _Test(multiple, alpha, seed)
+    multiple = test.multiple
     for pair in pairs:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
-        vector = target_vector(target, pair.entry.problem, pair.size)
+        vector = pair.vector(target)
         if vector is None or pair.size < smallest_batch(target):
             continue
         goal = Goal(vector, 0.0, reference_trace(pair.entry.problem), ()).towards(vector)
         before = smaller.get(pair.index)
-        if pair.size >= BEYOND and (before is None or not before.exact):
+        if pair.few and (before is None or not before.exact):
             continue
         fit = _fit(calls, pair, rng, before if before is not None and (before.exact or pair.size >= LARGE) else None)
         smaller[pair.index] = fit
-        changed = pair.index in explained and not fit.exact
+        changed = (pair.index in explained or pair.explained) and not fit.exact
         pair = replace(pair, needed=pair.needed or changed, changed=changed)
         explained |= {pair.index} if fit.exact else set()
         if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
             yield pair, verdict
-        elif suspicion(fit, goal, multiple) >= SUSPECT:  # larger batches, whose calls take longer, may not be needed
+        elif pair.explained and nearly(fit, goal, multiple):  # too few batches for as many coefficients as it takes
+            continue
+        elif pair.explained or suspicion(fit, goal, multiple) >= SUSPECT:  # calls on larger ones may not be needed
             verdict = test.of(pair, fit, goal)
             yield pair, verdict
-            if verdict.off:
+            if verdict.off or (pair.explained and not verdict.bounded):
                 return
         else:
             doubtful.append((pair, fit, goal))
@@ -214,18 +250,18 @@ def _verdicts(
 class _Test:
     """Judges pairs one after another, on fresh batches, as long as there are rows left for it."""
 
-    def __init__(self, multiple: bool, alpha: float, seed: int) -> None:
-        self._multiple, self._alpha, self._seed = multiple, alpha, seed
-        self._left = MOST_ROWS
+    def __init__(self, multiple: bool, alpha: float, seed: int, most_rows: int, tolerance: float) -> None:
+        self.multiple, self._alpha, self._seed = multiple, alpha, seed
+        self._left, self._tolerance = most_rows, tolerance
 
     def of(self, pair: SizePair, fit: Fitted, goal: Goal) -> SizeVerdict:
         """Return the verdict on a pair that could not be judged at sight."""
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
-        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self._multiple)) is not None:
+        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self.multiple)) is not None:
             return verdict
-        guarded = replace(goal, unseen=rare_events(without_discount(pair.entry.problem), RAREST / pair.size))
+        guarded = replace(goal, unseen=rare_events(_undiscounted(pair.entry.problem), RAREST / pair.size))
         affordable = MOST_CALLS if fit.exact else self._left // (pair.size + ROWS_A_CALL)
-        verdict = judge_size(fit, guarded, pair.size, self._multiple, self._alpha, affordable, rng)
+        verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
         return verdict
 
@@ -248,12 +284,21 @@ def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator, smaller: Fitted
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
         return calls.estimate(arranged(batch, rows, pair.law))
 
-    controls = _controls(pair.entry.problem)
-    if smaller is not None and pair.size >= BEYOND and (fit := as_before(pair.law, estimate, controls, rng, smaller)):
+    controls = _controls(pair.entry.problem, pair.cut)
+    if smaller is not None and pair.few and (fit := as_before(pair.law, estimate, controls, rng, smaller)):
         return fit
     return fitted(pair.law, estimate, controls, rng, smaller)
 
 
 @lru_cache(maxsize=64)
-def _controls(problem: Problem) -> Controls:
-    return Controls.of(*every_trajectory(problem))
+def _undiscounted(problem: Problem) -> Problem:
+    """Return the problem with γ = 1, which bounds what rare trajectories may add; without an end, for as long again."""
+    if isinstance(problem.objective, FiniteHorizon):
+        return without_discount(problem)
+    return replace(problem, objective=FiniteHorizon(2 * every_trajectory(problem)[0].num_steps))
+
+
+@lru_cache(maxsize=64)
+def _controls(problem: Problem, cut: bool) -> Controls:
+    batch, probability = every_trajectory(problem)
+    return Controls.of(with_bootstrap(batch) if cut else batch, probability)

@@ -48,6 +48,8 @@ class SizeVerdict:
         Whether a multiple of the target was allowed, and nothing at all was seen.
     factor : float or None
         Which multiple of the target the mean is, where the controls explain the estimate wholly.
+    explained : bool
+        Whether the controls do.
     """
 
     evidence: SampledSize
@@ -55,6 +57,7 @@ class SizeVerdict:
     off: bool
     silent: bool = False
     factor: float | None = None
+    explained: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -77,7 +80,7 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
         return None
     hidden = (gap + fit.rounding) / unit if unit > 0.0 else 0.0
     found = factor if goal.vector.any() else None
-    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found)
+    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found, explained=True)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
@@ -89,8 +92,22 @@ def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
     return min(float((np.abs(off.mean(axis=0)) / np.maximum(error, 1e-300)).max(initial=0.0)), SUSPECT)
 
 
+def nearly(fit: Fitted, goal: Goal, multiple: bool) -> bool:
+    """Return whether every single batch is, less its controls, within `BOUNDED` of what all should be on average."""
+    factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
+    axes, aim = _axes(goal, factor, multiple)
+    return float(np.abs(fit.first @ axes - aim).max(initial=0.0)) <= BOUNDED * abs(factor) * goal.scale
+
+
 def judge_size(
-    fit: Fitted, goal: Goal, size: int, multiple: bool, alpha: float, calls: int, rng: np.random.Generator
+    fit: Fitted,
+    goal: Goal,
+    size: int,
+    multiple: bool,
+    alpha: float,
+    calls: int,
+    rng: np.random.Generator,
+    tolerance: float = TOLERANCE,
 ) -> SizeVerdict:
     """Return the verdict on batches of one size, after a sequential test on fresh ones.
 
@@ -111,13 +128,15 @@ def judge_size(
         How many may still be made.
     rng : generator
         Of the fresh batches.
+    tolerance : float
+        As `TOLERANCE`.
     """
     mean = fit.first.mean(axis=0)
     factor = _factor(mean, goal) if multiple else 1.0
     unit, used = abs(factor) * goal.scale, fit.used
     nothing = SampledSize(size, used, np.inf, 1.0 / used)
     axes, aim = _axes(goal, factor, multiple)
-    test = _test((1.0 - SHARE) * alpha, aim.size, min(MOST_CALLS, calls))
+    test = _test((1.0 - SHARE) * alpha, aim.size, min(MOST_CALLS, calls), tolerance)
     if test is None or unit == 0.0:
         return SizeVerdict(nothing, mean, off=False)
     unseen = tuple(_turned(rare, axes, fit.leverage) for rare in goal.unseen)
@@ -164,11 +183,11 @@ def _turned(rare: RareEvents, axes: Float[Array, "d e"], leverage: float) -> Rar
     return RareEvents(np.abs(axes).T @ rare.jump, axes.T @ rare.root).times(leverage)
 
 
-def _test(alpha: float, dimension: int, calls: int) -> SequentialTest | None:
+def _test(alpha: float, dimension: int, calls: int, tolerance: float) -> SequentialTest | None:
     """Return the test that fits into so many calls; None where there is none."""
     if calls < 100:
         return None
-    test = SequentialTest(alpha=alpha, tolerance=TOLERANCE, budget=calls, rarest=RAREST)
+    test = SequentialTest(alpha=alpha, tolerance=tolerance, budget=calls, rarest=RAREST)
     try:
         test.looks(dimension)
     except InvalidData:

@@ -62,7 +62,7 @@ def report_after(report: Report, explored: Explored, verdict: SuiteVerdict) -> R
             _without_name(report),
             outcome=Outcome.INVALID,
             explanation=f"on problem {case.explored.name}, beyond the suite, it {failure}",
-            warnings=(_rebuilt(case.explored.as_code()), *report.warnings),
+            warnings=(rebuilt(case.explored.as_code()), *report.warnings),
             next_step="call it on the input above",
         )
     if explored.different is not None:
@@ -124,7 +124,7 @@ def _biased(report: Report, different: Different, verdict: SuiteVerdict) -> Repo
         outcome=Outcome.BIASED,
         explanation=f"the exact expectation {what}, but {there}",
         findings=(finding, *others),
-        warnings=(_rebuilt(explored.as_code()), *report.warnings),
+        warnings=(rebuilt(explored.as_code()), *report.warnings),
         next_step=next_step(Outcome.BIASED, "exhaustive", one_batch(finding.batch_size)),
     )
 
@@ -138,5 +138,6 @@ def _without_name(report: Report) -> Report:
     return replace(report, diagnosis=None, matches=(), cause="", cure="", source=())
 
 
-def _rebuilt(code: str) -> str:
+def rebuilt(code: str) -> str:
+    """Return the sentence that says how a problem can be built again."""
     return f"the problem can be built again: {code}"

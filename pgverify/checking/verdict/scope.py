@@ -81,6 +81,8 @@ class Scope:
         Whose values `batch.values` were.
     beyond : ExploredScope or None
         The search beyond the suite; None where there was none.
+    sampled_beyond : tuple of ProblemScope
+        Problems of that search on which batches larger than pairs were drawn.
     """
 
     problems: tuple[ProblemScope, ...]
@@ -93,6 +95,7 @@ class Scope:
     ratios: bool = False
     critic: str = "exact"
     beyond: ExploredScope | None = None
+    sampled_beyond: tuple[ProblemScope, ...] = ()
 
     def __str__(self) -> str:
         listed = sorted({size for each in self.problems for size in each.sizes})
@@ -111,18 +114,33 @@ class Scope:
             f"{'; '.join(parts)}; at most {counted(self.steps, 'step')}, {counted(self.states, 'state')}, "
             f"{counted(self.actions, 'action')}, {counted(self.starts, 'start state')}; ends: {', '.join(self.ends)}; "
             f"{spread(self.discounts or (1.0,), 'γ')}; {ratios} other than 1; {self.critic} critic"
-            f"{f'; {self.beyond}' if self.beyond is not None else ''}"
+            f"{f'; {self.beyond}' if self.beyond is not None else ''}{self._sampled_beyond()}"
         )
+
+    def _sampled_beyond(self) -> str:
+        """Return in words which batches were drawn on problems beyond the suite."""
+        drawn = [(each.problem, one) for each in self.sampled_beyond for one in each.sampled]
+        if not drawn:
+            return ""
+        sizes = ", ".join(map(str, sorted({one.size for _, one in drawn})))
+        problem, worst = max(drawn, key=lambda case: case[1].hidden_bias)
+        where = counted(len(self.sampled_beyond), "of them", "of them")
+        return f"; of {sizes} sampled on {where}, at worst on {problem} {worst}"
 
 
 def scope_from(body: Any) -> Scope | None:
     """Return the scope that a JSON document holds; None where it holds none, as those of version 1."""
     if body is None:
         return None
-    problems = []
-    for each in body["problems"]:
-        sampled = tuple(SampledSize(**{**one, "hidden_bias": float(one["hidden_bias"])}) for one in each["sampled"])
-        problems.append(ProblemScope(each["problem"], tuple(each["sizes"]), sampled))
     lists = {name: tuple(body[name]) for name in ("ends", "discounts")}
     beyond = explored_scope_from(body.get("beyond"))
-    return Scope(**{**body, **lists, "beyond": beyond, "problems": tuple(problems)})
+    tried = {name: _problems_from(body.get(name, ())) for name in ("problems", "sampled_beyond")}
+    return Scope(**{**body, **lists, **tried, "beyond": beyond})
+
+
+def _problems_from(body: Any) -> tuple[ProblemScope, ...]:
+    problems = []
+    for each in body:
+        sampled = tuple(SampledSize(**{**one, "hidden_bias": float(one["hidden_bias"])}) for one in each["sampled"])
+        problems.append(ProblemScope(each["problem"], tuple(each["sizes"]), sampled))
+    return tuple(problems)

@@ -13,6 +13,7 @@ from pgverify.bugs import (
     discounting,
     entropy,
     episode_ends,
+    group_baselines,
     groups,
     importance,
     kl,
@@ -113,6 +114,8 @@ ENTRIES: tuple[Bug, ...] = (
     leave_one_out.RLOO_TOKEN_MEAN,
     leave_one_out.RLOO_SEQUENCE_MEAN,
     leave_one_out.GROUP_STD_POPULATION,
+    group_baselines.BEST_OF_GROUP_BASELINE,
+    group_baselines.MEDIAN_BASELINE,
 )
 """Of trajectories, in the order of their numbers."""
 

@@ -32,6 +32,7 @@ from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.loss_bug import LossBug
 from pgverify.bugs.losses.catalogue import LOSS_ENTRIES
 from pgverify.bugs.pairs import PAIRS
+from pgverify.bugs.usual_losses import usual_bug
 from pgverify.errors import unknown_name
 from pgverify.kinds import accepts
 
@@ -154,6 +155,8 @@ def get(slug: str) -> Any:
     for known in (*CATALOGUE, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
+    if (usual := usual_bug(slug, {bug.slug: bug for bug in ENTRIES})) is not None:
+        return usual
     rest, _, last = slug.rpartition(" + ")
     if rest and last == whole_batch.SIGN_REVERSED.slug:
         return with_sign_reversed(get(rest))

@@ -28,6 +28,7 @@ from pgverify.bugs import (
     whole_batch,
 )
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.changed_rows import CHANGES, with_rows_changed
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.loss_bug import LossBug
 from pgverify.bugs.losses.catalogue import LOSS_ENTRIES
@@ -160,4 +161,6 @@ def get(slug: str) -> Any:
     rest, _, last = slug.rpartition(" + ")
     if rest and last == whole_batch.SIGN_REVERSED.slug:
         return with_sign_reversed(get(rest))
+    if rest and last in CHANGES:
+        return with_rows_changed(get(rest), last)
     raise unknown_name("bug", slug, names(), "pgv.bugs.names() (`pgverify bugs`)")

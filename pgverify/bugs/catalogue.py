@@ -13,6 +13,7 @@ from pgverify.bugs import (
     discounting,
     entropy,
     episode_ends,
+    group_baselines,
     groups,
     importance,
     kl,
@@ -27,10 +28,12 @@ from pgverify.bugs import (
     whole_batch,
 )
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.changed_rows import CHANGES, with_rows_changed
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.loss_bug import LossBug
 from pgverify.bugs.losses.catalogue import LOSS_ENTRIES
 from pgverify.bugs.pairs import PAIRS
+from pgverify.bugs.usual_losses import usual_bug
 from pgverify.errors import unknown_name
 from pgverify.kinds import accepts
 
@@ -113,6 +116,8 @@ ENTRIES: tuple[Bug, ...] = (
     leave_one_out.RLOO_TOKEN_MEAN,
     leave_one_out.RLOO_SEQUENCE_MEAN,
     leave_one_out.GROUP_STD_POPULATION,
+    group_baselines.BEST_OF_GROUP_BASELINE,
+    group_baselines.MEDIAN_BASELINE,
 )
 """Of trajectories, in the order of their numbers."""
 
@@ -151,7 +156,11 @@ def get(slug: str) -> Any:
     for known in (*CATALOGUE, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
+    if (usual := usual_bug(slug, {bug.slug: bug for bug in ENTRIES})) is not None:
+        return usual
     rest, _, last = slug.rpartition(" + ")
     if rest and last == whole_batch.SIGN_REVERSED.slug:
         return with_sign_reversed(get(rest))
+    if rest and last in CHANGES:
+        return with_rows_changed(get(rest), last)
     raise unknown_name("bug", slug, names(), "pgv.bugs.names() (`pgverify bugs`)")

@@ -18,9 +18,12 @@ from jaxtyping import Float, Inexact
 from pgverify.bugs.bug import BUG, Bug, Effect
 from pgverify.bugs.credited_rewards import CREDITED, CREDITING, WITHOUT_POWERS
 from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
+from pgverify.bugs.group_baselines import BEST_OF_GROUP_BASELINE, MEDIAN_BASELINE, over_batch_std
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
+from pgverify.bugs.loss_bug import LossBug
+from pgverify.bugs.losses.group_advantages import BATCH_STD
 from pgverify.bugs.normalisation import BASELINE_FIT_SAME_BATCH, NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.pairs import PAIRS
 from pgverify.bugs.steps import returns, rows
@@ -36,7 +39,15 @@ ADDED = (SMALL, 1e-6, 1e-5, 1e-4)
 OTHERS = "mean of the others"
 """The right thing to subtract; it matters beside a division by lengths."""
 
-WHOLE_EPISODE = (OTHERS, GROUP_MEAN_SELF.slug, GROUP_STD.slug, GROUP_STD_POPULATION.slug)
+BASELINES: Mapping[str, Callable[[Float[Array, "n"]], float]] = MappingProxyType(
+    {GROUP_MEAN_SELF.slug: np.mean, BEST_OF_GROUP_BASELINE.slug: np.max, MEDIAN_BASELINE.slug: np.median}
+)
+"""What is subtracted from each return of a group, its own included."""
+
+DEVIATIONS = (GROUP_STD.slug, GROUP_STD_POPULATION.slug, BATCH_STD.slug)
+"""By what returns less a mean are divided."""
+
+WHOLE_EPISODE = (OTHERS, *BASELINES, *DEVIATIONS)
 """Advantages that are one number a trajectory, on every step of it."""
 
 CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug, BASELINE_FIT_SAME_BATCH.slug)
@@ -77,6 +88,11 @@ class Composition:
     added: float = SMALL
     freedom: int = 0
 
+    @property
+    def by_group(self) -> bool:
+        """Whether it asks a batch which of its trajectories belong together."""
+        return self.centred == BATCH_STD.slug
+
     def __call__(self, batch: Trajectories) -> Inexact[Array, "n d"]:
         """Return one contribution a trajectory [n, d]; the estimate is their mean."""
         share = np.broadcast_to(len(batch) / np.asarray(DIVISORS[self.divisor](batch)), len(batch))
@@ -85,6 +101,8 @@ class Composition:
     def _weights(self, batch: Trajectories) -> Float[Array, "n T"]:
         if self.centred in WHOLE_EPISODE:
             values = batch.relative_rewards.sum(axis=1) if self.target else returns(batch)
+            if self.centred == BATCH_STD.slug:
+                return np.broadcast_to(over_batch_std(batch, values, self.added)[:, None], batch.rewards.shape)
             return np.broadcast_to(self._episodes(values)[:, None], batch.rewards.shape)
         weights = CREDITED[self.target](batch)
         taken = weights[batch.mask]
@@ -97,20 +115,23 @@ class Composition:
     def _episodes(self, values: Float[Array, "n"]) -> Float[Array, "n"]:
         if self.centred == OTHERS:
             return less_others(values)
+        if self.centred in BASELINES:
+            return values - BASELINES[self.centred](values)
         less = values - values.mean()
-        if self.centred == GROUP_MEAN_SELF.slug:
-            return less
         freedom = 1 if self.centred == GROUP_STD.slug else 0
         return less / (values.std(ddof=freedom) + self.added) if len(values) > freedom else 0.0 * less
 
 
-STAGES = {
+STAGES: Mapping[str, Bug | LossBug] = {
     bug.slug: bug
     for bug in (
         *CREDITING,
         GROUP_MEAN_SELF,
         GROUP_STD,
         GROUP_STD_POPULATION,
+        BATCH_STD,
+        BEST_OF_GROUP_BASELINE,
+        MEDIAN_BASELINE,
         NORMALISE_MINIBATCH,
         BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,
@@ -138,14 +159,15 @@ def _composed() -> Iterator[Bug]:
     for target, centred, divisor in product(CREDITED, CENTRED, DIVISORS):
         if centred in WHOLE_EPISODE and target not in ((), (RETURN_UNDISCOUNTED.slug,)):
             continue  # a whole episode's return has no factor γ^t to lose
-        divided = centred in (GROUP_STD.slug, GROUP_STD_POPULATION.slug, NORMALISE_MINIBATCH.slug)
+        divided = centred in (*DEVIATIONS, NORMALISE_MINIBATCH.slug)
         for added, freedom in product(ADDED if divided else ADDED[:1], (0, 1)):
             plain = added == SMALL and freedom == 0
             if freedom and centred != NORMALISE_MINIBATCH.slug:
                 continue
             made = Composition(target, centred, divisor, added, freedom)
             slugs = _slugs(made)
-            form = slugs == (BASELINE_FIT_SAME_BATCH.slug,)  # of that entry, which fits one value a state
+            # Of the first entry, which fits one value a state; the second is a loss.
+            form = slugs in ((BASELINE_FIT_SAME_BATCH.slug,), (BATCH_STD.slug,))
             if not slugs or (plain and " + ".join(slugs) in known and not form):
                 continue
             yield _bug(made, slugs)

@@ -38,10 +38,11 @@ class SurrogateRows:
     def __call__(self, batch: Trajectories) -> Inexact[Array, "n d"]:
         """Return them [n, d]."""
         advantage = to_go(batch) - batch.values[:, :-1]
-        weights = self._weights(batch.importance, advantage)
+        weights = self.weights(batch.importance, advantage)
         return rows(batch, np.where(batch.mask, batch.discount_powers * weights, 0.0))
 
-    def _weights(self, ratio: Float[Array, "n T"], advantage: Float[Array, "n T"]) -> Float[Array, "n T"]:
+    def weights(self, ratio: Float[Array, "n T"], advantage: Float[Array, "n T"]) -> Float[Array, "n T"]:
+        """Return the weight of each score."""
         above, below = ratio <= self.high, ratio >= self.low
         match self.written:
             case PPO_MAX_FOR_MIN.slug:

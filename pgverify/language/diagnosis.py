@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.language.losses import ratios
 from pgverify.language.losses.compositions import compositions
 from pgverify.language.losses.faulty_ratios import CLIP_NOT_APPLIED
 from pgverify.language.losses.loss_rows import LossRows, loss_rows
-from pgverify.language.losses.parts import ComposedLoss, LossPart
+from pgverify.language.losses.parts import ComposedLoss, LossPart, fault
 from pgverify.language.losses.penalties import (
     ENTROPY,
     ENTROPY_DEAD,
@@ -19,6 +20,7 @@ from pgverify.language.losses.penalties import (
     KL_IGNORED,
     KL_REVERSED,
     REVERSIBLE,
+    SAMPLED_ENTROPY,
     SHARES,
     PenaltyTerm,
     terms,
@@ -31,6 +33,9 @@ FEW = 14
 """Batches on which compositions are compared first; the rest only where these agree."""
 
 DRO = "A − β log ρ (DRO)"
+
+REVERSED = fault("sign-reversed", "with the sign reversed", ratios.none)
+"""A wrong sign of all that rewards add."""
 
 SAME = 1e-6
 """Relative difference of weights that are the same, of loss and reference: an ε apart they may be."""
@@ -81,6 +86,7 @@ def diagnosed(
         return None
     paid = tuple(_unless_clipped(part, claimed) for part in paid)
     paid, free = _pulled_back(paid, free)
+    free = tuple(_of_entropy(part, claimed) for part in free)
     free = (*free, *_missing(free, claimed))
     parts = [part for part in (*paid, *free) if part.name not in claimed]
     faults = [part for part in parts if part.fault]
@@ -106,19 +112,26 @@ def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool, alone: bool) -
     few = [_spread(weights) for weights in found]
     sample = [(weights[at], _some(r, at)) for weights, r, at in zip(found, rows, few, strict=True)]
     first: ComposedLoss | None = None
+    turned: ComposedLoss | None = None
     for one in compositions(sampler, apart):
         if first is not None and len(one.faults) > len(first.faults):
             break
+        if first is None and turned is not None and len(one.faults) > len(turned.faults) + 1:
+            break  # a wrong sign is one fault more
         if alone and one.coupled:
             continue
         if not all(_multiple(weights, one.weights(r)) for weights, r in sample):
             continue
         factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]
-        if all(factors):
+        if max(factors) < 0.0:
+            turned = turned or one
+        elif min(factors) > 0.0:
             if all(abs(factor - 1.0) <= SAME for factor in factors):  # of two that differ by a factor, that without
                 return one.parts
             first = first or one
-    return first.parts if first is not None else None
+    if first is not None:
+        return first.parts
+    return None if turned is None else (*turned.parts, REVERSED)
 
 
 def _unless_clipped(part: LossPart, claimed: Sequence[str]) -> LossPart:
@@ -139,13 +152,19 @@ def _pulled_back(
     return tuple(method if part.name == "ratio-missing" else part for part in paid), rest
 
 
+def _of_entropy(part: LossPart | PenaltyTerm, claimed: Sequence[str]) -> LossPart | PenaltyTerm:
+    """Return a constant on every score as the entropy of sampled tokens, where an entropy and no KL is claimed."""
+    kl = any(name.startswith("kl-") for name in claimed)
+    return SAMPLED_ENTROPY if part.name == "kl-k1-as-loss" and ENTROPY.name in claimed and not kl else part
+
+
 def _missing(free: Sequence[LossPart | PenaltyTerm], claimed: Sequence[str]) -> list[PenaltyTerm]:
     """Return what is claimed of KL and entropy, and adds nothing."""
     found = {part.name for part in free}
     lacking = []
     if set(REVERSIBLE) & set(claimed) and not any(name.startswith("kl-") for name in found):
         lacking.append(KL_IGNORED)
-    if ENTROPY.name in claimed and not found & {ENTROPY.name, ENTROPY_REVERSED.name}:
+    if ENTROPY.name in claimed and not found & {ENTROPY.name, ENTROPY_REVERSED.name, SAMPLED_ENTROPY.name}:
         lacking.append(ENTROPY_DEAD)
     return lacking
 

@@ -21,7 +21,7 @@ sequence-ratio-token-kl logit-off-by-one fisher-not-detached kl-direction-local 
 reward-running-std unequal-comparison action-baseline-uncorrected argmax-action opo-self
 return-undiscounted sign-reversed last-row-lost first-as-baseline sum-over-steps length-of-longest immediate-reward
 last-reward-doubled reward-clipped done-index-late trace-crosses-cut rloo-token-mean rloo-sequence-mean
-group-std-population
+group-std-population best-of-group-baseline median-baseline
 """
 LOSSES = """
 normalised-twice batch-whitened batch-std token-whitened group-then-token-whitened gpg-nonzero-rewards

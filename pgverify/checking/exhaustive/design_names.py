@@ -222,7 +222,8 @@ def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | No
 
 def _estimate(bug: Bug, batch: Trajectories, size: int | None, where: str) -> Float[Array, "d"] | None:
     """Return the estimate of a fault on a batch; None where it does not apply."""
-    whole = replace(batch, group=None)  # entries make groups of their own where they have any
+    # Entries make groups of their own where they have any, but for those that ask for those of the design.
+    whole = batch if getattr(bug.implementation, "by_group", False) else replace(batch, group=None)
     groups = [whole.select(part) for part in _parts(len(batch), size if size and where != "batch" else len(batch))]
     weights = [max(int(group.lengths.sum()), 1) if where == "steps" else 1 for group in groups]
     try:

@@ -19,6 +19,7 @@ from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import with_larger_batches
 from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
+from pgverify.checking.exhaustive.usual_loss_names import with_usual_loss
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
 from pgverify.checking.sampled.stateful_function import check_changing
@@ -94,6 +95,7 @@ class ClaimedTarget:
         report = exhaustive_report(known, invariants, self.target, self.given)
         with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
             report = identified(report, self.implementation, known)
+            report = with_usual_loss(report, self.implementation, known)
         return report
 
     def with_critics(self, report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> tuple[Report, str]:

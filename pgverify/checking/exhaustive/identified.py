@@ -10,6 +10,8 @@ from jaxtyping import Float
 
 from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
+from pgverify.bugs.changed_rows import CHANGES, with_rows_changed
+from pgverify.bugs.groups import GROUP_MEAN_SELF
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
@@ -24,6 +26,9 @@ from pgverify.validation import Array
 
 SAME = 1e-6
 """Relative to the largest estimate of a batch size: what single precision, or a small number added, may differ by."""
+
+OWN_INCLUDED = "(n−1)/n"
+"""The factor that such a mean, and a lost row, leave."""
 
 MOST_PROBLEMS, MOST_BATCHES, MOST_SIZE, MOST_MATCHES = 3, 6, 5, 8
 """What is compared, at most: problems, batches of each size, trajectories in a batch, faults."""
@@ -51,6 +56,8 @@ def identified(report: Report, implementation: LimitedFunction, known: Sequence[
     except NoEstimate:
         return report
     same = {match.slug for match in best if groups and _is(match, groups)}
+    if groups and not same and report.outcome in (Outcome.BIASED, Outcome.OTHER_TARGET):
+        return _apart(report, best, groups)
     matches = tuple(replace(match, same=match.slug in same) for match in report.matches)
     if len(same) != 1:
         return replace(report, matches=matches)
@@ -84,11 +91,49 @@ def _telling(case: tuple[SuiteProblem, Listed]) -> tuple[bool, int]:
     return bool(np.ptp(batch.lengths) == 0), -batch.num_steps
 
 
+def _apart(report: Report, best: Sequence[Match], groups: Sequence[Group]) -> Report:
+    """Return the report on estimates that are those of no match: of one with a fault of the whole batch, perhaps.
+
+    A mean that includes the own sample has the expectation of a last row that is lost, beside any other fault. Where it
+    is neither, the other fault and the factor are all that is known.
+    """
+    for match in best:
+        plain = _without_mean(match.slug)
+        slug = plain.removesuffix(f" + {REVERSED}")
+        for change in CHANGES:
+            name = f"{slug} + {change}{plain[len(slug) :]}"
+            factor = -1.0 if plain != slug else 1.0
+            if any(
+                all(_equal(with_rows_changed(bug, change), group, factor) for group in groups) for bug in _all(slug)
+            ):
+                return _diagnosed(report, Match(name, match.problems, match.deviation, same=True))
+    only = best[0] if len(best) == 1 else None
+    plain = "" if only is None else _without_mean(only.slug)
+    if only is None or not plain or plain == only.slug or only.times:
+        return report
+    return _diagnosed(report, replace(only, slug=plain, law=OWN_INCLUDED))
+
+
+def _without_mean(slug: str) -> str:
+    """Return a composition without the mean that includes the own sample."""
+    return " + ".join(part for part in slug.split(" + ") if part != GROUP_MEAN_SELF.slug)
+
+
+def _diagnosed(report: Report, match: Match) -> Report:
+    bug = get_bug(match.slug)
+    named = replace(report, diagnosis=bug.slug, cause=bug.cause, cure=bug.cure, source=bug.source)
+    return replace(named, matches=(match, *(each for each in report.matches if each.slug != match.slug)))
+
+
+def _all(slug: str) -> list[Bug]:
+    return [bug for bug in (*ENTRIES, *FORMS, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
+
+
 def _is(match: Match, groups: Sequence[Group]) -> bool:
     """Return whether the estimates are those of a fault on every batch, up to its factor and law."""
     slug = match.slug.removesuffix(f" + {REVERSED}")
     sign = -1.0 if slug != match.slug else 1.0
-    variants = [bug for bug in (*ENTRIES, *FORMS, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
+    variants = _all(slug)
     constant = None if match.law else sign * match.factor
     return any(all(_equal(bug, group, constant) for group in groups) for bug in variants)
 

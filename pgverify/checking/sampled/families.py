@@ -8,6 +8,7 @@ from typing import TypeAlias
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_time import controls_by_time
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.more_controls import more_controls
@@ -32,9 +33,13 @@ def _by_time(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, 
     return controls_by_time(controls, rows)
 
 
-FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time)
-"""What depends on the order of the rows, what bends the others' returns, what an environment's resets add, and what
-bends the others' rewards-to-go at each time.
+def _by_place(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_by_place(controls, rows)
+
+
+FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_place)
+"""What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
+the others' rewards-to-go at each time, and what adds up every second or third row.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

@@ -21,7 +21,7 @@ from pgverify.checking.verdict.composed_names import composed_matches
 from pgverify.checking.verdict.finding import Finding, smallest_failure
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
-from pgverify.checking.verdict.next_steps import LAWLESS, next_step, one_batch
+from pgverify.checking.verdict.next_steps import LAWLESS, claim_again, next_step, one_batch
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
 from pgverify.checking.verdict.recognised_precision import recognised_precision
@@ -109,6 +109,8 @@ def exhaustive_report(
 def _next_step(judgement: Judgement, findings: Sequence[Finding], named: bool) -> str:
     if not judgement.lawful:
         return LAWLESS
+    if judgement.targets:
+        return claim_again(judgement.targets[0])
     shown = smallest_failure(findings)
     return next_step(judgement.outcome, "exhaustive", one_batch(shown.batch_size if shown else 1), named)
 

@@ -33,6 +33,8 @@ class Judgement:
     factor: float | None = None
     level: Precision = DOUBLE
     lawful: bool = True
+    targets: tuple[str, ...] = ()
+    """Other named targets that it equals."""
     left_out: tuple[str, ...] = ()
     """Why equality on a problem counts for nothing: one sentence for each that was left out."""
 
@@ -69,7 +71,7 @@ def judge(
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
         if names:
             note = f"the exact expectation equals {' and '.join(names)} on every problem"
-            return Judgement(Outcome.OTHER_TARGET, note, worst, level=level)
+            return Judgement(Outcome.OTHER_TARGET, note, worst, level=level, targets=tuple(names))
         if multiple.words:
             note = f"the sign is reversed: the exact expectation is {multiple.words} times the target on every problem"
             return Judgement(Outcome.BIASED, note, worst, multiple.constant, level)

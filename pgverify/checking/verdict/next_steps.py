@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -73,3 +73,19 @@ def one_batch(batch_size: int) -> str:
 def after_a_failed_call(happened: str) -> str:
     """Return the next step where a call failed, by what is said of it."""
     return "call it on the input above" + (SLOW if "within the time limit" in happened else "")
+
+
+def claim_again(claim: str, cures: Sequence[str] = ()) -> str:
+    """Return the next step where something else than what was claimed is estimated: the literal claim, after the cures.
+
+    Parameters
+    ----------
+    claim : str
+        The target that fits, as `check` takes it.
+    cures : sequence of str
+        What is to be mended before it does, each a clause.
+    """
+    call = f'check(…, target="{claim}")'
+    if cures:
+        return f"{'; '.join(cures)}; and claim what is estimated then: {call}"
+    return f"claim what it estimates, {call}, or change the implementation"

@@ -72,10 +72,31 @@ def batch_mean(rows: LossRows) -> Float[Array, "N B 1"]:
     return (rows.rewards - rows.rewards.mean(axis=1, keepdims=True))[:, :, None]
 
 
-def batch_whitened(rows: LossRows) -> Float[Array, "N B 1"]:
-    """Return (R − mean of the batch)/std of the batch."""
-    spread = batch_std(rows)[:, :, None] + 1e-8
-    return batch_mean(rows) / spread
+def batch_whitened(epsilon: float) -> Callable[[LossRows], Float[Array, "N B 1"]]:
+    """Return the advantages (R − mean of the batch)/(std of the batch + ε)."""
+    return lambda rows: batch_mean(rows) / (batch_std(rows)[:, :, None] + epsilon)
+
+
+def over_batch_std(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R/(std of the batch + ε)."""
+    return raw(rows) / (batch_std(rows)[:, :, None] + 1e-8)
+
+
+def group_range(rows: LossRows) -> Float[Array, "N B"]:
+    """Return the largest reward of the group less the smallest."""
+    return rows.spread(np.ptp(rows.groups, axis=2)[:, :, None])
+
+
+def over_group_mean(epsilon: float, absolute: bool) -> Callable[[LossRows], Float[Array, "N B 1"]]:
+    """Return the advantages (R − mean of the group)/(mean + ε), or |mean| + ε; 0 where that is 0 (MaxRL)."""
+
+    def weights(rows: LossRows) -> Float[Array, "N B 1"]:
+        mean = rows.spread(rows.groups.mean(axis=2, keepdims=True))[:, :, None]
+        below = (np.abs(mean) if absolute else mean) + epsilon
+        above = own_mean(rows)
+        return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+
+    return weights
 
 
 def token_whitened(rows: LossRows) -> Float[Array, "N B 1"]:
@@ -139,6 +160,17 @@ def best_of_group(rows: LossRows) -> Float[Array, "N B 1"]:
 def median_of_group(rows: LossRows) -> Float[Array, "N B 1"]:
     """Return R − median of the group."""
     return (rows.rewards - rows.spread(np.median(rows.groups, axis=2, keepdims=True)))[:, :, None]
+
+
+def lower_median_of_group(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R − the lower of the two in the middle of the group, as torch's median is."""
+    middle = np.sort(rows.groups, axis=2)[:, :, [(rows.group_size - 1) // 2]]
+    return (rows.rewards - rows.spread(middle))[:, :, None]
+
+
+def worst_of_group(rows: LossRows) -> Float[Array, "N B 1"]:
+    """Return R − min of the group."""
+    return (rows.rewards - rows.spread(rows.groups.min(axis=2, keepdims=True)))[:, :, None]
 
 
 def positive_only(rows: LossRows) -> Float[Array, "N B 1"]:

@@ -11,14 +11,18 @@ from pgverify.language.losses.advantage_weights import (
     cut_at,
     divided,
     group_deviation,
+    group_range,
     group_std,
     group_std_population,
     group_then_token_whitened,
     group_variance,
     leave_one_out,
     length_weighted,
+    lower_median_of_group,
     median_of_group,
     neighbour_mean,
+    over_batch_std,
+    over_group_mean,
     own_mean,
     per_mixed_group,
     per_nonzero_reward,
@@ -28,6 +32,7 @@ from pgverify.language.losses.advantage_weights import (
     std_of_others,
     token_whitened,
     twice,
+    worst_of_group,
 )
 from pgverify.language.losses.parts import LossPart, fault
 
@@ -37,6 +42,21 @@ RIGHT: tuple[LossPart, ...] = (
     LossPart("raw", "reward without baseline", raw),
 )
 """Whose expectation is ∇J, or (1 − 1/G) of it."""
+
+EPSILONS = (1e-6, 1e-4, 1e-8, 0.0)
+"""What is added to a deviation, as libraries have it."""
+
+METHODS: tuple[LossPart, ...] = tuple(
+    LossPart(
+        "maxrl",
+        "reward less the mean of its group, over that mean (MaxRL)",
+        over_group_mean(epsilon, absolute),
+        source=("arXiv:2602.02710",),
+    )
+    for epsilon in (0.0, 1e-6, 1e-8, 1e-4)
+    for absolute in (False, True)
+)
+"""What a paper proposes, which is no ∇J: with rewards 0 and 1 the gradient of a truncated log-likelihood."""
 
 BOUNDS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 """At which advantages are cut, as configurations have them."""
@@ -48,7 +68,7 @@ FAULTY: tuple[LossPart, ...] = (
             ("group-std", "divided by the standard deviation of its group", group_std),
             ("group-std-population", "divided by the standard deviation of its group, over G", group_std_population),
         )
-        for epsilon in (1e-6, 1e-4, 1e-8, 0.0)
+        for epsilon in EPSILONS
     ),
     LossPart(
         "group-std-uncentred",
@@ -75,10 +95,30 @@ FAULTY: tuple[LossPart, ...] = (
         cure="Do not divide, or divide by a constant.",
     ),
     fault("leave-one-out-std", "reward less the mean of the others, over their standard deviation", std_of_others),
-    fault(
-        "batch-std",
-        "reward less the mean of its group, divided by the standard deviation of the batch",
-        divided(batch_std, 1e-6),
+    LossPart(
+        "group-range",
+        "divided by the range of its group",
+        divided(group_range, 1e-6),
+        fault=True,
+        cause="Advantages are divided by the range of the group's rewards, which depends on the sampled completions.",
+        cure="Do not divide, or divide by a constant.",
+    ),
+    *(
+        fault(
+            "batch-std",
+            "reward less the mean of its group, divided by the standard deviation of the batch",
+            divided(batch_std, epsilon),
+            coupled=True,
+        )
+        for epsilon in EPSILONS
+    ),
+    LossPart(
+        "batch-std-uncentred",
+        "reward divided by the standard deviation of the batch, nothing subtracted",
+        over_batch_std,
+        fault=True,
+        cause="The reward is divided by the batch's spread, which depends on the sampled completions.",
+        cure="Subtract the mean of the others, and divide by nothing.",
         coupled=True,
     ),
     LossPart(
@@ -91,7 +131,10 @@ FAULTY: tuple[LossPart, ...] = (
         source=("PrimeIntellect-ai/prime-rl#600",),
         coupled=True,
     ),
-    fault("batch-whitened", "reward whitened over the batch", batch_whitened, coupled=True),
+    *(
+        fault("batch-whitened", "reward whitened over the batch", batch_whitened(epsilon), coupled=True)
+        for epsilon in EPSILONS
+    ),
     fault("token-whitened", "reward whitened over the tokens of the batch (REINFORCE++)", token_whitened, coupled=True),
     fault(
         "group-then-token-whitened",
@@ -101,22 +144,17 @@ FAULTY: tuple[LossPart, ...] = (
     ),
     fault("normalised-twice", "divided by its group's deviation, then whitened over the tokens", twice, coupled=True),
     fault("opo-self", "reward less the length-weighted mean of its group", length_weighted),
+    fault("best-of-group-baseline", "reward less the best of its group", best_of_group),
     LossPart(
-        "best-of-group-baseline",
-        "reward less the best of its group",
-        best_of_group,
+        "worst-of-group-baseline",
+        "reward less the worst of its group",
+        worst_of_group,
         fault=True,
-        cause="The best reward of the group is subtracted: it depends on the own sample.",
+        cause="The worst reward of the group is subtracted: it depends on the own sample.",
         cure="Subtract the mean of the others.",
     ),
-    LossPart(
-        "median-baseline",
-        "reward less the median of its group",
-        median_of_group,
-        fault=True,
-        cause="The median of the group is subtracted, the own sample included.",
-        cure="Subtract the median, or the mean, of the others.",
-    ),
+    fault("median-baseline", "reward less the median of its group", median_of_group),
+    fault("median-baseline", "reward less the lower median of its group", lower_median_of_group),
     LossPart(
         "negative-advantages-dropped",
         "the advantage where it is positive, else 0",

@@ -33,7 +33,7 @@ def compositions(sampler: str, apart: bool) -> Iterator[ComposedLoss]:
         kinds = (*ratios.METHODS, *faulty_ratios.FAULTY)
     every = [
         ComposedLoss(advantage, ratio, share, counted)
-        for advantage in (*advantages.RIGHT, *advantages.FAULTY)
+        for advantage in (*advantages.RIGHT, *advantages.METHODS, *advantages.FAULTY)
         for ratio in kinds
         for share in (*shares.RIGHT, *shares.METHODS, *shares.FAULTY)
         for counted in (*tokens.RIGHT, *tokens.METHODS, *tokens.FAULTY)

@@ -124,6 +124,7 @@ TERMS: tuple[PenaltyTerm, ...] = (
 KL_REVERSED = penalty_fault("kl-sign-reversed", "a KL term that is subtracted", nothing)
 KL_IGNORED = penalty_fault("kl-ignored", "no KL term", nothing)
 ENTROPY_REVERSED = penalty_fault("entropy-sign", "an entropy term that is added", nothing)
+SAMPLED_ENTROPY = penalty_fault("sampled-entropy", "−log π of the drawn tokens as entropy", nothing)
 ENTROPY_DEAD = penalty_fault("entropy-without-gradient", "no entropy term", nothing)
 
 REVERSIBLE = ("kl-k2-as-loss", "kl-k3-as-loss", "kl-in-reward")

@@ -1,4 +1,4 @@
-"""The run-time checks of these tests refuse what annotations forbid: arguments, results, fields, letters that differ."""
+"""The run-time checks of these tests refuse what annotations forbid: arguments, results, fields, letters that clash."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Float
 
 from pgverify.errors import InvalidEstimator
@@ -41,6 +42,8 @@ class Rollout:
         Average reward ρ that is taken off every reward in the differential return; 0 for the other objectives.
     action_value_table : function () -> [T, S, A] or [S, A], optional
         Where the action values come from, likewise; None where nobody knows them.
+    advantage_table : function () -> [T, S, A] or [S, A], optional
+        Where the advantages come from; action values less those of their state by default.
     """
 
     problem: Problem
@@ -54,6 +57,7 @@ class Rollout:
     step_scale: float = 1.0
     gain: float = 0.0
     action_value_table: Callable[[], Float[Array, "*steps S A"]] | None = None
+    advantage_table: Callable[[], Float[Array, "*steps S A"]] | None = None
 
     @property
     def on_policy(self) -> bool:
@@ -79,3 +83,17 @@ class Rollout:
                 "action values are not known of these trajectories, must be given: pass a table [S, A] to the estimator"
             )
         return self.action_value_table()
+
+    @property
+    def advantages(self) -> Float[Array, "*steps S A"]:
+        """Advantages Q(s,a) − V(s), [T, S, A] or [S, A], with digits that a reward common to all leaves Q no room for.
+
+        Raises
+        ------
+        InvalidEstimator
+            As for `action_values`.
+        """
+        if self.advantage_table is not None:
+            return self.advantage_table()
+        mean = (self.problem.policy.probabilities() * self.action_values).sum(axis=-1, keepdims=True)
+        return np.asarray(self.action_values - mean)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from import_hook import install
 from jaxtyping import config as jaxtyping_config
-from jaxtyping import install_import_hook
 
 # The hook rewrites modules as they are imported, so none may have been imported before it. Spawned workers do not
 # load this file: they run the code as users do, unchecked.
-install_import_hook("pgverify", "deferred_checks.checked_from_the_first_call")
+install("pgverify")
 
 settings.register_profile(
     "pgverify",

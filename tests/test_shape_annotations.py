@@ -1,11 +1,11 @@
 """Every shape in an annotation is one that the run-time checks can see.
 
-The hook of conftest.py evaluates each annotation of a function when the function is defined, among the names that its
-module has by then. Where that fails, whatever the reason, it takes `Any` instead and says nothing: a shape without
-quotes, `Float[Array, n]`, is such a failure, because `from __future__ import annotations` keeps Python itself from
-looking. So are a shape that jaxtyping cannot parse, and, beside a well-written shape, the name of a type that is
-imported for the type checker only or defined further below. The fields of a class that is no dataclass, and functions
-that are async, are never looked at.
+The hook of conftest.py evaluates each annotation of a function when it is first called, among the names that its
+module has by then: among them all that are known where it is defined. Where that fails, whatever the reason, it takes
+`Any` instead and says nothing: a shape without quotes, `Float[Array, n]`, is such a failure, because `from __future__
+import annotations` keeps Python itself from looking. So are a shape that jaxtyping cannot parse, and, beside a
+well-written shape, the name of a type that is imported for the type checker only. The fields of a class that is no
+dataclass, and functions that are async, are never looked at.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+import deferred_checks
 import jaxtyping
 import numpy as np
 import pytest
+from import_hook import MARK
 from jaxtyping import TypeCheckError
 from package_sources import sources
 
@@ -78,7 +80,7 @@ def unseen(source: str, module: ModuleType) -> list[str]:
     """Return one line for each shape of a module that is written down and not checked."""
     tree = ast.parse(source)
     wrong = []
-    if shapes(tree) and vars(module).get("jaxtyping") is not jaxtyping:  # what the hook puts into a module
+    if shapes(tree) and vars(module).get(MARK) is not deferred_checks:  # what the hook puts into a module
         wrong.append("1: the module was imported before the hook was there")
     for shape in shapes(tree):
         text = ast.unparse(shape)
@@ -151,7 +153,7 @@ def test_a_shape_that_is_not_checked_is_seen(
     """Negative control: each way in which the hook loses a shape, and three well-written ones."""
     module = ModuleType("written")
     monkeypatch.setitem(sys.modules, "written", module)  # where a dataclass looks up its own module
-    module.__dict__["jaxtyping"] = jaxtyping
+    module.__dict__[MARK] = deferred_checks
     source = HEAD + written
     exec(compile(source, "written", "exec"), vars(module))
     found = unseen(source, module)

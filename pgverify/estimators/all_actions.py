@@ -91,5 +91,6 @@ class AllActions:
 
     def _values(self, rollout: Rollout, steps: int | None) -> Float[Array, "*time S A"]:
         shape = rollout.problem.policy.probabilities().shape
-        table = np.asarray(rollout.action_values if self.critic is None else self.critic)
+        # By Σ_a π ψ = 0 the advantage serves as Q does, and has more digits where rewards are far from 0.
+        table = np.asarray(rollout.advantages if self.critic is None else self.critic)
         return fitting_table("critic", table, shape, steps)

@@ -16,6 +16,7 @@ from typing import overload
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.declarations import TableRecursion
 from pgverify.exact.solution import Solution, power_sums, solve
 from pgverify.exact.step_law import StepLaw, at_time
 from pgverify.problem import AverageReward
@@ -29,17 +30,22 @@ def without_common_reward(
 ) -> tuple[StepLaw, StepRecursion | TotalRecursion]: ...
 @overload
 def without_common_reward(law: StepLaw, declared: BatchRecursion) -> tuple[StepLaw, BatchRecursion]: ...
-def without_common_reward(law: StepLaw, declared: Recursion) -> tuple[StepLaw, Recursion]:
+@overload
+def without_common_reward(law: StepLaw, declared: TableRecursion) -> tuple[StepLaw, TableRecursion]: ...
+def without_common_reward(
+    law: StepLaw, declared: Recursion | TableRecursion
+) -> tuple[StepLaw, Recursion | TableRecursion]:
     """Return the same estimator of rewards r − m, with what the difference of the rewards does to its baseline.
 
     The contributions are the same numbers; what they are computed from is small. Both are returned as they are where
     there is no such m, where episodes differ in length, where importance weights multiply rewards, and beside a critic
-    that is not V itself, whose own digits are lost already.
+    that is not V itself, whose own digits are lost already. Beside V importance weights multiply differences in which
+    m has cancelled: r + γ V' − V.
 
     Parameters
     ----------
     law : StepLaw
-    declared : StepRecursion, TotalRecursion or BatchRecursion
+    declared : StepRecursion, TotalRecursion, BatchRecursion or TableRecursion
     """
     common, steps = law.chain.common_reward, _episode_length(law)
     if common == 0.0 or steps is None:
@@ -47,14 +53,16 @@ def without_common_reward(law: StepLaw, declared: Recursion) -> tuple[StepLaw, R
     chain = law.chain.relative_to(common)
     small = replace(law, chain=chain, reward=chain.reward)
     solution = solve(law.rollout.problem)
+    if isinstance(declared, (StepRecursion, TableRecursion)) and declared.critic is not None:
+        if solution.common_reward != common or declared.critic is not law.rollout.values:
+            return law, declared
+        return small, replace(declared, critic=solution.relative_values)
+    if isinstance(declared, TableRecursion) or not law.rollout.on_policy:
+        return law, declared
     if isinstance(declared, BatchRecursion):
         # A mean of returns holds λ_0, reward-to-go λ_t: they cancel where they are the same.
         alike = isinstance(declared.base, TotalRecursion) or steps == 1
         return (small, declared) if alike else (law, declared)
-    if isinstance(declared, StepRecursion) and declared.critic is not None:
-        if solution.common_reward != common or declared.critic is not law.rollout.values:
-            return law, declared
-        return small, replace(declared, critic=solution.relative_values)  # what m adds to V cancels in r + γ V' − V
     due = np.zeros(law.steps)
     ahead = np.arange(steps, 0, -1)  # steps to come, as far as they are looked at
     if isinstance(declared, StepRecursion) and declared.lookahead is not None:
@@ -68,7 +76,7 @@ def without_common_reward(law: StepLaw, declared: Recursion) -> tuple[StepLaw, R
 def _episode_length(law: StepLaw) -> int | None:
     """Return H, or None where m changes more than a sum known beforehand, or nothing any more."""
     horizon, rollout = law.rollout.horizon, law.rollout
-    if horizon is None or not rollout.on_policy or isinstance(rollout.problem.objective, AverageReward):
+    if horizon is None or isinstance(rollout.problem.objective, AverageReward):
         return None
     found = law.chain.steps_to_end(horizon)
     return None if found is None else int(found)

@@ -125,7 +125,7 @@ def _declared_moments(law: StepLaw, declaration: Declaration, form: Form, estima
     """Return the moments of a sum of tables, or of one that weights whole trajectories."""
     law = law.widened() if form == "full" else law
     if isinstance(declaration, TableRecursion):
-        mean, second = table_sums(law, declaration, form)
+        mean, second = table_sums(*without_common_reward(law, declaration), form)
     elif isinstance(declaration, TrajectoryWeights) and not declaration.normalised:
         mean, whole = trajectory_sums(law, declaration)
         second = {"full": whole, "diagonal": np.diag(whole), "trace": np.asarray(np.trace(whole))}[form]

@@ -47,8 +47,15 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
         max_steps = require_integer("max_steps", max_steps, 1, InvalidSampling, " step")
     policy, solution = problem.policy, solve(problem)
     table = partial(getattr, solution, "state_values")
-    by_action = partial(getattr, solution, "action_values")
     actor = policy if acting is None or acting is policy else require_support(acting, problem)
+    made = partial(
+        Rollout,
+        problem,
+        actor,
+        table,
+        action_value_table=partial(getattr, solution, "action_values"),
+        advantage_table=partial(getattr, solution, "advantage"),
+    )
     start = problem.mdp.start
     match problem.objective:
         case FiniteHorizon(horizon, discount):
@@ -59,13 +66,11 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
                     "whole episodes"
                 )
             ends = steps == horizon
-            return Rollout(problem, actor, table, start, steps, ends, discount, action_value_table=by_action)
+            return made(start, steps, ends, discount)
         case Discounted(discount):
             if max_steps is None:
-                return Rollout(
-                    problem, actor, table, start, None, False, 1.0, survival=discount, action_value_table=by_action
-                )
-            return Rollout(problem, actor, table, start, max_steps, False, discount, action_value_table=by_action)
+                return made(start, None, False, 1.0, survival=discount)
+            return made(start, max_steps, False, discount)
         case _:
             if max_steps is None:
                 raise InvalidSampling(
@@ -78,18 +83,7 @@ def rollout(problem: Problem, max_steps: int | None = None, acting: Policy | Non
                     "stationary distribution is that of the problem's policy; use Discounted or FiniteHorizon"
                 )
             scale, gain = 1.0 / max_steps, float(complex(solution.gain).real)
-            return Rollout(
-                problem,
-                actor,
-                table,
-                solution.stationary,
-                max_steps,
-                False,
-                1.0,
-                step_scale=scale,
-                gain=gain,
-                action_value_table=by_action,
-            )
+            return made(solution.stationary, max_steps, False, 1.0, step_scale=scale, gain=gain)
 
 
 def require_support(acting: Policy, problem: Problem) -> Policy:

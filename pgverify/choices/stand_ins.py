@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,9 +49,10 @@ def replaced_everywhere(module: Any, substitutes: Mapping[str, Any]) -> Iterator
     """
     names = tuple(name for name in substitutes if hasattr(module, name))
     before = {name: getattr(module, name) for name in names}
+    loaded = set(sys.modules)
     held = [
         (table, key, before[name], substitutes[name])
-        for table, key, name in _looked_for(module.__name__, names, len(sys.modules))
+        for table, key, name in _looked_for(module.__name__, names, len(loaded))
         if table.get(key) is before[name]
     ]
     try:
@@ -65,6 +66,17 @@ def replaced_everywhere(module: Any, substitutes: Mapping[str, Any]) -> Iterator
             table[key] = value
         for name, value in before.items():
             setattr(module, name, value)
+        _given_back(set(sys.modules) - loaded, {id(substitutes[name]): before[name] for name in names})
+
+
+def _given_back(modules: Iterable[str], values: Mapping[int, Any]) -> None:
+    """Put back what modules that were imported meanwhile hold."""
+    for module in modules:
+        table = getattr(sys.modules.get(module), "__dict__", None)
+        if type(table) is dict:
+            for key, value in list(table.items()):
+                if id(value) in values:
+                    table[key] = values[id(value)]
 
 
 @lru_cache(maxsize=64)  # to look through all modules takes as long as a run; what they import does not change

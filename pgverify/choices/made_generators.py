@@ -61,8 +61,17 @@ def _noting_python(made: list[tuple[Any, Any]]) -> Iterator[None]:
 
 
 def of_python(frame: FrameType | None) -> bool:
-    """Return whether a frame, or the first around it that is not ours, is of a module of Python that draws for itself."""
+    """Return whether a frame, or the first around it that is not ours, is of a module of Python that draws for itself.
+
+    So does what is made while a module is imported: that happens in one run alone.
+    """
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     root = str(frame.f_globals.get("__name__", "")).partition(".")[0] if frame is not None else ""
-    return root in sys.stdlib_module_names and root not in ("random", "secrets", "uuid", "copy", "copyreg")
+    if root in sys.stdlib_module_names and root not in ("random", "secrets", "uuid", "copy", "copyreg"):
+        return True
+    while frame is not None and not frame.f_code.co_filename.startswith(OURS):
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

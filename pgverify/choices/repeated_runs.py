@@ -1,4 +1,4 @@
-"""Runs that are made once more at the end: what is left over from run to run, or drawn behind the world's back, shows."""
+"""Runs that are made once more at the end: what is left over, or drawn behind the world's back, shows."""
 
 from __future__ import annotations
 

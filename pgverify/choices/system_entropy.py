@@ -26,7 +26,8 @@ def noting_entropy() -> Iterator[list[str]]:
 
     def noting(source: Callable[..., Any]) -> Callable[..., Any]:
         def ask(*given: Any, **named: Any) -> Any:
-            lines.append(_line_that_asks(sys._getframe(1)))
+            if not of_python(sys._getframe(1)):
+                lines.append(_line_that_asks(sys._getframe(1)))
             return source(*given, **named)
 
         return ask

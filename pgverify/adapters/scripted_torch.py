@@ -23,8 +23,8 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     """Let a world answer the draws that PyTorch makes, while the context is open.
 
     `multinomial` (behind `Categorical.sample` and the `generate` of transformers), `bernoulli`, `binomial`, `randperm`
-    (behind `DataLoader(shuffle=True)`) and `randint` list their options; `normal`, `randn` and `normal_` take nodes of a
-    quadrature; what `rand` draws may be compared, as in `torch.rand(n) < p`. Dropout that is on, and laws without a
+    (behind `DataLoader(shuffle=True)`) and `randint` list their options; `normal`, `randn` and `normal_` take nodes of
+    a quadrature; what `rand` draws may be compared, as in `torch.rand(n) < p`. Dropout that is on, and laws without a
     finite list of options, are refused with their line. A draw of another kind is found and named by
     `choices.expectation`.
 

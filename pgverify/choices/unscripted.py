@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
+from pgverify.choices.jax_draws import line_of_jax_draw
 from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.torch_draws import noting_torch_draws, torch_state
@@ -36,6 +37,8 @@ CURE_OF_TORCH = (
 
 NOT_FOUND = "an operator that was not met again"
 
+CURE_OF_JAX = f"{CURE}, or inside pgv.adapters.jax.scripted(world)"
+
 
 def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
     """Return the first run, of a program in which nothing draws that is not dictated.
@@ -51,6 +54,9 @@ def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
     UnscriptedDraw
         Naming the generator and the line that drew.
     """
+    line = line_of_jax_draw(run, answers)
+    if line is not None:
+        raise UnscriptedDraw(f"run drew from jax.random at {line}, which nobody dictated: {CURE_OF_JAX}")
     before = states_of(living_generators())
     with noting_torch_draws() as in_torch, noting_what_is_made() as made:
         leaf = one_run(run, answers)

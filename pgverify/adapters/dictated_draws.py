@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pgverify.adapters.uniform_number import Known, UniformNumber
 from pgverify.choices.normal_nodes import NODES
 from pgverify.choices.whereabouts_of_draws import calling_line
 from pgverify.errors import InvalidInput, UnscriptedDraw
@@ -71,9 +71,11 @@ class DictatedDraws:
             self.refuse("normal numbers, which this world has none of")
         return float(draw(self.nodes))
 
-    def uniform(self) -> UniformNumber:
-        """Return a number of U(0, 1), which is decided as far as it is compared."""
-        return UniformNumber(self)
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> UniformNumber:
+        """Return a number of U(low, high), which is decided as far as it is compared."""
+        if not (np.isfinite([low, high]).all() and low != high):
+            self.refuse(f"a uniform number from {low:g} to {high:g}")
+        return UniformNumber(self, Known(), float(low), float(high) - float(low))
 
     def refuse(self, what: str) -> NoReturn:
         """Refuse a draw that has no finite list of options, naming its line.
@@ -89,76 +91,3 @@ class DictatedDraws:
         if remember is not None:
             remember(refusal)
         raise refusal
-
-
-COMPARED = {np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge"}
-MIRRORED = {
-    np.less: np.greater,
-    np.less_equal: np.greater_equal,
-    np.greater: np.less,
-    np.greater_equal: np.less_equal,
-}
-"""Comparisons of NumPy, as Python's, and with their sides exchanged."""
-
-
-class UniformNumber:
-    """A number of U(0, 1) that nobody has seen yet: a comparison with a number is a draw with two options.
-
-    `u < p` is True with probability p; comparisons after that one go on from what is known.
-    """
-
-    def __init__(self, draws: DictatedDraws) -> None:
-        self._draws = draws
-        self._low, self._high = 0.0, 1.0
-
-    def _below(self, other: Any) -> bool:
-        try:
-            bound = float("unknown" if isinstance(other, UniformNumber) else other)
-        except (TypeError, ValueError):
-            self._draws.refuse("a uniform number that is compared with what is no number")
-        if np.isnan(bound):
-            return False
-        share = min(max((bound - self._low) / (self._high - self._low), 0.0), 1.0)
-        below = self._draws.coin(share)
-        if below:
-            self._high = min(bound, self._high)
-        else:
-            self._low = max(bound, self._low)
-        return below
-
-    def __lt__(self, other: Any) -> bool:
-        return other is not self and self._below(other)
-
-    def __le__(self, other: Any) -> bool:
-        return other is self or self._below(other)
-
-    def __gt__(self, other: Any) -> bool:
-        return other is not self and not (self._below(other) or np.isnan(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return other is self or not (self._below(other) or np.isnan(other))
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
-        """Answer comparisons with NumPy's numbers, on either side; refuse to be computed with."""
-        if (
-            method == "__call__"
-            and ufunc in MIRRORED
-            and len(inputs) == 2
-            and not (np.ndim(inputs[0]) or np.ndim(inputs[1]))
-        ):
-            if inputs[0] is self:
-                return getattr(operator, COMPARED[ufunc])(self, inputs[1])
-            return getattr(operator, COMPARED[MIRRORED[ufunc]])(self, inputs[0])
-        return self._used()
-
-    def __eq__(self, other: object) -> bool:  # of probability zero
-        return self is other
-
-    __hash__ = object.__hash__
-
-    def _used(self, *_: Any) -> NoReturn:
-        self._draws.refuse("a uniform number that is computed with, and not only compared")
-
-    __float__ = __int__ = __index__ = __bool__ = __round__ = __neg__ = __abs__ = _used
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = _used
-    __floordiv__ = __mod__ = __rpow__ = _used

@@ -15,6 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,13 @@ import numpy as np
 from pgverify.adapters.dictated_draws import DictatedDraws
 from pgverify.adapters.scripted_generator import REFUSED, ScriptedGenerator
 from pgverify.choices.normal_nodes import NODES
+from pgverify.choices.stand_ins import replaced_everywhere, stand_in
 
 __all__ = ["ScriptedGenerator", "scripted"]
 
 GLOBAL = (
     "choice", "permutation", "shuffle", "randint", "binomial", "multinomial", "normal", "standard_normal", "randn",
-    "random", "random_sample", "ranf", "sample", "rand", "uniform", "seed",
+    "random", "random_sample", "ranf", "sample", "rand", "uniform", "seed", "random_integers",
 )  # fmt: skip
 """Functions of `numpy.random` that are answered."""
 
@@ -39,7 +41,8 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[ScriptedGenerator]:
     """Let a world answer the functions of `numpy.random` and of `random`, and all generators that are made meanwhile.
 
     Everything is as it was afterwards. Names that were imported one by one before, as in `from numpy.random import
-    choice`, are not reached: where they draw is found and named by `choices.expectation`.
+    choice`, are reached where a module holds them; elsewhere, where they draw is found and named by
+    `choices.expectation`.
 
     Parameters
     ----------
@@ -57,21 +60,15 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[ScriptedGenerator]:
     generator = ScriptedGenerator(world, nodes)
     substitutes = {name: getattr(generator, ALSO.get(name, name)) for name in GLOBAL}
     substitutes |= {name: getattr(generator, name) for name in REFUSED if hasattr(np.random, name)}
-    substitutes |= {"default_rng": lambda *_, **__: generator, "RandomState": lambda *_, **__: generator}
-    with _replaced(np.random, substitutes), _replaced(random, _python(generator, world, nodes)):
+    substitutes["default_rng"] = lambda *_, **__: generator
+    for name in ("Generator", "RandomState"):
+        substitutes[name] = stand_in(getattr(np.random, name), lambda *_, **__: generator, (ScriptedGenerator,))
+    python = _python(generator, world, nodes)
+    instance = SimpleNamespace(**python)
+    for name in ("Random", "SystemRandom"):
+        python[name] = stand_in(getattr(random, name), lambda *_, **__: instance, (SimpleNamespace,))
+    with replaced_everywhere(np.random, substitutes), replaced_everywhere(random, python):
         yield generator
-
-
-@contextmanager
-def _replaced(module: Any, substitutes: dict[str, Any]) -> Iterator[None]:
-    before = {name: getattr(module, name) for name in substitutes if hasattr(module, name)}
-    try:
-        for name in before:
-            setattr(module, name, substitutes[name])
-        yield
-    finally:
-        for name, function in before.items():
-            setattr(module, name, function)
 
 
 def _python(generator: ScriptedGenerator, world: Any, nodes: int) -> dict[str, Any]:
@@ -106,9 +103,10 @@ def _python(generator: ScriptedGenerator, world: Any, nodes: int) -> dict[str, A
         "gauss": lambda mu=0.0, sigma=1.0: mu + sigma * draws.normal(),
         "normalvariate": lambda mu=0.0, sigma=1.0: mu + sigma * draws.normal(),
         "seed": generator.seed,
+        "uniform": draws.uniform,
     }
     return answered | {
         name: refused(name)
-        for name in ("uniform", "triangular", "betavariate", "expovariate", "gammavariate", "lognormvariate",
+        for name in ("triangular", "betavariate", "expovariate", "gammavariate", "lognormvariate",
                      "vonmisesvariate", "paretovariate", "weibullvariate", "randbytes", "binomialvariate")
     }  # fmt: skip

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from pgverify.adapters.dictated_draws import DictatedDraws
 from pgverify.choices.normal_nodes import NODES
+from pgverify.validation import Array
 
 REFUSED = (
     "beta", "bytes", "chisquare", "dirichlet", "exponential", "f", "gamma", "geometric", "gumbel", "hypergeometric",
@@ -44,11 +46,11 @@ class ScriptedGenerator:
         """Draw items of a sequence, or of range(a)."""
         items = np.arange(a) if np.ndim(a) == 0 else np.asarray(a)
         count = items.shape[axis]
-        weights = np.full(count, 1.0 / count) if p is None else np.asarray(p, dtype=np.float64)
+        shape = () if size is None else (size,) if np.ndim(size) == 0 else tuple(size)
+        weights = accepted_weights(count, p, int(np.prod(shape)), replace)
         if size is None:
             index = self._draws.category(weights)
             return np.take(items, index, axis=axis) if items.ndim > 1 else items[index]
-        shape = (size,) if np.ndim(size) == 0 else tuple(size)
         drawn = self._draws.categories(weights, int(np.prod(shape)), replace)
         return np.take(items, drawn.reshape(shape), axis=axis)
 
@@ -79,24 +81,35 @@ class ScriptedGenerator:
             x[:] = [x[i] for i in self._draws.order(len(x))]
 
     def integers(
-        self, low: int, high: int | None = None, size: Any = None, dtype: Any = np.int64, endpoint: bool = False
+        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: bool = False
     ) -> Any:
         """Draw integers from low to high."""
         first, last = (0, low) if high is None else (low, high)
-        count = int(last) - int(first) + endpoint
-        return self._many(size, lambda: int(first) + self._draws.integer(count), dtype)
+        return self._each(
+            size, lambda a, b: int(a) + self._draws.integer(int(b) - int(a) + endpoint), dtype, first, last
+        )
 
-    def randint(self, low: int, high: int | None = None, size: Any = None, dtype: Any = np.int64) -> Any:
+    def randint(self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64) -> Any:
         """Draw integers from low to high − 1."""
         return self.integers(low, high, size, dtype)
 
-    def binomial(self, n: int, p: float, size: Any = None) -> Any:
+    def random_integers(self, low: Any, high: Any = None, size: Any = None) -> Any:
+        """Draw integers from low to high, or from 1 to low."""
+        first, last = (1, low) if high is None else (low, high)
+        return self.integers(first, last, size, endpoint=True)
+
+    def binomial(self, n: Any, p: Any, size: Any = None) -> Any:
         """Draw how often something happens in n trials."""
-        return self._many(size, lambda: sum(self._draws.coin(float(p)) for _ in range(int(n))), np.int64)
+        return self._each(
+            size, lambda count, chance: sum(self._draws.coin(float(chance)) for _ in range(int(count))), np.int64, n, p
+        )
 
     def multinomial(self, n: int, pvals: Any, size: Any = None) -> Any:
         """Draw how often each of several things happens in n trials."""
-        weights = np.asarray(pvals, dtype=np.float64)
+        weights = np.array(pvals, dtype=np.float64)
+        if weights.ndim != 1 or float(weights[:-1].sum()) > 1.0 + 1e-12:
+            raise ValueError("sum(pvals[:-1]) > 1.0, or pvals is not one-dimensional")
+        weights[-1] = max(1.0 - float(weights[:-1].sum()), 0.0)  # as NumPy does, whatever is given there
 
         def counts() -> Any:
             return np.bincount(self._draws.categories(weights, int(n), True), minlength=len(weights))
@@ -138,11 +151,9 @@ class ScriptedGenerator:
         """Draw uniform numbers, which can be compared."""
         return self.random(shape or None)
 
-    def uniform(self, low: float = 0.0, high: float = 1.0, size: Any = None) -> Any:
-        """Draw uniform numbers from 0 to 1, which can be compared; of other ranges they are refused."""
-        if (low, high) != (0.0, 1.0):
-            self._draws.refuse(f"a uniform number from {low} to {high}, and only those from 0 to 1 can be compared")
-        return self.random(size)
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        """Draw uniform numbers, which can be compared."""
+        return self._each(size, lambda a, b: self._draws.uniform(float(a), float(b)), object, low, high)
 
     def seed(self, *_: Any, **__: Any) -> None:
         """Change nothing: the world decides."""
@@ -165,3 +176,39 @@ class ScriptedGenerator:
         for i in range(flat.size):
             flat[i] = draw()
         return found
+
+    def _each(self, size: Any, draw: Callable[[Any, Any], Any], dtype: Any, first: Any, second: Any) -> Any:
+        """Return draws with two arguments, each of which may be an array."""
+        if np.ndim(first) == np.ndim(second) == 0:
+            return self._many(size, lambda: draw(first, second), dtype)
+        shape = np.broadcast_shapes(np.shape(first), np.shape(second)) if size is None else size
+        both = np.broadcast_to(first, shape).ravel(), np.broadcast_to(second, shape).ravel()
+        found = np.empty(both[0].size, dtype=dtype)
+        for i, (one, other) in enumerate(zip(*both, strict=True)):
+            found[i] = draw(one, other)
+        return found.reshape(shape)
+
+
+def accepted_weights(count: int, p: Any, size: int, replace: bool) -> Float[Array, "k"]:
+    """Return the weights of items that are drawn, or refuse them as NumPy does.
+
+    Raises
+    ------
+    ValueError
+    """
+    if count == 0 and size:
+        raise ValueError("a cannot be empty unless no samples are taken")
+    if not replace and size > count:
+        raise ValueError("cannot take a larger sample than population when replace is False")
+    if p is None:
+        return np.full(count, 1.0 / max(count, 1))
+    given = np.asarray(p)
+    weights = given.astype(np.float64)
+    if weights.shape != (count,):
+        raise ValueError(f"p has shape {weights.shape}, must be ({count},), one for each item")
+    smallest = np.finfo(given.dtype).eps if given.dtype.kind == "f" else 0.0
+    if not abs(float(weights.sum()) - 1.0) <= max(np.sqrt(np.finfo(np.float64).eps), np.sqrt(smallest)):
+        raise ValueError(f"probabilities do not sum to 1, but to {float(weights.sum()):.9g}")
+    if not replace and np.count_nonzero(weights) < size:
+        raise ValueError("fewer non-zero entries in p than size")
+    return weights

@@ -26,6 +26,10 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     refused, for nothing in them can be dictated. Under `vmap`, where one call stands for many draws, they are refused,
     too; `grad` and `scan` are fine.
 
+    Nothing runs compiled, as a callback would have to be compiled into a program in the place of every draw, and out of
+    it afterwards; it may run in a thread of JAX's own, where the order of draws is not the program's, and `grad` refuses
+    it.
+
     Parameters
     ----------
     world : what has `choose`

@@ -3,24 +3,29 @@
 # ruff: noqa: A002, ARG002 — the signatures are those of torch
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from pgverify.adapters.dictated_draws import DictatedDraws
 from pgverify.adapters.module_parameters import imported_torch
+from pgverify.adapters.uniform_tensor import UniformTensor
 from pgverify.choices.normal_nodes import NODES
+from pgverify.choices.whereabouts_of_draws import OURS
 
 
 @contextmanager
 def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     """Let a world answer the draws that PyTorch makes, while the context is open.
 
-    `multinomial` (behind `Categorical.sample` and the `generate` of transformers), `bernoulli`, `randperm` and
-    `randint` list their options; `normal`, `randn` and `normal_` take nodes of a quadrature. Dropout that is on, and
-    laws without a finite list of options, are refused with their line. A draw of another kind is found and named by
+    `multinomial` (behind `Categorical.sample` and the `generate` of transformers), `bernoulli`, `binomial`, `randperm`
+    (behind `DataLoader(shuffle=True)`) and `randint` list their options; `normal`, `randn` and `normal_` take nodes of
+    a quadrature; what `rand` draws may be compared, as in `torch.rand(n) < p`. Dropout that is on, and laws without a
+    finite list of options, are refused with their line. A draw of another kind is found and named by
     `choices.expectation`.
 
     Parameters
@@ -68,6 +73,8 @@ class _TorchDraws:
         generator: Any = None,
         out: Any = None,
     ) -> Any:
+        if not input.is_floating_point():
+            return self.torch.multinomial(input, num_samples, replacement)  # which refuses whole numbers
         table = input.detach().double().cpu().numpy()
         rows = table.reshape(-1, table.shape[-1])
         drawn = np.zeros((len(rows), num_samples), dtype=np.int64)
@@ -101,8 +108,39 @@ class _TorchDraws:
         if numbers:
             low = numbers.pop()
         named.pop("generator", None)
+        out = named.pop("out", None)
         found = [low + self.draws.integer(int(high) - int(low)) for _ in range(int(np.prod(size)))]
-        return self.torch.tensor(found, **{"dtype": self.torch.int64, **named}).reshape(tuple(size))
+        drawn = self.torch.tensor(found, **{"dtype": self.torch.int64, **named}).reshape(tuple(size))
+        return drawn if out is None else out.copy_(drawn)
+
+    def randint_like(self, input: Any, low: int, high: int | None = None, **named: Any) -> Any:
+        named.pop("memory_format", None)
+        first, last = (0, low) if high is None else (low, high)
+        return self.randint(first, last, tuple(input.shape), **{"dtype": input.dtype, **named})
+
+    def random_(self, tensor: Any, low: Any = None, to: Any = None, *, generator: Any = None, **named: Any) -> Any:
+        if low is None and not named and to is None:
+            if _asked_by_loader():
+                return tensor.zero_()  # a seed for generators of torch's own, which are dictated, too
+            self.draws.refuse("by torch's random_ without a range, which has too many options")
+        first = named.get("from", 0 if to is None else low)
+        last = to if to is not None else low
+        return tensor.copy_(self.randint(int(first), int(last), tuple(tensor.shape)))
+
+    def binomial(self, count: Any, prob: Any, generator: Any = None) -> Any:
+        counts, chances = self.torch.broadcast_tensors(count, prob)
+        pairs = zip(counts.double().ravel().tolist(), chances.double().ravel().tolist(), strict=True)
+        found = [sum(self.draws.coin(p) for _ in range(int(n))) for n, p in pairs]
+        return self.torch.tensor(found, dtype=count.dtype).reshape(counts.shape)
+
+    def rand(self, *size: Any, **named: Any) -> Any:
+        shape = named.pop("size", None) or (size[0] if len(size) == 1 and not isinstance(size[0], int) else size)
+        if named.get("out") is not None or named.get("requires_grad"):
+            self.draws.refuse("uniform numbers into a tensor")
+        return UniformTensor.drawn(self.torch, self.draws, tuple(shape))
+
+    def rand_like(self, input: Any, **_: Any) -> Any:
+        return UniformTensor.drawn(self.torch, self.draws, tuple(input.shape))
 
     def normal(
         self, mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None, **named: Any
@@ -162,6 +200,14 @@ class _TorchDraws:
         return self.torch.tensor(found, **kept).requires_grad_(requires)
 
 
+def _asked_by_loader() -> bool:
+    """Return whether a loader of torch's own asks, which shuffles by generators that it seeds with what it draws."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__", "")).startswith("torch.utils.data.")
+
+
 def _answers(torch: Any, draws: _TorchDraws) -> dict[Any, Callable[..., Any]]:
     """Return what answers which function of torch."""
     tensor, functional = torch.Tensor, torch.nn.functional
@@ -173,14 +219,19 @@ def _answers(torch: Any, draws: _TorchDraws) -> dict[Any, Callable[..., Any]]:
         tensor.bernoulli_: draws.bernoulli_,
         torch.randperm: draws.randperm,
         torch.randint: draws.randint,
+        torch.randint_like: draws.randint_like,
+        tensor.random_: draws.random_,
+        torch.binomial: draws.binomial,
+        torch.rand: draws.rand,
+        torch.rand_like: draws.rand_like,
         torch.normal: draws.normal,
         torch.randn: draws.randn,
         torch.randn_like: draws.randn_like,
         tensor.normal_: draws.normal_,
     }
     for owner, names in (
-        (torch, ("rand", "rand_like", "poisson", "binomial", "randint_like")),
-        (tensor, ("uniform_", "exponential_", "geometric_", "cauchy_", "log_normal_", "random_")),
+        (torch, ("poisson",)),
+        (tensor, ("uniform_", "exponential_", "geometric_", "cauchy_", "log_normal_")),
     ):
         answers |= {getattr(owner, name): draws.refusing(name) for name in names}
     for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):

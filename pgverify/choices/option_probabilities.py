@@ -10,8 +10,8 @@ from jaxtyping import Float
 from pgverify.errors import InvalidChoice, shown
 from pgverify.validation import Array, real_array
 
-OF_DOUBLE, OF_SINGLE = 1e-9, 1e-4
-"""How far from 1 a sum of probabilities may be: a softmax over thousands of options, in either precision."""
+OF_DOUBLE, OF_SINGLE, OF_HALF = 1e-9, 1e-4, 1e-2
+"""How far from 1 a sum of probabilities may be: a softmax over thousands of options, in each precision."""
 
 
 def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
@@ -30,7 +30,10 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
         When there is no option, an entry is negative or not finite, or the sum is not 1.
     """
     try:
-        array = np.asarray(given)
+        half = str(getattr(given, "dtype", "")).rpartition(".")[2] in ("bfloat16", "float16")
+        array = np.asarray(given.float() if half and hasattr(given, "detach") else given)
+        if half:  # that of bfloat16 is none of NumPy's own
+            array = array.astype(np.float32)
         if array.dtype.kind not in "fiub" or isinstance(given, np.ma.MaskedArray):
             array = real_array("probabilities", given, InvalidChoice)  # which knows what is no number
         double = array.astype(np.float64)
@@ -51,7 +54,8 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
             f"probabilities[{index}] of the draw at {place} is {double[index]:g}, must be a probability in [0, 1]"
         )
     total = float(double.sum())
-    if abs(total - 1.0) > (OF_SINGLE if array.dtype.kind == "f" and array.dtype.itemsize < 8 else OF_DOUBLE):
+    single = array.dtype.kind == "f" and array.dtype.itemsize < 8
+    if abs(total - 1.0) > (OF_HALF if half else OF_SINGLE if single else OF_DOUBLE):
         raise InvalidChoice(
             f"probabilities of the draw at {place} sum to {total:.12g}, must sum to 1; divide by the sum"
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from pgverify.choices.whereabouts_of_draws import place_of
+from pgverify.choices.whereabouts_of_draws import OURS, place_of
 
 
 def torch_state() -> bytes:
@@ -41,7 +41,7 @@ def noting_torch_draws() -> Iterator[list[str]]:
             before = generator.get_state()
             result = func(*args, **named)
             if not torch.equal(before, generator.get_state()):
-                lines.append(place_of(_outside_torch(sys._getframe(1))))
+                lines.append(f"{func.__name__.partition('.')[0]} at {place_of(_outside_torch(sys._getframe(1)))}")
             return result
 
     with Noting():
@@ -49,6 +49,11 @@ def noting_torch_draws() -> Iterator[list[str]]:
 
 
 def _outside_torch(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and "/torch/" in frame.f_code.co_filename.replace("\\", "/"):
+    """Return the frame whose line draws: not torch's, and not ours, through which its calls go."""
+    while frame is not None and _passes_on(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def _passes_on(filename: str) -> bool:
+    return "/torch/" in filename.replace("\\", "/") or filename.startswith(OURS)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pgverify.choices.generators import described_generator, living_generators, state_of, states_of
+from pgverify.choices.jax_draws import line_of_jax_draw
 from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.torch_draws import noting_torch_draws, torch_state
@@ -30,9 +31,13 @@ SEARCHED = 1000
 
 CURE = "draw by world.choose(probabilities) instead"
 CURE_OF_TORCH = (
-    f"{CURE}, or inside pgv.adapters.torch.scripted(world); a network, whose first weights are random, is made before "
-    "the update"
+    f"{CURE}, or, where pgv.adapters.torch.scripted(world) answers it, inside that; a network, whose first weights are "
+    "random, is made before the update"
 )
+
+NOT_FOUND = "an operator that was not met again"
+
+CURE_OF_JAX = f"{CURE}, or inside pgv.adapters.jax.scripted(world)"
 
 
 def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
@@ -49,17 +54,24 @@ def require_scripted(run: ScriptedProgram, answers: Answers) -> Leaf:
     UnscriptedDraw
         Naming the generator and the line that drew.
     """
+    line = line_of_jax_draw(run, answers)
+    if line is not None:
+        raise UnscriptedDraw(f"run drew from jax.random at {line}, which nobody dictated: {CURE_OF_JAX}")
     before = states_of(living_generators())
     with noting_torch_draws() as in_torch, noting_what_is_made() as made:
         leaf = one_run(run, answers)
     if in_torch:
-        drew = f"run drew from torch's random numbers at {in_torch[0]}"
-        raise UnscriptedDraw(f"{drew}, which nobody dictated: {CURE_OF_TORCH}")
+        raise torch_refusal(in_torch[0])
     drawn = [generator for generator, state in (*before, *made) if state is not None and state_of(generator) != state]
     if not drawn:
         return leaf
     line = _line_that_draws(run, answers, [generator for generator, _ in before])
     raise UnscriptedDraw(f"run drew from {described_generator(drawn[0])} at {line}, which nobody dictated: {CURE}")
+
+
+def torch_refusal(draw: str) -> UnscriptedDraw:
+    """Return the refusal of a draw of torch, its operator and its line in words."""
+    return UnscriptedDraw(f"run drew from torch's random numbers by {draw}, which nobody dictated: {CURE_OF_TORCH}")
 
 
 class Watched:
@@ -86,20 +98,33 @@ class Watched:
         touched = self._touched()
         if not touched and self._torch == torch_state():
             return
-        what = described_generator(touched[0]) if touched else "torch's random numbers"
+        if not touched:
+            raise _torch_on_one_branch(run, runs)
+        what = described_generator(touched[0])
         line = "a line that was not found again"
-        if touched:
-            watched = [generator for generator, _ in self._states]
+        watched = [generator for generator, _ in self._states]
+        last = states_of(touched)
+        for leaf, _ in islice(runs, SEARCHED):
+            if any(state_of(generator) != state for generator, state in last):
+                line = _line_that_draws(run, _Again(leaf.draws), watched)
+                break
             last = states_of(touched)
-            for leaf, _ in islice(runs, SEARCHED):
-                if any(state_of(generator) != state for generator, state in last):
-                    line = _line_that_draws(run, _Again(leaf.draws), watched)
-                    break
-                last = states_of(touched)
         raise UnscriptedDraw(f"run drew from {what} at {line}, on one branch, which nobody dictated: {CURE}")
 
     def _touched(self) -> list[Any]:
         return [generator for generator, state in self._states if state_of(generator) != state]
+
+
+def _torch_on_one_branch(run: ScriptedProgram, runs: Iterable[tuple[Leaf, float]]) -> UnscriptedDraw:
+    """Return the refusal of a draw of torch's own generator, by runs that are made again to find the one."""
+    before = torch_state()
+    for leaf, _ in islice(runs, SEARCHED):
+        if torch_state() != before:
+            with noting_torch_draws() as in_torch, contextlib.suppress(Exception):
+                one_run(run, _Again(leaf.draws))
+            return torch_refusal(f"{in_torch[0]}, on one branch" if in_torch else NOT_FOUND)
+        before = torch_state()
+    return torch_refusal(NOT_FOUND)
 
 
 @dataclass(frozen=True)

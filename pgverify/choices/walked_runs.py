@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Walk:
     processes : int
     resume : Path or None
         The file of what was found already.
+    entropy : lines
+        Where the system was asked for random bytes, which grows as runs are made: some of these runs are kept.
     """
 
     run: ScriptedProgram
@@ -50,11 +52,11 @@ class Walk:
     began: float
     processes: int = 1
     resume: Path | None = None
+    entropy: Sequence[str] = ()
 
-    def few(self, limit: int) -> WeightedSums | None:
-        """Return the sums over all runs; None where there are more than a few."""
-        listed = self._in_order((), None, limit)
-        return None if listed is None else listed[0]
+    def few(self, limit: int) -> tuple[WeightedSums, list[Leaf]] | None:
+        """Return the sums over all runs, and some of these; None where there are more than a few."""
+        return self._in_order((), None, limit)
 
     def whole(self, idle: Collection[int], known: EstimatedRuns | None) -> tuple[WeightedSums, list[Leaf]] | None:
         """Return the sums over all runs, and some of these; None where there are more than the limit."""
@@ -67,7 +69,8 @@ class Walk:
     ) -> tuple[WeightedSums, list[Leaf]] | None:
         sums = WeightedSums(self.first.value)
         kept: list[Leaf] = []
-        told, chance = 0.0, random.Random(2)
+        asking: list[Leaf] = []
+        told, chance, asked = 0.0, random.Random(2), len(self.entropy)
         for count, (leaf, probability) in enumerate(leaves(self.run, idle)):
             if count == limit:
                 return None
@@ -76,10 +79,13 @@ class Walk:
                 kept.append(leaf)
             elif (place := chance.randrange(count + 1)) < TRIED_AGAIN:
                 kept[place] = leaf
+            if len(self.entropy) > asked and len(asking) < TRIED_AGAIN:
+                asking.append(leaf)
+            asked = len(self.entropy)
             if time.perf_counter() - told > BETWEEN:
                 told = time.perf_counter()
                 self._tell(sums.runs, sums.mass, known)
-        return sums, kept
+        return sums, kept + asking
 
     def _by_parts(self, idle: Collection[int], known: EstimatedRuns | None) -> tuple[WeightedSums, list[Leaf]] | None:
         tree = subtrees(self.run, idle)

@@ -18,7 +18,9 @@ from pgverify.choices.normal_nodes import OnFewerNodes
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
 from pgverify.choices.progress import TreeProgress
-from pgverify.choices.tree_walk import LEAKS, Dictated, leaves, require_same_draws
+from pgverify.choices.repeated_runs import require_repeated
+from pgverify.choices.system_entropy import noting_entropy
+from pgverify.choices.tree_walk import LEAKS, Dictated, leaves
 from pgverify.choices.unscripted import Watched, require_scripted
 from pgverify.choices.walked_runs import Walk
 from pgverify.errors import InvalidRun, NotRepeatable, TooLarge
@@ -49,8 +51,9 @@ def expectation(
     every sequence, with its draws dictated.
 
     Always checked: that the probabilities of all runs sum to 1; that a run meets the same draws as one before wherever
-    all answers were the same; that the first run, repeated at the end, returns the same bits; and that nothing draws
-    random numbers which are not dictated (those of NumPy, of `random` and of torch are looked at).
+    all answers were the same; that the first run, repeated at the end, returns the same bits, and some others the same
+    numbers; and that nothing draws random numbers which are not dictated (those of NumPy, of `random`, of torch, and
+    random bytes of the system are looked at: in the first run, in those that are repeated, and what lives, in all).
 
     Draws that change nothing, such as a shuffle of a batch that is then summed, are left out where there are many runs:
     the result names them. Normal numbers, by `world.normal()`, are nodes of a quadrature: all runs are then made on
@@ -88,22 +91,24 @@ def expectation(
     walk = Walk(run, first, limit, progress, began, processes, None if resume is None else Path(resume))
     idle: Mapping[int, str] = {}
     known: EstimatedRuns | None = None
-    sums = walk.few(min(FEW, limit))
-    if sums is None:
-        idle = idle_draws(run)
-        known = estimated_runs(run, idle)
-        if known.mean - 2.0 * known.error > limit:
-            raise _too_many(limit, known)
-        listed = walk.whole(idle, known)
-        if listed is not None and idle and not _idle_indeed(run, listed[1], idle):
-            idle, known = {}, estimated_runs(run)
-            listed = walk.whole(idle, known)
+    with noting_entropy() as entropy:
+        walk = replace(walk, entropy=entropy)
+        listed = walk.few(min(FEW, limit))
         if listed is None:
-            raise _too_many(limit, known)
-        sums = listed[0]
-    watched.require_untouched(run, leaves(run, idle))
-    _require_whole(sums)
-    _require_repeated(run, first)
+            idle = idle_draws(run)
+            known = estimated_runs(run, idle)
+            if known.mean - 2.0 * known.error > limit:
+                raise _too_many(limit, known)
+            listed = walk.whole(idle, known)
+            if listed is not None and idle and not _idle_indeed(run, listed[1], idle):
+                idle, known = {}, estimated_runs(run)
+                listed = walk.whole(idle, known)
+            if listed is None:
+                raise _too_many(limit, known)
+        sums, kept = listed
+        watched.require_untouched(run, leaves(run, idle))
+        _require_whole(sums)
+        require_repeated(run, first, kept, entropy)
     covariance = sums.covariance()
     full = covariance if covariance.ndim == 2 else None
     return ProgramExpectation(
@@ -140,21 +145,6 @@ def _idle_indeed(run: ScriptedProgram, kept: list[Leaf], idle: Mapping[int, str]
     """Return whether runs that were counted stay as they are when the idle draws take other options."""
     chance = random.Random(3)
     return not any(changes(run, leaf, idle, chance) for leaf in kept)
-
-
-def _require_repeated(run: ScriptedProgram, first: Leaf) -> None:
-    again = one_run(run, Dictated(list(first.draws)))
-    require_same_draws(list(first.draws), again.draws)
-    if len(again.draws) != len(first.draws):
-        where = again.draws[len(first.draws)].place
-        raise NotRepeatable(f"the first run, repeated at the end, goes on to draw at {where}; {LEAKS}")
-    if again.value.tobytes() != first.value.tobytes():
-        if again.value.shape != first.value.shape:
-            change = f"{len(again.value)} numbers instead of {len(first.value)}"
-        else:
-            index = int((again.value != first.value).argmax())
-            change = f"{again.value[index]:.17g} instead of {first.value[index]:.17g} in entry {index}"
-        raise NotRepeatable(f"the first run, repeated at the end, returns {change}; {LEAKS}")
 
 
 def _too_many(limit: int, known: EstimatedRuns | None) -> TooLarge:

@@ -100,3 +100,20 @@ def test_afterwards_jax_draws_again() -> None:
     with pgv.adapters.jax.scripted(pgv.choices.World(lambda *_: 0)):
         assert jax.random.categorical is not before[0]
     assert (jax.random.categorical, float(jax.random.uniform(key()))) == before
+
+
+JITTED = jax.jit(lambda k: jax.random.bernoulli(k, 0.5))
+
+
+@pytest.mark.parametrize("draw", [lambda: jax.random.bernoulli(key(), 0.5), lambda: JITTED(key())])
+def test_a_draw_by_a_key_that_nobody_dictates_is_named(draw: Callable[[], Any]) -> None:
+    """Keys are the program's own numbers: the same bits come in every run, so that nothing else would show."""
+    JITTED(key())  # compiled by now
+    with pytest.raises(UnscriptedDraw, match=r"jax\.random at .*test_scripted_jax.*adapters\.jax\.scripted"):
+        pgv.choices.expectation(lambda world: [float(draw()) + world.choose([0.5, 0.5])])
+
+
+def test_what_was_compiled_and_draws_nothing_is_fine_outside() -> None:
+    double = jax.jit(lambda x: 2.0 * x)
+    found = pgv.choices.expectation(lambda world: [float(double(world.choose([0.5, 0.5])))])
+    assert found.mean == pytest.approx([1.0])

@@ -39,8 +39,29 @@ LAWS: dict[str, tuple[Callable[[], Any], float]] = {
     "randn of a shape": (lambda: (torch.randn((1, 2), dtype=torch.float64) ** 2).sum(), 2.0),
     "randn_like": (lambda: (torch.randn_like(CHANCES[:1]) ** 4)[0], 3.0),
     "normal_": (lambda: (torch.zeros(1).double().normal_(1.0, 2.0) ** 2)[0], 5.0),
+    "binomial": (lambda: torch.distributions.Binomial(3, torch.tensor(0.25)).sample(), 0.75),
+    "rand": (lambda: (torch.rand(2) < torch.tensor([0.25, 0.5])).sum(), 0.75),
+    "rand, one number": (lambda: float(torch.rand(()).item() < 0.25), 0.25),
+    "rand, the other side": (lambda: (torch.tensor([0.25, 0.5]) > torch.rand((2,))).sum(), 0.75),
+    "rand, from above": (lambda: ((1 - torch.rand(2, 1)).squeeze() <= CHANCES[1:]).sum(), 0.875),
+    "rand, at places": (lambda: (torch.rand(3)[1:] < 0.25).sum(), 0.5),
+    "rand, whole": (lambda: (torch.rand(1) * 4).long()[0], 1.5),
+    "rand, in a table": (lambda: (torch.rand(1) > torch.cumsum(CHANCES, 0)).sum(), 1.5),
+    "rand_like": (lambda: torch.where(torch.rand_like(CHANCES) < CHANCES, 2.0, 0.0).sum(), 2.0),
+    "randint into a tensor": (lambda: torch.randint(1, 4, (1,), out=torch.zeros(1, dtype=torch.int64))[0], 2.0),
+    "randint_like": (lambda: torch.randint_like(torch.zeros(1), 3)[0], 1.0),
+    "random_": (lambda: torch.zeros(1).random_(1, 4)[0], 2.0),
+    "half precision": (lambda: torch.multinomial(torch.tensor([0.25, 0.75], dtype=torch.bfloat16), 1)[0], 0.75),
+    "a loader": (lambda: _loaded(shuffle=True)[0], 2.0),
+    "a sampler": (lambda: _loaded(sampler=torch.utils.data.RandomSampler(range(2), True, 1))[0], 1.5),
     "dropout off": (lambda: torch.nn.Dropout(0.5).eval()(WEIGHTS).sum() + torch.nn.Dropout(0.0)(WEIGHTS).sum(), 12.0),
 }
+
+
+def _loaded(**named: Any) -> list[float]:
+    """Return what a loader yields of 1 and 2, or of 1, 2 and 3."""
+    count = 3 if "shuffle" in named else 2
+    return [float(each) for each in torch.utils.data.DataLoader(torch.arange(1.0, count + 1), batch_size=1, **named)]
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -62,7 +83,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: torch.nn.functional.scaled_dot_product_attention(*[torch.ones(1, 2, 2)] * 3, dropout_p=0.1),
         "dropout of 0.1",
     ),
-    "rand": (lambda: torch.rand(2), "torch's rand.*test_scripted_torch"),
+    "rand": (lambda: torch.log(torch.rand(2)), "computed with.*test_scripted_torch"),
+    "two of rand": (lambda: torch.rand(2) < torch.rand(2), "no number"),
+    "a norm of rand": (lambda: torch.rand(2).norm(), "computed with"),
+    "random_ of all": (lambda: torch.zeros(1).random_(), "too many options"),
     "exponential_": (lambda: torch.zeros(2).exponential_(), "torch's exponential_"),
     "not answered": (lambda: torch.nn.functional.rrelu(-torch.ones(3), training=True), "nobody dictated"),
 }
@@ -93,7 +117,7 @@ def test_a_reparametrised_draw_has_a_gradient() -> None:
 
 def test_afterwards_torch_draws_again() -> None:
     with pytest.raises(UnscriptedDraw), pgv.adapters.torch.scripted(pgv.choices.World(lambda *_: 0)):
-        torch.rand(1)
+        torch.rand(1).exp()
     torch.manual_seed(0)
     first = torch.rand(3)
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Inexact, Integer
 
 from pgverify.arrays import integers, is_masked, real_numbers, truths
 from pgverify.continuous import NodeMDP
@@ -71,6 +71,25 @@ def fitting_arrays(given: Mapping[str, Any], mdp: TabularMDP) -> dict[str, Array
 def times(steps: int) -> Integer[Array, "T"]:
     """Return 0..T−1, which nobody may write to: masks are made of it thousands of times."""
     return read_only(np.arange(steps))
+
+
+@lru_cache
+def powers(factor: float, steps: int) -> Float[Array, "T"]:
+    """Return x^t for t = 0..T−1, with 0^0 = 1, which nobody may write to."""
+    return read_only(np.power(float(factor), np.arange(steps)))
+
+
+SMALL = 1_000
+"""Numbers up to which copying those chosen onto zeros is faster than `np.where`: less than half the time; measured."""
+
+
+def where_taken(mask: Bool[Array, "n T"], values: Inexact[Array, "n T"]) -> Inexact[Array, "n T"]:
+    """Return the values of the steps that were taken, and 0 on padding: `np.where(mask, values, 0.0)`."""
+    if values.size > SMALL or values.shape != mask.shape:
+        return np.where(mask, values, 0.0)
+    kept = np.zeros(mask.shape, values.dtype)
+    np.copyto(kept, values, where=mask)
+    return kept
 
 
 def row_index(rows: Any) -> Array:

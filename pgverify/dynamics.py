@@ -173,8 +173,10 @@ def listed_sparse(matrix: Any, actions: int, *tables: Any) -> tuple[SuccessorLis
         table[inside] = values
         return table.reshape(shape)
 
-    where = np.repeat(np.arange(rows), counts), matrix.indices
-    found = [spread(np.asarray(table.tocsr()[where]).ravel(), np.float64) for table in tables]
+    found: list[Array] = []
+    if tables:
+        where = np.repeat(np.arange(rows), counts), matrix.indices
+        found = [spread(np.asarray(table.tocsr()[where]).ravel(), np.float64) for table in tables]
     return SuccessorLists(spread(matrix.indices, np.int64), spread(matrix.data, np.float64)), found
 
 

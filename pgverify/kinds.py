@@ -128,7 +128,8 @@ def accepts(**kinds: Requirement) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 refuse_unknown(function.__name__, order, named)
             for place, name, kind in checked:
                 if place < len(given):
-                    kind.require(name, given[place])
+                    if not kind.fits(given[place]):
+                        kind.require(name, given[place])
                 elif name in named:
                     kind.require(name, named[name])
             try:

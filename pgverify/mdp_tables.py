@@ -80,8 +80,7 @@ def sparse_tables(transition: SparseTable, reward: ArrayLike | SparseTable, nois
         for name, value in given.items()
     }
     lists, found = listed_sparse(table, actions, *(value for value in kept.values() if is_sparse(value)))
-    inside = lists.weight > 0
-    lines = {name: found.pop(0) if is_sparse(value) else inside * value[:, :, None] for name, value in kept.items()}
+    lines = {name: found.pop(0) if is_sparse(value) else _along(value, lists) for name, value in kept.items()}
     _refuse_negative(lines["reward_noise"])
     return Tables(_frozen(table), kept["reward"], kept["reward_noise"], lists, lines["reward"], lines["reward_noise"])
 
@@ -112,6 +111,15 @@ def _frozen(table: Any) -> Any:
     for array in (table.data, table.indices, table.indptr):
         array.setflags(write=False)
     return table
+
+
+def _along(value: Float[Array, "S A"], lists: SuccessorLists) -> Float[Array, "S A K"]:
+    """Return a table along the successors, 0 on padding; no number is stored twice where none has to be."""
+    if not value.any():
+        return np.broadcast_to(np.zeros(()), lists.weight.shape)
+    inside = lists.weight > 0
+    spread = np.broadcast_to(value[:, :, None], inside.shape)
+    return spread if inside.all() else inside * spread
 
 
 def _row(table: Any, entries: Bool[Array, "m"]) -> int:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Inexact, Integer
 from pgverify.arrays import refuse_non_finite, weights_as_given
 from pgverify.batch_arrays import ARRAYS as ARRAYS
 from pgverify.batch_arrays import OPTIONAL_ARRAYS as OPTIONAL_ARRAYS
-from pgverify.batch_arrays import fitting_arrays, row_index, times
+from pgverify.batch_arrays import fitting_arrays, powers, row_index, times, where_taken
 from pgverify.errors import InvalidEstimator, InvalidSampling
 from pgverify.flat_steps import Autoreset, FlatSteps, flat_steps
 from pgverify.kinds import SuggestsNames, instance_of, known_arguments
@@ -149,7 +149,7 @@ class Trajectories(SuggestsNames):
     @property
     def relative_rewards(self) -> Float[Array, "n T"]:
         """Return r_t − ρ on the steps that were taken, 0 on padding; ρ = 0 but for the average reward."""
-        return np.where(self.mask, self.rewards - self.gain, 0.0)
+        return where_taken(self.mask, self.rewards - self.gain)
 
     @property
     def ongoing(self) -> Bool[Array, "n T_plus_1"]:
@@ -165,7 +165,7 @@ class Trajectories(SuggestsNames):
     @property
     def discount_powers(self) -> Float[Array, "T"]:
         """γ^t, with 0^0 = 1."""
-        return np.power(self.discount, np.arange(self.num_steps))
+        return powers(self.discount, self.num_steps).copy()
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -216,8 +216,7 @@ class Trajectories(SuggestsNames):
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
         own = vars(self)
-        found = [(name, own[name]) for name in ARRAYS]
-        return found + [(name, own[name]) for name in OPTIONAL_ARRAYS if own[name] is not None]
+        return [(name, own[name]) for name in (*ARRAYS, *OPTIONAL_ARRAYS) if own[name] is not None]
 
     def with_arrays(self, arrays: dict[str, Array]) -> Trajectories:
         """Return the same with other arrays for some, by name, which are taken as they are: they must fit."""
@@ -244,7 +243,7 @@ class Trajectories(SuggestsNames):
         require_shape("weights", given, self.rewards.shape, "[n, T]", InvalidEstimator)
         if given.dtype.kind == "c":
             raise InvalidEstimator("weights holds complex numbers, must hold real ones; .real takes their real parts")
-        kept = np.where(self.mask, given, 0.0)  # on padding anything may stand
+        kept = where_taken(self.mask, given)  # on padding anything may stand
         refuse_non_finite("weights", kept, InvalidEstimator)
         return score_sum_of_kept(self.policy, self, kept)
 

@@ -24,7 +24,7 @@ def discounted_sum(
     ratios : [n, T], optional
         ρ_t, 1 by default.
     """
-    sums = np.zeros_like(steps)
+    sums = np.zeros(steps.shape, steps.dtype)
     following = np.zeros(len(steps))
     for t in reversed(range(steps.shape[1])):
         following = steps[:, t] + factor * following

@@ -144,7 +144,26 @@ WIDE static int by_table(const Dynamics *law, const double *probability, const d
     return FOUND;
 }
 
-/* Many states: along the lists. */
+/* One step of the visits along the lists, added to what is there. */
+static void onward(const Dynamics *law, const double *restrict probability, const double *restrict here,
+                   double *restrict after) {
+    const int64_t S = law->states, A = law->actions, K = law->most;
+    const double *restrict w = law->weight;
+    const int32_t *restrict next = law->successor;
+    for (int64_t s = 0; s < S; s++) {
+        if (here[s] == 0.0) {
+            w += A * K;
+            next += A * K;
+            continue;
+        }
+        for (int64_t a = 0; a < A; a++, w += K, next += K) {
+            const double mass = here[s] * probability[s * A + a];
+            for (int64_t k = 0; k < K; k++) after[next[k]] += mass * w[k];
+        }
+    }
+}
+
+/* Many states: along the lists. Two rows of states stay in the cache, whatever is kept of them. */
 static int by_lists(const Dynamics *law, const double *probability, const double *reward, int64_t horizon,
                     double discount, double *sums, double *expected) {
     const int64_t S = law->states, A = law->actions, K = law->most;
@@ -155,22 +174,14 @@ static int by_lists(const Dynamics *law, const double *probability, const double
         free(values);
         return NO_MEMORY;
     }
+    double *here = values, *after = values + S;
     memcpy(visits, law->start, sizeof(double) * S);
     for (int64_t t = 0; t + 1 < horizon; t++) {
-        const double *here = visits + t * S;
-        double *after = visits + (t + 1) * S;
-        for (int64_t s = 0; s < S; s++) {
-            if (here[s] == 0.0) continue;
-            for (int64_t a = 0; a < A; a++) {
-                const double mass = here[s] * probability[s * A + a];
-                const double *w = law->weight + (s * A + a) * K;
-                const int32_t *next = law->successor + (s * A + a) * K;
-                for (int64_t k = 0; k < K; k++) after[next[k]] += mass * w[k];
-            }
-        }
+        memset(after, 0, sizeof(double) * S);
+        onward(law, probability, visits + t * S, after);
+        memcpy(visits + (t + 1) * S, after, sizeof(double) * S);
     }
     memset(sums, 0, sizeof(double) * S * A);
-    double *here = values, *after = values + S;
     for (int64_t t = horizon - 1; t >= 0; t--) {
         double *kept = after;
         after = here;

@@ -85,9 +85,9 @@ def common_part(reward: Float[Array, "S A K"], possible: Bool[Array, "S A K"]) -
     if possible.all():
         low, high = float(reward.min()), float(reward.max())
     else:
-        paid = reward[possible]
-        if not paid.size:
+        low = float(np.min(reward, initial=np.inf, where=possible))
+        high = float(np.max(reward, initial=-np.inf, where=possible))
+        if low > high:  # nothing can be paid
             return 0.0
-        low, high = float(paid.min()), float(paid.max())
     middle = low + (high - low) / 2.0
     return middle if abs(middle) > FAR_FROM_ZERO * (high - low) else 0.0

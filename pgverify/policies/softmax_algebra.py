@@ -38,8 +38,10 @@ def logit_vjp(
     weights : [..., S, A]
     """
     actions = weights.shape[-1]
-    others = weights.reshape(-1, actions) @ _others(actions)  # one product: many small ones cost a call each
-    return weights * complement - probabilities * others.reshape(weights.shape)
+    others = weights.reshape(-1, actions).dot(_others(actions))  # one product: many small ones cost a call each
+    by_logit = weights * complement
+    by_logit -= probabilities * others.reshape(weights.shape)
+    return by_logit
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from pgverify.checking.calling.hints import shape_hint
 from pgverify.checking.calling.in_words import SHOWN, batch_in_words
 from pgverify.checking.calling.significant_bits import OF_DOUBLE, OF_HALF, significant_bits
 from pgverify.trajectories import ARRAYS, Trajectories
-from pgverify.validation import Array, bracket, first_index
+from pgverify.validation import bracket, first_index
 
 LARGEST = 1e100
 """Entries beyond this are refused: their squares, which variances are made of, come near the end of the range."""
@@ -46,8 +46,7 @@ def ask(
     call = guarded(implementation, (copy,), alarm)
     notes: dict[str, str] = {}
     given, own = vars(copy), vars(batch)
-    changed = [name for name in ARRAYS if not _same(given.get(name), own[name])]  # it may be gone
-    if changed:
+    if changed := _changed(given, own):
         notes["mutation"] = f"changes its input ({', '.join(changed)}) on {describe(batch)}"
     if call.printed:
         notes["prints"] = f"prints {call.printed.strip()[:40]!r} on {describe(batch)}"
@@ -69,8 +68,14 @@ def describe(batch: Trajectories) -> str:
     return batch_in_words(first, len(batch))
 
 
-def _same(given: Any, original: Array) -> bool:
-    return isinstance(given, np.ndarray) and given.shape == original.shape and given.tobytes() == original.tobytes()
+def _changed(given: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """Return which arrays are no longer what they were."""
+    changed = []
+    for name in ARRAYS:
+        now, original = given.get(name), own[name]  # it may be gone
+        if not (isinstance(now, np.ndarray) and now.shape == original.shape and now.tobytes() == original.tobytes()):
+            changed.append(name)
+    return changed
 
 
 def _examined(raw: Any, batch: Trajectories, shapes: tuple[tuple[int, ...], ...], notes: dict[str, str]) -> Answer:

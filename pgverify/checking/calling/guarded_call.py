@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +82,9 @@ def _called(
     """Return the array, why there is none, and whether the time is up."""
     raw, failure, timed_out = None, "", False
     returned: Any = None
+    shown, sys.stdout = sys.stdout, printed  # as `contextlib.redirect_stdout` does
     try:
-        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             alarm.start()
             returned = function(*arguments)
             if returned is None:
@@ -104,6 +105,8 @@ def _called(
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
         failure += framework_hint(function, returned, reason)
+    finally:
+        sys.stdout = shown
     return raw, failure, timed_out
 
 

@@ -63,7 +63,7 @@ class LimitedFunction:
         rows = batch.score_weighted(answer.array) if self.returns_weights else answer.array
         if rows is answer.array and rows.ndim == 1:
             return answer
-        mean = np.add.reduce(rows, axis=0) / len(rows) if rows.ndim == 2 else rows
+        mean = rows[0] if len(rows) == 1 else np.add.reduce(rows, axis=0) / len(rows)
         return Value(mean, answer.notes, answer.single, answer.telling, answer.bits)
 
     def weights(self, batch: Trajectories) -> Answer:

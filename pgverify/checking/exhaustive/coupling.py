@@ -53,12 +53,13 @@ def smallest_coupled(
         Size of an estimate of ∇J on the problem: where all of the function's vanish but for rounding, nothing shows.
     """
     count, rng = len(rows), np.random.default_rng(0)
-    largest = np.abs(rows).max()
+    sizes = np.abs(rows).max(axis=1)
+    largest = sizes.max()
     each = OPERATIONS * calls.rounding * max(amplitude, 1.0) * known.each
 
     def limit(members: Integer[Array, "k"]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        plain = max(COUPLING_TOLERANCE * np.abs(rows[members]).max(), 1e-13 * max(largest, natural))
+        plain = max(COUPLING_TOLERANCE * sizes[members].max(), 1e-13 * max(largest, natural))
         return float(max(plain, each[members].max()))
 
     tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
@@ -69,7 +70,8 @@ def smallest_coupled(
         # A long sum in single precision loses in proportion to its length.
         chosen = batch.select(members)
         value = calls.estimate(chosen)
-        if np.abs(value - rows[members].mean(axis=0)).max() > limit(members) * (1.0 + len(members) / 16.0):
+        mean = np.add.reduce(rows[members], axis=0) / len(members)
+        if np.abs(value - mean).max() > limit(members) * (1.0 + len(members) / 16.0):
             for _ in range(3):
                 calls.same_again(chosen, value, COUPLING_TOLERANCE)
             return len(members)

@@ -13,7 +13,7 @@ from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_orders import SUMMED
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
-from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, spread_rows
 from pgverify.checking.exhaustive.one_problem import list_expectation
 from pgverify.checking.exhaustive.reward_levels import LEVELS, try_reward_levels
 from pgverify.checking.exhaustive.what_was_listed import Listed, Unlisted
@@ -142,7 +142,7 @@ def summarised(all_tried: TriedInvariants) -> Invariants:
 def _on_batches(calls: Calls, suite: Sequence[SuiteProblem]) -> Iterator[Tried]:
     for entry in telling(suite):
         batch, _ = every_trajectory(entry.problem)
-        batch = batch.select(np.unique(np.linspace(0, len(batch) - 1, MOST_ROWS).astype(int)))
+        batch = batch.select(spread_rows(len(batch), MOST_ROWS))
         # Another first row, other neighbours, and other pairs (0, 1), (2, 3), …
         order = np.roll(np.arange(len(batch))[::-1], 3 if len(batch) > 3 else 0)
         # A half of one trajectory may be refused.

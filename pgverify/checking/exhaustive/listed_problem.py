@@ -40,6 +40,11 @@ def every_trajectory(problem: Problem) -> tuple[Trajectories, Float[Array, "n"]]
     return batch, probability
 
 
+def spread_rows(count: int, most: int) -> list[int]:
+    """Return at most so many rows of a list, from the first to the last."""
+    return sorted({*np.linspace(0, count - 1, most).astype(int).tolist()})  # `np.unique` imports all of numpy.ma
+
+
 @lru_cache(maxsize=64)
 def natural_scale(problem: Problem) -> float:
     """Return E max|ĝ| of reward-to-go: the size of an estimate of ∇J, to which deviations are relative."""

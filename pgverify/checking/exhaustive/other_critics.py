@@ -15,7 +15,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.conditioning import conditioning
-from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale, spread_rows
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedAlone
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.exact.expectation import Expectation
@@ -138,8 +138,8 @@ def reads_critic(
         for entry in entries[:MOST_READ]:
             batch, _ = every_trajectory(entry.problem)
             other, law = next(_wrong(batch)), laws(entry.problem)[0]
-            for row in np.unique(np.linspace(0, len(batch) - 1, MOST_READ).astype(int)):
-                rows = [int(row)] * law.rows
+            for row in spread_rows(len(batch), MOST_READ):
+                rows = [row] * law.rows
                 plain, changed = (calls.estimate(arranged(each, rows, law)) for each in (batch, other))
                 if np.abs(plain - changed).max() > READS * max(np.abs(plain).max(), np.abs(changed).max()):
                     return OtherCritics(True, why_none="in batches of a design")

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,8 +67,10 @@ def collected(
 
 
 def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]) -> list[Verdict]:
+    begun = time.monotonic(), worked()
     tell(f"{survey.library} {survey.version}: its environment")
     python = interpreter(survey, home)
+    installed = time.monotonic(), worked()
     home.mkdir(parents=True, exist_ok=True)
     file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py')}-{pgverify.__version__}.jsonl"
     if again:
@@ -92,10 +95,24 @@ def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Ca
         if not file.is_file():  # not even the library could be imported
             raise InvalidRun(reason)
         fatal[missing[0]] = reason
+    ended = time.monotonic(), worked()
+    took = f"installed in {between(begun, installed)}, judged in {between(installed, ended)}"
+    tell(f"{survey.library} {survey.version}: {took}")
     failed = {function: replace(_not_run(survey, reason), function=function) for function, reason in fatal.items()}
     return [
         replace(there.get(row.function) or failed[row.function], recorded=row.recorded.value) for row in survey.rows
     ]
+
+
+def worked() -> float:
+    """Return the seconds of processor time of all that this process has started and seen end."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def between(first: tuple[float, float], second: tuple[float, float]) -> str:
+    """Return what lies between two readings of the clock and of the processor time, in words."""
+    return f"{second[0] - first[0]:.0f} s ({second[1] - first[1]:.0f} s of processor time)"
 
 
 def _not_run(survey: Survey, reason: str) -> Verdict:

@@ -52,7 +52,7 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     if is_here(survey):
         return Path(sys.executable)
     every = [*survey.requires, *_own_requirements()]
-    kind = ["complete"] if survey.complete else []
+    kind = ["the first alone"] if survey.complete else []
     mark = hashlib.sha256("\n".join([sys.version, *every, *kind]).encode()).hexdigest()[:12]
     home = (folder or environments_folder()) / f"{survey.library}-{survey.version}-{mark}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -64,9 +64,9 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     _run(how.make(home), survey.library)
     if first:
         _run(how.install(python, *first), survey.library, how.variables)
-    if survey.complete:
-        _run(how.install(python, "--no-deps", *survey.requires), survey.library, how.variables)
-        every = _own_requirements()
+    if survey.complete:  # what it asks for is left out; what is listed in its place comes with all that that asks for
+        _run(how.install(python, "--no-deps", survey.requires[0]), survey.library, how.variables)
+        every = every[1:]
     _run(how.install(python, *every), survey.library, how.variables)
     (home / READY).write_text("\n".join(every) + "\n", encoding="utf-8")
     return python

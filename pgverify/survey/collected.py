@@ -86,7 +86,7 @@ def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Ca
         left = [function for function in missing if function not in _there(file)]
         if left and not file.is_file():  # not even the library could be imported
             raise InvalidRun(reason)
-        fatal |= {function: reason for function in left[:1]}
+        fatal |= dict.fromkeys(left[:1], reason)
     there = _there(file)
     ended = time.monotonic(), worked()
     took = f"installed in {between(begun, installed)}, judged in {between(installed, ended)}"

@@ -7,6 +7,7 @@ and hours with pip, which unpacks it anew.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -84,10 +85,8 @@ def installer() -> Installer:
 def found_uv() -> str | None:
     """Return the path of uv; None without one."""
     if importlib.util.find_spec("uv") is not None:
-        import uv
-
         try:
-            return str(uv.find_uv_bin())
+            return str(importlib.import_module("uv").find_uv_bin())
         except (OSError, AttributeError):  # the package without its program, or another package of that name
             pass
     return shutil.which("uv")

@@ -24,9 +24,9 @@ NONE = "–"
 
 VARIANCES = (
     "The variance is exact: tr Cov of the estimate from one trajectory, less its factor, relative to that of the best "
-    f"baseline b(s, t). It is measured on `{ON}` of the standard suite without its discount, with an exact critic where "
-    "one is asked for: the total return has 2.97 there, reward-to-go 2.68, reward-to-go less V 1.37. For losses of "
-    f"language models it is G times that of a group, on one prompt of the tree `{TREE}`, where the plain return has "
+    f"baseline b(s, t). It is measured on `{ON}` of the standard suite without its discount, with an exact critic "
+    "where one is asked for: the total return has 2.97 there, reward-to-go 2.68, reward-to-go less V 1.37. For losses "
+    f"of language models it is G times that of a group, on one prompt of the tree `{TREE}`, where the plain return has "
     f"24.5: the best baseline knows every prefix. {NONE} stands where an estimate is none of ∇J, or is not made one "
     "trajectory at a time; survey.csv has each reason."
 )

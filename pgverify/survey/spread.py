@@ -27,7 +27,7 @@ from pgverify.language.loss_gradients import gradients_on
 from pgverify.language.loss_report import LossReport
 from pgverify.language.prepared_loss import prepared_loss
 from pgverify.language.row_table import row_table
-from pgverify.problem import Problem
+from pgverify.problem import FiniteHorizon, Problem
 from pgverify.suites.standard import standard_suite
 from pgverify.targets import PolicyGradient
 from pgverify.trajectories import Trajectories
@@ -36,7 +36,7 @@ from pgverify.validation import Array
 VARIANCE = "variance"
 """The name of the finding."""
 
-ON = "delayed-reward"
+ON, STEPS = "delayed-reward", 3
 """The problem of the standard suite: eight trajectories of three steps."""
 
 TREE = "graded"
@@ -52,7 +52,7 @@ GOOD = (Outcome.CORRECT, Outcome.SCALED)
 def problem_for_variance() -> Problem:
     """Return the problem, without its discount."""
     problem = next(entry.problem for entry in standard_suite() if entry.name == ON)
-    return replace(problem, objective=replace(problem.objective, discount=1.0))
+    return replace(problem, objective=FiniteHorizon(STEPS))
 
 
 def with_variance(report: Report, function: Callable[[Trajectories], Any], kind: str) -> Report:

@@ -82,7 +82,7 @@ def loss(powers: bool = True, times_steps: bool = False, own_length: bool = Fals
 GAE = "truncated_generalized_advantage_estimation, λ = 0.9"
 LOSS = "policy_gradient_loss, mapped over the batch"
 CLAIM = "“Computes truncated generalized advantage estimates for a sequence length k” (multistep.py)"
-LOSS_CLAIM = "“Calculates the policy gradient loss”, “averaged over the time dimension” (policy_gradients.py)"
+LOSS_CLAIM = "“Loss whose gradient corresponds to a policy gradient update” (policy_gradients.py)"
 
 SURVEY = Survey(
     "rlax",

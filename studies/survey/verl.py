@@ -198,7 +198,7 @@ SURVEY = Survey(
         ),
         SurveyRow(
             OPO,
-            f"“OPO based on arXiv 2505.23585” {PLACE}",
+            f"“Compute advantage for OPO based on …2505.23585” {PLACE}",
             TRAINER,
             advantages("opo"),
             Outcome.BIASED,

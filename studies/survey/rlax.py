@@ -130,7 +130,7 @@ SURVEY = Survey(
             "one sequence of the length that the episode had",
             lambda: asked(loss(own_length=True), problems=problems("early-stop")),
             Outcome.BIASED,
-            remark="each trajectory is divided by its own length, which the actions decide; the mean is documented",
+            remark="divided by the length of the trajectory, which the actions decide: a constant where all are alike",
         ),
         SurveyRow(
             "policy_gradient_loss, times T",

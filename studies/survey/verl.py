@@ -219,7 +219,7 @@ SURVEY = Survey(
             TRAINER,
             advantages("gpg"),
             Outcome.BIASED,
-            remark="the argument α is overwritten: rows by rewards that are not 0, a factor that the batch decides",
+            remark="α is overwritten by rows / rewards that are not 0: the batch decides it, as it does the paper's",
         ),
         SurveyRow(
             "gpg advantages with α = 1, times G/(G − 1)",

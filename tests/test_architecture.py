@@ -92,7 +92,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "canvas": "drawing",  # the look of figures, whatever they show
         "images": "",
         "variance": f"{CORE} drawing canvas images",
-        "survey": f"{TOOLS} suites drawing pgverify",
+        "survey": f"{TOOLS} suites targets language drawing guarded_process pgverify",
         "running": f"{TOOLS} pgverify",
         "reporting": f"{TOOLS} running pgverify canvas images",
         "pytest_plugin": f"{TOOLS} pgverify",

@@ -6,7 +6,8 @@ import datetime as dt
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +67,10 @@ def collected(
 
 
 def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]) -> list[Verdict]:
+    begun = time.monotonic(), worked()
     tell(f"{survey.library} {survey.version}: its environment")
     python = interpreter(survey, home)
+    installed = time.monotonic(), worked()
     home.mkdir(parents=True, exist_ok=True)
     file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py')}-{pgverify.__version__}.jsonl"
     if again:
@@ -78,24 +81,46 @@ def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Ca
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     command = [str(python), "-m", "pgverify.survey.in_environment", name, str(root), str(file)]
     fatal: dict[str, str] = {}  # rows that ended the process, with the reason: those after them are judged all the same
-    while True:
-        with tempfile.TemporaryFile("w+", errors="replace") as said:
-            ran = subprocess.run([*command, *fatal], env=environment, stdout=said, stderr=said, check=False)
-            said.seek(0)
-            last = [line for line in said.read().splitlines() if line.strip()][-1:]
-        verdicts = read(file.read_text("utf-8"), str(file)) if file.is_file() else []
-        there = {verdict.function: verdict for verdict in verdicts}
-        missing = [row.function for row in survey.rows if row.function not in there and row.function not in fatal]
-        reason = f"its process ended with {ran.returncode}: {''.join(last) or 'nothing was said'}"
-        if not missing:
-            break
-        if not file.is_file():  # not even the library could be imported
+    while missing := [row.function for row in survey.rows if row.function not in {*_there(file), *fatal}]:
+        reason = _ended([*command, *fatal], environment)
+        left = [function for function in missing if function not in _there(file)]
+        if left and not file.is_file():  # not even the library could be imported
             raise InvalidRun(reason)
-        fatal[missing[0]] = reason
+        fatal |= dict.fromkeys(left[:1], reason)
+    there = _there(file)
+    ended = time.monotonic(), worked()
+    took = f"installed in {between(begun, installed)}, judged in {between(installed, ended)}"
+    tell(f"{survey.library} {survey.version}: {took}")
     failed = {function: replace(_not_run(survey, reason), function=function) for function, reason in fatal.items()}
     return [
         replace(there.get(row.function) or failed[row.function], recorded=row.recorded.value) for row in survey.rows
     ]
+
+
+def _there(file: Path) -> dict[str, Verdict]:
+    """Return the verdicts that a file holds, by function."""
+    verdicts = read(file.read_text("utf-8"), str(file)) if file.is_file() else []
+    return {verdict.function: verdict for verdict in verdicts}
+
+
+def _ended(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run the rows of a library in its environment; return how the process ended, with its last words."""
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        ran = subprocess.run(command, env=environment, stdout=said, stderr=said, check=False)
+        said.seek(0)
+        last = [line for line in said.read().splitlines() if line.strip()][-1:]
+    return f"its process ended with {ran.returncode}: {''.join(last) or 'nothing was said'}"
+
+
+def worked() -> float:
+    """Return the seconds of processor time of all that this process has started and seen end."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def between(first: tuple[float, float], second: tuple[float, float]) -> str:
+    """Return what lies between two readings of the clock and of the processor time, in words."""
+    return f"{second[0] - first[0]:.0f} s ({second[1] - first[1]:.0f} s of processor time)"
 
 
 def _not_run(survey: Survey, reason: str) -> Verdict:

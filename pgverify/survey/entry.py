@@ -74,8 +74,8 @@ class Survey:
     trap : str
         What is easily done wrongly in calling it.
     complete : bool
-        Whether `requires` is all that the rows need, and is installed without what its packages ask for: where they
-        exclude the versions that pgverify runs with, or ask for what is not needed here.
+        Whether `requires` has all that the library needs for its rows, so that it is installed without what it asks for
+        itself: where that excludes the versions that pgverify runs with, or is not needed here.
 
     Raises
     ------

@@ -8,13 +8,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pgverify.errors import InvalidRun
 from pgverify.survey.entry import Survey
+from pgverify.survey.installers import installer
 
 READY = ".pgverify-survey"
 """Written last: an environment without it was not finished."""
+
+MOST_SAID = 400
+"""Characters of a reason that are kept."""
 
 
 def environments_folder() -> Path:
@@ -46,7 +52,7 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     if is_here(survey):
         return Path(sys.executable)
     every = [*survey.requires, *_own_requirements()]
-    kind = ["complete"] if survey.complete else []
+    kind = ["the first alone"] if survey.complete else []
     mark = hashlib.sha256("\n".join([sys.version, *every, *kind]).encode()).hexdigest()[:12]
     home = (folder or environments_folder()) / f"{survey.library}-{survey.version}-{mark}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -54,14 +60,14 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
         return python
     # torch comes first and alone, so that no other requirement can choose its version.
     first = [requirement for requirement in survey.requires if re.match(r"torch==", requirement)]
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([sys.executable, "-m", "venv", str(home)], survey.library)
+    how = installer()
+    _run(how.make(home), survey.library)
     if first:
-        _run([*pip, *first], survey.library)
-    if survey.complete:
-        _run([*pip, "--no-deps", *survey.requires], survey.library)
-        every = _own_requirements()
-    _run([*pip, *every], survey.library)
+        _run(how.install(python, *first), survey.library, how.variables)
+    if survey.complete:  # what it asks for is left out; what is listed in its place comes with all that that asks for
+        _run(how.install(python, "--no-deps", survey.requires[0]), survey.library, how.variables)
+        every = every[1:]
+    _run(how.install(python, *every), survey.library, how.variables)
     (home / READY).write_text("\n".join(every) + "\n", encoding="utf-8")
     return python
 
@@ -71,12 +77,21 @@ def _own_requirements() -> list[str]:
     return [line for line in importlib.metadata.requires("pgverify") or [] if "extra ==" not in line]
 
 
-def _run(command: list[str], library: str) -> None:
+def _run(command: list[str], library: str, variables: Mapping[str, str] = MappingProxyType({})) -> None:
+    environment = {**os.environ, **variables}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment)
     except OSError as reason:
         raise InvalidRun(f"{library} cannot be installed: {reason.strerror}") from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "no reason was given")
-        raise InvalidRun(f"{library} cannot be installed: {said.removeprefix('ERROR: ').strip()}")
+        raise InvalidRun(f"{library} cannot be installed: {reason_of(done.stderr)}")
+
+
+def reason_of(said: str) -> str:
+    """Return why an installation failed, in a line, of what pip or uv said on standard error."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    drawn = [number for number, line in enumerate(lines) if line.startswith(("×", "╰─▶", "├─▶"))]
+    if drawn:  # uv: what failed, and why, each over several lines
+        return " ".join(line.lstrip("×╰├─▶│ ").strip() for line in lines[drawn[0] :])[:MOST_SAID]
+    last = lines[-1] if lines else "no reason was given"
+    return next((line for line in lines if "ERROR" in line), last).removeprefix("ERROR: ").strip()[:MOST_SAID]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.errors import InvalidFile, one_sentence
 from pgverify.survey.entry import Role, Survey, SurveyRow
+from pgverify.survey.spread import variance_of
 
 PASSING = (Outcome.CORRECT.value, Outcome.CONSISTENT.value)
 FAILED = "NOT RUN"
 WITHDRAWN = "CONTROL FAILED"
+
+MULTIPLE = re.compile(r"expectation is (.+?) times ")
+"""The factor in a report's sentence, with its law: numbers alone would lose it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Verdict:
         The report's sentence, or the reason of a failure.
     weights : str
         The weights of the steps, where they have a name.
+    factor : str
+        The multiple of the target that it estimates, with its law; empty without one.
+    variance, variance_on : str
+        Relative to the best baseline, and the problem on which it is measured; without one, the reason. See
+        `pgverify.survey.spread`.
     recorded : str
         The outcome when the row was written.
     date : str
@@ -53,6 +63,9 @@ class Verdict:
     target: str = ""
     explanation: str = ""
     weights: str = ""
+    factor: str = ""
+    variance: str = ""
+    variance_on: str = ""
     recorded: str = ""
     date: str = ""
 
@@ -81,8 +94,13 @@ def judged(survey: Survey, row: SurveyRow) -> Verdict:
         return replace(blank, explanation=one_sentence(reason))
     if report.outcome is Outcome.INVALID and "time limit" in report.explanation:  # load makes no verdict
         return replace(blank, explanation=report.explanation)
+    variance, variance_on = variance_of(report)
+    multiple = MULTIPLE.search(report.explanation) if report.outcome is Outcome.SCALED else None
     return replace(
         blank,
+        factor=multiple.group(1) if multiple else "",
+        variance=variance,
+        variance_on=variance_on,
         outcome=report.outcome.value,
         diagnosis=report.diagnosis or "",
         target=report.target,

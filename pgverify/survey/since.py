@@ -9,6 +9,9 @@ from pathlib import Path
 from pgverify.errors import InvalidFile
 from pgverify.survey.judged import COLUMNS, Verdict
 
+LATER = ("factor", "variance", "variance_on")
+"""Columns that earlier tables do not have."""
+
 
 def read_table(path: Path) -> list[Verdict]:
     """Return the verdicts of a published `survey.csv`.
@@ -22,9 +25,10 @@ def read_table(path: Path) -> list[Verdict]:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
-            if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
+            there = [name for name in COLUMNS if name in (reader.fieldnames or ())]
+            if not {*COLUMNS} - {*LATER} <= {*there}:
                 raise KeyError
-        return [Verdict(**{name: row[name] for name in COLUMNS}) for row in rows]
+        return [Verdict(**{name: row[name] for name in there}) for row in rows]
     except OSError as reason:
         raise InvalidFile(f"{path} cannot be read ({reason.strerror}), must be a survey.csv") from None
     except (KeyError, TypeError, UnicodeDecodeError, csv.Error):

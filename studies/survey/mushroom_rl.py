@@ -230,7 +230,7 @@ SURVEY = Survey(
             FIT,
             search("REINFORCE", "early-stop"),
             Outcome.BIASED,
-            remark="the baseline is a ratio of means over the same episodes: its bias goes to 0 with their number",
+            remark="as is usual, the baseline is a ratio of means over the same episodes: a bias that goes to 0",
         ),
         SurveyRow(
             "REINFORCE.fit, the baseline taken out",
@@ -247,7 +247,7 @@ SURVEY = Survey(
             FIT,
             search("GPOMDP", "early-stop"),
             Outcome.BIASED,
-            remark="the baselines are ratios of means over the same episodes: their bias goes to 0 with the number",
+            remark="as is usual, the baselines are ratios of means over the same episodes: a bias that goes to 0",
         ),
         SurveyRow(
             "GPOMDP.fit, the baselines taken out",

@@ -12,7 +12,7 @@ from typing import Any
 import pgverify as pgv
 from pgverify import Outcome
 from pgverify.language.loss_report import LossReport
-from pgverify.survey import Role, Survey, SurveyRow
+from pgverify.survey import Role, Survey, SurveyRow, asked_lm
 
 GROUP = 4
 
@@ -23,7 +23,7 @@ def judged(function: Callable[[Any], Any], *, others: float = 1.0) -> Callable[[
     def loss(batch: Any) -> Any:
         return -(others * function(batch)[:, None] * batch.log_probs * batch.mask).sum(1).mean()
 
-    return lambda: pgv.check_lm(loss, group_size=GROUP)
+    return lambda: asked_lm(loss, group_size=GROUP)
 
 
 def grouped(scale: str) -> Callable[[Any], Any]:
@@ -77,7 +77,7 @@ def of_loss(
         ).loss
 
     sampler = "same" if surrogate == "REINFORCE" else "old"
-    return lambda: pgv.check_lm(loss, group_size=GROUP, sampler=sampler, target=claim)
+    return lambda: asked_lm(loss, group_size=GROUP, sampler=sampler, target=claim)
 
 
 ADVANTAGES, LOSSES = "(advantages.py)", "(losses.py)"

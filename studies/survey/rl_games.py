@@ -168,8 +168,6 @@ REQUIRES = (
     "rl-games==1.6.5",
     "torch==2.13.0",
     "gymnasium==1.4.0",
-    "farama-notifications==0.0.6",
-    "cloudpickle==3.1.2",
     "tensorboardX==2.6.5",
     "protobuf==7.36.2",
 )

@@ -82,7 +82,7 @@ def loss(powers: bool = True, times_steps: bool = False, own_length: bool = Fals
 GAE = "truncated_generalized_advantage_estimation, λ = 0.9"
 LOSS = "policy_gradient_loss, mapped over the batch"
 CLAIM = "“Computes truncated generalized advantage estimates for a sequence length k” (multistep.py)"
-LOSS_CLAIM = "“Calculates the policy gradient loss”, “averaged over the time dimension” (policy_gradients.py)"
+LOSS_CLAIM = "“Loss whose gradient corresponds to a policy gradient update” (policy_gradients.py)"
 
 SURVEY = Survey(
     "rlax",
@@ -130,7 +130,7 @@ SURVEY = Survey(
             "one sequence of the length that the episode had",
             lambda: asked(loss(own_length=True), problems=problems("early-stop")),
             Outcome.BIASED,
-            remark="each trajectory is divided by its own length, which the actions decide; the mean is documented",
+            remark="divided by the length of the trajectory, which the actions decide: a constant where all are alike",
         ),
         SurveyRow(
             "policy_gradient_loss, times T",

@@ -196,8 +196,6 @@ REQUIRES = (
     "signal-slot-mp==1.0.5",
     "colorlog==6.12.0",
     "gymnasium==1.4.0",
-    "farama-notifications==0.0.6",
-    "cloudpickle==3.1.2",
 )
 
 SURVEY = Survey(

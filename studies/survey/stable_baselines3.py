@@ -102,7 +102,7 @@ SURVEY = Survey(
         ),
         SurveyRow(
             "RolloutBuffer.compute_returns_and_advantage, λ = 1, no critic",
-            "“To obtain Monte-Carlo estimate … set gae_lambda=1.0”",
+            "“To obtain Monte-Carlo advantage estimate … set gae_lambda=1.0”",
             LOOP,
             judged(gae_lambda=1.0, critic=False),
             Outcome.CORRECT,

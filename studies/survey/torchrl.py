@@ -116,7 +116,7 @@ DOCUMENTED = "“Reinforce loss module”, reduction “mean” by default (obje
 
 SURVEY = Survey(
     "torchrl",
-    ("torchrl==0.14.1", "torch==2.13.0"),
+    ("torchrl==0.14.1", "torch==2.13.0", "gymnasium==1.4.0"),  # of gymnasium are the environments of agents
     ("torchrl.objectives.value.functional", "torchrl.modules"),
     (
         SurveyRow(

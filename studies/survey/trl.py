@@ -87,7 +87,10 @@ def judged(which: str, loss_type: str = "", names: tuple[str, ...] = (), **how: 
 LOOP = "GRPOTrainer.compute_loss hands it a batch of completions, with one advantage a completion"
 DR, RLOO = "GRPOTrainer._compute_loss, dr_grpo", "RLOOTrainer._compute_loss"
 OWN = "“grpo … aggregates token-level losses by normalizing over sequence length” (grpo_config.py)"
-BATCH = "“normalization is performed over the local batch” / “over active tokens in the global batch” (grpo_config.py)"
+BATCH = (
+    "“normalization is performed over the local batch” / "
+    "“the number of active tokens in the global accumulated batch” (grpo_config.py)"
+)
 
 
 def whole_agent(trainer: str, **settings: Any) -> Callable[[], Report]:
@@ -130,7 +133,7 @@ SURVEY = Survey(
         ),
         SurveyRow(
             DR,
-            "“normalizing by a global constant” (grpo_config.py)",
+            "“normalizing with a global constant” (grpo_config.py)",
             LOOP,
             judged("GRPO", "dr_grpo", ("coin", "delayed-reward")),
             Outcome.SCALED,

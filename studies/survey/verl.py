@@ -15,7 +15,7 @@ from typing import Any
 import pgverify as pgv
 from pgverify import Outcome
 from pgverify.language.loss_report import LossReport
-from pgverify.survey import Role, Survey, SurveyRow
+from pgverify.survey import Role, Survey, SurveyRow, asked_lm
 
 GROUP = 4
 DUAL = pgv.targets.Surrogate(clip=0.2, dual=3.0)
@@ -65,7 +65,7 @@ def advantages_of(name: str, plain: bool = False, scale: float = 1.0, **options:
 def judged(function: Callable[..., Callable[..., Any]]) -> Callable[[], LossReport]:
     """Return the question whether advantages give the policy gradient, summed over tokens."""
     adapt = pgv.adapters.token_losses
-    return lambda: pgv.check_lm(adapt.from_advantages(function()), group_size=GROUP)
+    return lambda: asked_lm(adapt.from_advantages(function()), group_size=GROUP)
 
 
 def advantages(name: str, **how: Any) -> Callable[[], LossReport]:
@@ -110,8 +110,8 @@ def loss(
         usual = {"clip_ratio": 0.2, "clip_ratio_low": 0.2, "clip_ratio_high": 0.2, "clip_ratio_c": 3.0}
         actor = Settings(global_batch_info={}, **{**usual, **settings})
         function = core_algos.get_policy_loss_fn(name)
-        asked = pgv.adapters.token_losses.from_policy_loss(function, others, loss_agg_mode=averaged, config=actor)
-        return pgv.check_lm(asked, group_size=GROUP, sampler=sampler, target=target)
+        asked_loss = pgv.adapters.token_losses.from_policy_loss(function, others, loss_agg_mode=averaged, config=actor)
+        return asked_lm(asked_loss, group_size=GROUP, sampler=sampler, target=target)
 
     return judge
 
@@ -126,7 +126,7 @@ def penalty(kind: str) -> Callable[[], LossReport]:
         return -((others(batch) * batch.log_probs - 0.1 * kl) * batch.mask).sum(1).mean()
 
     target = "policy_gradient + state_kl(0.1)"
-    return lambda: pgv.check_lm(with_penalty, group_size=GROUP, prompts=1, target=target)
+    return lambda: asked_lm(with_penalty, group_size=GROUP, prompts=1, target=target)
 
 
 PLACE = "(trainer/ppo/core_algos.py)"
@@ -198,7 +198,7 @@ SURVEY = Survey(
         ),
         SurveyRow(
             OPO,
-            f"“OPO based on arXiv 2505.23585” {PLACE}",
+            f"“Compute advantage for OPO based on …2505.23585” {PLACE}",
             TRAINER,
             advantages("opo"),
             Outcome.BIASED,
@@ -219,7 +219,7 @@ SURVEY = Survey(
             TRAINER,
             advantages("gpg"),
             Outcome.BIASED,
-            remark="the argument α is overwritten: rows by rewards that are not 0, a factor that the batch decides",
+            remark="α is overwritten by rows / rewards that are not 0: the batch decides it, as it does the paper's",
         ),
         SurveyRow(
             "gpg advantages with α = 1, times G/(G − 1)",

@@ -15,11 +15,12 @@ from pgverify import Outcome
 from pgverify.errors import InvalidFile, InvalidInput, UnknownName
 from pgverify.survey import Role, Survey, SurveyRow, asked, problems
 from pgverify.survey.collected import collected
-from pgverify.survey.environments import interpreter, is_here
+from pgverify.survey.environments import is_here
 from pgverify.survey.files import left_out, load_survey, survey_files
+from pgverify.survey.in_environment import whole
 from pgverify.survey.judged import FAILED, WITHDRAWN, Verdict, judged, read, with_controls, written
 from pgverify.survey.published import headline, markdown, page, publish
-from pgverify.survey.since import changes, read_table
+from pgverify.survey.since import LATER, changes, read_table
 
 REQUIRED = (f"numpy=={__import__('numpy').__version__}",)
 
@@ -273,15 +274,35 @@ def test_what_is_published_is_what_is_shipped() -> None:
         assert all(f"{library}: {reason}" in shown for library, reason in reasons.items())
 
 
-@pytest.mark.parametrize("complete", [True, False])
-def test_requirements_that_are_complete_are_installed_without_what_they_ask_for(
-    complete: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[list[str]] = []
-    monkeypatch.setattr("pgverify.survey.environments._run", lambda command, _: said.append(command))
-    monkeypatch.setattr(Path, "write_text", lambda *_, **__: 0)  # no environment was made that could be marked
-    interpreter(Survey("absent", ("absent==1", "torch==2"), (), (), complete=complete), tmp_path)
-    alone = [command for command in said if "--no-deps" in command]
-    assert [command[-2:] for command in alone] == ([["absent==1", "torch==2"]] if complete else [])
-    assert ("absent==1" in said[-1]) is not complete
-    assert any(word.startswith("numpy") for word in said[-1])  # what pgverify itself needs comes with what it asks for
+def test_a_line_that_was_cut_off_is_taken_out_before_lines_are_added(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    assert whole(file) == ""
+    text = written(VERDICT) + "\n"
+    file.write_text(text + written(VERDICT)[:40], encoding="utf-8")  # a run that was killed in the middle of a line
+    assert whole(file) == text
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(text)
+    assert read(file.read_text("utf-8"), "file") == [VERDICT, VERDICT]
+
+
+def test_a_table_from_before_a_column_is_read(tmp_path: Path) -> None:
+    publish([replace(VERDICT, variance="1.5")], tmp_path)
+    lines = [line.split(",") for line in (tmp_path / "survey.csv").read_text("utf-8").splitlines()]
+    kept = [at for at, name in enumerate(lines[0]) if name not in LATER]
+    assert len(kept) == len(lines[0]) - len(LATER)
+    (tmp_path / "old.csv").write_text("\n".join(",".join(line[at] for at in kept) for line in lines), encoding="utf-8")
+    (old,) = read_table(tmp_path / "old.csv")
+    assert (old.function, old.variance) == (VERDICT.function, "")
+    assert changes([old], [replace(VERDICT, variance="1.5")]) == []
+    (tmp_path / "short.csv").write_text("library,function\na,b\n", encoding="utf-8")
+    with pytest.raises(InvalidFile, match="no table of a survey"):
+        read_table(tmp_path / "short.csv")
+
+
+def test_the_variance_is_on_every_page() -> None:
+    every = [replace(VERDICT, factor="1/T", variance="2.68"), replace(VERDICT, function="g", variance_on="no reason")]
+    for shown in (markdown(every), html.unescape(page(every))):
+        assert "2.68" in shown
+        assert "1/T" in shown
+        assert "relative to that of the best baseline" in shown
+        assert "2026-01-01" in shown

@@ -2,7 +2,8 @@
 
 Promised: "returns and advantages … using GAE or Monte Carlo" (agilerl/components/rollout_buffer.py).
 Happens: `collect_rollouts` stores with step t whether the episode ended with it; the recursion reads done of t + 1.
-Smallest mending: `next_non_terminal = 1.0 - dones_np[t]`, as its Monte Carlo branch has it.
+Since: the buffer came, 08ec224, 2025-07-04. Smallest mending: `next_non_terminal = 1.0 - dones_np[t]`, as
+its Monte Carlo branch has it.
 
     pip install agilerl==2.58.0 peft torch && python agilerl_gae.py
 

@@ -5,7 +5,7 @@ n-step (lambda_=1)" (brax/training/agents/ppo/losses.py).
 Happens: advantages are r + γ vs_{t+1} − V(s_t), as V-trace has them, and vs_{t+1} holds the λ-mixture already: at λ = 0
 they look two steps ahead. In the mean over trajectories, with an exact critic, nothing is lost; λ trades less bias and
 more variance than it says. The targets `vs` are those of λ, and λ = 1 is not touched.
-Since: the function came from the V-trace of scalable_agent. Smallest mending: return `vs_minus_v_xs` as advantages.
+Since: the function came, 87ba3c8, 2021-06-03. Smallest mending: return `vs_minus_v_xs` as advantages.
 
     pip install brax==0.14.2 jax && python brax_gae.py
 

@@ -4,6 +4,7 @@ Promised: "The value function is estimated using rollouts (monte carlo estimatio
 (mushroom_rl/utils/value_functions.py, `compute_advantage_montecarlo`).
 Happens: A2C.fit hands it all steps, in which episodes follow each other; the recursion ends at `absorbing` only,
 and `last`, which is True at the horizon of the environment, is no argument. `compute_gae` beside it has one.
+Since: the function came, c6f2ca0, 2019-09-19.
 Smallest mending: take `last`; where it is True and `absorbing` is not, go on with V(next state).
 
     pip install --no-deps mushroom-rl==1.10.2 && pip install numpy && python mushroom_rl_cut.py

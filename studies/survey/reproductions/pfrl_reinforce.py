@@ -2,7 +2,7 @@
 
 Promised: "William's episodic REINFORCE" with returns that are the "sum of future rewards" (pfrl/agents/reinforce.py).
 Happens: `_observe_train` appends the last reward twice; `accumulate_grad` leaves the first one out (`r_seq[1:]`).
-Since: `act_and_train(obs, reward)` became `act` and `observe`; the `[1:]` belonged to the former.
+Since: the first commit, a0ad6a7, 2020-06-25; the `[1:]` fits ChainerRL's `act_and_train(obs, reward)`.
 Smallest mending: remove the second append, and the `[1:]`.
 
     pip install pfrl==0.4.0 && python pfrl_reinforce.py

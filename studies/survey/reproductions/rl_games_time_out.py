@@ -2,7 +2,7 @@
 
 Promised: "value_bootstrap: Bootstraping value when episode is finished" (README, configuration of PPO).
 Happens: `play_steps` adds γ · res_dict["values"] to the reward, which is V(s_t); a bootstrap is γV(s_{t+1}).
-Since: Denys88/rl_games#69, 2021; Denys88/rl_games#128 says so too.
+Since: the setting came, bcd3783, 2021-08-20; Denys88/rl_games#128 says so too.
 Smallest mending: ask the critic for the last observation before the reset, where the environment hands it over.
 
     pip install rl-games==1.6.5 torch && python rl_games_time_out.py

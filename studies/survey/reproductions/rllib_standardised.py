@@ -4,7 +4,8 @@ Promised: "Standardize advantages (used for more stable and better weighted poli
 (ray/rllib/connectors/learner/general_advantage_estimation.py).
 Happens: `AddOneTsToEpisodesAndTruncate` made every episode one timestep longer; mean and deviation are taken over these
 timesteps too, whose "advantages" hold what the next episode earned. LOSS_MASK leaves them out of the loss.
-Since: the batch is made longer. Smallest mending: take both over the steps where LOSS_MASK is True.
+Since: the connector came, ray-project/ray#47401, 2024-08-29; ray-project/ray#57989 says so.
+Smallest mending: take both over the steps where LOSS_MASK is True.
 
     pip install "ray[rllib]==2.60.0" torch && python rllib_standardised.py
 

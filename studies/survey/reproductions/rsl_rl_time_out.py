@@ -2,6 +2,7 @@
 
 Promised: "Bootstrapping on time outs" (rsl_rl/algorithms/ppo.py, `process_env_step`).
 Happens: γV(s_t) is added to the reward of the last step; a bootstrap is γV(s_{t+1}). rsl_rl#151: an approximation.
+Since: the first commit, ff9e971, 2021-10-27.
 Smallest mending: hand over the critic's value of the last observation before the reset.
 
     pip install rsl-rl-lib==5.5.1 torch && python rsl_rl_time_out.py

@@ -3,7 +3,7 @@
 Promised: "Enables V-trace off-policy correction" (sample_factory/cfg/cfg.py, --with_vtrace).
 Happens: `_calculate_losses` begins with next_values = (V(s_t) − r_t)/γ of the last step, so that its TD error is 0 by
 definition; the value of the state reached, which `_prepare_batch` has computed for GAE, is not used.
-Since: found in 2.1.1. Smallest mending: keep values[:, -1] of the batch, and begin with it.
+Since: V-trace came, 6faa66e, 2019-12-16. Smallest mending: keep values[:, -1] of the batch, and begin with it.
 
     pip install sample-factory==2.1.1 torch && python sample_factory_vtrace.py
 

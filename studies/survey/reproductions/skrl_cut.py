@@ -3,7 +3,8 @@
 Promised: the Generalized Advantage Estimator (skrl/agents/torch/ppo/ppo.py, `compute_gae`).
 Happens: `time_limit_bootstrap` is False, and then only `terminated` ends the recursion: after a step that was truncated
 the value and the advantage that are stored next, of another episode, are taken for those of this one.
-Since: skrl#449. Smallest mending: end the recursion at `truncated` always, and bootstrap with V of the state reached.
+Since: the end of an episode became `terminated`, 34b558b, 2022-10-28; skrl#449.
+Smallest mending: end the recursion at `truncated` always, and bootstrap with V of the state reached.
 
     pip install skrl==2.1.1 torch && python skrl_cut.py
 

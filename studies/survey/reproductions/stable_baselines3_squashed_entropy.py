@@ -4,6 +4,7 @@ Promised: "ent_coef: Entropy coefficient for the loss calculation", "Entropy los
 Happens: with squash_output=True, which asks for use_sde=True, the entropy is None ("Approximate entropy when no
 analytical form"), and A2C and PPO take mean(−log π(a|s)) of the stored actions for it. E ∇ log π(a|s) is zero: on
 average it pushes nowhere, as long as the policy is the one that acted.
+Since: 2ce31c1, 2020-02-11.
 Smallest mending: there, draw an action that depends on the parameters, and go backwards through its −log π.
 
     pip install stable-baselines3==2.9.2 torch && python stable_baselines3_squashed_entropy.py

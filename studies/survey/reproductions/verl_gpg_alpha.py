@@ -1,10 +1,12 @@
 """verl 0.9.1: GPG's α cannot be set, and is counted by rewards instead of by groups that have a gradient.
 
 Promised: the arguments "alpha: (float)" and "f_norm: (float)" of `compute_gpg_outcome_advantage`, "for GPG"
-(verl/trainer/ppo/core_algos.py); in the paper (arXiv 2504.02546) α makes up for the samples of groups without gradient.
+(verl/trainer/ppo/core_algos.py). In the paper (arXiv 2504.02546, equation 7) α = B/(B − M), with M samples of groups
+that are right or wrong throughout; read in quotations of it, and in its authors' code (AMAP-ML/GPG, open-r1,
+gpg_trainer.py), where groups of identical rewards are counted. Its text itself could be read in part only.
 Happens: `alpha = bsz / count_nonzero(scores)` overwrites the argument. Adding 1 to every reward changes the advantages;
 a group that is right throughout, whose advantages are 0, makes α smaller, and one that is wrong throughout larger.
-Since: the function was added; verl-project/verl#6478 and #6803 say that the argument is dead.
+Since: the function came, 7db7f32, 2025-07-04 (#2057); #6478 and #6803 say that the argument is dead.
 Smallest mending: where α is not given, count the rows of groups whose rewards differ.
 
     pip install verl==0.9.1 torch && python verl_gpg_alpha.py

@@ -4,6 +4,7 @@ Promised: "value estimates for terminal/terminated states … used for bootstrap
 `get_terminated_values`); "values_next: The values for terminal states" (agents/policy_gradient/pg_agent.py).
 Happens: PG_Agent, which has no critic, returns the rewards of the last step for these values, and `finish_path` goes on
 with them: at a time limit, and at the end of a full buffer. Episodes that terminate are right.
+Since: a cut is bootstrapped, 879a8f1, 2024-07-06; at the end of a full buffer before that.
 Smallest mending: return zeros.
 
     pip install xuance==1.4.4 torch && python xuance_pg_cut.py

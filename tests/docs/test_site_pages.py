@@ -148,6 +148,16 @@ def test_links_of_the_readme_are_whole_addresses() -> None:
         assert (ROOT / target.removeprefix(f"{HOME}/blob/main/")).exists(), target
 
 
+def test_on_a_code_host_no_link_is_broken() -> None:
+    """Pages are read in the repository, too: what the site generates has a page there that says where it is."""
+    for origin in sources():
+        text = re.sub(r"^```.*?^```", "", (ROOT / origin).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for target in LINK.findall(text):
+            address = target.partition("#")[0]
+            if address and not re.match(r"[a-z]+:", address):
+                assert ((ROOT / origin).parent / address).exists(), f"{origin}: {target}"
+
+
 @pytest.mark.parametrize("text", ["[a](no-such-page.md)", "![a](no-such-picture.png)", "[a](../../outside)"])
 def test_a_broken_link_is_refused(text: str) -> None:
     with pytest.raises(BrokenLink, match="links to"):

@@ -90,19 +90,19 @@ def survey() -> str:
             (
                 in_markdown(f"{row['library']} {row['version']}"),
                 _breaking(in_markdown(row["function"])),
-                _breaking(in_markdown(row["target"])),
                 row["outcome"],
                 in_markdown(row["remark"] or row["explanation"]),
+                _breaking(in_markdown(row["target"])),
             )
             for row in csv.DictReader(file)
             if row["role"] == "function"
         ]
     return (
-        f"{WIDE}# Other people's code, in one table\n\nEvery function of the survey, on what it was judged, and why. "
+        f"{WIDE}# Other people's code, in one table\n\nEvery function of the survey with its verdict, why, and the claim that it was judged on. "
         "What each claims in its own words, and the control that passed in the same run, library by library: "
         "[other people's code before the oracle](../answers/survey.md). A function that does not estimate what it "
         "claims need not be wrong.\n\n"
-        f"{table(('library', 'function', 'judged on', 'verdict', 'why'), rows)}"
+        f"{table(('library', 'function', 'verdict', 'why', 'judged on'), rows)}"
     )
 
 

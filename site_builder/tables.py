@@ -98,7 +98,8 @@ def survey() -> str:
             if row["role"] == "function"
         ]
     return (
-        f"{WIDE}# Other people's code, in one table\n\nEvery function of the survey with its verdict, why, and the claim that it was judged on. "
+        f"{WIDE}# Other people's code, in one table\n\nEvery function of the survey with its verdict, why, and the "
+        "claim that it was judged on. "
         "What each claims in its own words, and the control that passed in the same run, library by library: "
         "[other people's code before the oracle](../answers/survey.md). A function that does not estimate what it "
         "claims need not be wrong.\n\n"

@@ -75,7 +75,20 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
         "adapters": Chapter(
             "Adapters",
             "Ways in for what others wrote.",
-            ("adapters.torch", "adapters.jax", "adapters.gymnasium", "adapters.process", "adapters.token_losses"),
+            tuple(
+                f"adapters.{room}"
+                for room in (
+                    "torch",
+                    "jax",
+                    "numpy",
+                    "gymnasium",
+                    "process",
+                    "token_losses",
+                    "stable_baselines3",
+                    "torchrl",
+                    "trl",
+                )
+            ),
         ),
         "bugs": Chapter("The catalogue of faults", "Runnable faults, each with its cause and its cure.", ("bugs",)),
         "cases": Chapter("Golden cases", "Exact answers as JSON, for tests in other languages.", ("cases",)),
@@ -132,11 +145,12 @@ def offered(module: ModuleType) -> list[str]:
 
 def names_of(chapter: str) -> Iterator[PublicName]:
     """Yield the names that a chapter documents, each once, without those whose extra is not installed."""
-    seen: set[str] = set()
+    seen: dict[str, Any] = {}
     for dotted in CHAPTERS[chapter].names:
         for found in _expanded(dotted, chapter):
-            if found.dotted.rpartition(".")[2] not in seen or "." in found.dotted:
-                seen.add(found.dotted.rpartition(".")[2])
+            short = found.dotted.rpartition(".")[2]
+            if short not in seen or seen[short] is not found.value:  # a room may offer what the package does
+                seen[short] = found.value
                 yield found
 
 

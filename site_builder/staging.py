@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from site_builder.formulas import FENCED, with_formulas
+from site_builder.layout import laid_out
 from site_builder.signatures import HOME, ROOT
 
 TOP = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
@@ -39,7 +40,7 @@ def stage(folder: Path, generated: Mapping[str, str]) -> list[str]:
     places = sources()
     on_site = {*places.values(), *generated}
     for origin, place in places.items():
-        text = (ROOT / origin).read_text(encoding="utf-8")
+        text = laid_out((ROOT / origin).read_text(encoding="utf-8"), place)
         _write(folder / place, prepared(text, origin, place, places, on_site, folder))
     for place, text in generated.items():
         _write(folder / place, with_formulas(text))

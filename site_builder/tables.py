@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pgverify as pgv
+from pgverify.bugs import Bug, LossBug
 from pgverify.reporting.bug_pages import EFFECTS
 from site_builder.docstrings import in_markdown
 from site_builder.signatures import HOME, ROOT
@@ -19,6 +20,7 @@ def table_pages() -> dict[str, str]:
         "tables/problems.md": problems(),
         "tables/suites.md": suites(),
         "tables/verdicts.md": verdicts(),
+        "tables/survey.md": survey(),
     }
 
 
@@ -51,32 +53,63 @@ def catalogue() -> str:
         f"- **{effect.value}**: {in_markdown(words.removeprefix(f'{effect.value}: '))}"
         for effect, words in EFFECTS.items()
     )
-    rows = []
-    for bug in pgv.bugs.ENTRIES:
+    heads = ("no.", "slug", "effect", "what goes wrong", "what is right", "verdict", "seen in")
+    functions, losses = ([*_faults(entries, said)] for entries in (pgv.bugs.ENTRIES, pgv.bugs.LOSS_ENTRIES))
+    return (
+        f"{WIDE}# The catalogue of faults and false alarms\n\n{len(functions) + len(losses)} implementations that are "
+        "wrong, or only look wrong: each is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), "
+        "and `pgverify bugs SLUG` prints its code. The threads are where a fault was seen, or where something right "
+        "was taken for one; whether it was mended since is not said here. How many are told apart, and named: "
+        "[the catalogue before the oracle](../answers/catalogue.md).\n\n"
+        f"{effects}\n\n## Functions of a batch\n\n{table(heads, functions)}\n\n"
+        f"## Losses for language models\n\n{table(heads, losses)}"
+    )
+
+
+def _faults(entries: Iterable[Bug | LossBug], said: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[object, ...]]:
+    """Yield a row an entry."""
+    for bug in entries:
         row = said.get(bug.slug, {})
         diagnosis = f", `{row['diagnosis']}`" if row.get("diagnosis") else ""
         outcome = f"{row['outcome']}{diagnosis}" if row else "see below"
-        rows.append(
-            (
-                bug.number,
-                f'<span id="{bug.slug}">`{bug.slug}`</span>',
-                bug.effect.value,
-                in_markdown(bug.cause),
-                in_markdown(bug.cure),
-                outcome,
-                "; ".join(map(_where, bug.source)),
-            )
+        yield (
+            bug.number,
+            f'<span id="{bug.slug}">`{bug.slug}`</span>',
+            bug.effect.value,
+            in_markdown(bug.cause),
+            in_markdown(bug.cure),
+            outcome,
+            "; ".join(map(_where, bug.source)),
         )
-    heads = ("no.", "slug", "effect", "what goes wrong", "what is right", "verdict", "seen in")
+
+
+def survey() -> str:
+    """Return what the oracle says about other people's functions, in one table; controls are on the page itself."""
+    with (ROOT / "reports" / "survey.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (
+                in_markdown(f"{row['library']} {row['version']}"),
+                _breaking(in_markdown(row["function"])),
+                row["outcome"],
+                in_markdown(row["remark"] or row["explanation"]),
+                _breaking(in_markdown(row["target"])),
+            )
+            for row in csv.DictReader(file)
+            if row["role"] == "function"
+        ]
     return (
-        f"{WIDE}# The catalogue of faults and false alarms\n\n{len(rows)} implementations that are wrong, or only look "
-        "wrong: each is runnable (`pgv.bugs.get(slug).implementation`, and `.correct` beside it), and "
-        "`pgverify bugs SLUG` prints its code. The threads are where a fault was seen, or where something right was "
-        "taken for one; whether it was mended since is not said here. How many are told apart, and named: "
-        "[the catalogue before the oracle]"
-        "(../answers/catalogue.md).\n\n"
-        f"{effects}\n\n{table(heads, rows)}"
+        f"{WIDE}# Other people's code, in one table\n\nEvery function of the survey with its verdict, why, and the "
+        "claim that it was judged on. "
+        "What each claims in its own words, and the control that passed in the same run, library by library: "
+        "[other people's code before the oracle](../answers/survey.md). A function that does not estimate what it "
+        "claims need not be wrong.\n\n"
+        f"{table(('library', 'function', 'verdict', 'why', 'judged on'), rows)}"
     )
+
+
+def _breaking(text: str) -> str:
+    """Return a dotted name with places at which a line may end."""
+    return re.sub(r"(?<=[A-Za-z])(\.|\\_)(?=[A-Za-z])", r"\1<wbr>", text)
 
 
 def problems() -> str:

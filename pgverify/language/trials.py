@@ -25,6 +25,9 @@ MOST_BATCHES = 6_000
 SMALL = TreeShape("one-token", 3, 1, True, 17, 0.8)
 """In place of a tree whose batches are too many where groups affect each other: completions of one token."""
 
+UNEVEN = (TreeShape("short", 2, 2, True, 7, 0.8), TreeShape("short-right-or-wrong", 2, 2, False, 2, 0.8))
+"""Beside it where no other is left: completions of one token and of two. Without, no mean over tokens would show."""
+
 SILENT = 1e-12
 """Derivatives below this, relative to those with rewards, are none."""
 
@@ -108,12 +111,13 @@ def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: Lo
 
 
 def fitting(problems: Sequence[TokenProblem], design: LossDesign, coupling: Coupling) -> list[TokenProblem]:
-    """Return the problems whose batches can be listed, a smaller one in place of the first that cannot."""
+    """Return the problems whose batches can be listed, smaller ones in place of those that cannot."""
     fits = [p for p in problems if batches_needed(p, design.group_size, design.prompts, coupling) <= MOST_BATCHES]
     if len(fits) < len(problems):
-        small = token_problem(SMALL, max(design.prompts, 2), design.sampler)
-        if batches_needed(small, design.group_size, design.prompts, coupling) <= MOST_BATCHES:
-            fits.append(small)
+        for shape in (SMALL,) if fits else (*UNEVEN, SMALL):
+            small = token_problem(shape, max(design.prompts, 2), design.sampler)
+            if batches_needed(small, design.group_size, design.prompts, coupling) <= MOST_BATCHES:
+                fits.append(small)
     return fits
 
 

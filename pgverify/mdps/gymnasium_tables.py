@@ -41,7 +41,8 @@ def from_gymnasium(env_id: Any, **kwargs: Any) -> TabularMDP:
     Parameters
     ----------
     env_id : str, or an environment
-        As for `gymnasium.make`, for example "FrozenLake-v1"; or an environment, which is left open.
+        As for `gymnasium.make`, for example "FrozenLake-v1"; or an environment, which is left open; or any object
+        with `P` and `initial_state_distrib`.
     **kwargs
         Passed to `gymnasium.make`, for example `is_slippery=False`.
 
@@ -78,17 +79,19 @@ def from_gymnasium(env_id: Any, **kwargs: Any) -> TabularMDP:
 
 def _from_object(env: Any, kwargs: dict[str, Any]) -> TabularMDP:
     """Read the table of an environment that somebody made: Gymnasium itself is not needed."""
-    if isinstance(env, type) or not (hasattr(env, "unwrapped") and hasattr(env, "step")):
+    if isinstance(env, type) or not (hasattr(env, "P") or (hasattr(env, "unwrapped") and hasattr(env, "step"))):
         raise WrongKind(
-            f"env_id is {described(env)}, must be the name of a Gymnasium environment or an environment; of a "
-            "class give an instance, or register it (gymnasium.register) and give its name"
+            f"env_id is {described(env)}, must be the name of a Gymnasium environment, an environment, or anything "
+            "with its table P and its initial_state_distrib; of a class give an instance, or register it "
+            "(gymnasium.register) and give its name"
         )
     if kwargs:
         raise InvalidInput(
             f"{', '.join(kwargs)} cannot be passed to an environment that is made already, leave them out"
         )
     spec = getattr(env, "spec", None)
-    return _from_env(str(getattr(spec, "id", None) or type(env.unwrapped).__name__), env.unwrapped)
+    inner = getattr(env, "unwrapped", env)
+    return _from_env(str(getattr(spec, "id", None) or type(inner).__name__), inner)
 
 
 def _from_env(env_id: str, env: Any) -> TabularMDP:

@@ -81,7 +81,7 @@ def markdown_page(rows: list[EstimatorRow]) -> str:
     for row in rows:
         first, *others = row.cells
         lines.append(f"| {' | '.join([f'`{first}` ({row.target_name})', *map(_escaped, others)])} |")
-    equations = "\n".join(f"- `{row.estimator}`: {row.equation}" for row in rows)
+    equations = "\n".join(f"- `{row.estimator}`: {_escaped(row.equation)}" for row in rows)
     return PAGE.format(table="\n".join(lines), equations=equations)
 
 
@@ -134,4 +134,5 @@ def _tiny() -> Problem:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    """Return text in which no bar ends a cell and no underscore begins emphasis."""
+    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")

@@ -74,7 +74,7 @@ def spelled(value: Any) -> str:
         return f"{value:,}".replace("-", "−")
     if isinstance(value, float | np.floating):
         value = float(value)
-        if 1e4 <= abs(value) < 1e15:
+        if 999.95 <= abs(value) < 1e15:  # from here on four digits are a whole number
             return f"{value:,.0f}".replace("-", "−")
         return f"{value:.4g}".replace("-", "−")
     return str(value)

@@ -53,13 +53,22 @@ def test_every_public_name_has_its_entry(pages: dict[str, str], names: list[Publ
         value = getattr(pgv, room)
         if not inspect.ismodule(value):
             assert room in documented
-        elif room != "adapters":  # whose own rooms are chapters
+        elif room == "adapters":  # whose own rooms are documented
+            assert {each.dotted.split(".")[1] for each in names if each.chapter == room} == set(value.__all__)
+        else:
             missing = {f"{room}.{name}" for name in offered(value)} - documented
             missing -= {f"{room}.{name}" for name in documented if "." not in name and getattr(pgv, name, None)}
             assert missing == set()
     for name in names:
         assert f"## `{name.dotted}` {{ #{name.anchor} }}" in pages[f"reference/{name.chapter}.md"]
         assert f"reference/{name.chapter}.md#{name.anchor}".removeprefix("reference/") in pages["reference/index.md"]
+
+
+@WHOLE
+def test_no_page_documents_a_thing_twice(names: list[PublicName]) -> None:
+    """`pgv.check` and `pgv.checking.check` are one; constants may be equal."""
+    entries = [(name.chapter, id(name.value)) for name in names if callable(name.value)]
+    assert len(set(entries)) == len(entries)
 
 
 @WHOLE
@@ -146,6 +155,16 @@ def test_links_of_the_readme_are_whole_addresses() -> None:
     for target in found:
         assert target.startswith(f"{HOME}/blob/main/"), target
         assert (ROOT / target.removeprefix(f"{HOME}/blob/main/")).exists(), target
+
+
+def test_on_a_code_host_no_link_is_broken() -> None:
+    """Pages are read in the repository, too: what the site generates has a page there that says where it is."""
+    for origin in sources():
+        text = re.sub(r"^```.*?^```", "", (ROOT / origin).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for target in LINK.findall(text):
+            address = target.partition("#")[0]
+            if address and not re.match(r"[a-z]+:", address):
+                assert ((ROOT / origin).parent / address).exists(), f"{origin}: {target}"
 
 
 @pytest.mark.parametrize("text", ["[a](no-such-page.md)", "![a](no-such-picture.png)", "[a](../../outside)"])

@@ -176,6 +176,16 @@ def test_an_environment_of_ones_own_needs_no_registration(gymnasium):
     assert mdp.reward[0, 0, 1] == 2.0
 
 
+def test_a_table_is_enough():
+    table = SimpleNamespace(
+        P={0: {0: [(1.0, 1, 2.0, True)]}, 1: {0: [(1.0, 1, 0.0, True)]}}, initial_state_distrib=[1, 0]
+    )
+    assert mdps.from_gymnasium(table).reward[0, 0, 1] == 2.0
+    del table.initial_state_distrib
+    with pytest.raises(InvalidMDP, match="SimpleNamespace has a table P but no initial_state_distrib"):
+        mdps.from_gymnasium(table)
+
+
 def test_an_environment_object_without_a_table_is_refused(gymnasium):
     with pytest.raises(InvalidMDP, match="has no transition table P"):
         mdps.from_gymnasium(gymnasium.make("CartPole-v1"))

@@ -29,6 +29,12 @@ from pgverify.exact import gradient
 from pgverify.problem import FiniteHorizon
 from pgverify.validation import Array
 
+NO_WINDOW = (
+    "; if it collects a fixed number of steps, bootstraps by its critic, or adds entropy, say so: "
+    "window=pgv.agents.Window(steps=…, trace_decay=…, critic=…, entropy=…)"
+)
+"""For a bias without a name that nobody called a window: it may be none."""
+
 
 def agent_report(
     updates: Sequence[ExpectedUpdate],
@@ -81,10 +87,15 @@ def _reported(
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if isinstance(bug, Bug) else (),
-        next_step=next_step(judgement.outcome, "exhaustive", "one update", named=bool(matches)),
+        next_step=_next_step(judgement, window, bool(matches)),
         notes=_notes(updates, resets),
         scope=_scope(updates, window),
     )
+
+
+def _next_step(judgement: Judgement, window: Window | None, named: bool) -> str:
+    step = next_step(judgement.outcome, "exhaustive", "one update", named=named)
+    return step + NO_WINDOW if judgement.outcome is Outcome.BIASED and window is None and not named else step
 
 
 def _vectors(name: str, evidence: Sequence[TargetComparison]) -> list[Float[Array, "_"] | None]:

@@ -87,3 +87,23 @@ def clipped(batch: Any) -> Any:
     ratio = batch.importance
     held = np.where(advantage > 0.0, ratio > 1.2, ratio < 0.8)
     return batch.score_weighted(np.where(held, 0.0, powers * ratio * advantage) * batch.mask)
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_an_update_that_may_follow_a_window_is_told_of_it() -> None:
+    """One step, however long the episode, with a gift of 0.3: what ∇J is not, and no fault of the catalogue is."""
+
+    def update(world):
+        probabilities = world.problem.policy.probabilities()
+        state, _ = world.env.reset()
+        action = world.choose(probabilities[state])
+        reward = world.env.step(action)[1]
+        gradient = np.zeros_like(probabilities)
+        gradient[state] -= (reward + 0.3 * action) * probabilities[state]
+        gradient[state, action] += reward + 0.3 * action
+        return gradient.ravel()
+
+    table = next(each for each in pgv.suites.get("standard") if each.name == "early-stop")
+    report = pgv.check(update, kind="agent", policy=lambda world: world.problem.policy, problems=table)
+    assert report.outcome is pgv.Outcome.BIASED
+    assert "window=pgv.agents.Window(" in report.next_step

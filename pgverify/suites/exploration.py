@@ -81,7 +81,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(2, 8, 1, 1, 0.0),
     Recipe(2, 2, 8, 2, 1.0, states=5, over=3),
     Recipe(2, 4, 1, 3, 0.9, cut=2, endless=True),
-    Recipe(4, 2, 1, 2, 1.0, rewards="ties"),
+    Recipe(4, 2, 1, 2, 1.0, rewards="ties", scale=987.6),
     Recipe(16, 3, 1, 1, 1.0, states=16, scale=1e6),
     Recipe(3, 8, 1, 1, 0.9, rewards="zeros"),
     Recipe(2, 2, 8, 1, 0.4, states=8, scale=1e-6),
@@ -91,7 +91,8 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
-states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6. Few
+states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6; and once some
+that are large and no integers, which those of 1e6 are. Few
 trajectories each: of all but five so few that pairs can be listed too."""
 
 

@@ -90,4 +90,4 @@ def test_the_sequence_goes_on_and_a_longer_one_begins_alike() -> None:
     assert explored_problems(25)[24].as_code() != SEQUENCE[0].as_code()
 
 
-DIGEST = "cbbd38e8c9473f6505993a52e089e688007c693537b3c3ac061c0aa475295b6c"
+DIGEST = "1bddcb90bd22fdd7427267910f2f75163afe6dc8f9167d25c89d9796eeb0d8dd"

@@ -125,6 +125,12 @@ OTHER_KINDS: dict[str, Function] = {
     "cut episodes at half": lambda b: b.score_weighted(to_go(b)) * np.where(b.truncated, 0.5, 1.0)[:, None],
     "the last reward is lost at a cut": weighted(last_reward_lost_at_a_cut),
     "no discount at horizons above 9": weighted(lambda b: powers_of(b, 1.0 if b.num_steps > 9 else b.discount)),
+    "rewards above 100 are integers": weighted(
+        lambda b: to_go(b, np.where(np.abs(b.rewards) > 100.0, np.trunc(b.rewards), b.rewards))
+    ),
+    "returns above 1000 are rounded": weighted(
+        lambda b: np.where(np.abs(to_go(b)) > 1000.0, np.round(to_go(b)), to_go(b))
+    ),
     "γ = 0 is taken for 1": weighted(lambda b: powers_of(b, b.discount or 1.0)),
     "γ = 1 is taken for .99 at horizons above 9": weighted(
         lambda b: powers_of(b, 0.99 if b.discount == 1.0 and b.num_steps > 9 else b.discount)

@@ -1,4 +1,4 @@
-"""Faults of the batch beside another fault: the last row lost, or a sum where a mean belongs."""
+"""Faults of the batch beside another fault: rows that are lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import BUG, Bug, Effect
-from pgverify.bugs.whole_batch import LAST_ROW_LOST, SUM_OVER_STEPS
+from pgverify.bugs.whole_batch import LAST_ROW_LOST
 from pgverify.kinds import accepts
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -24,10 +24,7 @@ def _without_last(rows: Rows) -> Rows:
 
 
 CHANGES: Mapping[str, tuple[Bug, Callable[[Rows], Rows]]] = MappingProxyType(
-    {
-        LAST_ROW_LOST.slug: (LAST_ROW_LOST, _without_last),
-        SUM_OVER_STEPS.slug: (SUM_OVER_STEPS, lambda rows: len(rows) * rows),
-    }
+    {LAST_ROW_LOST.slug: (LAST_ROW_LOST, _without_last)}
 )
 """What is done to the contributions of a batch, by the entry that it is."""
 

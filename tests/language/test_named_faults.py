@@ -51,6 +51,10 @@ ADVANTAGES = {
     "opo-self": ascending(opo),
     "best-of-group-baseline": per_group(lambda r: r - r.max()),
     "median-baseline": per_group(lambda r: r - np.median(r)),
+    "worst-of-group-baseline": per_group(lambda r: r - r.min()),
+    "group-range": per_group(lambda r: (r - r.mean()) / (np.ptp(r) + 1e-6)),
+    "sign-reversed": ascending(lambda b: -others(b)),
+    "group-std + sign-reversed": per_group(lambda r: -(r - r.mean()) / (r.std(ddof=1) + 1e-4)),
     "negative-advantages-dropped": per_group(lambda r: np.maximum(r - r.mean(), 0)),
     "advantage-sign-only": per_group(lambda r: np.sign(np.round(r - r.mean(), 9))),
 }

@@ -188,6 +188,7 @@ METHODS: tuple[LossPart, ...] = (
     LossPart("sequence-ratio-detached", "sequence ratio, detached", sequence_detached, source=("arXiv:2402.14740",)),
     LossPart("gspo", "geometric mean of token ratios (GSPO)", geometric(0, np.inf), source=GSPO),
     LossPart("gspo-clip", "geometric mean, clipped (GSPO)", geometric(1 - 3e-4, 1 + 4e-4), source=GSPO),
+    LossPart("gspo-clip", "geometric mean, clipped to 0.8 … 1.2 (GSPO)", geometric(LOW, HIGH), source=GSPO),
     LossPart("gmpo", "geometric mean of clipped ratios (GMPO)", geometric_of_clipped, source=("arXiv:2507.20673",)),
     LossPart("sapo", "soft gate of the token ratio (SAPO)", soft, source=("arXiv:2511.20347",)),
     *(

@@ -59,7 +59,15 @@ NAMES: dict[str, Function] = {
     ),
     "return-undiscounted + length-of-longest": per_longest,
     "return-undiscounted + rloo-token-mean": less_others,
+    "return-undiscounted + last-row-lost": lambda b: batch_rows(b)[:-1].sum(axis=0) / len(b),
+    "return-undiscounted + best-of-group-baseline": lambda b: whole(b, lambda r: r - r.max()),
+    "return-undiscounted + median-baseline + sign-reversed": lambda b: -whole(b, lambda r: r - np.median(r)),
 }
+
+
+def whole(batch: pgv.Trajectories, weights: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    values = weights(batch.rewards.sum(axis=1))
+    return batch.score_weighted(np.repeat(values[:, None], batch.num_steps, axis=1))
 
 
 def batch_rows(batch: pgv.Trajectories) -> np.ndarray:
@@ -81,6 +89,14 @@ def test_a_law_of_scale_is_part_of_the_name() -> None:
     assert report.diagnosis == "return-undiscounted"
     assert report.matches[0].law == "n/(n+1)"
     assert "return-undiscounted (times n/(n+1))" in str(report)
+
+
+def test_a_factor_that_several_faults_leave_names_none_of_them() -> None:
+    """The first row lost: (n−1)/n, as of a mean that includes the own sample; the estimates are those of neither."""
+    report = pgv.check(lambda b: batch_rows(b)[1:].sum(axis=0) / len(b), problems=PROBLEMS)
+    assert report.diagnosis == "return-undiscounted"
+    assert report.matches[0].law == "(n−1)/n"
+    assert "return-undiscounted + group-mean-self" in [match.slug for match in report.matches]
 
 
 @pytest.mark.parametrize("problems", [named("bandit", "early-stop"), named("coin", "early-stop", "three-starts")])

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 from sequential_simulation import simulate
 
 from pgverify.checking.sampled.all_near import NEAR
@@ -27,6 +28,7 @@ from pgverify.checking.sampled.random_function import MODEST
 from pgverify.checking.sampled.two_tolerances import SHARP
 from pgverify.stats import SequentialTest
 from pgverify.stats.binomial import clopper_pearson
+from pgverify.stats.sequential_plan import STATISTIC
 
 TEST = SequentialTest(alpha=1e-6 / 26, **MODEST)  # type: ignore[arg-type]
 """As on one of 13 problems."""
@@ -91,16 +93,43 @@ def may_be_called(off: np.ndarray, rates: tuple[float, ...], tolerance: float) -
     dict of [r, runs]
     """
     each = tuple(rate / 3.0 for rate in rates)
-    sharp = _consistent(off, replace(TEST, consistent_rate=min(each)), each, tolerance)
-    furthest = np.linalg.norm(off, axis=2)
+    sharp = replace(TEST, consistent_rate=min(each))
+    early = [replace(TEST, alpha=rate, consistent_rate=rate) for rate in each]
+    possible = _within_reach(off, [sharp, *early], max(each), tolerance)
+    found = {kind: np.zeros((len(each), len(off)), dtype=bool) for kind in ("usual", "sharp")}
+    if possible.any():
+        rest = off[possible]
+        found["sharp"][:, possible] = _consistent(rest, sharp, each, tolerance)
+        spoken = [_consistent(rest, test, (rate,), tolerance)[0] for test, rate in zip(early, each, strict=True)]
+        found["usual"][:, possible] = np.stack(spoken)
     for i, rate in enumerate(each):
         count = int(np.ceil(np.log(rate) / np.log1p(-TEST.rarest)))
-        sharp[i] |= furthest[:, :count].max(axis=1) <= NEAR * tolerance
-    usual = sharp.copy()
-    for i, rate in enumerate(each):
-        early = replace(TEST, alpha=rate, consistent_rate=rate)
-        usual[i] |= _consistent(off, early, (rate,), tolerance)[0]
-    return {"usual": usual, "sharp": sharp}
+        found["sharp"][i] |= np.linalg.norm(off[:, :count], axis=2).max(axis=1) <= NEAR * tolerance
+    return {"usual": found["usual"] | found["sharp"], "sharp": found["sharp"]}
+
+
+def _within_reach(off: np.ndarray, tests: list[SequentialTest], rate: float, limit: float) -> np.ndarray:
+    """Return which runs [runs] may be bounded by the limit at all: the others need no more arithmetic.
+
+    At a look the bias that may hide is at least |b| + t √(b̂·C b̂ / n), that along the mean itself, with C unguarded.
+    """
+    dimension = off.shape[2]
+    planned = [test.looks(dimension) for test in tests]
+    counts = sorted({count for looks in planned for count in looks.counts})
+    least = STATISTIC * rate / min(looks.number for looks in planned)
+    begin = [0, *counts[:-1]]
+    used = off[:, : counts[-1]]
+    sums = np.add.reduceat(used, begin, axis=1).cumsum(axis=1)
+    products = used[..., :, None] * used[..., None, :]
+    squares = np.add.reduceat(products, begin, axis=1).cumsum(axis=1)
+    n = np.array(counts, dtype=float)[:, None]
+    mean = sums / n
+    length = np.linalg.norm(mean, axis=2)
+    along = mean / np.maximum(length, 1e-300)[..., None]
+    covariance = (squares - n[..., None] * mean[..., :, None] * mean[..., None, :]) / (n[..., None] - 1.0)
+    variance = np.maximum(np.einsum("rki,rkij,rkj->rk", along, covariance, along), 0.0)
+    reach = -stdtrit(n[:, 0] - 1.0, least) * np.sqrt(variance / n[:, 0])
+    return (length + 0.999 * reach <= limit * (1.0 + 1e-9)).any(axis=1)
 
 
 def _consistent(off: np.ndarray, test: SequentialTest, rates: tuple[float, ...], limit: float) -> np.ndarray:

@@ -59,6 +59,19 @@ def test_what_is_said_is_counted(kind: str, law: str, unchecked_shapes: None) ->
     assert within[0].any()  # so that the comparison is not one of nothing
 
 
+def test_only_runs_out_of_reach_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same words are counted where every run goes through the whole arithmetic, and some do not."""
+    off = 0.8 * benchmark.TARGET + 2.0 * benchmark.NOISE["normal"](np.random.default_rng(7), 40)
+    found = benchmark.may_be_called(off, RATES, 1.0)
+    reach = benchmark._within_reach
+    monkeypatch.setattr(benchmark, "_within_reach", lambda off, *_: np.ones(len(off), dtype=bool))
+    for kind, each in benchmark.may_be_called(off, RATES, 1.0).items():
+        assert np.array_equal(each, found[kind])
+    assert found["usual"].sum() > 0
+    tests = [benchmark.TEST]
+    assert 0 < reach(off, tests, max(RATES), 1.0).sum() < len(off)
+
+
 def test_a_bias_far_beyond_is_never_counted() -> None:
     """Negative control: ten tolerances, whatever the rate."""
     noise = benchmark.NOISE["normal"](np.random.default_rng(6), 4)

@@ -5,7 +5,7 @@ A test compares it with the package, run by run (tests/statistical/test_sequenti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,10 @@ FAMILIES: Mapping[str, float] = {  # `rarest`, by which the first look is planne
     "rare0.01": 0.01,
     "noisyrare0.02": 0.02,
 }
+
+
+Law = str | Callable[[np.random.Generator, int, int], np.ndarray]
+"""A family, or a function (rng, runs, n) -> [runs, n, d] of samples."""
 
 
 def draw(family: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -74,7 +78,7 @@ class Outcomes:
 
 
 def simulate(
-    family: str,
+    family: Law,
     d: int,
     looks: Looks,
     rates: Sequence[float],
@@ -96,14 +100,14 @@ def simulate(
     return Outcomes(**merged, open=np.isfinite(merged["hidden"]).mean(axis=1))
 
 
-def batch(family: str, d: int, rng: np.random.Generator, runs: int, n: int, bias: np.ndarray | None) -> np.ndarray:
+def batch(family: Law, d: int, rng: np.random.Generator, runs: int, n: int, bias: np.ndarray | None) -> np.ndarray:
     m = mixing(d)
-    x = draw(family, rng, (runs, n, len(m))) @ m
+    x = draw(family, rng, (runs, n, len(m))) @ m if isinstance(family, str) else family(rng, runs, n)
     return x if bias is None else x + bias
 
 
 def _chunk(
-    family: str,
+    family: Law,
     d: int,
     looks: Looks,
     rates: Sequence[float],

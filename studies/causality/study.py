@@ -138,7 +138,7 @@ def _law(name: str, horizon: int) -> Row:
             row[f"{label}_listed_error"] = abs(listed / row[label] - 1.0)
     horizon = getattr(problem.objective, "horizon", 1)
     if name == "centred bandit" and 1 < horizon <= 64:
-        row["two_arms"] = _two_arms(horizon)
+        row["two_arms"], row["first_pays"] = _two_arms(horizon), _first_pays(horizon)
     return {**row, "ratio": row["total"] / row["to_go"]}
 
 
@@ -208,6 +208,7 @@ def decide(table: pd.DataFrame) -> list[Claim]:
     centred, expected = limit("centred bandit"), _centred_limit()
     squares = exponents("centred bandit")
     four = table["two_arms"].dropna()
+    any_factor = (table["first_pays"] / table["horizon"]).dropna()
     half, whole = _last(law, "discounted bandit")
     slope = float((whole["ratio"] - half["ratio"]) / (whole["horizon"] - half["horizon"]))
     wanted = _discounted_slope()
@@ -230,6 +231,11 @@ def decide(table: pd.DataFrame) -> list[Claim]:
         ("centred", "With mean reward 0 both grow as T², and the ratio tends to 2(1 + |g|²/(Fv)).",
          f"exponent 2, ratio {expected:.4f}", f"exponents {squares[0]:.3f} and {squares[1]:.3f}, ratio {centred:.4f}",
          max(*(abs(x - 2.0) for x in squares), abs(centred - expected)) <= tolerance),
+    )
+    laws += claims("exact", f"rounding bound {ROUNDING:g}",
+        ("any-factor", "Of steps that are not alike it may be any factor: where the first alone pays, it is T.",
+         "T", f"{any_factor.min():.12g} to {any_factor.max():.12g} times T",
+         bool(len(any_factor)) and abs(any_factor - 1.0).max() <= ROUNDING),
     )
     laws += claims("exact", f"{left:.2g} relative: what γ^T has left at half the longest horizon",
         ("discounted", "At γ = 0.9 the reward-to-go stays bounded and the ratio grows in proportion to T.",
@@ -286,8 +292,22 @@ def _two_arms(horizon: int) -> float:
     There |ψ|² and r² do not vary and B = 0: A = F v = |g|² = F, and the two laws of the README are 2 T(T−1) F and
     T(T−1) F / 2.
     """
-    arms = pgv.TabularMDP([1.0], np.ones((1, 2, 1)), [[1.0, -1.0]])
-    problem = pgv.Problem(arms, pgv.SoftmaxPolicy(np.zeros((1, 2))), pgv.FiniteHorizon(horizon))
+    return _ratio(pgv.TabularMDP([1.0], np.ones((1, 2, 1)), [[1.0, -1.0]]), horizon)
+
+
+def _first_pays(horizon: int) -> float:
+    """Return the ratio where the first step pays 1, whatever is done, and the others nothing: T.
+
+    ∇J = 0 and R = 1: the total return has variance E|Σ_t ψ_t|² = T F, the reward-to-go that of its first step, F.
+    """
+    transition = np.zeros((2, 2, 2))
+    transition[..., 1] = 1.0
+    return _ratio(pgv.TabularMDP([1.0, 0.0], transition, [[1.0, 1.0], [0.0, 0.0]]), horizon)
+
+
+def _ratio(mdp: pgv.TabularMDP, horizon: int) -> float:
+    """Return the ratio of the variances under the uniform policy."""
+    problem = pgv.Problem(mdp, pgv.SoftmaxPolicy(np.zeros((mdp.num_states, 2))), pgv.FiniteHorizon(horizon))
     total, to_go = (pgv.exact.moments(made, problem, "trace").trace for made in (TotalReturn(), RewardToGo()))
     return total / to_go
 
@@ -351,6 +371,6 @@ STUDY = Study(
         "logits; "
         "all intervals of the study hold together with probability 1 − 1e-4.",
     },
-    answer="At γ = 1 by a factor that tends to 3 where the mean reward is not 0, else to at most 4; with "
-    "discounting by one that grows in proportion to T.",
+    answer="Of steps that are alike, at γ = 1 by a factor that tends to 3 where the mean reward is not 0, else to at "
+    "most 4; with discounting by one that grows in proportion to T. Of others by any factor, and not always down.",
 )

@@ -7,6 +7,7 @@ CONTROLS = {
     "cubic": ({"part": "law", "problem": "garnet-small", "horizon": 64}, "total", lambda x: 2.0 * x),
     "ratio-three": ({"part": "law", "problem": "two-state-chain", "horizon": 64}, "ratio", lambda x: 1.3 * x),
     "four": ({"part": "law", "problem": "centred bandit", "horizon": 64}, "two_arms", lambda x: x - 1e-6),
+    "any-factor": ({"part": "law", "problem": "centred bandit", "horizon": 64}, "first_pays", lambda x: x - 1e-6),
     "centred": ({"part": "law", "problem": "centred bandit", "horizon": 64}, "ratio", lambda x: 1.2 * x),
     "discounted": (
         {"part": "law", "problem": "discounted bandit", "horizon": 64},

@@ -110,7 +110,20 @@ def check_agent(
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
-    return replace(report, warnings=(*report.warnings, *untried), notes=(*report.notes, *own))
+    return replace(
+        report, warnings=(*report.warnings, *untried), notes=(*report.notes, *_in_rows(updates, parts), *own)
+    )
+
+
+def _in_rows(updates: Sequence[ExpectedUpdate], parts: Parts) -> tuple[str, ...]:
+    """Return, as a note, where runs could not be shared out or kept, though that was asked for."""
+    names = [one.entry.name for one in updates if one.by_rows]
+    if not names or parts == WHOLE:
+        return ()
+    return (
+        f"on {', '.join(names)} runs were rows of a vectorised environment, many at once, in this process: they were "
+        "neither shared out among processes nor kept to resume from",
+    )
 
 
 def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:

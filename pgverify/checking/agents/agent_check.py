@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from pgverify.agents import AgentWorld, Window
-from pgverify.checking.agents.agent_evidence import compared_update, precision_of
+from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
 from pgverify.checking.agents.clip_reach import unmet_clip
@@ -99,6 +99,10 @@ def check_agent(
             return _invalid(entry, reason, target)
     if not updates:
         return _nothing(target, untried)
+    updates, rough = settled(updates)
+    untried += rough
+    if not updates:
+        return _nothing(target, untried, "on every problem nodes are too few, or rewards not smooth")
     if window is None:
         evidence = [_episodic(one, target) for one in updates]
     else:
@@ -160,13 +164,13 @@ def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:
     )
 
 
-def _nothing(target: str, untried: Sequence[str]) -> Report:
+def _nothing(target: str, untried: Sequence[str], why: str = "on no problem could all runs be made") -> Report:
     return Report(
         Outcome.INCONCLUSIVE,
-        "on no problem could all runs be made",
+        why,
         "exhaustive",
         target,
         "nothing was compared",
         warnings=tuple(untried),
-        next_step="shorten the window, or give smaller problems",
+        next_step="do what the warnings say, or give other problems",
     )

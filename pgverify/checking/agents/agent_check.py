@@ -11,7 +11,7 @@ from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
-from pgverify.checking.agents.clip_reach import unmet_clip
+from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
@@ -114,6 +114,8 @@ def check_agent(
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
+    if window is not None and report.outcome.good:
+        own = (*clip_alike([one.entry.problem for one in updates], window), *own)
     return replace(
         report, warnings=(*report.warnings, *untried), notes=(*report.notes, *_in_rows(updates, parts), *own)
     )

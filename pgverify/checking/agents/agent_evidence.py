@@ -60,9 +60,9 @@ def settled(updates: Sequence[ExpectedUpdate]) -> tuple[list[ExpectedUpdate], li
     """
     kept = [one for one in updates if _apart(one.found) <= HIDDEN]
     return kept, [
-        f"problem {one.entry.name} was not judged: on {FEWER} nodes less a normal number its expected update is apart by "
-        f"{_apart(one.found):.2g} of an update, more than {HIDDEN:g}; draw from more nodes, or let rewards be smooth in "
-        "the actions"
+        f"problem {one.entry.name} was not judged: with {FEWER} nodes less a normal number its expected update is "
+        f"apart by {_apart(one.found):.2g} of an update, more than {HIDDEN:g}; draw from more nodes, or let rewards be "
+        "smooth in the actions"
         for one in updates
         if one not in kept
     ]

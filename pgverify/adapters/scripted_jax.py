@@ -27,8 +27,8 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     too; `grad` and `scan` are fine.
 
     Nothing runs compiled, as a callback would have to be compiled into a program in the place of every draw, and out of
-    it afterwards; it may run in a thread of JAX's own, where the order of draws is not the program's, and `grad` refuses
-    it.
+    it afterwards; it may run in a thread of JAX's own, where the order of draws is not the program's, and `grad`
+    refuses it.
 
     Parameters
     ----------

@@ -29,8 +29,10 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
     InvalidChoice
         When there is no option, an entry is negative or not finite, or the sum is not 1.
     """
+    half = False
     try:
-        half = str(getattr(given, "dtype", "")).rpartition(".")[2] in ("bfloat16", "float16")
+        if type(given) is not np.ndarray or given.dtype != np.float64:  # as nearly all are
+            half = str(getattr(given, "dtype", "")).rpartition(".")[2] in ("bfloat16", "float16")
         array = np.asarray(given.float() if half and hasattr(given, "detach") else given)
         if half:  # that of bfloat16 is none of NumPy's own
             array = array.astype(np.float32)
@@ -47,13 +49,13 @@ def option_probabilities(given: Any, place: str) -> Float[Array, "k"]:
         raise InvalidChoice(
             f"probabilities of the draw at {place} has shape {double.shape}, must be real [k], k at least 1"
         )
-    bad = ~np.isfinite(double) | (double < 0.0)
-    if bad.any():
+    total = float(double.sum())
+    if not (float(double.min()) >= 0.0 and total < np.inf):
+        bad = ~np.isfinite(double) | (double < 0.0)
         index = int(np.argmax(bad))
         raise InvalidChoice(
             f"probabilities[{index}] of the draw at {place} is {double[index]:g}, must be a probability in [0, 1]"
         )
-    total = float(double.sum())
     single = array.dtype.kind == "f" and array.dtype.itemsize < 8
     if abs(total - 1.0) > (OF_HALF if half else OF_SINGLE if single else OF_DOUBLE):
         raise InvalidChoice(

@@ -29,6 +29,7 @@ def place_of(frame: FrameType | None) -> str:
     return described_line(outside.f_code.co_filename, outside.f_lineno, outside.f_code.co_name)
 
 
+@lru_cache(maxsize=4096)  # the same lines draw in every run
 def described_line(filename: str, line: int, function: str) -> str:
     """Return a line of a program in words: with the folder of its file, as names such as utils.py repeat."""
     return f"{'/'.join(Path(filename).parts[-2:])}:{line} in {function}"

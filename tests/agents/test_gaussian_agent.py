@@ -81,6 +81,20 @@ def test_too_few_nodes_are_no_verdict() -> None:
     assert judged(agent(3)).outcome is not Outcome.CORRECT
 
 
+@pytest.mark.parametrize("gain", [1.0, 1.01, 1.5])
+def test_rewards_that_are_not_smooth_are_no_verdict(gain: float) -> None:
+    """Of |a − 0.2| the error is larger than two rules show: a right agent would be biased, a wrong one might not be."""
+
+    def reward(state: int, actions: np.ndarray) -> np.ndarray:
+        return state - np.abs(actions[:, 0] - 0.2)
+
+    mdp = pgv.ContinuousMDP([0.6, 0.4], _transition, reward, nodes=20)
+    problem = pgv.Problem(mdp, PROBLEM.policy, pgv.FiniteHorizon(1, 0.9))
+    report = pgv.check(agent(9, gain), kind="agent", policy=lambda world: world.problem.policy, problems=problem)
+    assert report.outcome is Outcome.INCONCLUSIVE, report
+    assert "more than 0.001; draw from more nodes" in report.warnings[0]
+
+
 def test_the_entropy_of_a_window_is_that_of_the_density() -> None:
     """H = log σ + ½ log 2πe in every state: its gradient is 1 for log σ, and 0 for the means."""
     plain, with_entropy = (window_gradient(PROBLEM, pgv.agents.Window(1, entropy=beta)) for beta in (0.0, 0.3))

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from pgverify.agents import AgentWorld, Window
-from pgverify.checking.agents.agent_evidence import compared_update, precision_of
+from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
-from pgverify.checking.agents.clip_reach import unmet_clip
+from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
@@ -99,6 +99,10 @@ def check_agent(
             return _invalid(entry, reason, target)
     if not updates:
         return _nothing(target, untried)
+    updates, rough = settled(updates)
+    untried += rough
+    if not updates:
+        return _nothing(target, untried, "on every problem nodes are too few, or rewards not smooth")
     if window is None:
         evidence = [_episodic(one, target) for one in updates]
     else:
@@ -110,7 +114,22 @@ def check_agent(
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
-    return replace(report, warnings=(*report.warnings, *untried), notes=(*report.notes, *own))
+    if window is not None and report.outcome.good:
+        own = (*clip_alike([one.entry.problem for one in updates], window), *own)
+    return replace(
+        report, warnings=(*report.warnings, *untried), notes=(*report.notes, *_in_rows(updates, parts), *own)
+    )
+
+
+def _in_rows(updates: Sequence[ExpectedUpdate], parts: Parts) -> tuple[str, ...]:
+    """Return, as a note, where runs could not be shared out or kept, though that was asked for."""
+    names = [one.entry.name for one in updates if one.by_rows]
+    if not names or parts == WHOLE:
+        return ()
+    return (
+        f"on {', '.join(names)} runs were rows of a vectorised environment, many at once, in this process: they were "
+        "neither shared out among processes nor kept to resume from",
+    )
 
 
 def _episodic(update: ExpectedUpdate, target: str) -> TargetComparison:
@@ -147,13 +166,13 @@ def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:
     )
 
 
-def _nothing(target: str, untried: Sequence[str]) -> Report:
+def _nothing(target: str, untried: Sequence[str], why: str = "on no problem could all runs be made") -> Report:
     return Report(
         Outcome.INCONCLUSIVE,
-        "on no problem could all runs be made",
+        why,
         "exhaustive",
         target,
         "nothing was compared",
         warnings=tuple(untried),
-        next_step="shorten the window, or give smaller problems",
+        next_step="do what the warnings say, or give other problems",
     )

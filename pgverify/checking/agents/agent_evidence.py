@@ -13,8 +13,9 @@ from pgverify.checking.agents.expected_update import ExpectedUpdate
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import natural_scale
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import DOUBLE, SINGLE, Precision
+from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, SINGLE, Precision
 from pgverify.choices import ProgramExpectation
+from pgverify.choices.normal_nodes import FEWER
 from pgverify.exact import occupancy
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
@@ -49,6 +50,22 @@ def precision_of(updates: Sequence[ExpectedUpdate]) -> Precision:
     if apart <= found.relative:
         return found
     return replace(found, name=f"a quadrature that is apart by {apart:.2g} from a smaller one", relative=apart)
+
+
+def settled(updates: Sequence[ExpectedUpdate]) -> tuple[list[ExpectedUpdate], list[str]]:
+    """Return the updates on whose numbers a verdict may rest, and a sentence for each that is left out.
+
+    Two rules of a quadrature that are further apart than a bias which may hide say nothing: of what jumps or has a kink
+    the error is often far larger than the difference, on either side.
+    """
+    kept = [one for one in updates if _apart(one.found) <= HIDDEN]
+    return kept, [
+        f"problem {one.entry.name} was not judged: with {FEWER} nodes less a normal number its expected update is "
+        f"apart by {_apart(one.found):.2g} of an update, more than {HIDDEN:g}; draw from more nodes, or let rewards be "
+        "smooth in the actions"
+        for one in updates
+        if one not in kept
+    ]
 
 
 def _apart(found: ProgramExpectation) -> float:

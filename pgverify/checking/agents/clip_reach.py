@@ -41,3 +41,26 @@ def unmet_clip(problems: Sequence[Problem], window: Window) -> tuple[str, ...]:
         f"no step had {', nor '.join(missing)}, so that a fault of the clip would not show there: ratios were from "
         f"{lowest:.3g} to {highest:.3g}; let the policy that acts be further from the one that is updated",
     )
+
+
+def clip_alike(problems: Sequence[Problem], window: Window) -> tuple[str, ...]:
+    """Return, as a note, between which numbers each bound of the clip could be without a difference.
+
+    Only the ratios that occur tell one bound from another: the finitely many of the problems.
+
+    Parameters
+    ----------
+    problems : with the policy whose parameters are updated
+    window : Window
+    """
+    if window.clip is None or window.acting is None:
+        return ()
+    ratios = np.unique(np.concatenate([collected(problem, window).ratio.ravel() for problem in problems]))
+    said = []
+    for bound in (1.0 + window.clip, 1.0 - window.clip):
+        below, above = ratios[ratios <= bound], ratios[ratios > bound]
+        if below.size and above.size:
+            said.append(f"{bound:g} as from {below[-1]:.3g} to {above[0]:.3g}")
+    if not said:
+        return ()
+    return (f"as far as the ratios of these problems tell, the clip could be at {' and '.join(said)}",)

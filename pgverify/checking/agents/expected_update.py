@@ -36,10 +36,13 @@ class ExpectedUpdate:
     entry : SuiteProblem
         With the agent's own policy.
     found : ProgramExpectation
+    by_rows : bool
+        Whether its runs were made as rows of vectorised ones.
     """
 
     entry: SuiteProblem
     found: ProgramExpectation
+    by_rows: bool = False
 
 
 def expected_update(
@@ -66,16 +69,15 @@ def expected_update(
     if prepare is not None:  # agents that are ready make their networks, at random, before anything is scripted
         prepare(entry.problem)
     run = AgentRun(update, entry.problem, truncates, reset, limits)
-    found = _by_rows(update, entry.problem, run, limit, progress) or expectation(
-        run, limit, progress, processes, resume
-    )
+    rows = _by_rows(update, entry.problem, run, limit, progress)
+    found = rows or expectation(run, limit, progress, processes, resume)
     own = _policy_of(policy, entry.problem, truncates)
     if own.parameters.size != found.mean.size:
         raise InvalidRun(
             f"update returned {found.mean.size} numbers on problem {entry.name}, must be {own.parameters.size}, "
             "one for each parameter of the policy, in its order"
         )
-    return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found)
+    return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found, rows is not None)
 
 
 def _by_rows(

@@ -8,6 +8,7 @@ import numpy as np
 
 from pgverify.agents import Window
 from pgverify.checking.agents.window_faults import FAULTS, WindowFault
+from pgverify.checking.agents.window_limit_faults import LIMIT_FAULTS
 from pgverify.checking.agents.window_ratio_faults import RATIO_FAULTS
 from pgverify.checking.agents.window_recursion_faults import RECURSION_FAULTS
 from pgverify.checking.verdict.bug_match import Match
@@ -15,7 +16,7 @@ from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import Precision, common_factor, deviation
 from pgverify.checking.verdict.scale_laws import fitted_law
 
-KNOWN = (*FAULTS, *RECURSION_FAULTS, *RATIO_FAULTS)
+KNOWN = (*FAULTS, *RECURSION_FAULTS, *RATIO_FAULTS, *LIMIT_FAULTS)
 """Faults that have a name."""
 
 

@@ -65,6 +65,24 @@ def _reversed(problem: Problem, window: Window) -> np.ndarray:
     return -mean_update(problem, given.windows, surrogate(given, advantages(given)), window.entropy)
 
 
+def _inverted_and_differentiated(problem: Problem, window: Window) -> np.ndarray:
+    """Return the gradient of the surrogate of 1/ρ: that of 1/ρ itself is −ψ/ρ."""
+    given = collected(problem, window)
+    other = replace(given, ratio=1.0 / given.ratio)
+    return mean_update(problem, given.windows, -surrogate(other, advantages(other)), window.entropy)
+
+
+def _squared_by_broadcasting(problem: Problem, window: Window) -> np.ndarray:
+    """Return the update of ratios [N, 1] beside advantages [N]: the mean over all pairs of them."""
+    given = collected(problem, window)
+    found = advantages(given)
+    each = [
+        surrogate(given, np.broadcast_to(found[:, t : t + 1, e : e + 1], found.shape))
+        for t, e in np.ndindex(found.shape[1:])
+    ]
+    return mean_update(problem, given.windows, np.mean(each, axis=0), window.entropy)
+
+
 def _without_mean(_: Collected, found: np.ndarray) -> np.ndarray:
     axes = (1, 2)
     return found / (found.std(axis=axes, keepdims=True) + 1e-8)
@@ -95,6 +113,18 @@ RATIO_FAULTS: tuple[WindowFault, ...] = (
         "the weight is that of the old policy over the new",
         "take new over old",
         _in_place_of_the_ratio(lambda ratio: 1.0 / ratio),
+    ),
+    WindowFault(
+        "ratio-inverted-and-differentiated",
+        "the surrogate is that of the old policy over the new, whose gradient goes down",
+        "take new over old",
+        _inverted_and_differentiated,
+    ),
+    WindowFault(
+        "broadcast-to-all-pairs",
+        "every ratio meets every advantage, as [N, 1] beside [N] does",
+        "give both one shape",
+        _squared_by_broadcasting,
     ),
     WindowFault(
         "ratio-squared", "the ratio enters twice", "take it once", _in_place_of_the_ratio(lambda ratio: ratio**2)

@@ -13,7 +13,7 @@ DOCS := .venv-docs
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty test-thirdparty-all docs check \
-	format survey benchmark benchmark-speed benchmark-compare clean
+	format survey survey-all benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -73,8 +73,12 @@ benchmark-speed: $(THIRDPARTY)/.ready  ## ours beside JAX, torch, Gymnasium and 
 benchmark-compare: $(THIRDPARTY)/.ready  ## the same again: which ratio fell by more than 20 % since
 	$(THIRDPARTY)/bin/python benchmarks/speed --compare
 
-survey: $(THIRDPARTY)/.ready  ## other libraries' functions before the oracle, those of the third-party environment: reports/survey.*
-	$(THIRDPARTY)/bin/pgverify survey --light --out reports
+survey: $(THIRDPARTY)/.ready  ## other libraries' functions before the oracle, those of the third-party environment: build/survey
+	$(THIRDPARTY)/bin/pgverify survey --light --out build/survey --since reports/survey.csv
+
+survey-all: $(READY)  ## all of them, each in an environment of its own that is kept: reports/survey.*; resumes where it stood
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/pgverify survey --out reports
 
 clean:
 	rm -rf $(VENV) $(THIRDPARTY) $(DOCS) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

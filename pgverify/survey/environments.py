@@ -90,8 +90,11 @@ def _run(command: list[str], library: str, variables: Mapping[str, str] = Mappin
 def reason_of(said: str) -> str:
     """Return why an installation failed, in a line, of what pip or uv said on standard error."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    drawn = [number for number, line in enumerate(lines) if line.startswith(("×", "╰─▶", "├─▶"))]
-    if drawn:  # uv: what failed, and why, each over several lines
+    causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]  # uv's: outer ones first
+    drawn = [number for number, line in enumerate(lines) if line.startswith("×")]  # older uv's: over several lines
+    if causes:
+        return causes[-1][:MOST_SAID]
+    if drawn:
         return " ".join(line.lstrip("×╰├─▶│ ").strip() for line in lines[drawn[0] :])[:MOST_SAID]
     last = lines[-1] if lines else "no reason was given"
     return next((line for line in lines if "ERROR" in line), last).removeprefix("ERROR: ").strip()[:MOST_SAID]

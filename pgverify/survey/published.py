@@ -25,10 +25,11 @@ NONE = "–"
 VARIANCES = (
     "The variance is exact: tr Cov of the estimate from one trajectory, less its factor, relative to that of the best "
     f"baseline b(s, t). It is measured on `{ON}` of the standard suite without its discount, with an exact critic "
-    "where one is asked for: the total return has 2.97 there, reward-to-go 2.68, reward-to-go less V 1.37. For losses "
-    f"of language models it is G times that of a group, on one prompt of the tree `{TREE}`, where the plain return has "
-    f"24.5: the best baseline knows every prefix. {NONE} stands where an estimate is none of ∇J, or is not made one "
-    "trajectory at a time; survey.csv has each reason."
+    "where one is asked for: the total return has 2.97 there, reward-to-go 2.68, reward-to-go less V 1.37, and what "
+    "has an exact V in place of rewards, as at a cut, less than 1. For losses of language models it is G times that "
+    f"of a group, on one prompt of the tree `{TREE}`, where the plain return has 24.5: the best baseline knows every "
+    f"prefix. {NONE} stands where an estimate is none of ∇J, or is not made one trajectory at a time; survey.csv has "
+    "each reason."
 )
 """What the column says."""
 

@@ -17,9 +17,18 @@ from pgverify import Outcome
 from pgverify.checking import Report
 from pgverify.survey import Role, Survey, SurveyRow, asked, few, problems
 
+SOFT = {"sapo_temperature_pos": 1.0, "sapo_temperature_neg": 1.05} | {
+    "vespo_k_pos": 2.0,
+    "vespo_lambda_pos": 3.0,
+    "vespo_k_neg": 3.0,
+    "vespo_lambda_neg": 2.0,
+}
+"""The defaults of GRPOConfig."""
+
 
 def trainer(token_log_probs: Any, entropies: Any, most: int, loss_type: str) -> Any:
     """Return what `_compute_loss` reads of a trainer on one process, without KL penalty and without clipping in use."""
+    from trl.trainer.grpo_trainer import GRPOTrainer
 
     def same(value: Any, **_: Any) -> Any:
         return value
@@ -28,14 +37,15 @@ def trainer(token_log_probs: Any, entropies: Any, most: int, loss_type: str) -> 
         _get_per_token_logps_and_entropies=lambda *_, **__: (token_log_probs, entropies, None),
         model=SimpleNamespace(training=True),
         accelerator=SimpleNamespace(gather=same, gather_for_metrics=same, reduce=same, num_processes=1),
-        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1),
+        args=SimpleNamespace(delta=None, use_bias_correction_kl=False, steps_per_generation=1, **SOFT),
+        get_gamma_weights=GRPOTrainer.get_gamma_weights,
         _metrics=defaultdict(lambda: defaultdict(list)),
         epsilon_low=0.2,
-        epsilon_high=0.2,
+        epsilon_high=5.0 if loss_type == "cispo" else 0.2,  # there the largest ratio itself
         aux_loss_enabled=False,
         beta=0.0,
         loss_type=loss_type,
-        importance_sampling_level="token",
+        importance_sampling_level="sequence" if loss_type == "luspo" else "token",
         top_entropy_quantile=1.0,
         off_policy_mask_threshold=None,
         use_vllm=False,
@@ -87,10 +97,12 @@ def judged(which: str, loss_type: str = "", names: tuple[str, ...] = (), **how: 
 LOOP = "GRPOTrainer.compute_loss hands it a batch of completions, with one advantage a completion"
 DR, RLOO = "GRPOTrainer._compute_loss, dr_grpo", "RLOOTrainer._compute_loss"
 OWN = "“grpo … aggregates token-level losses by normalizing over sequence length” (grpo_config.py)"
-BATCH = (
-    "“normalization is performed over the local batch” / "
-    "“the number of active tokens in the global accumulated batch” (grpo_config.py)"
-)
+BATCH = "“normalization is performed over the local batch” / “in the global accumulated batch” (grpo_config.py)"
+OTHERS = {
+    "cispo": "“Clips the importance sampling weights instead of the advantage scaled importance weights”",
+    "sapo": "“Soft Adaptive Policy Optimization loss”",
+    "vespo": "“asymmetric Gamma weighting function applied directly to sequence-level importance weights”",
+}
 
 
 def whole_agent(trainer: str, **settings: Any) -> Callable[[], Report]:
@@ -152,9 +164,19 @@ SURVEY = Survey(
                 ("grpo", OWN, "each sequence is divided by its own length"),
                 ("bnpo", BATCH, "divided by the tokens of the batch"),
                 ("dapo", BATCH, "divided by the tokens of the batch"),
+                ("cispo", f"{OTHERS['cispo']} (grpo_config.py)", "divided by the tokens of the batch"),
+                ("sapo", f"{OTHERS['sapo']} (grpo_config.py)", "each sequence is divided by its own length"),
+                ("vespo", f"{OTHERS['vespo']} (grpo_config.py)", "divided by the tokens of the batch"),
             )
         ),
-        *(_mended(loss_type) for loss_type in ("grpo", "bnpo", "dapo")),
+        *(_mended(loss_type) for loss_type in ("grpo", "bnpo", "dapo", *OTHERS)),
+        SurveyRow(
+            "GRPOTrainer._compute_loss, luspo, on-policy",
+            "“A sequence-level loss that scales each sequence's loss by its length” (grpo_config.py)",
+            f"{LOOP}; importance_sampling_level is “sequence”",
+            judged("GRPO", "luspo", whole=True),
+            Outcome.CORRECT,
+        ),
         SurveyRow(
             "dr_grpo without γ^t",
             "the policy gradient",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,17 +74,3 @@ def test_a_row_has_its_factor_and_its_variance(unchecked_shapes: None) -> None:
     row = SurveyRow("half", "∇J", "so", lambda: asked(half, problems=problems("coin", "early-stop")), Outcome.SCALED)
     verdict = judged(Survey("one", ("one==1",), (), (row,)), row)
     assert (verdict.factor, verdict.variance) == ("0.5", f"{ratio(pgv.estimators.RewardToGo()):.3g}")
-
-
-def test_a_loss_on_groups_has_that_of_its_sum_times_g() -> None:
-    pytest.importorskip("torch")
-    from pgverify.language.built_in_problems import SAME, token_problem
-    from pgverify.survey.asking import asked_lm
-
-    def plain(batch: SimpleNamespace) -> object:
-        return -(batch.rewards[:, None] * batch.log_probs * batch.mask).sum(1).mean()
-
-    tree = token_problem(SAME[1], 1, "same").problem
-    trace = float(np.trace(pgv.exact.moments(pgv.estimators.TotalReturn(), tree).covariance))
-    best = float(pgv.exact.optimal_baseline(pgv.estimators.RewardToGo(), tree).trace["values"])
-    assert variance_of(asked_lm(plain, 4))[0] == f"{trace / best:.3g}"

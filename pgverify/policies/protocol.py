@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pgverify.arrays import refuse_non_finite, weights_as_given
 from pgverify.errors import InvalidPolicy
-from pgverify.kinds import Requirement, accepts
+from pgverify.kinds import Requirement, accepts, offers
 from pgverify.validation import Array
 
 
@@ -43,7 +43,7 @@ class Policy(Protocol):
 
 def is_policy(value: object) -> bool:
     """Return whether something offers the doors of a policy; a class does not, only its objects do."""
-    return isinstance(value, Policy) and not isinstance(value, type)
+    return not isinstance(value, type) and offers(value, Policy)
 
 
 def kind_of(value: object) -> str:

@@ -34,6 +34,17 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 
+def offers(value: object, protocol: type) -> bool:
+    """Return whether a value has everything that a protocol names, whichever way it answers.
+
+    From Python 3.12 on `isinstance` looks past `__getattr__`: what hands everything on to another object would be a
+    policy under one Python, and none under the next.
+    """
+    rooms = [base for base in protocol.__mro__ if base.__module__.startswith("pgverify")]
+    names = {name for room in rooms for name in (*vars(room), *getattr(room, "__annotations__", ()))}
+    return all(hasattr(value, name) for name in names if not name.startswith("_"))
+
+
 @dataclass(frozen=True)
 class Requirement:
     """What an argument must be, and what to do where it is something else.

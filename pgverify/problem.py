@@ -12,7 +12,7 @@ from pgverify.arrays import as_array
 from pgverify.bonus import Bonus
 from pgverify.continuous import ContinuousMDP, NodeMDP, bonus_on_the_same_nodes, on_nodes
 from pgverify.errors import InvalidMDP, InvalidObjective, InvalidPolicy
-from pgverify.kinds import SuggestsNames, instance_of, known_arguments
+from pgverify.kinds import SuggestsNames, instance_of, known_arguments, offers
 from pgverify.mdp import TabularMDP
 from pgverify.policies.linear_softmax import LinearSoftmaxPolicy
 from pgverify.policies.protocol import Policy, is_policy, kind_of
@@ -182,7 +182,7 @@ def _on_the_same_nodes(objective: Objective, policy: Policy) -> Objective:
 
 
 def _require_bonus(bonus: object) -> None:
-    if bonus is not None and (isinstance(bonus, type) or not isinstance(bonus, Bonus)):
+    if bonus is not None and (isinstance(bonus, type) or not offers(bonus, Bonus)):
         raise InvalidObjective(
             f"bonus is {shown(bonus)}, must be Entropy(coefficient), KL(reference, coefficient), or another object "
             "with coefficient, reward and require_fit"

@@ -7,6 +7,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 from jaxtyping import Float, Inexact
 from numpy.typing import ArrayLike
 
+from pgverify.kinds import offers
 from pgverify.policies.protocol import Policy
 from pgverify.policies.steps import Steps
 from pgverify.validation import Array
@@ -77,4 +78,4 @@ class RealPolicy(Protocol):
 
 def is_real(policy: Policy) -> TypeGuard[RealPolicy]:
     """Return whether a policy's actions are real numbers."""
-    return getattr(policy, "log_densities", None) is not None and isinstance(policy, RealPolicy)
+    return getattr(policy, "log_densities", None) is not None and offers(policy, RealPolicy)

@@ -147,7 +147,7 @@ class UniformNumber:
         first, last = int(np.floor(ends[0])), int(np.ceil(ends[1]))
         if last - first > MOST_WHOLE:
             self.draws.refuse(f"one of {last - first:,} whole numbers, which are more than {MOST_WHOLE:,}")
-        edges = np.clip(np.arange(first, last + 1), *ends)
+        edges = np.clip(np.arange(first, last + 1, dtype=np.float64), ends[0], ends[1])
         found = first + self.draws.category(np.diff(edges))
         bounds = sorted((each - self.start) / self.width for each in (found, found + 1))
         self.known.low, self.known.high = max(bounds[0], self.known.low), min(bounds[1], self.known.high)

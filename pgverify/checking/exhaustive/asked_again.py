@@ -24,9 +24,6 @@ CHANGED = "it keeps state between calls: its first answers were others than thos
 
 NOT_OVER = f"{CHANGED}, and it goes on changing"
 
-TOLD = (Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.CONSISTENT)
-"""Verdicts that say already what they can of such a function, or rest on samples of one that is random."""
-
 SAID = ("it keeps state between calls", "it is random (")
 """Words of a report on a function that was seen to change, and was judged as such."""
 
@@ -88,7 +85,7 @@ def asked_again(implementation: LimitedFunction, judge: Callable[[LimitedFunctio
 
 
 def _said(report: Report) -> bool:
-    return report.outcome in TOLD or any(words in report.explanation for words in SAID)
+    return report.outcome is Outcome.INVALID or any(words in report.explanation for words in SAID)
 
 
 def _told(report: Report, said: str, goes_on: bool) -> Report:

@@ -44,11 +44,12 @@ def refuse_what_has_settled(implementation: LimitedFunction, batch: Trajectories
         On which it gave two answers, or one of the same problem.
     difference : Difference
     """
-    first, answers = None, []
+    again = _again(implementation)
+    answers: list[Float[Array, "d"] | None] = []
     with contextlib.suppress(OutOfTime):
-        first = _again(implementation)(batch)
-        answers = [_again(implementation)(batch) for _ in range(SETTLING)]
-    if answers and first is not None and all(answer is not None and (answer == first).all() for answer in answers):
+        answers = [again(batch) for _ in range(SETTLING + 1)]
+    values = [answer for answer in answers if answer is not None]
+    if values and len(values) == len(answers) and all((value == values[0]).all() for value in values):
         raise ChangedBefore(str(difference))
 
 

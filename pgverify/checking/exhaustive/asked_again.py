@@ -24,9 +24,6 @@ CHANGED = "it keeps state between calls: its first answers were others than thos
 
 NOT_OVER = f"{CHANGED}, and it goes on changing"
 
-TOLD = (Outcome.INVALID, Outcome.INCONCLUSIVE, Outcome.CONSISTENT)
-"""Verdicts that say already what they can of such a function, or rest on samples of one that is random."""
-
 SAID = ("it keeps state between calls", "it is random (")
 """Words of a report on a function that was seen to change, and was judged as such."""
 
@@ -47,11 +44,12 @@ def refuse_what_has_settled(implementation: LimitedFunction, batch: Trajectories
         On which it gave two answers, or one of the same problem.
     difference : Difference
     """
-    first, answers = None, []
+    again = _again(implementation)
+    answers: list[Float[Array, "d"] | None] = []
     with contextlib.suppress(OutOfTime):
-        first = _again(implementation)(batch)
-        answers = [_again(implementation)(batch) for _ in range(SETTLING)]
-    if answers and first is not None and all(answer is not None and (answer == first).all() for answer in answers):
+        answers = [again(batch) for _ in range(SETTLING + 1)]
+    values = [answer for answer in answers if answer is not None]
+    if values and len(values) == len(answers) and all((value == values[0]).all() for value in values):
         raise ChangedBefore(str(difference))
 
 
@@ -88,7 +86,7 @@ def asked_again(implementation: LimitedFunction, judge: Callable[[LimitedFunctio
 
 
 def _said(report: Report) -> bool:
-    return report.outcome in TOLD or any(words in report.explanation for words in SAID)
+    return report.outcome is Outcome.INVALID or any(words in report.explanation for words in SAID)
 
 
 def _told(report: Report, said: str, goes_on: bool) -> Report:

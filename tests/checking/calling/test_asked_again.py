@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from checking_problems import named
+from slow_cases import slow_but
 
 import pgverify as pgv
 from pgverify.checking.calling.kept_state import NEXT_STEP
@@ -29,7 +30,7 @@ def by_call(factor: Callable[[int], float]) -> Function:
     return function
 
 
-@pytest.mark.parametrize("calls", [1, 3, 4, 10, 30])
+@pytest.mark.parametrize("calls", slow_but([1, 3, 4, 10, 30], [4]))
 def test_a_warm_up_that_is_over_is_said(calls: int) -> None:
     """Four calls are less than one round on the first problem, ten are more: what is said is the same."""
     warm = by_call(lambda call: 0.0 if call <= calls else 1.0)
@@ -68,6 +69,7 @@ def test_in_batches_of_a_design_it_is_said_too() -> None:
     assert report.explanation.startswith(CHANGED)
 
 
+@pytest.mark.slow
 def test_what_is_seldom_random_is_no_warm_up() -> None:
     """Negative control: now and then something else, and for long the same."""
     rng = np.random.default_rng(0)

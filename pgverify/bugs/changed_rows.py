@@ -15,15 +15,15 @@ from pgverify.kinds import accepts
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-Rows = Float[Array, "n d"]
+Contributions = Float[Array, "n d"]
 
 
-def _without_last(rows: Rows) -> Rows:
+def _without_last(rows: Contributions) -> Contributions:
     """Return the rows with zeros for the last: what it is divided by stays."""
     return np.concatenate([rows[:-1], np.zeros_like(rows[-1:])])
 
 
-CHANGES: Mapping[str, tuple[Bug, Callable[[Rows], Rows]]] = MappingProxyType(
+CHANGES: Mapping[str, tuple[Bug, Callable[[Contributions], Contributions]]] = MappingProxyType(
     {LAST_ROW_LOST.slug: (LAST_ROW_LOST, _without_last)}
 )
 """What is done to the contributions of a batch, by the entry that it is."""

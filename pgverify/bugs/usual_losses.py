@@ -30,12 +30,12 @@ from pgverify.estimators.discounted_sum import discounted_sum
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-Clip = tuple[float, float]
+ClipPair = tuple[float, float]
 
 DECAYS = (1.0, 0.95, 0.97, 0.98, 0.99, 0.9, 0.0)
 """λ of GAE, as configurations have it; 1 is G_t − V(s_t)."""
 
-CLIPS: tuple[Clip | None, ...] = (None, (0.2, 0.2), (0.1, 0.1), (0.3, 0.3), (0.2, 0.28))
+CLIPS: tuple[ClipPair | None, ...] = (None, (0.2, 0.2), (0.1, 0.1), (0.3, 0.3), (0.2, 0.28))
 """ε below and above 1, as configurations have them."""
 
 WRITTEN = (
@@ -73,7 +73,7 @@ class UsualLoss:
     decay: float | None = None
     target: str = DISCOUNT_DROPPED.slug
     written: str = OLD_LOGP_RECOMPUTED.slug
-    clip: Clip | None = None
+    clip: ClipPair | None = None
     divisor: str = ""
     freedom: int | None = None
     added: float = SMALL
@@ -137,7 +137,7 @@ def usual_losses(coupled: bool, ratios: bool, critic: bool) -> Iterator[UsualLos
             yield UsualLoss(decay, target, form, clip, divisor, freedom, added)
 
 
-def _ratios(plain: bool) -> Iterator[tuple[str, Clip | None]]:
+def _ratios(plain: bool) -> Iterator[tuple[str, ClipPair | None]]:
     """Yield how a ratio is written and clipped; plain: right, or not at all, which is enough to find much else."""
     yield OLD_LOGP_RECOMPUTED.slug, None
     for form in WRITTEN[:1] if plain else WRITTEN:

@@ -29,7 +29,7 @@ from pgverify.checking.exhaustive.identified import MOST_BATCHES, MOST_PROBLEMS,
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.fitting_claims import CLAIMED, surrogate_claim, with_fitting_claim
+from pgverify.checking.verdict.fitting_claims import CLAIMED, FEWEST, surrogate_claim, with_fitting_claim
 from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import MIXED, deviation
@@ -113,6 +113,8 @@ def with_usual_loss(
     """
     if report.outcome is not Outcome.BIASED or report.matches or report.target not in CLAIMED.values():
         return report
+    if sum(bool(listing.expectations) and directions(entry.problem) > 1 for entry, listing in known) < FEWEST:
+        return report  # on one or two problems some loss or other is anything
     if (by_claim := with_fitting_claim(report, known)) is not None:
         return by_claim
     calls = Calls(implementation)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.entropy import ENTROPY_SIGN
-from pgverify.bugs.usual_losses import CLIPS, Clip
+from pgverify.bugs.usual_losses import CLIPS, ClipPair
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
@@ -36,7 +36,7 @@ FEWEST = 3
 BONUS = "entropy_bonus(1)"
 
 
-def surrogate_claim(clip: Clip | None) -> str:
+def surrogate_claim(clip: ClipPair | None) -> str:
     """Return the claim of a surrogate with its clip, as `check` takes it."""
     if clip is None:
         return "surrogate"

@@ -90,9 +90,7 @@ def test_the_limit_of_gpomdp_does_not_change() -> None:
     plain, _ = problem(pgv.AverageReward(), 0.0)
     lifted, _ = problem(pgv.AverageReward(), 1e8)
     found, expected = exact.decayed_gradient(lifted, 0.7), exact.decayed_gradient(plain, 0.7)
-    np.testing.assert_allclose(
-        exact.decayed_gradient(lifted, 0.7), expected, rtol=0, atol=CLOSE * np.abs(expected).max()
-    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * np.abs(expected).max())
 
 
 def test_a_variance_report_holds_numbers_of_any_size() -> None:

@@ -57,7 +57,8 @@ def decayed_gradient(problem: Problem, decay: float) -> Float[Array, "d"]:
             "decay is 1, must be below 1 under AverageReward(), where the sum has a limit; exact.gradient(problem) is "
             "that of β → 1"
         )
-    reward = chain.state_reward - solution.gain.real
+    chain = solution.relative_chain  # r − ρ has the digits that a reward common to all steps leaves no room for
+    reward = chain.state_reward - complex(solution.relative_gain).real
     ahead = np.linalg.solve(np.eye(len(reward)) - beta * chain.dense_transition(), reward)
     table = chain.step_reward + beta * chain.successors.ahead(ahead)
     table = table - (chain.probabilities * table).sum(axis=1, keepdims=True)

@@ -17,6 +17,9 @@ from pgverify.validation import Array
 from pgverify.variance.accuracy import Accuracy
 from pgverify.variance.quality import Quality, quality_of
 
+LARGEST_BATCH = 2**53
+"""Where a batch of more trajectories is needed, its noise is that of this one: what depends on the size is rounding."""
+
 ROUNDS = 20
 """Steps of the search for a batch size that depends on the noise, which depends on the batch size: it takes two."""
 
@@ -76,9 +79,9 @@ def _coupled_noise(estimator: object, problem: Problem, truth: Float[Array, "d"]
         bias = found.quality.relative_bias * norm if norm > 0 else 0.0
         margin = asked.relative_error * norm - bias
         count, note = trajectories_needed(found.quality.trace, found.freedom, margin, asked.confidence, norm, bias)
-        if count is None or count <= 2 or count == size:
+        if count is None or count <= 2 or min(count, LARGEST_BATCH) == size:
             break
-        size = count
+        size = min(count, LARGEST_BATCH)
         found = _per_trajectory(estimator, problem, truth, asked, size, whole)
     return Noise(at_size.quality, count, note)
 

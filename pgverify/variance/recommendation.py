@@ -28,7 +28,7 @@ def best_row(table: pd.DataFrame) -> pd.Series[Any] | None:
     able = able if able["relative_bias"].gt(UNBIASED).all() else able[~able["relative_bias"].gt(UNBIASED)]
     if able.empty:
         return None
-    return able.iloc[int(np.argmin(able["trajectories"].astype("int64")))]
+    return able.iloc[int(np.argmin(able["trajectories"].astype("float64")))]
 
 
 def recommend(table: pd.DataFrame, needed: int | None, asked: Accuracy) -> str:

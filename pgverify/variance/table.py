@@ -96,7 +96,10 @@ def table_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    table["trajectories"] = pd.array([row["trajectories"] for row in rows], dtype="Int64")
+    counts = [row["trajectories"] for row in rows]
+    # Beyond what a column of whole numbers holds they stay Python's: as with rewards of 1e8 and no baseline.
+    kind = "object" if any(count is not None and count > np.iinfo(np.int64).max for count in counts) else "Int64"
+    table["trajectories"] = pd.Series([pd.NA if count is None else count for count in counts], dtype=kind)
     table["environment_steps"] = np.array([row["environment_steps"] for row in rows], dtype=np.float64)
     return table
 

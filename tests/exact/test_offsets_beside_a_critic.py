@@ -83,3 +83,23 @@ def test_advantages_of_given_action_values_are_what_is_left_of_them() -> None:
     given, _ = problem(pgv.FiniteHorizon(4, 0.9), 0.0)
     known = exact.rollout(given)
     np.testing.assert_allclose(replace(known, advantage_table=None).advantages, known.advantages, atol=1e-14)
+
+
+def test_the_limit_of_gpomdp_does_not_change() -> None:
+    """Under the average reward r − ρ is the same number, to the last digit of r alone."""
+    plain, _ = problem(pgv.AverageReward(), 0.0)
+    lifted, _ = problem(pgv.AverageReward(), 1e8)
+    found, expected = exact.decayed_gradient(lifted, 0.7), exact.decayed_gradient(plain, 0.7)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * np.abs(expected).max())
+
+
+def test_a_variance_report_holds_numbers_of_any_size() -> None:
+    """Without a baseline 10²⁰ trajectories and more are needed, which no column of 64 bits holds; about V as ever."""
+    tables = [pgv.variance_report(problem(pgv.FiniteHorizon(2), offset)[0]).table for offset in (0.0, 1e8)]
+    plain, lifted = (table.set_index("estimator") for table in tables)
+    assert lifted["trajectories"]["reward-to-go"] > 2**63
+    about = [name for name in plain.index if name.endswith(("− V", "− b*", "critic V"))]
+    assert len(about) >= 3
+    for name in about:
+        assert abs(lifted["trace"][name] / plain["trace"][name] - 1.0) <= CLOSE
+        assert lifted["trajectories"][name] == plain["trajectories"][name]

@@ -37,7 +37,7 @@ def from_loss(
     estimates ∇J, a sum over them n·∇J, and pgverify says so. A loss that does not depend on θ gives zero.
 
     The loss is not compiled here: `jax.jit` it. Every shape of batch is then compiled once, about seventy of them for
-    the standard suite, which takes half a minute; `problems=` of one's own are quicker.
+    the standard suite, which takes a minute; `problems=` of one's own are quicker.
 
     Parameters
     ----------

@@ -15,15 +15,15 @@ from pgverify.kinds import accepts
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-Contributions = Float[Array, "n d"]
+BatchRows = Float[Array, "n d"]
 
 
-def _without_last(rows: Contributions) -> Contributions:
+def _without_last(rows: BatchRows) -> BatchRows:
     """Return the rows with zeros for the last: what it is divided by stays."""
     return np.concatenate([rows[:-1], np.zeros_like(rows[-1:])])
 
 
-CHANGES: Mapping[str, tuple[Bug, Callable[[Contributions], Contributions]]] = MappingProxyType(
+CHANGES: Mapping[str, tuple[Bug, Callable[[BatchRows], BatchRows]]] = MappingProxyType(
     {LAST_ROW_LOST.slug: (LAST_ROW_LOST, _without_last)}
 )
 """What is done to the contributions of a batch, by the entry that it is."""

@@ -34,6 +34,8 @@ class Tables:
         if is_sparse(self.reward_noise):
             kept = self.reward_noise.multiply(np.repeat(~terminal, actions)[:, None]).tocsr()
             return _frozen(kept)
+        if not self.reward_noise.any():
+            return self.reward_noise
         axes = (1,) * (self.reward_noise.ndim - 1)
         noise = np.where(terminal.reshape(-1, *axes), 0.0, self.reward_noise)
         noise.setflags(write=False)
@@ -101,6 +103,8 @@ def _canonical(name: str, value: SparseTable, shape: tuple[int, ...] | None = No
     except (TypeError, ValueError):
         raise InvalidMDP(f"{name} is sparse of {value.dtype}, must be real numbers [S·A, S]") from None
     table.sum_duplicates()
+    if table.indices.dtype != np.int32 and max(table.nnz, *table.shape) <= np.iinfo(np.int32).max:  # half as wide
+        table = csr_array((table.data, *(x.astype(np.int32) for x in (table.indices, table.indptr))), table.shape)
     if shape is not None and table.shape != shape:
         raise InvalidMDP(f"{name} is sparse of shape {table.shape}, must be [S·A, S] = {shape} as transition is")
     refuse_non_finite(f"{name}.data", table.data, InvalidMDP)
@@ -130,7 +134,7 @@ def _per_pair(name: str, value: ArrayLike, size: tuple[int, int]) -> Float[Array
     """Return a number or a table [S, A] as [S, A], where transitions are sparse."""
     array = real_array(name, value, InvalidMDP)
     if array.ndim == 0:
-        array = np.full(size, float(array))
+        array = np.broadcast_to(array, size)
     elif array.shape != size:
         raise InvalidMDP(
             f"{name} has shape {array.shape}, must be [S, A] = {size}, or sparse [S·A, S], where transition is sparse"

@@ -14,6 +14,7 @@ import sys
 
 import growth
 import lines
+import many_states
 import page
 
 
@@ -27,6 +28,7 @@ def main(options: list[str]) -> int:
         return 1 if fell else 0
     if "--quick" not in options:
         memory = {f"{steps:,} sampled steps": growth.peak(steps) for steps in (10**6, 10**7, 10**8)}
+        memory["J and ∇J at S = 100,000, the matrix held, too"] = many_states.peak()
         page.write(measured, growth.every_slope(), memory, growth.two_workers(pairs=5))
         print(f"written: {page.REPORTS / 'speed.md'}")
     return 0

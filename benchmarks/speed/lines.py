@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import by_jax
 import by_others
+import many_states
 from ours import our_gradient, our_moments, without_compiled
 from pairs import Measured, Work, in_turns
 from tables import Tables
@@ -59,6 +60,15 @@ def gradients(states: int, horizon: int, turns: int, block: int) -> list[Measure
     return in_turns(title, "µs", scale, works, tables.parameters(turns * block), block)
 
 
+def sparse_gradient(turns: int) -> list[Measured]:
+    """Measure J and ∇J at new parameters where states are many and successors few."""
+    problem = many_states.problem(many_states.transitions())
+    works: dict[str, Work] = {"compiled": lambda theta: many_states.both(problem, theta)}
+    works["NumPy alone"] = without_compiled(works["compiled"])
+    title = "exact J and gradient: S = 100,000, K = 10, A = 4, T = 100"
+    return in_turns(title, "s", dict.fromkeys(works, 1e-9), works, [*many_states.parameters(turns)], block=1)
+
+
 def covariance(turns: int) -> list[Measured]:
     """Measure the exact mean and full covariance of reward-to-go."""
     title = "exact full covariance: S = 20, A = 4, T = 50"
@@ -86,6 +96,7 @@ def every_line(quick: bool) -> list[Measured]:
         *large_diagonal(turns),
         *gradients(10, 20, 3 * turns, block=20),
         *gradients(100, 100, 2 * turns, block=5),
+        *sparse_gradient(turns // 2),
         *covariance(turns),
         *diagonal(2 if quick else 4),
     ]

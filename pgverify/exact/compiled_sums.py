@@ -26,6 +26,9 @@ PLACE = "_compiled_dynamics"
 KEPT = "_gradient_and_return"
 """Where a problem keeps ∇J and J, which come together; neither copied nor written to files with it."""
 
+FEW = 10_000
+"""Logits up to which copying them takes no longer than asking NumPy for their address."""
+
 MOST_ACTIONS = 256
 """Actions up to which the advantage is a sum over their pairs."""
 
@@ -115,9 +118,15 @@ def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     dynamics, reward, room, _ = _kept(fixed)
     found = room()  # a ctypes array has its address at hand: asking an array of NumPy for it takes a microsecond
     failed = native.pgverify_softmax_gradient(
-        dynamics, logits.tobytes(), reward, objective.horizon, objective.discount, found
+        dynamics, _address(logits), reward, objective.horizon, objective.discount, found
     )
     return None if failed else read_only(np.frombuffer(memoryview(found)))
+
+
+def _address(logits: Float[Array, "S A"]) -> Any:
+    """Return where logits are: of few a copy, for asking NumPy for the address takes longer."""
+    small = logits.size <= FEW or not logits.flags.c_contiguous
+    return logits.tobytes() if small else ctypes.c_char_p(logits.ctypes.data)
 
 
 def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:

@@ -163,6 +163,33 @@ static void onward(const Dynamics *law, const double *restrict probability, cons
     }
 }
 
+/* One step of the values along the lists, and what it adds to the sums. */
+static void backward(const Dynamics *law, const double *restrict probability, const double *restrict reward,
+                     double discount, double power, const double *restrict visited, const double *restrict after,
+                     double *restrict here, double *restrict sums) {
+    const int64_t S = law->states, A = law->actions, K = law->most;
+    const uint8_t *restrict running = law->running;
+    const double *restrict w = law->weight;
+    const int32_t *restrict next = law->successor;
+    for (int64_t s = 0; s < S; s++) {
+        const double here_weight = running[s] ? power * visited[s] : 0.0;
+        double value = 0.0;
+        for (int64_t a = 0; a < A; a++, w += K, next += K) {
+            double even = 0.0, odd = 0.0;
+            int64_t k = 0;
+            for (; k + 2 <= K; k += 2) {
+                even += w[k] * after[next[k]];
+                odd += w[k + 1] * after[next[k + 1]];
+            }
+            if (k < K) even += w[k] * after[next[k]];
+            const double action = reward[s * A + a] + discount * (even + odd);
+            value += probability[s * A + a] * action;
+            sums[s * A + a] += here_weight * action;
+        }
+        here[s] = value;
+    }
+}
+
 /* Many states: along the lists. Two rows of states stay in the cache, whatever is kept of them. */
 static int by_lists(const Dynamics *law, const double *probability, const double *reward, int64_t horizon,
                     double discount, double *sums, double *expected) {
@@ -186,26 +213,7 @@ static int by_lists(const Dynamics *law, const double *probability, const double
         double *kept = after;
         after = here;
         here = kept; /* V_t goes where V_{t+2} was */
-        const double power = pow(discount, (double)t), *visited = visits + t * S;
-        for (int64_t s = 0; s < S; s++) {
-            const double here_weight = law->running[s] ? power * visited[s] : 0.0;
-            double value = 0.0;
-            for (int64_t a = 0; a < A; a++) {
-                const double *w = law->weight + (s * A + a) * K;
-                const int32_t *next = law->successor + (s * A + a) * K;
-                double even = 0.0, odd = 0.0;
-                int64_t k = 0;
-                for (; k + 2 <= K; k += 2) {
-                    even += w[k] * after[next[k]];
-                    odd += w[k + 1] * after[next[k + 1]];
-                }
-                if (k < K) even += w[k] * after[next[k]];
-                const double action = reward[s * A + a] + discount * (even + odd);
-                value += probability[s * A + a] * action;
-                sums[s * A + a] += here_weight * action;
-            }
-            here[s] = value;
-        }
+        backward(law, probability, reward, discount, pow(discount, (double)t), visits + t * S, after, here, sums);
     }
     *expected = 0.0;
     for (int64_t s = 0; s < S; s++) *expected += law->start[s] * here[s];

@@ -99,7 +99,7 @@ def _canonical(name: str, value: SparseTable, shape: tuple[int, ...] | None = No
     if np.issubdtype(value.dtype, np.complexfloating) or value.ndim != 2:
         raise InvalidMDP(f"{name} is sparse of {value.dtype} and shape {value.shape}, must be real numbers [S·A, S]")
     try:
-        table = csr_array(value, dtype=np.float64, copy=True)
+        table: Any = csr_array(value, dtype=np.float64, copy=True)
     except (TypeError, ValueError):
         raise InvalidMDP(f"{name} is sparse of {value.dtype}, must be real numbers [S·A, S]") from None
     table.sum_duplicates()

@@ -46,6 +46,7 @@ ADVANTAGES = {
     "group-std": per_group(lambda r: (r - r.mean()) / (r.std(ddof=1) + 1e-4)),
     "group-std-population": per_group(lambda r: (r - r.mean()) / (r.std() + 1e-4)),
     "group-std-uncentred": per_group(lambda r: r / (r.std(ddof=1) + 1e-6)),
+    "batch-std-uncentred": ascending(lambda b: column(b.rewards / (b.rewards.std(ddof=1) + 1e-8))),
     "group-variance": per_group(lambda r: (r - r.mean()) / (r.var(ddof=1) + 1e-6)),
     "group-absolute-deviation": per_group(lambda r: (r - r.mean()) / (np.abs(r - r.mean()).mean() + 1e-6)),
     "opo-self": ascending(opo),

@@ -25,7 +25,7 @@ def number(value: Any, digits: int = 6) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return {math.inf: "∞", -math.inf: "−∞"}.get(value, "not a number")
-        return f"{value:.{digits}g}".replace("-", "−")
+        return f"{value + 0.0:.{digits}g}".replace("-", "−")  # nothing has no sign
     return str(value)
 
 

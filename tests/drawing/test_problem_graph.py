@@ -64,7 +64,7 @@ def test_an_image_in_a_page_takes_its_colours_and_has_names_of_its_own() -> None
 
 
 def test_numbers_are_spelled_for_reading() -> None:
-    assert [number(x) for x in (None, 0.25, -1e-9, float("inf"), float("nan"), 3, True)] == [
-        "", "0.25", "−1e−09", "∞", "not a number", "3", "True",
+    assert [number(x) for x in (None, 0.25, -1e-9, -0.0, float("inf"), float("nan"), 3, True)] == [
+        "", "0.25", "−1e−09", "0", "∞", "not a number", "3", "True",
     ]  # fmt: skip
     assert (probability(0.0), probability(0.5)) == ("< 1e-300", "0.5")

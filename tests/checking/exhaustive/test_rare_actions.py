@@ -1,0 +1,38 @@
+"""Actions that hardly ever happen and pay accordingly: left out or clamped, the suite cannot show it; the search does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import pgverify as pgv
+from pgverify.estimators import RewardToGo
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes", "as_many_as_for_users")
+Function = Callable[[pgv.Trajectories], np.ndarray]
+
+
+def probability(batch: pgv.Trajectories) -> np.ndarray:
+    return np.asarray(batch.policy.probabilities()[batch.states[:, :-1], batch.actions])
+
+
+def clamped(least: float) -> Function:
+    """As the gradient of log π clamped from below: it is zero under the clamp."""
+    return lambda batch: batch.score_weighted(np.where(probability(batch) > least, RewardToGo().weights(batch), 0.0))
+
+
+@pytest.mark.parametrize("least", [np.exp(-8.0), 1e-5, 1e-6])
+def test_actions_below_a_clamp_are_missed(least: float) -> None:
+    if least < 3e-4:  # negative control: on the suite no action is as rare
+        assert pgv.check(clamped(least), explore=0).outcome is pgv.Outcome.CORRECT
+    report = pgv.check(clamped(least))
+    assert report.outcome is pgv.Outcome.BIASED
+    assert "explored[" in report.explanation
+
+
+def test_a_clamp_below_single_precision_is_no_fault_of_single_precision() -> None:
+    """torch's Categorical raises probabilities to 1.2e-7: none of the problems may have one that it reaches."""
+    report = pgv.check(lambda batch: clamped(2.0**-23)(batch).astype(np.float32))
+    assert report.outcome is pgv.Outcome.CORRECT

@@ -1,4 +1,4 @@
-"""Actions that hardly ever happen and pay accordingly: left out or clamped, the suite cannot show it; the search does."""
+"""Actions that hardly ever happen and pay accordingly: where they are clamped, the suite cannot show it."""
 
 from __future__ import annotations
 

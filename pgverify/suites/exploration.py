@@ -49,7 +49,7 @@ class Recipe:
     endless : bool
         Whether there is no horizon, so that only a cut ends what goes on.
     rare : int
-        Actions of each state that hardly ever happen, and pay so much that their share of ∇J is an ordinary one.
+        Actions of each state that hardly ever happen, and pay so much that no rounding hides their share of ∇J.
     """
 
     horizon: int
@@ -67,9 +67,10 @@ class Recipe:
     rare: int = 0
 
 
-RARE: tuple[tuple[float, float], ...] = ((-10.0, 1e5), (-13.0, 2e6))
+RARE: tuple[tuple[float, float], ...] = ((-10.0, 30.0), (-12.3, 20.0))
 """Logits of rare actions, and what their rewards are multiplied by: among eight, they have probabilities of some 7e-6
-and 3e-7. None is rarer than ε of single precision, 1.2e-7, to which torch's Categorical raises probabilities."""
+and 8e-7, and 3e-4 and 3e-5 of ∇J, which single precision shows too. None is rarer than its ε, 1.2e-7, to which torch's
+Categorical raises probabilities; and none pays so much that log(π + 1e-8), as some write it, would be called wrong."""
 
 
 RECIPES: tuple[Recipe, ...] = (

@@ -23,6 +23,16 @@ def clamped(least: float) -> Function:
     return lambda batch: batch.score_weighted(np.where(probability(batch) > least, RewardToGo().weights(batch), 0.0))
 
 
+def stabilised(small: float) -> Function:
+    """As the gradient of log(π + small)."""
+
+    def function(batch: pgv.Trajectories) -> np.ndarray:
+        chance = probability(batch)
+        return batch.score_weighted(RewardToGo().weights(batch) * chance / (chance + small))
+
+    return function
+
+
 @pytest.mark.parametrize("least", [np.exp(-8.0), 1e-5, 1e-6])
 def test_actions_below_a_clamp_are_missed(least: float) -> None:
     if least < 3e-4:  # negative control: on the suite no action is as rare
@@ -36,3 +46,10 @@ def test_a_clamp_below_single_precision_is_no_fault_of_single_precision() -> Non
     """torch's Categorical raises probabilities to 1.2e-7: none of the problems may have one that it reaches."""
     report = pgv.check(lambda batch: clamped(2.0**-23)(batch).astype(np.float32))
     assert report.outcome is pgv.Outcome.CORRECT
+    report = pgv.check(lambda batch: clamped(1e-6)(batch).astype(np.float32))
+    assert report.outcome is pgv.Outcome.BIASED  # negative control: in single precision it shows, too
+
+
+def test_a_stabilised_logarithm_is_told_from_a_wrong_one() -> None:
+    assert pgv.check(stabilised(1e-8)).outcome is pgv.Outcome.CORRECT
+    assert pgv.check(stabilised(1e-6)).outcome is pgv.Outcome.BIASED

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import chain, repeat
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from pgverify.mdp import TabularMDP
 from pgverify.policies import SoftmaxPolicy
@@ -48,6 +48,8 @@ class Recipe:
         Steps after which episodes are cut; 0 where they are not.
     endless : bool
         Whether there is no horizon, so that only a cut ends what goes on.
+    rare : int
+        Actions of each state that hardly ever happen, and pay so much that no rounding hides their share of ∇J.
     """
 
     horizon: int
@@ -62,6 +64,13 @@ class Recipe:
     chance: bool = False
     cut: int = 0
     endless: bool = False
+    rare: int = 0
+
+
+RARE: tuple[tuple[float, float], ...] = ((-10.0, 30.0), (-12.3, 20.0))
+"""Logits of rare actions, and what their rewards are multiplied by: among eight, they have probabilities of some 7e-6
+and 8e-7, and 3e-4 and 3e-5 of ∇J, which single precision shows too. None is rarer than its ε, 1.2e-7, to which torch's
+Categorical raises probabilities; and none pays so much that log(π + 1e-8), as some write it, would be called wrong."""
 
 
 RECIPES: tuple[Recipe, ...] = (
@@ -76,7 +85,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(4, 2, 3, 1, 0.9, scale=1e6),
     Recipe(8, 3, 2, 1, 1.0, cut=3),
     Recipe(2, 2, 8, 1, 0.7, states=8, rewards="ties"),
-    Recipe(2, 8, 1, 2, 0.95),
+    Recipe(2, 8, 1, 1, 0.95, rare=2),
     Recipe(16, 2, 1, 1, 0.97, states=16, rewards="zeros", scale=1e-6),
     Recipe(2, 8, 1, 1, 0.0),
     Recipe(2, 2, 8, 2, 1.0, states=5, over=3),
@@ -92,7 +101,7 @@ RECIPES: tuple[Recipe, ...] = (
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
 states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6; and once some
-that are large and no integers, which those of 1e6 are. Few
+that are large and no integers, which those of 1e6 are, and once actions that hardly ever happen. Few
 trajectories each: of all but five so few that pairs can be listed too."""
 
 
@@ -130,7 +139,13 @@ def explored_problem(index: int) -> ExploredProblem:
         # Going on has a probability near 0.9, or nobody would see the end.
         goes_on = ~transition[:, :, terminal].any(axis=2)
         logits[goes_on] = np.round(1.3 + 0.35 * recipe.actions + 0.4 * rng.random(int(goes_on.sum())), 1)
-    mdp = TabularMDP(start, transition, _rewards(recipe, transition, terminal, rng), terminal)
+    rewards = _rewards(recipe, transition, terminal, rng)
+    rare = _rare(recipe, transition, terminal)
+    for rank, (logit, factor) in enumerate(RARE[: recipe.rare]):
+        places = np.flatnonzero(~terminal), rare[:, rank]
+        logits[places] = logit
+        rewards[places] *= factor
+    mdp = TabularMDP(start, transition, rewards, terminal)
     objective: Objective = FiniteHorizon(recipe.horizon, recipe.discount)
     if recipe.endless:
         objective = Discounted(recipe.discount)
@@ -156,6 +171,14 @@ def _transition(recipe: Recipe, terminal: Bool[Array, "S"], rng: np.random.Gener
                 other = states if following != states else (state + 1) % states
                 transition[state, action, [following, other]] = [0.7, 0.3]
     return transition
+
+
+def _rare(
+    recipe: Recipe, transition: Float[Array, "S A S"], terminal: Bool[Array, "S"]
+) -> Integer[Array, "states rare"]:
+    """Return which actions of each state are rare: the first of those that end the episode."""
+    ends = transition[~terminal][:, :, terminal].any(axis=2)
+    return np.argsort(~ends, axis=1, kind="stable")[:, : recipe.rare]
 
 
 def _rewards(

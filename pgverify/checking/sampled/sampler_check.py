@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pgverify.checking.calling.implementation import OutOfTime
+from pgverify.checking.sampled.asked_at_the_end import FirstEstimates
 from pgverify.checking.sampled.draws import Sampler, Unusable, reproducibility, source_of
 from pgverify.checking.sampled.goal import PILOT, Draw, Goal, length
 from pgverify.checking.sampled.independence import dependence
@@ -30,6 +31,9 @@ EXPLANATIONS = {
     Outcome.CONSISTENT: "any relative bias above {tolerance:.3g} would have been seen",
     Outcome.INCONCLUSIVE: "neither a bias nor its absence could be shown within the budget",
 }
+
+CLAIMED = (Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL)
+"""What may be said of one law alone. That nothing is off, or something is, holds of all that was drawn."""
 
 INDEPENDENCE, CONFIRMATION = 1_000, 1_001
 """The purposes of the samples on which dependence is looked for, and on which a bias has to be seen again."""
@@ -97,6 +101,7 @@ def check_sampler(
     each = replace(test, alpha=BIAS * share)
     goals = [Goal.of(target, entry, test.rarest / several) for entry in suite]
     explanation, reproduced = "", False
+    first: FirstEstimates | None = None
 
     def draws(index: int, purpose: int) -> Draw:
         return source_of(sampler, suite[index], seed, index, purpose)
@@ -113,8 +118,9 @@ def check_sampler(
                 notes.append(f"{entry.name}: neither the target, reward-to-go nor {PILOT:,} estimates differ from zero")
                 continue
             if not reproduced:
-                notes += reproducibility(draw, REPETITION * test.alpha)
+                first = FirstEstimates.of(draw) if suspected else None
                 reproduced = True
+                notes += reproducibility(draw, REPETITION * test.alpha)
             if suspected and (how := dependence(draws(index, INDEPENDENCE), DEPENDENCE * share)):
                 raise Unusable(how)
             result = judged(entry, goal, each, draw)
@@ -145,6 +151,15 @@ def check_sampler(
             )
     if not findings and worst is Outcome.CONSISTENT:
         worst, explanation = Outcome.INCONCLUSIVE, "no problem has anything to estimate"
+    state, multiple = "", False
+    with contextlib.suppress(OutOfTime, Unusable, InvalidData):
+        state, multiple = first.asked_again() if first else ("", False)
+    if multiple:
+        return Report(Outcome.INVALID, f"it {state}", "sampled", target, f"one failing input is enough; seed {seed}")
+    if state:
+        notes.append(f"it {state}")
+        if worst in CLAIMED:  # of which law the claim would be is not known
+            worst, explanation = Outcome.INCONCLUSIVE, f"it {state}; {explanation}"
     rests_on = _assumption(test, each, goals, vouched, worst)
     if still_open and worst is Outcome.CONSISTENT:
         settled = len(findings) - len(still_open)

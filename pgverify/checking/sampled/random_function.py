@@ -145,7 +145,6 @@ def check_random(
         suspected=False,
         several=size,
         judged=one_problem,
-        most_open=(len(suite) - 1) // 2,
         finest=SHARP,
     )
     explanation = (

@@ -52,7 +52,6 @@ def check_sampler(
     several: int = 1,
     vouched: bool = True,
     judged: Judge = by_its_estimates,
-    most_open: int = 0,
     finest: float | None = None,
 ) -> Report:
     """Return the verdict on `sampler(problem, num_trajectories, rng) -> [k, d]`, independent estimates of one law.
@@ -87,8 +86,6 @@ def check_sampler(
         Whether the caller vouches for `test.rarest`.
     judged : (entry, goal, test, draw) -> result
         How one problem is tested.
-    most_open : int
-        Problems that another claim may leave open, and are named then.
     finest : float, optional
         The smallest tolerance of a result of `judged`, where that is less than the test's.
 
@@ -140,6 +137,7 @@ def check_sampler(
         if outcome is Outcome.BIASED:
             worst = outcome
             with contextlib.suppress(OutOfTime, Unusable, InvalidData):  # BIASED it is, then
+                most_open = (len(suite) - 1) // 2  # as for CONSISTENT: more must be settled than open
                 worst, explanation = name_samples(draws, suite, goals, each, index, judged, most_open, finest)
             break
         if outcome is Outcome.INCONCLUSIVE:

@@ -148,3 +148,17 @@ def test_a_fault_is_found_and_named(fault: str) -> None:
     report = judged(loop(*FAULTS[fault]))
     assert report.outcome is Outcome.BIASED, report
     assert report.diagnosis == fault, report
+
+
+@pytest.mark.parametrize("clip", [None, CLIP])
+def test_a_reversed_sign_is_no_fault_of_a_ratio_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, clip: float | None
+) -> None:
+    """With a clip there is one, which is 1: then the name cannot be told."""
+    monkeypatch.setitem(globals(), "old", lambda _: PROBLEM.policy)
+    update = loop(right_value, right_sum, lambda rho, a, rows: -rho * a, steps=2)  # noqa: ARG005
+    update.window = pgv.agents.Window(2, LAMBDA, lambda _: VALUES, truncates=True, clip=clip)
+    report = judged(update)
+    assert report.outcome is Outcome.BIASED, report
+    assert report.diagnosis == ("window-sign-reversed" if clip is None else None), report
+    assert len(report.matches) == (1 if clip is None else 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,13 @@ def test_a_reversed_sign_is_no_fault_of_a_ratio_where_there_is_none(
     assert report.outcome is Outcome.BIASED, report
     assert report.diagnosis == ("window-sign-reversed" if clip is None else None), report
     assert len(report.matches) == (1 if clip is None else 2)
+
+
+def test_a_critic_ignored_is_a_bootstrap_missing_where_it_is_a_baseline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With λ = 1 the expected updates are the same; the cut is what must be mended."""
+    monkeypatch.setitem(globals(), "LAMBDA", 1.0)
+    monkeypatch.setitem(globals(), "old", lambda _: PROBLEM.policy)
+    update = loop(right_value, right_sum, of_rewards_alone, steps=2)
+    problem = replace(PROBLEM, objective=pgv.FiniteHorizon(3, GAMMA))
+    report = pgv.check(update, kind="agent", problems=[problem])
+    assert report.diagnosis == "bootstrap-missing", report

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from pgverify.adapters.trl_trainer import BuiltTrainer
 from pgverify.agents import AgentWorld
 from pgverify.errors import InvalidInput, unknown_name
+from pgverify.kinds import described
 from pgverify.mdps import tokens
 from pgverify.policies import Policy
 from pgverify.policies.tabular_softmax import SoftmaxPolicy
@@ -47,8 +48,9 @@ class TrainerUpdate:
         Small token trees, on which it is judged where no others are given.
     """
 
-    def __init__(self, name: str, group_size: int, arguments: dict[str, Any]) -> None:
+    def __init__(self, name: str, group_size: int, arguments: dict[str, Any], kind: type | None = None) -> None:
         self.name = name
+        self.kind = kind
         self.group_size = group_size
         self.arguments = arguments
         self.problems = tuple(
@@ -78,22 +80,23 @@ class TrainerUpdate:
         """Return the trainer for a problem, the same one every time."""
         key = id(problem.mdp), repr(problem.objective)
         if key not in self._built:
-            self._built[key] = BuiltTrainer(self.name, problem, self.group_size, self.arguments)
+            self._built[key] = BuiltTrainer(self.name, problem, self.group_size, self.arguments, self.kind)
         return self._built[key]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "group_size": self.group_size, "arguments": self.arguments}
+        return {"name": self.name, "group_size": self.group_size, "arguments": self.arguments, "kind": self.kind}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
 
-def update(trainer: str, *, group_size: int = 2, **kwargs: Any) -> TrainerUpdate:
+def update(trainer: Any, *, group_size: int = 2, **kwargs: Any) -> TrainerUpdate:
     """Return one step of a trainer of trl, for `pgv.check(kind="agent")`.
 
     Parameters
     ----------
-    trainer : "GRPO" or "RLOO"
+    trainer : "GRPO" or "RLOO", or a class
+        One that extends `trl.GRPOTrainer` or `trl.RLOOTrainer`, or these.
     group_size : int
         Completions of each prompt, at least 2.
     **kwargs
@@ -110,8 +113,18 @@ def update(trainer: str, *, group_size: int = 2, **kwargs: Any) -> TrainerUpdate
         import trl
     except ImportError:
         raise InvalidInput("adapters.trl needs trl, which is not installed: pip install trl") from None
-    del datasets, transformers, trl
-    if not isinstance(trainer, str) or trainer not in TRAINERS:
+    del datasets, transformers
+    known = {name: getattr(trl, f"{name}Trainer") for name in TRAINERS}
+    if isinstance(trainer, type):
+        names = [name for name, base in known.items() if issubclass(trainer, base)]
+        if not names:
+            raise InvalidInput(
+                f"trainer is {described(trainer)}, must be one of {', '.join(TRAINERS)}, or a class of such a trainer"
+            )
+        named, kind = names[0], trainer
+    elif isinstance(trainer, str) and trainer in TRAINERS:
+        named, kind = trainer, None
+    else:
         raise unknown_name("trainer", trainer, TRAINERS)
     for name in OWN:
         if name in kwargs:
@@ -119,4 +132,4 @@ def update(trainer: str, *, group_size: int = 2, **kwargs: Any) -> TrainerUpdate
                 f"{name} is {kwargs[name]!r}, must be left out: it follows from the problem and group_size"
             )
     size = require_integer("group_size", group_size, 2, InvalidInput, ", the completions of each prompt")
-    return TrainerUpdate(trainer, size, {**OBJECTIVE, **kwargs})
+    return TrainerUpdate(named, size, {**OBJECTIVE, **kwargs}, kind)

@@ -50,6 +50,8 @@ class BuiltTrainer:
         Completions of each prompt.
     arguments : dict
         Of the trainer's configuration.
+    kind : type, optional
+        A class of that trainer, in the place of the library's.
 
     Raises
     ------
@@ -57,7 +59,9 @@ class BuiltTrainer:
         When the problem is no token tree, or the trainer refuses its arguments.
     """
 
-    def __init__(self, name: str, problem: Problem, group_size: int, arguments: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, problem: Problem, group_size: int, arguments: dict[str, Any], kind: type | None = None
+    ) -> None:
         import trl
         from datasets import Dataset, disable_progress_bars
 
@@ -81,7 +85,7 @@ class BuiltTrainer:
                     for prompt in range(self.tree.prompts)
                     for _ in range(group_size)
                 ]
-                self.trainer = getattr(trl, f"{name}Trainer")(
+                self.trainer = (kind or getattr(trl, f"{name}Trainer"))(
                     model=model,
                     reward_funcs=self._rewards,
                     args=configuration,

@@ -1,8 +1,9 @@
-"""Faults at time limits, of ratios and of shapes, in a loop of our own of two steps: found, and named; quick."""
+"""Faults at ends, at time limits, of ratios and of shapes, in a loop of our own of two steps: found, named; quick."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from pgverify.checking import Outcome
 from pgverify.checking.agents.clip_reach import clip_alike
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
+Rows = list[tuple[int, int, float, int, int, bool, bool]]
+"""(state, action, reward, the state that follows, the state of the next row, ended, at the limit) of each step"""
 
 GAMMA, LAMBDA, CLIP = 0.8, 0.6, 0.2
 VALUES = np.array([0.7, -0.4, 0.3])
@@ -56,7 +60,7 @@ def loop(
             total = delta + GAMMA * LAMBDA * goes_on(terminated, truncated) * total
             advantage[t] = total
         places = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-        weights = surrogate(pi[places] / acting[places], advantage)
+        weights = surrogate(pi[places] / acting[places], advantage, rows)
         gradient = np.zeros_like(pi)
         for s, a, weight in zip(*places, weights, strict=True):
             gradient[s] -= weight * pi[s]
@@ -78,7 +82,7 @@ def right_sum(terminated: bool, truncated: bool) -> float:
     return float(not (terminated or truncated))
 
 
-def clipped(ratio: np.ndarray, advantage: np.ndarray) -> np.ndarray:
+def clipped(ratio: np.ndarray, advantage: np.ndarray, rows: Rows) -> np.ndarray:
     held = np.where(advantage > 0.0, ratio > 1.0 + CLIP, ratio < 1.0 - CLIP)
     return np.where(held, 0.0, ratio * advantage)
 
@@ -95,8 +99,22 @@ def unless_it_ends(terminated: bool, truncated: bool) -> float:
     return float(not terminated)
 
 
-def all_pairs(ratio: np.ndarray, advantage: np.ndarray) -> np.ndarray:
-    return np.mean([clipped(ratio, np.full_like(ratio, each)) for each in advantage], axis=0)
+def all_pairs(ratio: np.ndarray, advantage: np.ndarray, rows: Rows) -> np.ndarray:
+    return np.mean([clipped(ratio, np.full_like(ratio, each), rows) for each in advantage], axis=0)
+
+
+def but_for_ends(ratio: np.ndarray, advantage: np.ndarray, rows: Rows) -> np.ndarray:
+    """Return the weights with zeros where an episode ends, as under a mask of the steps that go on."""
+    return clipped(ratio, advantage, rows) * [not (row[5] or row[6]) for row in rows]
+
+
+def of_rewards_alone(ratio: np.ndarray, advantage: np.ndarray, rows: Rows) -> np.ndarray:
+    """Return the weights by the discounted rewards up to the episode's end, or the window's."""
+    total, to_go = 0.0, []
+    for row in reversed(rows):
+        total = row[2] + GAMMA * right_sum(row[5], row[6]) * total
+        to_go.insert(0, total)
+    return clipped(ratio, np.array(to_go), rows)
 
 
 FAULTS: dict[str, Any] = {
@@ -105,8 +123,10 @@ FAULTS: dict[str, Any] = {
     "sum-across-limits": (right_value, unless_it_ends, clipped),
     "limit-ignored": (of_the_reset, unless_it_ends, clipped),
     "one-step-advantages": (right_value, lambda *_: 0.0, clipped),
-    "ratio-inverted-and-differentiated": (right_value, right_sum, lambda rho, a: -clipped(1.0 / rho, a)),
+    "ratio-inverted-and-differentiated": (right_value, right_sum, lambda rho, a, rows: -clipped(1.0 / rho, a, rows)),
     "broadcast-to-all-pairs": (right_value, right_sum, all_pairs),
+    "ending-steps-dropped": (right_value, right_sum, but_for_ends),
+    "critic-ignored": (right_value, right_sum, of_rewards_alone),
 }
 
 
@@ -129,3 +149,27 @@ def test_a_fault_is_found_and_named(fault: str) -> None:
     report = judged(loop(*FAULTS[fault]))
     assert report.outcome is Outcome.BIASED, report
     assert report.diagnosis == fault, report
+
+
+@pytest.mark.parametrize("clip", [None, CLIP])
+def test_a_reversed_sign_is_no_fault_of_a_ratio_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, clip: float | None
+) -> None:
+    """With a clip there is one, which is 1: then the name cannot be told."""
+    monkeypatch.setitem(globals(), "old", lambda _: PROBLEM.policy)
+    update = loop(right_value, right_sum, lambda rho, a, rows: -rho * a, steps=2)  # noqa: ARG005
+    update.window = pgv.agents.Window(2, LAMBDA, lambda _: VALUES, truncates=True, clip=clip)
+    report = judged(update)
+    assert report.outcome is Outcome.BIASED, report
+    assert report.diagnosis == ("window-sign-reversed" if clip is None else None), report
+    assert len(report.matches) == (1 if clip is None else 2)
+
+
+def test_a_critic_ignored_is_a_bootstrap_missing_where_it_is_a_baseline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With λ = 1 the expected updates are the same; the cut is what must be mended."""
+    monkeypatch.setitem(globals(), "LAMBDA", 1.0)
+    monkeypatch.setitem(globals(), "old", lambda _: PROBLEM.policy)
+    update = loop(right_value, right_sum, of_rewards_alone, steps=2)
+    problem = replace(PROBLEM, objective=pgv.FiniteHorizon(3, GAMMA))
+    report = pgv.check(update, kind="agent", problems=[problem])
+    assert report.diagnosis == "bootstrap-missing", report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from pgverify.adapters.token_tree import TokenTree
 from pgverify.errors import InvalidInput
 
 load("torch")
-load("trl")
+library = load("trl")
 
 UNSCALED = {"loss_type": "dr_grpo", "scale_rewards": "none"}
 
@@ -35,6 +36,23 @@ def test_grpo_without_scales_is_a_known_part_of_it() -> None:
     report = judged(update, update.problems[:1])
     assert report.outcome is Outcome.SCALED, report
     assert "0.5" in report.explanation
+
+
+class Unsigned(library.RLOOTrainer):  # type: ignore[name-defined,misc]
+    """RLOO whose advantages keep their size alone."""
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        found = super()._generate_and_score_completions(inputs)
+        return {**found, "advantages": found["advantages"].abs()}
+
+
+def test_a_class_that_extends_a_trainer_is_taken_in_its_place() -> None:
+    right = ours.update(library.RLOOTrainer)
+    assert judged(right, right.problems[:1]).outcome is Outcome.CORRECT
+    wrong = ours.update(Unsigned)
+    report = judged(wrong, wrong.problems[:1])
+    assert report.outcome is Outcome.BIASED, report
+    assert pickle.loads(pickle.dumps(wrong)).kind is Unsigned
 
 
 @pytest.mark.slow
@@ -61,5 +79,7 @@ def test_refusals() -> None:
         ours.update("GRPO", num_generations=4)
     with pytest.raises(InvalidInput, match="DPO"):
         ours.update("DPO")
+    with pytest.raises(InvalidInput, match="trainer is the class dict"):
+        ours.update(dict)
     report = judged(ours.update("GRPO", loss_typ="dr_grpo"))
     assert report.outcome is Outcome.INVALID

@@ -10,12 +10,14 @@ from typing import Any
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
 from pgverify.checking.agents.agent_report import agent_report
-from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, Parts, RunLimits, Update
+from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, AgentRun, Parts, RunLimits, Update
 from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
+from pgverify.checking.agents.rounded_weights import told_rounding, weight_rounding
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import deviation
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
 from pgverify.choices import TreeProgress
@@ -110,7 +112,15 @@ def check_agent(
         untried += unlisted
         if not updates:
             return _nothing(target, untried)
-    report = agent_report(updates, evidence, precision_of(updates), target, window, reset is not None)
+    precision = precision_of(updates)
+    if any(deviation(item.found, item.target, precision) > precision.relative for item in evidence):
+        truncates = window is not None and window.truncates
+        few = RunLimits(limits.alarm)  # a dozen runs more are made, however long all have taken
+        runs = [AgentRun(update, one.entry.problem, truncates, reset, few) for one in updates]
+        rounding = weight_rounding(updates, runs)
+        precision = precision_of(updates, rounding)
+        untried += told_rounding(rounding)
+    report = agent_report(updates, evidence, precision, target, window, reset is not None)
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))

@@ -43,9 +43,15 @@ def compared_update(
     return TargetComparison(entry, item, target, steps, float(running.sum()), _directions(entry))
 
 
-def precision_of(updates: Sequence[ExpectedUpdate]) -> Precision:
-    """Return the precision of expected updates: that of their numbers, or of a quadrature where that is coarser."""
-    found = SINGLE if any(update.found.single for update in updates) else DOUBLE
+def precision_of(updates: Sequence[ExpectedUpdate], rounding: float = 0.0) -> Precision:
+    """Return the precision of expected updates: that of their numbers, or of a quadrature where that is coarser.
+
+    `rounding` is what weights lost of which the updates are differences, relative to E max|update|.
+    """
+    found = SINGLE if any(update.found.single for update in updates) or rounding else DOUBLE
+    if rounding:
+        name = f"the rounding of weights in single precision, which are known to {rounding:.2g} of an update"
+        found = replace(found, name=name, operations=found.operations + rounding)
     apart = max(_apart(update.found) for update in updates)
     if apart <= found.relative:
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,13 +20,23 @@ from pgverify.checking.verdict.scale_laws import fitted_law
 KNOWN = (*FAULTS, *RECURSION_FAULTS, *RATIO_FAULTS, *LIMIT_FAULTS)
 """Faults that have a name."""
 
+OF_A_RATIO = frozenset({"ratio-inverted-and-differentiated"})
+"""Faults that are others where the ratio is 1: an agent that has no ratio cannot have made them."""
+
+PLAINER = MappingProxyType({"bootstrap-missing": "critic-ignored"})
+"""Two faults that are the same where λ = 1, V being no more than a baseline then: the second one is not named."""
+
 
 def window_matches(evidence: Sequence[TargetComparison], precision: Precision, window: Window) -> tuple[Match, ...]:
     """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
+    weighs = window.acting is not None or window.clip is not None
+    possible = [fault for fault in KNOWN if weighs or fault.slug not in OF_A_RATIO]
     for multiples in (False, True):
-        found = [match for fault in KNOWN if (match := _match(fault, evidence, precision, window, multiples))]
-        if found:
-            return tuple(found)
+        found = [match for fault in possible if (match := _match(fault, evidence, precision, window, multiples))]
+        lesser = {PLAINER.get(match.slug) for match in found} & {match.slug for match in found}
+        kept = [match for match in found if match.slug not in lesser]
+        if kept:
+            return tuple(kept)
     return ()
 
 

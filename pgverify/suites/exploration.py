@@ -68,9 +68,10 @@ class Recipe:
 
 
 RARE: tuple[tuple[float, float], ...] = ((-10.0, 30.0), (-12.3, 20.0))
-"""Logits of rare actions, and what their rewards are multiplied by: among eight, they have probabilities of some 7e-6
-and 8e-7, and 3e-4 and 3e-5 of ∇J, which single precision shows too. None is rarer than its ε, 1.2e-7, to which torch's
-Categorical raises probabilities; and none pays so much that log(π + 1e-8), as some write it, would be called wrong."""
+"""Logits of rare actions, and what their rewards are multiplied by: among eight, they have probabilities of 7e-6 and
+7e-7, and 1e-3 and 6e-5 of E|ĝ|, computed by listing, which single precision shows too. None is rarer than its ε,
+1.2e-7, to which torch's Categorical raises probabilities; and none pays so much that log(π + 1e-8), as some write it,
+would be called wrong."""
 
 
 RECIPES: tuple[Recipe, ...] = (

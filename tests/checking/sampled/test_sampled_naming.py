@@ -215,3 +215,16 @@ def test_given_problems_may_have_names() -> None:
     assert {finding.problem for finding in report.findings} == {"mine"}
     assert sum(finding.check == "expectation" for finding in report.findings) == 3
     assert "3 problems" in report.error_rate
+
+
+@pytest.mark.parametrize(
+    ("settled", "outcome"), [(("bandit", "coin"), pgv.Outcome.SCALED), (("bandit",), pgv.Outcome.BIASED)]
+)
+def test_a_multiple_is_said_where_more_is_settled_than_open(settled: tuple[str, ...], outcome: pgv.Outcome) -> None:
+    """Twice ∇J; near-deterministic stays open, for its rare actions want more than this budget. Negative control: as
+    many open as settled, where only the bias is said. Seeds as above."""
+    problems = named(*settled, "near-deterministic")
+    twice = sampler(lambda batch: 2.0 * RewardToGo()(batch))
+    report = pgv.check(twice, kind="sampler", problems=problems, budget=50_000, tolerance=0.1)
+    assert report.outcome is outcome
+    assert ("problems[2], which the budget left open" in report.explanation) == (outcome is pgv.Outcome.SCALED)

@@ -37,10 +37,11 @@ def name_samples(
     most_open: int = 0,
     finest: float | None = None,
 ) -> tuple[Outcome, str]:
-    """Return a better word than BIASED where another claim passes the equivalence test on every problem.
+    """Return a better word than BIASED where another claim passes the equivalence test on the problems.
 
     NO_SIGNAL (zero), SCALED (one positive factor) and OTHER_TARGET are claims of equality within the tolerance: each is
-    CONSISTENT with new samples on every problem, with the test's own rate of error, or is not made.
+    CONSISTENT with new samples on every problem, with the test's own rate of error, or is not made; up to `most_open`
+    problems may be neither, as for CONSISTENT itself, and are named.
 
     Parameters
     ----------

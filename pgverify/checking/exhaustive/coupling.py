@@ -26,7 +26,7 @@ above the usual rollouts of 2,048 and 4,096 steps."""
 
 
 @dataclass(frozen=True)
-class Coupling:
+class SeenCoupling:
     """What batches have shown.
 
     Attributes
@@ -50,7 +50,7 @@ def look_for_coupling(
     known: Conditioning,
     amplitude: float,
     natural: float = 0.0,
-) -> Coupling:
+) -> SeenCoupling:
     """Return the smallest batch tried whose estimate is not the mean of its members' own, and how large those were.
 
     Batches on which a call is not expected to return in time are left out: their size is none that anybody asked for.
@@ -98,6 +98,6 @@ def look_for_coupling(
         if np.abs(value - mean).max() > limit(members) * (1.0 + len(members) / 16.0):
             for _ in range(3):
                 calls.same_again(chosen, value, COUPLING_TOLERANCE)
-            return Coupling(len(members), largest)
+            return SeenCoupling(len(members), largest)
     off = np.abs(together - rows.mean(axis=0)).max() > limit(np.arange(count))
-    return Coupling(count if off else 0, max(largest, count))
+    return SeenCoupling(count if off else 0, max(largest, count))

@@ -114,7 +114,8 @@ def check(
     time_limit : float
         Seconds of processor time for each call, or on the wall where it only waits; 60 times that for a sampler's. Kept
         on Unix and in the main thread, between two steps of the interpreter: one NumPy operation that never ends is not
-        interrupted.
+        interrupted. Large batches that would take longer than half of it, by the time of smaller ones, are not tried,
+        which a warning says.
     total_time_limit : float
         Seconds, counted likewise, after which no further call begins. What was seen until then is judged; a fault
         counts, but the absence of one is INCONCLUSIVE.

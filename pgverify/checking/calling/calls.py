@@ -9,9 +9,13 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.answer import Answer, Failure, Notes, Value, together
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.pace import SHARE, Pace
 from pgverify.checking.calling.significant_bits import unit_roundoff
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
+
+TOO_SLOW = "too slow"
+"""The kind of note that a function gets on which some large batches are not tried."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,18 @@ class Calls:
                 return array
             case Failure() as failure:
                 raise NoEstimate(failure)
+
+    def too_slow(self, pace: Pace, batch: Trajectories, size: int) -> bool:
+        """Return whether a call on `size` trajectories such as these may not return in time; then it is noted."""
+        limit, expected = self._implementation.alarm.seconds, pace.expected(batch, size)
+        if expected <= SHARE * limit:
+            return False
+        self.note(
+            TOO_SLOW,
+            f"batches of {size} and more were not tried on every problem: a call would take about {expected:.2g} s, "
+            f"where one may take time_limit={limit:g} s; raise time_limit to have them tried",
+        )
+        return True
 
     def same_again(self, batch: Trajectories, value: Float[Array, "d"], tolerance: float) -> None:
         """Call on a batch once more, and raise `Changed` if the estimate differs by more than rounding explains."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify.checking.calling.calls import Calls
+from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.conditioning import Conditioning
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -23,7 +25,23 @@ TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021, 5003)
 above the usual rollouts of 2,048 and 4,096 steps."""
 
 
-def smallest_coupled(
+@dataclass(frozen=True)
+class SeenCoupling:
+    """What batches have shown.
+
+    Attributes
+    ----------
+    smallest : int
+        Size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
+    largest : int
+        Size of the largest that was tried.
+    """
+
+    smallest: int
+    largest: int
+
+
+def look_for_coupling(
     calls: Calls,
     batch: Trajectories,
     rows: Float[Array, "n d"],
@@ -32,8 +50,10 @@ def smallest_coupled(
     known: Conditioning,
     amplitude: float,
     natural: float = 0.0,
-) -> int:
-    """Return the size of the smallest batch tried whose estimate is not the mean of its members' own; 0 if all are.
+) -> SeenCoupling:
+    """Return the smallest batch tried whose estimate is not the mean of its members' own, and how large those were.
+
+    Batches on which a call is not expected to return in time are left out: their size is none that anybody asked for.
 
     Parameters
     ----------
@@ -54,25 +74,30 @@ def smallest_coupled(
     """
     count, rng = len(rows), np.random.default_rng(0)
     sizes = np.abs(rows).max(axis=1)
-    largest = sizes.max()
+    highest = sizes.max()
     each = OPERATIONS * calls.rounding * max(amplitude, 1.0) * known.each
 
     def limit(members: Integer[Array, "k"]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        plain = max(COUPLING_TOLERANCE * sizes[members].max(), 1e-13 * max(largest, natural))
+        plain = max(COUPLING_TOLERANCE * sizes[members].max(), 1e-13 * max(highest, natural))
         return float(max(plain, each[members].max()))
 
     tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
     for size in tried:
         members = rng.integers(count, size=size).tolist()
         tries += [members, members[::-1]] if size <= 3 else [members]
+    pace, largest = Pace(), 0
     for members in map(np.asarray, sorted(tries, key=len)):
+        if calls.too_slow(pace, batch, len(members)):
+            break
         # A long sum in single precision loses in proportion to its length.
         chosen = batch.select(members)
-        value = calls.estimate(chosen)
+        value = pace.of(calls.estimate, chosen)
+        largest = len(members)
         mean = np.add.reduce(rows[members], axis=0) / len(members)
         if np.abs(value - mean).max() > limit(members) * (1.0 + len(members) / 16.0):
             for _ in range(3):
                 calls.same_again(chosen, value, COUPLING_TOLERANCE)
-            return len(members)
-    return count if np.abs(together - rows.mean(axis=0)).max() > limit(np.arange(count)) else 0
+            return SeenCoupling(len(members), largest)
+    off = np.abs(together - rows.mean(axis=0)).max() > limit(np.arange(count))
+    return SeenCoupling(count if off else 0, max(largest, count))

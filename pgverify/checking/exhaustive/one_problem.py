@@ -16,7 +16,7 @@ from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.batch_lists import ways_to_list
 from pgverify.checking.exhaustive.batch_orders import expectation_in_order, expectation_once
 from pgverify.checking.exhaustive.conditioning import Conditioning, conditioning
-from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE, smallest_coupled
+from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE, look_for_coupling
 from pgverify.checking.exhaustive.effort import THOROUGH, Effort, unusual
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory, natural_scale
 from pgverify.checking.exhaustive.what_was_listed import (
@@ -136,13 +136,13 @@ def _listed(calls: Calls, everything: _Everything, in_batches: bool, ordered: in
         1, Expectation(everything.probability, rows), everything.natural, everything.conditioning
     )
     known_rounding = everything.conditioning, each.amplitude, everything.natural
-    size = smallest_coupled(calls, everything.batch, rows, whole.array, effort.tried, *known_rounding)
-    if size == 0 and not in_batches:
+    found = look_for_coupling(calls, everything.batch, rows, whole.array, effort.tried, *known_rounding)
+    if found.smallest == 0 and not in_batches:
         single = all(value.single or not np.any(value.array) for value in singles)
         bits = max(value.bits for value in singles)
-        return ListedAlone(each, single, any(value.telling for value in singles), bits)
-    known = ListedInBatches(coupled=size, ordered=ordered, alone=each)
-    return _listed_batches(calls, everything, whole, _sizes(effort, size), known)
+        return ListedAlone(each, found.largest, single, any(value.telling for value in singles), bits)
+    known = ListedInBatches(coupled=found.smallest, ordered=ordered, alone=each)
+    return _listed_batches(calls, everything, whole, _sizes(effort, found.smallest), known)
 
 
 def _change(calls: Calls, pairs: Iterable[tuple[Trajectories, Value]]) -> Failing | Random | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ from jaxtyping import Float, Integer
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
+from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
@@ -48,6 +50,9 @@ batches are what smaller ones are: a fast path for large ones does not depend on
 
 LARGE = 34
 """Trajectories from which on a function that nothing has explained is not fitted anew: there a call takes long."""
+
+LONG = 0.05
+"""Seconds of a call from which on a few batches do where those of a size were explained wholly: 48 take seconds."""
 
 MOST_ROWS, ROWS_A_CALL = 400_000, 100
 """Trajectories in all of the batches drawn for what is not made of the usual estimators, and how many more a call takes
@@ -213,6 +218,7 @@ def _verdicts(
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
     smaller: dict[int, Fitted] = {}
     explained: set[int] = set()  # problems on which controls explained smaller batches wholly
+    paces: defaultdict[int, Pace] = defaultdict(Pace)
     multiple = test.multiple
     for pair in pairs:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(pair.size, pair.index, 0)))
@@ -223,7 +229,12 @@ def _verdicts(
         before = smaller.get(pair.index)
         if pair.few and (before is None or not before.exact):
             continue
-        fit = _fit(calls, pair, rng, before if before is not None and (before.exact or pair.size >= LARGE) else None)
+        pace, batch = paces[pair.index], every_trajectory(pair.entry.problem)[0]
+        if calls.too_slow(pace, batch, pair.size):
+            continue
+        long = not pair.needed and pace.expected(batch, pair.size) > LONG
+        known = before if before is not None and (before.exact or pair.size >= LARGE) else None
+        fit = _fit(calls, pace, replace(pair, few=pair.few or long), rng, known)
         smaller[pair.index] = fit
         changed = (pair.index in explained or pair.explained) and not fit.exact
         pair = replace(pair, needed=pair.needed or changed, changed=changed)
@@ -278,16 +289,15 @@ def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> Si
     return at_sight(whole, goal, pair.size, multiple)
 
 
-def _fit(calls: Calls, pair: SizePair, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
+def _fit(calls: Calls, pace: Pace, pair: SizePair, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
     batch, _ = every_trajectory(pair.entry.problem)
 
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
-        return calls.estimate(arranged(batch, rows, pair.law))
+        return pace.of(calls.estimate, arranged(batch, rows, pair.law))
 
     controls = _controls(pair.entry.problem, pair.cut)
-    if smaller is not None and pair.few and (fit := as_before(pair.law, estimate, controls, rng, smaller)):
-        return fit
-    return fitted(pair.law, estimate, controls, rng, smaller)
+    as_smaller = as_before(pair.law, estimate, controls, rng, smaller) if pair.few and smaller is not None else None
+    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller)
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,8 @@ class ListedAlone:
     ----------
     expectation : BatchExpectation
         That of single trajectories.
+    largest : int
+        Size of the largest batch on which coupling was looked for.
     single, telling : bool
         Whether every value is one of single precision, and whether some value could tell.
     bits : int
@@ -27,6 +29,7 @@ class ListedAlone:
     """
 
     expectation: BatchExpectation
+    largest: int
     single: bool = False
     telling: bool = False
     bits: int = OF_DOUBLE

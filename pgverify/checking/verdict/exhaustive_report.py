@@ -10,11 +10,10 @@ from jaxtyping import Float
 
 from pgverify.bugs import Bug, Effect
 from pgverify.bugs import get as get_bug
-from pgverify.checking.exhaustive.coupling import TRIED_SIZES
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, optimal_trace, reference_trace
 from pgverify.checking.exhaustive.one_problem import COUPLED, NEEDS_COMPANY
-from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.exhaustive.what_was_listed import Listed, ListedAlone
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared, compared_alone
 from pgverify.checking.verdict.composed_names import composed_matches
@@ -93,7 +92,7 @@ def exhaustive_report(
         judgement.explanation,
         "exhaustive",
         target,
-        _bound(evidence, judgement.level if judgement.outcome.good else precision),
+        _bound(evidence, known, judgement.level if judgement.outcome.good else precision),
         bug.slug if bug else None,
         matches,
         findings,
@@ -199,12 +198,16 @@ def _ratio(trace: float | None, reference: float, size: float = 0.0) -> float | 
     return trace / reference if trace is not None and reference > max(1e-200, 1e-12 * size) else None
 
 
-def _bound(evidence: Sequence[TargetComparison], precision: Precision) -> str:
+def _bound(
+    evidence: Sequence[TargetComparison], known: Sequence[tuple[SuiteProblem, Listed]], precision: Precision
+) -> str:
     sizes = Counter(item.found.batch_size for item in evidence)
     problems = len({id(item.entry) for item in evidence})  # names are the caller's, and may repeat
     each = ", ".join(f"{size} (on {count})" for size, count in sorted(sizes.items()))
     batches = f", in batches of {each}"
     if set(sizes) == {1}:
-        batches = f", coupling looked for in batches of up to {max(TRIED_SIZES)}"
+        judged = {id(item.entry) for item in evidence}
+        largest = [one.largest for entry, one in known if id(entry) in judged and isinstance(one, ListedAlone)]
+        batches = f", coupling looked for in batches of up to {max(largest, default=1)}"
     many = "problem" if problems == 1 else "problems"
     return f"no sampling: {problems} {many}{batches}; equal within {precision.relative:g} of a gradient estimate"

@@ -42,9 +42,9 @@ def interrupted(folder: Path, once: str) -> tuple[int, str]:
             break
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30.0)
+    out, err = process.communicate(timeout=120.0)
     assert out == ""
-    assert not psutil.wait_procs(children, timeout=5.0)[1]
+    assert not psutil.wait_procs(children, timeout=30.0)[1]
     return process.returncode, err
 
 

@@ -26,7 +26,7 @@ QUICK = {
     "closes_and_exits",
     "prints_garbage",
 }
-LONGEST = 60.0
+LONGEST = 180.0
 """Seconds: a machine may be busy, and a hang has to be seen as one."""
 
 INVALID = hostile.ENDS | hostile.HANGS | hostile.EATS

@@ -112,26 +112,28 @@ def kill_until_finished(tmp_path: Path, mains: int, workers: int, drawings: int)
     so_far: set[int] = set()
     killed = {"main": 0, "worker": 0, "drawing": 0}
     let_compute(path, 0)
-    process = started(path, out)
-    for victim in victims(mains, workers):
-        if process.poll() is not None:
-            process = started(path, out)
-        goal = len(computed(path)) + rng.randint(1, 5)
-        let_compute(path, goal)
-        assert wait_for(process, lambda goal=goal: len(computed(path)) >= goal)  # type: ignore[misc]
-        time.sleep(rng.uniform(0.0, 0.03))
-        worker = worker_of(process)
-        if victim == "worker" and worker is not None:
-            os.kill(worker, signal.SIGKILL)
-        else:
-            victim = "main"
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            now = kept(out)
-            assert now >= so_far  # no committed row is lost
-            so_far = now
-        killed[victim] += 1
-    let_compute(path, 10**9)
+    try:
+        process = started(path, out)
+        for victim in victims(mains, workers):
+            if process.poll() is not None:
+                process = started(path, out)
+            goal = len(computed(path)) + rng.randint(1, 5)
+            let_compute(path, goal)
+            assert wait_for(process, lambda goal=goal: len(computed(path)) >= goal)  # type: ignore[misc]
+            time.sleep(rng.uniform(0.0, 0.03))
+            worker = worker_of(process)
+            if victim == "worker" and worker is not None:
+                os.kill(worker, signal.SIGKILL)
+            else:
+                victim = "main"
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                now = kept(out)
+                assert now >= so_far  # no committed row is lost
+                so_far = now
+            killed[victim] += 1
+    finally:
+        let_compute(path, 10**9)  # what a failed test leaves behind comes to its end
     for _ in range(drawings):
         if process.poll() is not None:
             process = started(path, out)

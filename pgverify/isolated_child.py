@@ -23,6 +23,10 @@ from pgverify.guarded_process import end_with_parent
 LONGEST_REASON = 300
 """Characters of somebody else's exception that are told."""
 
+LATER = 10.0
+"""Seconds by which a call may outlast the limit of a program, which comes first: it knows what the program said last.
+To end a program takes seconds on a machine that others use."""
+
 
 def main(name: str) -> None:
     """Answer the request in a folder, and leave; what the function left running does not keep us.
@@ -115,8 +119,7 @@ def _given(
         from pgverify.adapters.process import from_command
 
         limit = float(options["time_limit"])
-        # A program's own limit comes first: its message knows what the program said last.
-        options["time_limit"] = limit + 1.0
+        options["time_limit"] = limit + LATER
         return from_command(command, kind=options["kind"], time_limit=limit)
     name, pickled = str(request.get("implementation")), request.get("pickled")
     if notebook is None:

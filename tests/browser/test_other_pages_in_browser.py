@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_in_browser import opened, serious
+from page_in_browser import opened, serious, settled
 
 import pgverify as pgv
 from pgverify.bugs import get
@@ -46,10 +46,12 @@ def test_the_catalogue_filters_and_keeps_its_links(browser: Any, pages: Path) ->
     with opened(browser, pages / "catalogue.html", 1280) as (page, _):
         page.wait_for_selector(".tabulator-row")
         page.fill(".results-filter", "past-rewards")
-        page.wait_for_timeout(400)
-        slugs = page.locator(".tabulator-row [tabulator-field='c1']").all_text_contents()
-        assert slugs == ["past-rewards"]
+        slugs = page.locator(".tabulator-row [tabulator-field='c1']").all_text_contents
+        assert settled(page, slugs, lambda now: now == ["past-rewards"]) == ["past-rewards"]
         page.fill(".results-filter", "discount-dropped")
-        page.wait_for_timeout(400)
-        links = page.locator(".tabulator-row a").evaluate_all("all => all.map(one => one.href)")
-        assert "https://arxiv.org/abs/1906.07073" in links
+        source, anchors = "https://arxiv.org/abs/1906.07073", page.locator(".tabulator-row a")
+
+        def links() -> list[str]:
+            return list(anchors.evaluate_all("all => all.map(one => one.href)"))
+
+        assert source in settled(page, links, lambda now: source in now)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_in_browser import opened, serious
+from page_in_browser import opened, serious, settled
 
 SITE = Path(__file__).parents[2] / "site"
 PAGES = (
@@ -48,9 +48,16 @@ def test_the_first_page_fits_and_everybody_can_read_it(browser: Any, axe: str, w
 
 def found(page: Any, words: str) -> Any:
     """Type words into the search; return the line that counts the results, which stands in a shadow tree."""
-    page.wait_for_timeout(500)
-    page.keyboard.press("/")
-    page.wait_for_timeout(500)
+    field = page.locator("input[aria-label='Search']")
+
+    def opened_by_key() -> bool:
+        if not field.is_visible():  # a script that is still being loaded hears no keys
+            page.keyboard.press("/")
+            page.wait_for_timeout(500)
+        return bool(field.is_visible())
+
+    assert settled(page, opened_by_key, bool)
+    field.fill("")
     page.keyboard.type(words)
     return page.get_by_text(re.compile(r"^\s*[1-9]\d* results?\s*$")).first
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_in_browser import opened, serious
+from page_in_browser import opened, serious, settled
 from tiny_studies import write_study
 
 from pgverify.reporting.concluding import conclude
@@ -52,13 +52,13 @@ def test_the_table_sorts_and_filters(browser: Any, folder: Path) -> None:
 
         header = page.locator(".tabulator-col").first
         header.click()
-        ascending = column()
+        ascending = settled(page, column, lambda now: now == sorted(now))
         assert ascending == sorted(ascending)
         header.press("Enter")  # without a mouse
-        assert column() == sorted(ascending, reverse=True)
+        descending = sorted(ascending, reverse=True)
+        assert settled(page, column, lambda now: now == descending) == descending
         page.fill(".results-filter", "no such word")
-        page.wait_for_timeout(400)
-        assert column() == []
+        assert settled(page, column, lambda now: not now) == []
         assert problems == []
 
 

@@ -26,10 +26,23 @@ def estimate(batch):
 """
 
 
-def interrupted(folder: Path, once: str) -> tuple[int, str]:
+def used(process: psutil.Process) -> float:
+    """Return the processor time of a process, and of the children that have ended."""
+    return sum(process.cpu_times()[:4])
+
+
+@pytest.fixture(scope="module")
+def started() -> float:
+    """Seconds of processor time after which an interpreter has started for sure, however slow the machine."""
+    before = used(psutil.Process())
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return 4.0 * (used(psutil.Process()) - before)
+
+
+def interrupted(folder: Path, once: str, after: float = float("inf")) -> tuple[int, str]:
     """Interrupt a check when a file is there, or after so many seconds of its own processor time.
 
-    Whatever the load, the interpreter has started by then. Returned are its exit code and what it said.
+    Whatever the load, the interpreter must have started by then. Returned are its exit code and what it said.
     """
     (folder / "slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "pgverify", "check", "slow.py:estimate"]
@@ -37,14 +50,13 @@ def interrupted(folder: Path, once: str) -> tuple[int, str]:
     until = time.monotonic() + 60.0
     while not (folder / once).exists() and time.monotonic() < until:
         time.sleep(0.005)
-        used = psutil.Process(process.pid).cpu_times()
-        if once.replace(".", "").isdigit() and used.user + used.system > float(once):
+        if used(psutil.Process(process.pid)) > after:
             break
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30.0)
+    out, err = process.communicate(timeout=120.0)
     assert out == ""
-    assert not psutil.wait_procs(children, timeout=5.0)[1]
+    assert not psutil.wait_procs(children, timeout=30.0)[1]
     return process.returncode, err
 
 
@@ -56,11 +68,9 @@ def test_in_a_call_it_says_how_far_it_came(tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "seconds", ["0.15", *(pytest.param(more, marks=pytest.mark.slow) for more in ("0.2", "0.3", "0.5"))]
-)
-def test_in_the_first_second_too(seconds: str, tmp_path: Path) -> None:
-    code, said = interrupted(tmp_path, seconds)
+@pytest.mark.parametrize("seconds", [0.15, *(pytest.param(more, marks=pytest.mark.slow) for more in (0.2, 0.3, 0.5))])
+def test_in_the_first_second_too(seconds: float, tmp_path: Path, started: float) -> None:
+    code, said = interrupted(tmp_path, "nothing", after=max(seconds, started))
     assert code == 130
     assert said.startswith("pgverify: interrupted")
     assert "Traceback" not in said

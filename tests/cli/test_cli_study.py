@@ -89,11 +89,11 @@ def test_an_interrupted_run_says_how_to_resume_and_does(tmp_path: Path, capsys: 
     # One worker hangs in cell 2, the other has nothing to do: neither may complain when it is interrupted.
     with process:
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while (sorted(computed(path)) != [0, 1, 2] or cells_done(out) < 2) and time.monotonic() < deadline:
                 time.sleep(0.02)
             os.killpg(process.pid, signal.SIGINT)  # the whole group, as a terminal does
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=120)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # nothing outlives a failed test

@@ -62,8 +62,8 @@ def test_what_cannot_be_judged_is_invalid_in_one_sentence(case: str) -> None:
     assert report.outcome is pgv.Outcome.INVALID
     assert said in report.explanation
     assert "\n" not in report.explanation
-    if "time_limit" in options:  # once, not once a batch
-        assert time.process_time() - began < 3.0
+    if "time_limit" in options:  # once, not once a batch, of which there are thousands
+        assert time.process_time() - began < 100.0 * options["time_limit"]
 
 
 def test_a_loss_that_takes_its_time_is_let() -> None:

@@ -184,8 +184,20 @@ def test_a_correct_style_is_not_accused(style: str) -> None:
     assert report.outcome is pgv.Outcome.CORRECT, str(report)
 
 
+def times_slower() -> float:
+    """Return how many times slower than where the targets were set 2,000 small steps of torch are here; 1 at least."""
+    begun = time.process_time()
+    logits = torch.zeros(64, 5, dtype=torch.float64, requires_grad=True)
+    for _ in range(2_000):
+        ratios = torch.exp(logits - logits.detach())
+        weights = ratios.detach()[:, :1].view(-1, G)
+        loss = ((weights - weights.mean(1, keepdim=True)) / (weights.std(1, keepdim=True) + 1.0)).view(-1, 1) * ratios
+        torch.autograd.grad(loss.sum(1).mean(), logits)
+    return max(1.0, (time.process_time() - begun) / 0.3)
+
+
 def test_time() -> None:
-    """Processor seconds: the targets are 4 with G = 4 and two prompts, 8 with G = 8 and one."""
+    """Processor seconds: the targets are 4 with G = 4 and two prompts, 8 with G = 8 and one, on a quick machine."""
 
     def grpo(b, size):
         r = b.rewards.view(-1, size)
@@ -195,7 +207,8 @@ def test_time() -> None:
     for size, prompts, limit in ((4, 2, 4.0), (8, 1, 8.0)):
         before = time.process_time()
         report = pgv.check_lm(partial(grpo, size=size), group_size=size, prompts=prompts)
-        assert time.process_time() - before < limit
+        taken = time.process_time() - before
+        assert taken < limit or taken < limit * times_slower()
         assert "group-std" in report.diagnosis
         assert "length-per-trajectory" in report.diagnosis
 

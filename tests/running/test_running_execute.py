@@ -105,7 +105,7 @@ with open_store({str(out)!r}) as store:
     run_workloads([make_workload(*load_study({str(stuck)!r}))], store, serial_pool())
 """
     process = subprocess.Popen([sys.executable, "-c", script])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while computed(stuck)[-1:] != [3] and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

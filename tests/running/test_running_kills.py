@@ -6,6 +6,7 @@ writing reports). It prints its figures: pytest -s -m slow tests/running/test_ru
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -26,13 +27,28 @@ DEADLINE = 120.0
 """Seconds for one step, on a machine that does much else."""
 
 
-def study_to_kill(folder: Path, count: int, body: str = "") -> Path:
-    """Write a study that leaves a mark when it begins to draw, and then takes its time."""
-    path = write_study(folder, count=count, body="    time.sleep(0.02)" + body)
+PACED = """    time.sleep(0.02)
+    pace = FOLDER / "pace.txt"
+    while pace.exists() and len((FOLDER / "ran.txt").read_text().split()) > int(pace.read_text()):
+        time.sleep(0.01)"""
+
+
+def study_to_kill(folder: Path, count: int) -> Path:
+    """Write a study that leaves a mark when it begins to draw, and then takes its time.
+
+    Its cells wait for us: it must not be finished where we are kept from looking for a second.
+    """
+    path = write_study(folder, count=count, body=PACED)
     text = path.read_text(encoding="utf-8")
     mark = "    with (FOLDER / 'drew.txt').open('a') as file:\n        file.write('0\\n')\n    time.sleep(0.3)\n"
     path.write_text(text.replace("def figures(table):\n", f"def figures(table):\n{mark}"), encoding="utf-8")
     return path
+
+
+def let_compute(path: Path, cells: int) -> None:
+    """Let so many cells be computed in all, repeats included, and a few more that are under way."""
+    (path.parent / "pace.new").write_text(str(cells))
+    (path.parent / "pace.new").replace(path.parent / "pace.txt")
 
 
 def started(path: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -41,14 +57,14 @@ def started(path: Path, out: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> bool:
-    """Whether something happened before the process ended."""
+    """Whether something happened before the process ended, or while it did."""
     deadline = time.monotonic() + DEADLINE
     while process.poll() is None:
         if happened():
             return True
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    return False
+    return happened()
 
 
 def marks(path: Path) -> int:
@@ -59,15 +75,18 @@ def marks(path: Path) -> int:
 def children_of(number: int | str) -> list[str]:
     try:
         return Path(f"/proc/{number}/task/{number}/children").read_text().split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
 def worker_of(process: subprocess.Popen[bytes]) -> int | None:
     """Return a child that computes, not the one that counts shared resources."""
     children = [below for child in children_of(process.pid) for below in children_of(child)]  # of the guarded process
-    found = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    return int(found[0]) if found else None
+    for child in children:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    return None
 
 
 def kept(out: Path) -> set[int]:
@@ -92,24 +111,29 @@ def kill_until_finished(tmp_path: Path, mains: int, workers: int, drawings: int)
     path, out = study_to_kill(tmp_path, count), tmp_path / "out"
     so_far: set[int] = set()
     killed = {"main": 0, "worker": 0, "drawing": 0}
-    process = started(path, out)
-    for victim in victims(mains, workers):
-        if process.poll() is not None:
-            process = started(path, out)
-        goal = len(computed(path)) + rng.randint(1, 5)
-        assert wait_for(process, lambda goal=goal: len(computed(path)) >= goal)  # type: ignore[misc]
-        time.sleep(rng.uniform(0.0, 0.03))
-        worker = worker_of(process)
-        if victim == "worker" and worker is not None:
-            os.kill(worker, signal.SIGKILL)
-        else:
-            victim = "main"
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            now = kept(out)
-            assert now >= so_far  # no committed row is lost
-            so_far = now
-        killed[victim] += 1
+    let_compute(path, 0)
+    try:
+        process = started(path, out)
+        for victim in victims(mains, workers):
+            if process.poll() is not None:
+                process = started(path, out)
+            goal = len(computed(path)) + rng.randint(1, 5)
+            let_compute(path, goal)
+            assert wait_for(process, lambda goal=goal: len(computed(path)) >= goal)  # type: ignore[misc]
+            time.sleep(rng.uniform(0.0, 0.03))
+            worker = worker_of(process)
+            if victim == "worker" and worker is not None:
+                os.kill(worker, signal.SIGKILL)
+            else:
+                victim = "main"
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                now = kept(out)
+                assert now >= so_far  # no committed row is lost
+                so_far = now
+            killed[victim] += 1
+    finally:
+        let_compute(path, 10**9)  # what a failed test leaves behind comes to its end
     for _ in range(drawings):
         if process.poll() is not None:
             process = started(path, out)

@@ -89,31 +89,34 @@ def test_deadlines_pass() -> None:
 def test_a_call_that_waits_is_ended_after_the_limit() -> None:
     start = time.monotonic()
     with Alarm(LIMIT) as alarm:
-        found = guarded(time.sleep, (30.0,), alarm)
+        found = guarded(time.sleep, (60.0,), alarm)
     assert found.timed_out
-    assert time.monotonic() - start < 15.0
+    assert time.monotonic() - start < 50.0
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="signals are where they are")
 def test_a_call_on_a_slow_machine_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock on which the processor is ours for a third of the time: three limits on the wall are one of work."""
+    """A clock on which the processor is ours for a third of the time: three limits on the wall are one of work.
 
-    def slowed() -> float:
-        return time.monotonic() / 3.0
+    It goes by the work that is done here, so that nothing depends on who else uses this machine.
+    """
 
-    monkeypatch.setattr(alarms, "time", SimpleNamespace(monotonic=time.monotonic, process_time=slowed))
+    def wall() -> float:
+        return 3.0 * time.process_time()
+
+    monkeypatch.setattr(alarms, "time", SimpleNamespace(monotonic=wall, process_time=time.process_time))
 
     def busy(seconds: float) -> float:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        until = wall() + seconds
+        while wall() < until:
             pass
         return seconds
 
     with Alarm(LIMIT) as alarm:
         assert guarded(busy, (2.0 * LIMIT,), alarm).raw == 2.0 * LIMIT
         alarm.start()
-        start = time.monotonic()
+        start = wall()
         with pytest.raises(TimeUp):
             busy(300.0 * LIMIT)
         alarm.stop()
-        assert time.monotonic() - start >= 3.0 * LIMIT
+        assert wall() - start >= 3.0 * LIMIT

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.language.estimated_terms import estimand_of_terms, estimated_terms
 from pgverify.language.factor_laws import factor_law
+from pgverify.language.literal_claims import literal_claim
 from pgverify.language.loss_report import Estimand
-from pgverify.language.named_estimands import FREE, REWARDED, common_factor, estimand_of, together
+from pgverify.language.named_estimands import common_factor
 from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets.target import Target
 
@@ -45,6 +47,10 @@ class LossJudgement:
     factor : float or None
         The multiple of the target, where it is one.
     notes : tuple of str
+    claim : str
+        Of another target, what to give as `target` that it is this; of one with a reversed term, once that is mended.
+    reversed_term : bool
+        Whether a penalty or a bonus has the wrong sign.
     """
 
     outcome: Outcome
@@ -52,6 +58,8 @@ class LossJudgement:
     estimand: Estimand | None = None
     factor: float | None = None
     notes: tuple[str, ...] = ()
+    claim: str = ""
+    reversed_term: bool = False
 
 
 def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]:
@@ -127,21 +135,13 @@ def _named(
     trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
 ) -> LossJudgement:
     """Return OTHER_TARGET where the vector has a name, BIASED where it has none."""
-    problems = [t.problem for t in trials]
-    tolerance = max(EPSILON, rounding)
-    free = [t.free for t in trials]
-    paid = [t.vector - f for t, f in zip(trials, free, strict=True)]
-
-    def silent(vectors: Sequence[np.ndarray]) -> bool:
-        return all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, sizes, strict=True))
-
-    among = (target, *REWARDED)
-    own = estimand_of(paid, problems, design.group_size, sizes, tolerance, among)
-    penalty = estimand_of(free, problems, design.group_size, sizes, tolerance, FREE, signed=True)
-    both = together(None if silent(paid) else own, None if silent(free) else penalty)
-    complete = (silent(paid) or own is not None) and (silent(free) or penalty is not None)
-    if both is not None and complete:
-        return LossJudgement(Outcome.OTHER_TARGET, f"the expectation is {both}, not {target.formula}", both)
+    terms = estimated_terms(trials, design, target, sizes, max(EPSILON, rounding))
+    if terms:
+        named = estimand_of_terms(terms)
+        reversed_ = any(factor < 0 for factor, _ in terms)
+        claim = literal_claim([(abs(factor), one) for factor, one in terms])
+        text = f"the expectation is {named.named} ({named.source}), not {target.formula}"
+        return LossJudgement(Outcome.OTHER_TARGET, text, named, claim=claim, reversed_term=reversed_)
     largest = max(
         float(np.linalg.norm(t.vector - t.target)) / float(np.linalg.norm(t.target))
         for t in trials

@@ -16,6 +16,7 @@ from pgverify.language.invariants import InvariantResult, invariant_results
 from pgverify.language.loss_judgement import ROUNDING, LossJudgement, judged, rounding_of
 from pgverify.language.loss_report import Estimand, LossReport
 from pgverify.language.loss_scope import LossScope, TreeScope
+from pgverify.language.losses.other_clips import other_clips
 from pgverify.language.next_steps_of_losses import next_step_of_loss
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.remarks import remarks
@@ -70,7 +71,7 @@ def verdict(
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
         notes=(*judgement.notes, *notes),
-        next_step=next_step_of_loss(judgement.outcome, coupling.repeats, _one_batch(design), known is not None),
+        next_step=next_step_of_loss(judgement, coupling.repeats, _one_batch(design), known),
         scope=scope,
     )
     return report if coupling.repeats else said_of_changing(report, memory_of(loss, trials[0]))
@@ -85,7 +86,12 @@ def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossSco
     if judgement.outcome.good:
         return None
     return diagnosed(
-        trials, scope.sampler, scope.ratios, scope.prompts > 1 and not scope.coupled, claimed_parts(target)
+        trials,
+        scope.sampler,
+        scope.ratios,
+        scope.prompts > 1 and not scope.coupled,
+        claimed_parts(target),
+        other_clips(target),
     )
 
 

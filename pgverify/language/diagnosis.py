@@ -9,24 +9,22 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses import ratios
-from pgverify.language.losses.compositions import DISCOUNTING, compositions, tokens_that_fit
+from pgverify.language.losses.compositions import compositions, tokens_that_fit
 from pgverify.language.losses.faulty_ratios import CLIP_NOT_APPLIED
 from pgverify.language.losses.fitted_spreads import fitted_spreads
 from pgverify.language.losses.loss_rows import LossRows, loss_rows
-from pgverify.language.losses.parts import ComposedLoss, LossPart, fault, shared
+from pgverify.language.losses.parts import ComposedLoss, LossPart, fault
 from pgverify.language.losses.penalties import (
     ENTROPY,
     ENTROPY_DEAD,
     ENTROPY_REVERSED,
     KL_IGNORED,
-    KL_REVERSED,
     REVERSIBLE,
     SAMPLED_ENTROPY,
     PenaltyTerm,
-    penalty_shares,
-    terms,
 )
 from pgverify.language.losses.ratios import METHODS
+from pgverify.language.penalty_search import multiple_of, penalties_of
 from pgverify.language.trials import Trial
 from pgverify.validation import Array
 
@@ -81,6 +79,7 @@ def diagnosed(
     alone: bool,
     claimed: Sequence[str],
     clips: Sequence[LossPart] = (),
+    same: float = SAME,
 ) -> Diagnosis | None:
     """Return what the loss is on every batch, but for a factor; None where it is no composition of known parts.
 
@@ -96,9 +95,11 @@ def diagnosed(
         Which the target asks for: they are no fault.
     clips : parts
         Clips that the target asks for, and others that have no name of their own.
+    same : float
+        Relative difference of weights that are the same: more than `SAME` where the loss computes in less.
     """
-    paid = _rewarded(trials, sampler, apart, alone, clips)
-    free = _free(trials, sampler == "old" and apart)
+    paid = _rewarded(trials, sampler, apart, alone, clips, same)
+    free = penalties_of(trials, sampler == "old" and apart, same)
     if paid is None or free is None:
         return None
     paid = tuple(_unless_clipped(part, claimed) for part in paid)
@@ -122,7 +123,7 @@ def diagnosed(
 
 
 def _rewarded(
-    trials: Sequence[Trial], sampler: str, apart: bool, alone: bool, clips: Sequence[LossPart]
+    trials: Sequence[Trial], sampler: str, apart: bool, alone: bool, clips: Sequence[LossPart], same: float
 ) -> tuple[LossPart, ...] | None:
     """Return the parts of what rewards add, () where they add nothing, or None."""
     found = [trial.rewarded.by_log_probs for trial in trials]
@@ -132,7 +133,7 @@ def _rewarded(
     few = [_spread(weights) for weights in found]
     sample = [(weights[at], _some(r, at)) for weights, r, at in zip(found, rows, few, strict=True)]
     counting = tokens_that_fit(found, rows)
-    varies = any(_varies(weights, each) for weights, each in zip(found, rows, strict=True))
+    varies = any(_varies(weights, each, same) for weights, each in zip(found, rows, strict=True))
     first: ComposedLoss | None = None
     turned: ComposedLoss | None = None
     for one in compositions(sampler, apart, counting, varies, clips):
@@ -142,13 +143,13 @@ def _rewarded(
             break  # a wrong sign is one fault more
         if alone and one.coupled:
             continue
-        if not all(_multiple(weights, one.weights(r)) for weights, r in sample):
+        if not all(multiple_of(weights, one.weights(r), same) for weights, r in sample):
             continue
-        factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]
+        factors = [multiple_of(weights, one.weights(r), same) for weights, r in zip(found, rows, strict=True)]
         if max(factors) < 0.0:
             turned = turned or one
         elif min(factors) > 0.0:
-            if all(abs(factor - 1.0) <= SAME for factor in factors):  # of two that differ by a factor, that without
+            if all(abs(factor - 1.0) <= same for factor in factors):  # of two that differ by a factor, that without
                 return one.parts
             first = first or one
     if first is not None:
@@ -157,7 +158,7 @@ def _rewarded(
         return (*turned.parts, REVERSED)
     few_rows = [r for _, r in sample]
     for one in fitted_spreads([weights for weights, _ in sample], few_rows, sampler, apart, alone, counting):
-        factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]
+        factors = [multiple_of(weights, one.weights(r), same) for weights, r in zip(found, rows, strict=True)]
         if min(factors) > 0.0:
             return one.parts
         if max(factors) < 0.0:
@@ -165,13 +166,13 @@ def _rewarded(
     return None
 
 
-def _varies(weights: Float[Array, "N B T"], rows: LossRows) -> bool:
+def _varies(weights: Float[Array, "N B T"], rows: LossRows, same: float) -> bool:
     """Return whether tokens of one completion weigh differently."""
     largest, smallest = (
         np.where(rows.mask, weights, -np.inf).max(axis=2),
         np.where(rows.mask, weights, np.inf).min(axis=2),
     )
-    return bool((largest - smallest).max() > SAME * np.abs(weights).max())
+    return bool((largest - smallest).max() > same * np.abs(weights).max())
 
 
 def _unless_clipped(part: LossPart, claimed: Sequence[str]) -> LossPart:
@@ -221,63 +222,6 @@ def _missing(free: Sequence[LossPart | PenaltyTerm], claimed: Sequence[str]) -> 
     if ENTROPY.name in claimed and not found & {ENTROPY.name, ENTROPY_REVERSED.name, SAMPLED_ENTROPY.name}:
         lacking.append(ENTROPY_DEAD)
     return lacking
-
-
-def _free(trials: Sequence[Trial], off_policy: bool) -> tuple[LossPart | PenaltyTerm, ...] | None:
-    """Return the penalties, and how each is averaged, () where there are none, or None."""
-    without = [trial.without for trial in trials]
-    if all(each is None for each in without):
-        return ()
-    if any(each is None for each in without):
-        return None
-    scores = [each.by_log_probs for each in without if each is not None]
-    entropies = [each.by_entropies for each in without if each is not None]
-    largest = max(np.abs(weights).max() for weights in (*scores, *entropies))
-    found: list[LossPart | PenaltyTerm] = []
-    if any(np.abs(weights).max() > SAME * largest for weights in scores):
-        one = _penalty(trials, scores, terms(off_policy), by_entropies=False)
-        if one is None:
-            return None
-        found += one
-    if any(np.abs(weights).max() > SAME * largest for weights in entropies):
-        one = _penalty(trials, entropies, (ENTROPY,), by_entropies=True)
-        if one is None:
-            return None
-        found += one
-    return tuple(found)
-
-
-def _penalty(
-    trials: Sequence[Trial], found: Sequence[Float[Array, "N B T"]], among: Sequence[PenaltyTerm], by_entropies: bool
-) -> tuple[PenaltyTerm, LossPart, LossPart] | None:
-    """Return the first term, its share, and which tokens count, of which the weights are a multiple on every tree."""
-    rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
-    for chosen in (part for part in tokens_that_fit(found, rows) if part.name != DISCOUNTING):
-        masks = [chosen.weights(each) for each in rows]
-        for share, counted in penalty_shares(chosen):
-            counts = [shared(share, each, mask, counted) for each, mask in zip(rows, masks, strict=True)]
-            for term in among:
-                of = term.by_entropies if by_entropies else term.by_scores
-                named = [of(each) * count for each, count in zip(rows, counts, strict=True)]
-                factors = [_multiple(weights, each) for weights, each in zip(found, named, strict=True)]
-                if all(factors):
-                    return _signed(term, min(factors) < 0), share, chosen
-    return None
-
-
-def _signed(term: PenaltyTerm, negative: bool) -> PenaltyTerm:
-    if not negative:
-        return term
-    return KL_REVERSED if term.name in REVERSIBLE else ENTROPY_REVERSED if term.name == ENTROPY.name else term
-
-
-def _multiple(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> float:
-    """Return the factor by which one is a multiple of the other, 0 where it is none; 1 where both are nothing."""
-    square = float((named * named).sum())
-    if square == 0:
-        return float(not found.any())
-    factor = float((found * named).sum()) / square
-    return factor if np.abs(found - factor * named).max() <= SAME * np.abs(found).max() else 0.0
 
 
 def _spread(weights: Float[Array, "N B T"]) -> np.ndarray:

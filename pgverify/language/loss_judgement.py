@@ -35,6 +35,12 @@ NOTHING = 1e-10
 """An expectation below this, relative likewise, is zero; at least the rounding in force."""
 
 
+TOLD, HIDDEN = 1e-3, 1e-2
+"""Relative biases that rounding could hide: from the first on it is said, from the second on nothing else is."""
+
+COARSE = "its rounding could hide a bias of {hidden:.2g}"
+
+
 @dataclass(frozen=True)
 class LossJudgement:
     """What the expectations say.
@@ -51,6 +57,8 @@ class LossJudgement:
         Of another target, what to give as `target` that it is this; of one with a reversed term, once that is mended.
     reversed_term : bool
         Whether a penalty or a bonus has the wrong sign.
+    coarse : bool
+        Whether it is INCONCLUSIVE for the sake of its rounding.
     """
 
     outcome: Outcome
@@ -60,6 +68,7 @@ class LossJudgement:
     notes: tuple[str, ...] = ()
     claim: str = ""
     reversed_term: bool = False
+    coarse: bool = False
 
 
 def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]:
@@ -92,8 +101,9 @@ def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding
     sizes = [max(t.size, float(np.linalg.norm(t.target)), 1e-300) for t in trials]
     off = max(float(np.linalg.norm(v - c)) / s for v, c, s in zip(vectors, claimed, sizes, strict=True))
     if off <= rounding:
-        return LossJudgement(
-            Outcome.CORRECT, f"the exact expectation is {target.formula} on every tree tried", factor=1.0
+        return _equal(
+            target,
+            rounding * max(s / max(float(np.linalg.norm(c)), 1e-300) for c, s in zip(claimed, sizes, strict=True)),
         )
     if off <= max(EPSILON, rounding):
         note = f"off by {off:.1g} of what is added up, as an ε in a denominator makes it"
@@ -105,6 +115,18 @@ def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding
             Outcome.NO_SIGNAL, f"the expected gradient is zero, {target.formula} is not", Estimand("nothing", "0")
         )
     return _multiple(trials, design, target, sizes, rounding) or _named(trials, design, target, sizes, rounding)
+
+
+def _equal(target: Target, hidden: float) -> LossJudgement:
+    """Return the judgement of what is the target to rounding, by the relative bias that this could hide."""
+    equal = f"the exact expectation is {target.formula} on every tree tried"
+    if hidden <= TOLD:
+        return LossJudgement(Outcome.CORRECT, equal, factor=1.0)
+    if hidden <= HIDDEN:
+        return LossJudgement(Outcome.CORRECT, f"{equal}; {COARSE.format(hidden=hidden)}", factor=1.0)
+    return LossJudgement(
+        Outcome.INCONCLUSIVE, f"no bias shows, but {COARSE.format(hidden=hidden)}", factor=1.0, coarse=True
+    )
 
 
 def _multiple(

@@ -13,6 +13,7 @@ RANDOM = "switch the randomness off (dropout, a choice of rows), or return the m
 MANY = "take fewer prompts or a smaller group_size, so that every batch can be listed"
 
 
+COARSE = "check the loss in single or double precision, and what it does in its own apart from that"
 LAWLESS = "the direction is right, the length differs from tree to tree: find what it is divided by"
 
 
@@ -33,6 +34,8 @@ def next_step_of_loss(judgement: LossJudgement, repeats: bool, shown_by: str, kn
     if outcome is Outcome.BIASED:
         return BIASED.format(shown_by) + ("" if known is not None else UNNAMED)
     if outcome is Outcome.INCONCLUSIVE:
+        if judgement.coarse:
+            return COARSE
         return MANY if repeats else RANDOM
     if outcome is Outcome.OTHER_TARGET and judgement.claim:
         return claim_of_loss(judgement, known)

@@ -156,14 +156,33 @@ def _rewarded(
         return first.parts
     if turned is not None:
         return (*turned.parts, REVERSED)
-    few_rows = [r for _, r in sample]
-    for one in fitted_spreads([weights for weights, _ in sample], few_rows, sampler, apart, alone, counting):
+    return _with_epsilon(
+        [weights for weights, _ in sample], [r for _, r in sample], trials, sampler, apart, alone, same
+    )
+
+
+def _with_epsilon(
+    few: Sequence[Float[Array, "N B T"]],
+    few_rows: Sequence[LossRows],
+    trials: Sequence[Trial],
+    sampler: str,
+    apart: bool,
+    alone: bool,
+    same: float,
+) -> tuple[LossPart, ...] | None:
+    """Return the parts of a loss that a spread divides, with what is added to it; of two, that without a factor."""
+    found = [trial.rewarded.by_log_probs for trial in trials]
+    rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
+    first: tuple[LossPart, ...] | None = None
+    for one in fitted_spreads(few, few_rows, sampler, apart, alone, tokens_that_fit(found, rows)):
         factors = [multiple_of(weights, one.weights(r), same) for weights, r in zip(found, rows, strict=True)]
-        if min(factors) > 0.0:
-            return one.parts
-        if max(factors) < 0.0:
-            return (*one.parts, REVERSED)
-    return None
+        if min(factors) <= 0.0 <= max(factors):
+            continue
+        parts = one.parts if min(factors) > 0.0 else (*one.parts, REVERSED)
+        if all(abs(abs(factor) - 1.0) <= same for factor in factors):
+            return parts
+        first = first or parts
+    return first
 
 
 def _varies(weights: Float[Array, "N B T"], rows: LossRows, same: float) -> bool:
@@ -185,7 +204,7 @@ def _of_means(paid: tuple[LossPart, ...]) -> tuple[LossPart, ...]:
     """Return the division by the own length beside a geometric mean of ratios as no fault: its derivative has it."""
     if not any(part.name in OF_MEANS for part in paid):
         return paid
-    return tuple(replace(part, fault=False) if part.name == OWN_LENGTH else part for part in paid)
+    return tuple(replace(part, fault=False, source=()) if part.name == OWN_LENGTH else part for part in paid)
 
 
 def _pulled_back(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.literal_claims import Term, formula
-from pgverify.language.loss_report import Estimand
+from pgverify.language.loss_report import ONE, Estimand
 from pgverify.language.losses.fitted_spreads import fitted_group_std
 from pgverify.language.losses.loss_rows import loss_rows
 from pgverify.language.named_estimands import CLIPPED, FREE, REWARDED, common_factor
@@ -41,19 +41,25 @@ def estimated_terms(
     by_scores = [v - e for v, e in zip(whole, by_entropies, strict=True)]
     paid = [trial.vector - free for trial, free in zip(trials, whole, strict=True)]
 
-    def first(vectors: Vectors, among: Callable[[], Iterator[Target]], signed: bool) -> Term | None:
-        for one in among():
+    def first(vectors: Vectors, among: Iterator[Target], signed: bool) -> Term | None:
+        fits: Term | None = None
+        for one in among:
+            if fits is not None and not isinstance(one, GroupStd):
+                continue
             named = _vectors(one, trials, design)
             factor = None if named is None else common_factor(vectors, named, sizes, tolerance)
-            if factor is not None and (factor > 0 or signed):
+            if factor is None or not (factor > 0 or signed):
+                continue
+            if not isinstance(one, GroupStd) or abs(factor - 1.0) <= ONE:
                 return factor, one
-        return None
+            fits = fits or (factor, one)  # the same but for G or G − 1 below the root, as long as ε is small
+        return fits
 
     found: list[Term] = []
     for vectors, among, signed in (
-        (paid, lambda: _rewarded(trials, design, target), False),
-        (by_scores, lambda: iter(FREE), True),
-        (by_entropies, lambda: iter((Entropy(),)), True),
+        (paid, _rewarded(trials, design, target), False),
+        (by_scores, iter(FREE), True),
+        (by_entropies, iter((Entropy(),)), True),
     ):
         if all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, sizes, strict=True)):
             continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from types import MappingProxyType
 
 from pgverify.targets import LengthBonus, PolicyGradient, SequenceKL, StateKL
 from pgverify.targets.entropy import StateEntropy
@@ -13,7 +14,7 @@ from pgverify.targets.target import Target
 WITH_COEFFICIENT = (SequenceKL, StateKL, StateEntropy, LengthBonus)
 """Terms whose coefficient multiplies them, so that no number has to stand before them."""
 
-PUBLIC = {StateEntropy: "Entropy"}
+PUBLIC: Mapping[type[Target], str] = MappingProxyType({StateEntropy: "Entropy"})
 """Names in `pgv.targets` that are not those of the classes."""
 
 EXACT = 1e-9

@@ -71,6 +71,11 @@ class LossJudgement:
     coarse: bool = False
 
 
+def percent(part: float) -> str:
+    """Return a part in percent; one below a percent with the digits that tell it from none."""
+    return f"{part:.0%}" if part >= 0.0095 else f"{100 * part:.1g}%"
+
+
 def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]:
     """Return what counts as equal, and why where that is not double precision."""
     weights = np.concatenate([t.found.by_log_probs.reshape(-1) for t in trials])
@@ -169,4 +174,4 @@ def _named(
         for t in trials
         if np.linalg.norm(t.target) > 0
     )
-    return LossJudgement(Outcome.BIASED, f"the expectation is off {target.formula} by up to {largest:.0%}")
+    return LossJudgement(Outcome.BIASED, f"the expectation is off {target.formula} by up to {percent(largest)}")

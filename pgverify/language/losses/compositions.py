@@ -61,6 +61,7 @@ def compositions(
         for share in (*shares.RIGHT, *shares.METHODS, *shares.FAULTY)
         if not counted or share.name in shares.OF_LENGTHS
         for ratio in kinds
+        if apart or ratio.fault or ratio is NO_RATIO or tokens_.name not in SELECTING
         for advantage in (*advantages.RIGHT, *advantages.METHODS, *advantages.FAULTY)
         if not (tokens_.name == DISCOUNTING and (not varies or (apart and (ratio.fault or advantage.fault))))
         if sum(part.fault for part in (advantage, ratio, share, tokens_)) <= MOST_FAULTS

@@ -104,8 +104,11 @@ def _epsilon(
     each = []
     for weights, drawn in zip(found, rows, strict=True):
         undivided = base.weights(drawn)
+        largest = np.abs(weights).max()
         some = np.abs(undivided) > TINY * np.abs(undivided).max(initial=0.0)
-        if not some.any() or (np.abs(weights) <= TINY * np.abs(weights).max())[some].any() or weights[~some].any():
+        if not some.any() or (np.abs(weights[some]) <= TINY * largest).any():
+            return None
+        if (np.abs(weights[~some]) > ALIKE * largest).any():  # a rounded nothing over a small ε may be something
             return None
         sigma = np.broadcast_to(spread(drawn)[:, :, None], weights.shape)[some]
         divisor = undivided[some] / weights[some]

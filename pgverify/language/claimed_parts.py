@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgverify.language.losses.other_clips import clip_name
 from pgverify.targets import (
     Entropy,
     GroupStd,
@@ -22,9 +23,7 @@ def claimed_parts(target: Target) -> tuple[str, ...]:
     names = list(ALWAYS)
     for one in terms:
         if isinstance(one, Surrogate):
-            names.append(
-                "token-ratio" if one.clip is None else "clip-higher" if one.clip == (0.2, 0.28) else "ppo-clip"
-            )
+            names.append(clip_name(one))
         if isinstance(one, LengthNormalised):
             names += ["length-per-trajectory", "gspo"]
         if isinstance(one, GroupStd):

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.language.losses import ratios
-from pgverify.language.losses.compositions import compositions
+from pgverify.language.losses.compositions import compositions, tokens_that_fit
 from pgverify.language.losses.faulty_ratios import CLIP_NOT_APPLIED
+from pgverify.language.losses.fitted_spreads import fitted_spreads
 from pgverify.language.losses.loss_rows import LossRows, loss_rows
 from pgverify.language.losses.parts import ComposedLoss, LossPart, fault
 from pgverify.language.losses.penalties import (
@@ -18,14 +19,12 @@ from pgverify.language.losses.penalties import (
     ENTROPY_DEAD,
     ENTROPY_REVERSED,
     KL_IGNORED,
-    KL_REVERSED,
     REVERSIBLE,
     SAMPLED_ENTROPY,
-    SHARES,
     PenaltyTerm,
-    terms,
 )
 from pgverify.language.losses.ratios import METHODS
+from pgverify.language.penalty_search import multiple_of, penalties_of
 from pgverify.language.trials import Trial
 from pgverify.validation import Array
 
@@ -34,11 +33,20 @@ FEW = 14
 
 DRO = "A − β log ρ (DRO)"
 
+OF_MEANS = ("gspo", "gspo-clip", "gmpo")
+"""Ratios that are means over a completion's tokens: once a completion, as proposed, each token counts 1/L of it."""
+
+OWN_LENGTH = "length-per-trajectory"
+
 REVERSED = fault("sign-reversed", "with the sign reversed", ratios.none)
 """A wrong sign of all that rewards add."""
 
 SAME = 1e-6
 """Relative difference of weights that are the same, of loss and reference: an ε apart they may be."""
+
+
+OF_THE_PENALTY = "In the term that does not depend on rewards, "
+"""Said of a share, or a choice of tokens, that what is rewarded does not have."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,13 @@ class Diagnosis:
 
 
 def diagnosed(
-    trials: Sequence[Trial], sampler: str, apart: bool, alone: bool, claimed: Sequence[str]
+    trials: Sequence[Trial],
+    sampler: str,
+    apart: bool,
+    alone: bool,
+    claimed: Sequence[str],
+    clips: Sequence[LossPart] = (),
+    same: float = SAME,
 ) -> Diagnosis | None:
     """Return what the loss is on every batch, but for a factor; None where it is no composition of known parts.
 
@@ -79,15 +93,20 @@ def diagnosed(
         Whether the groups of a batch were seen not to affect each other: then no part that couples them explains it.
     claimed : names of parts
         Which the target asks for: they are no fault.
+    clips : parts
+        Clips that the target asks for, and others that have no name of their own.
+    same : float
+        Relative difference of weights that are the same: more than `SAME` where the loss computes in less.
     """
-    paid = _rewarded(trials, sampler, apart, alone)
-    free = _free(trials, sampler == "old" and apart)
+    paid = _rewarded(trials, sampler, apart, alone, clips, same)
+    free = penalties_of(trials, sampler == "old" and apart, same)
     if paid is None or free is None:
         return None
     paid = tuple(_unless_clipped(part, claimed) for part in paid)
-    paid, free = _pulled_back(paid, free)
+    paid, free = _pulled_back(_of_means(paid), free)
     free = tuple(_of_entropy(part, claimed) for part in free)
     free = (*free, *_missing(free, claimed))
+    free = tuple(_of_free(part, paid) for part in free)
     parts = [part for part in (*paid, *free) if part.name not in claimed]
     faults = [part for part in parts if part.fault]
     named = faults or [part for part in parts if part.source]
@@ -103,7 +122,9 @@ def diagnosed(
     )
 
 
-def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool, alone: bool) -> tuple[LossPart, ...] | None:
+def _rewarded(
+    trials: Sequence[Trial], sampler: str, apart: bool, alone: bool, clips: Sequence[LossPart], same: float
+) -> tuple[LossPart, ...] | None:
     """Return the parts of what rewards add, () where they add nothing, or None."""
     found = [trial.rewarded.by_log_probs for trial in trials]
     if all(np.abs(weights).max() <= 1e-12 for weights in found):
@@ -111,33 +132,79 @@ def _rewarded(trials: Sequence[Trial], sampler: str, apart: bool, alone: bool) -
     rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
     few = [_spread(weights) for weights in found]
     sample = [(weights[at], _some(r, at)) for weights, r, at in zip(found, rows, few, strict=True)]
+    counting = tokens_that_fit(found, rows)
+    varies = any(_varies(weights, each, same) for weights, each in zip(found, rows, strict=True))
     first: ComposedLoss | None = None
     turned: ComposedLoss | None = None
-    for one in compositions(sampler, apart):
+    for one in compositions(sampler, apart, counting, varies, clips):
         if first is not None and len(one.faults) > len(first.faults):
             break
         if first is None and turned is not None and len(one.faults) > len(turned.faults) + 1:
             break  # a wrong sign is one fault more
         if alone and one.coupled:
             continue
-        if not all(_multiple(weights, one.weights(r)) for weights, r in sample):
+        if not all(multiple_of(weights, one.weights(r), same) for weights, r in sample):
             continue
-        factors = [_multiple(weights, one.weights(r)) for weights, r in zip(found, rows, strict=True)]
+        factors = [multiple_of(weights, one.weights(r), same) for weights, r in zip(found, rows, strict=True)]
         if max(factors) < 0.0:
             turned = turned or one
         elif min(factors) > 0.0:
-            if all(abs(factor - 1.0) <= SAME for factor in factors):  # of two that differ by a factor, that without
+            if all(abs(factor - 1.0) <= same for factor in factors):  # of two that differ by a factor, that without
                 return one.parts
             first = first or one
     if first is not None:
         return first.parts
-    return None if turned is None else (*turned.parts, REVERSED)
+    if turned is not None:
+        return (*turned.parts, REVERSED)
+    return _with_epsilon(
+        [weights for weights, _ in sample], [r for _, r in sample], trials, sampler, apart, alone, same
+    )
+
+
+def _with_epsilon(
+    few: Sequence[Float[Array, "N B T"]],
+    few_rows: Sequence[LossRows],
+    trials: Sequence[Trial],
+    sampler: str,
+    apart: bool,
+    alone: bool,
+    same: float,
+) -> tuple[LossPart, ...] | None:
+    """Return the parts of a loss that a spread divides, with what is added to it; of two, that without a factor."""
+    found = [trial.rewarded.by_log_probs for trial in trials]
+    rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
+    first: tuple[LossPart, ...] | None = None
+    for one in fitted_spreads(few, few_rows, sampler, apart, alone, tokens_that_fit(found, rows)):
+        factors = [multiple_of(weights, one.weights(r), same) for weights, r in zip(found, rows, strict=True)]
+        if min(factors) <= 0.0 <= max(factors):
+            continue
+        parts = one.parts if min(factors) > 0.0 else (*one.parts, REVERSED)
+        if all(abs(abs(factor) - 1.0) <= same for factor in factors):
+            return parts
+        first = first or parts
+    return first
+
+
+def _varies(weights: Float[Array, "N B T"], rows: LossRows, same: float) -> bool:
+    """Return whether tokens of one completion weigh differently."""
+    largest, smallest = (
+        np.where(rows.mask, weights, -np.inf).max(axis=2),
+        np.where(rows.mask, weights, np.inf).min(axis=2),
+    )
+    return bool((largest - smallest).max() > same * np.abs(weights).max())
 
 
 def _unless_clipped(part: LossPart, claimed: Sequence[str]) -> LossPart:
     """Return the ratio that is never clipped as a fault where a clip is claimed."""
-    clips = {"ppo-clip", "clip-higher"} & set(claimed)
+    clips = any(name in ("clip-higher", "dual-clip") or name.startswith("ppo-clip") for name in claimed)
     return CLIP_NOT_APPLIED if clips and part.name == "token-ratio" else part
+
+
+def _of_means(paid: tuple[LossPart, ...]) -> tuple[LossPart, ...]:
+    """Return the division by the own length beside a geometric mean of ratios as no fault: its derivative has it."""
+    if not any(part.name in OF_MEANS for part in paid):
+        return paid
+    return tuple(replace(part, fault=False, source=()) if part.name == OWN_LENGTH else part for part in paid)
 
 
 def _pulled_back(
@@ -150,6 +217,13 @@ def _pulled_back(
     method = replace(next(part for part in METHODS if part.name == "dro"), words=DRO)
     rest = tuple(part for part in free if part.name != "kl-to-old-policy")
     return tuple(method if part.name == "ratio-missing" else part for part in paid), rest
+
+
+def _of_free(part: LossPart | PenaltyTerm, paid: Sequence[LossPart]) -> LossPart | PenaltyTerm:
+    """Return how a term without rewards is averaged, or what it leaves out, with words that say whose fault that is."""
+    if isinstance(part, PenaltyTerm) or not part.fault or not paid or any(part.name == one.name for one in paid):
+        return part
+    return replace(part, cause=f"{OF_THE_PENALTY}{part.cause[0].lower()}{part.cause[1:]}", cure=f"There: {part.cure}")
 
 
 def _of_entropy(part: LossPart | PenaltyTerm, claimed: Sequence[str]) -> LossPart | PenaltyTerm:
@@ -167,61 +241,6 @@ def _missing(free: Sequence[LossPart | PenaltyTerm], claimed: Sequence[str]) -> 
     if ENTROPY.name in claimed and not found & {ENTROPY.name, ENTROPY_REVERSED.name, SAMPLED_ENTROPY.name}:
         lacking.append(ENTROPY_DEAD)
     return lacking
-
-
-def _free(trials: Sequence[Trial], off_policy: bool) -> tuple[LossPart | PenaltyTerm, ...] | None:
-    """Return the penalties, and how each is averaged, () where there are none, or None."""
-    without = [trial.without for trial in trials]
-    if all(each is None for each in without):
-        return ()
-    if any(each is None for each in without):
-        return None
-    scores = [each.by_log_probs for each in without if each is not None]
-    entropies = [each.by_entropies for each in without if each is not None]
-    largest = max(np.abs(weights).max() for weights in (*scores, *entropies))
-    found: list[LossPart | PenaltyTerm] = []
-    if any(np.abs(weights).max() > SAME * largest for weights in scores):
-        one = _penalty(trials, scores, terms(off_policy), by_entropies=False)
-        if one is None:
-            return None
-        found += one
-    if any(np.abs(weights).max() > SAME * largest for weights in entropies):
-        one = _penalty(trials, entropies, (ENTROPY,), by_entropies=True)
-        if one is None:
-            return None
-        found += one
-    return tuple(found)
-
-
-def _penalty(
-    trials: Sequence[Trial], found: Sequence[Float[Array, "N B T"]], among: Sequence[PenaltyTerm], by_entropies: bool
-) -> tuple[PenaltyTerm, LossPart] | None:
-    """Return the first term, and share, of which the weights are a multiple on every tree."""
-    rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
-    for share in SHARES:
-        counts = [share.weights(each) * each.mask for each in rows]
-        for term in among:
-            of = term.by_entropies if by_entropies else term.by_scores
-            named = [of(each) * count for each, count in zip(rows, counts, strict=True)]
-            factors = [_multiple(weights, each) for weights, each in zip(found, named, strict=True)]
-            if all(factors):
-                return _signed(term, min(factors) < 0), share
-    return None
-
-
-def _signed(term: PenaltyTerm, negative: bool) -> PenaltyTerm:
-    if not negative:
-        return term
-    return KL_REVERSED if term.name in REVERSIBLE else ENTROPY_REVERSED if term.name == ENTROPY.name else term
-
-
-def _multiple(found: Float[Array, "N B T"], named: Float[Array, "N B T"]) -> float:
-    """Return the factor by which one is a multiple of the other, 0 where it is none; 1 where both are nothing."""
-    square = float((named * named).sum())
-    if square == 0:
-        return float(not found.any())
-    factor = float((found * named).sum()) / square
-    return factor if np.abs(found - factor * named).max() <= SAME * np.abs(found).max() else 0.0
 
 
 def _spread(weights: Float[Array, "N B T"]) -> np.ndarray:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from pgverify.language.trials import LossDesign, Trial
 
+LAWFUL = "/T (T: the padded width)"
+"""The law under which the factor differs from tree to tree."""
+
 ALIKE = 1e-6
 """Factors that differ by less, relatively, are one."""
 
@@ -27,7 +30,7 @@ def factor_law(factors: Sequence[float], trials: Sequence[Trial], design: LossDe
     if all(_alike(f * w, factors[0] * widths[0]) for f, w in zip(factors, widths, strict=True)):
         laws = _constant_laws(factors[0] * widths[0], design)
         number = f"{factors[0] * widths[0]:.6g}"
-        return f"{laws[0] if laws else number}/T (T: the padded width)"
+        return f"{laws[0] if laws else number}{LAWFUL}"
     return f"a factor that differs from tree to tree ({', '.join(f'{f:.4g}' for f in factors)})"
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgverify.checking.verdict.outcome import Outcome
+from pgverify.language.estimated_terms import estimand_of_terms, estimated_terms
 from pgverify.language.factor_laws import factor_law
+from pgverify.language.literal_claims import literal_claim
 from pgverify.language.loss_report import Estimand
-from pgverify.language.named_estimands import FREE, REWARDED, common_factor, estimand_of, together
+from pgverify.language.named_estimands import common_factor
 from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets.target import Target
 
@@ -33,6 +35,12 @@ NOTHING = 1e-10
 """An expectation below this, relative likewise, is zero; at least the rounding in force."""
 
 
+TOLD, HIDDEN = 1e-3, 1e-2
+"""Relative biases that rounding could hide: from the first on it is said, from the second on nothing else is."""
+
+COARSE = "its rounding could hide a bias of {hidden:.2g}"
+
+
 @dataclass(frozen=True)
 class LossJudgement:
     """What the expectations say.
@@ -45,6 +53,12 @@ class LossJudgement:
     factor : float or None
         The multiple of the target, where it is one.
     notes : tuple of str
+    claim : str
+        Of another target, what to give as `target` that it is this; of one with a reversed term, once that is mended.
+    reversed_term : bool
+        Whether a penalty or a bonus has the wrong sign.
+    coarse : bool
+        Whether it is INCONCLUSIVE for the sake of its rounding.
     """
 
     outcome: Outcome
@@ -52,6 +66,14 @@ class LossJudgement:
     estimand: Estimand | None = None
     factor: float | None = None
     notes: tuple[str, ...] = ()
+    claim: str = ""
+    reversed_term: bool = False
+    coarse: bool = False
+
+
+def percent(part: float) -> str:
+    """Return a part in percent; one below a percent with the digits that tell it from none."""
+    return f"{part:.0%}" if part >= 0.0095 else f"{100 * part:.1g}%"
 
 
 def rounding_of(trials: Sequence[Trial], differences: bool) -> tuple[float, str]:
@@ -84,8 +106,9 @@ def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding
     sizes = [max(t.size, float(np.linalg.norm(t.target)), 1e-300) for t in trials]
     off = max(float(np.linalg.norm(v - c)) / s for v, c, s in zip(vectors, claimed, sizes, strict=True))
     if off <= rounding:
-        return LossJudgement(
-            Outcome.CORRECT, f"the exact expectation is {target.formula} on every tree tried", factor=1.0
+        return _equal(
+            target,
+            rounding * max(s / max(float(np.linalg.norm(c)), 1e-300) for c, s in zip(claimed, sizes, strict=True)),
         )
     if off <= max(EPSILON, rounding):
         note = f"off by {off:.1g} of what is added up, as an ε in a denominator makes it"
@@ -97,6 +120,18 @@ def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding
             Outcome.NO_SIGNAL, f"the expected gradient is zero, {target.formula} is not", Estimand("nothing", "0")
         )
     return _multiple(trials, design, target, sizes, rounding) or _named(trials, design, target, sizes, rounding)
+
+
+def _equal(target: Target, hidden: float) -> LossJudgement:
+    """Return the judgement of what is the target to rounding, by the relative bias that this could hide."""
+    equal = f"the exact expectation is {target.formula} on every tree tried"
+    if hidden <= TOLD:
+        return LossJudgement(Outcome.CORRECT, equal, factor=1.0)
+    if hidden <= HIDDEN:
+        return LossJudgement(Outcome.CORRECT, f"{equal}; {COARSE.format(hidden=hidden)}", factor=1.0)
+    return LossJudgement(
+        Outcome.INCONCLUSIVE, f"no bias shows, but {COARSE.format(hidden=hidden)}", factor=1.0, coarse=True
+    )
 
 
 def _multiple(
@@ -127,24 +162,16 @@ def _named(
     trials: Sequence[Trial], design: LossDesign, target: Target, sizes: Sequence[float], rounding: float
 ) -> LossJudgement:
     """Return OTHER_TARGET where the vector has a name, BIASED where it has none."""
-    problems = [t.problem for t in trials]
-    tolerance = max(EPSILON, rounding)
-    free = [t.free for t in trials]
-    paid = [t.vector - f for t, f in zip(trials, free, strict=True)]
-
-    def silent(vectors: Sequence[np.ndarray]) -> bool:
-        return all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, sizes, strict=True))
-
-    among = (target, *REWARDED)
-    own = estimand_of(paid, problems, design.group_size, sizes, tolerance, among)
-    penalty = estimand_of(free, problems, design.group_size, sizes, tolerance, FREE, signed=True)
-    both = together(None if silent(paid) else own, None if silent(free) else penalty)
-    complete = (silent(paid) or own is not None) and (silent(free) or penalty is not None)
-    if both is not None and complete:
-        return LossJudgement(Outcome.OTHER_TARGET, f"the expectation is {both}, not {target.formula}", both)
+    terms = estimated_terms(trials, design, target, sizes, max(EPSILON, rounding))
+    if terms:
+        named = estimand_of_terms(terms)
+        reversed_ = any(factor < 0 for factor, _ in terms)
+        claim = literal_claim([(abs(factor), one) for factor, one in terms])
+        text = f"the expectation is {named.named} ({named.source}), not {target.formula}"
+        return LossJudgement(Outcome.OTHER_TARGET, text, named, claim=claim, reversed_term=reversed_)
     largest = max(
         float(np.linalg.norm(t.vector - t.target)) / float(np.linalg.norm(t.target))
         for t in trials
         if np.linalg.norm(t.target) > 0
     )
-    return LossJudgement(Outcome.BIASED, f"the expectation is off {target.formula} by up to {largest:.0%}")
+    return LossJudgement(Outcome.BIASED, f"the expectation is off {target.formula} by up to {percent(largest)}")

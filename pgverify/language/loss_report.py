@@ -19,6 +19,9 @@ from pgverify.language.shown_loss import angle_in_words
 SCHEMA = "pgverify-loss-report"
 SCHEMA_VERSION = 1
 
+ONE = 1e-6
+"""Difference from 1 of a factor that is not told: an ε in a denominator makes it."""
+
 NAME = instance_of(str, expected="a string, what was judged, as its title says")
 
 
@@ -43,7 +46,7 @@ class Estimand:
     @property
     def named(self) -> str:
         """Formula and words, without where it is derived."""
-        times = "" if abs(self.factor - 1.0) < 1e-9 else f"{self.factor:.6g} × "
+        times = "" if abs(self.factor - 1.0) < ONE else f"{self.factor:.6g} × "
         return f"{times}{self.formula}: {self.words}"
 
     def __str__(self) -> str:

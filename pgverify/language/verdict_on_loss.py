@@ -11,11 +11,12 @@ from pgverify.language.built_in_problems import clipped_shares
 from pgverify.language.changing_loss import memory_of, said_of_changing
 from pgverify.language.claimed_parts import claimed_parts
 from pgverify.language.coupling import Coupling
-from pgverify.language.diagnosis import Diagnosis, diagnosed
+from pgverify.language.diagnosis import SAME, Diagnosis, diagnosed
 from pgverify.language.invariants import InvariantResult, invariant_results
-from pgverify.language.loss_judgement import ROUNDING, LossJudgement, judged, rounding_of
+from pgverify.language.loss_judgement import EPSILON, ROUNDING, LossJudgement, judged, rounding_of
 from pgverify.language.loss_report import Estimand, LossReport
 from pgverify.language.loss_scope import LossScope, TreeScope
+from pgverify.language.losses.other_clips import other_clips
 from pgverify.language.next_steps_of_losses import next_step_of_loss
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.remarks import remarks
@@ -44,7 +45,7 @@ def verdict(
         judgement = judged(trials, design, target, rounding)
         rate = f"relative rounding {rounding:g}" + (f" ({why})" if why else "")
     scope = scope_of(trials, design, coupling, loss)
-    known = _diagnosis(trials, judgement, scope, target)
+    known = _diagnosis(trials, judgement, scope, target, rounding)
     estimand = judgement.estimand
     if estimand is None and known is not None:
         estimand = Estimand(known.words, "E[Σ_t w_t ψ_t]", source=", ".join(known.source))
@@ -70,7 +71,7 @@ def verdict(
         invariants=invariants,
         warnings=(*warnings, *_broken(invariants)),
         notes=(*judgement.notes, *notes),
-        next_step=next_step_of_loss(judgement.outcome, coupling.repeats, _one_batch(design), known is not None),
+        next_step=next_step_of_loss(judgement, coupling.repeats, _one_batch(design), known),
         scope=scope,
     )
     return report if coupling.repeats else said_of_changing(report, memory_of(loss, trials[0]))
@@ -80,12 +81,20 @@ def _one_batch(design: LossDesign) -> str:
     return f"one group of {design.group_size}" if design.prompts == 1 else f"one batch of {design.prompts} groups"
 
 
-def _diagnosis(trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target) -> Diagnosis | None:
+def _diagnosis(
+    trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target, rounding: float
+) -> Diagnosis | None:
     """Return the cause of what is wrong; None where nothing is, or none is known."""
-    if judgement.outcome.good:
+    if judgement.outcome.good or judgement.coarse:
         return None
     return diagnosed(
-        trials, scope.sampler, scope.ratios, scope.prompts > 1 and not scope.coupled, claimed_parts(target)
+        trials,
+        scope.sampler,
+        scope.ratios,
+        scope.prompts > 1 and not scope.coupled,
+        claimed_parts(target),
+        other_clips(target),
+        max(SAME, 4.0 * rounding) if rounding > EPSILON else SAME,
     )
 
 

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 
 from pgverify.errors import InvalidData
 from pgverify.kinds import accepts, known_arguments
-from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest
-from pgverify.stats.directions import beyond, rounding_noise
+from pgverify.stats.coordinate_test import CoordinateResult, CoordinateTest, unit
+from pgverify.stats.directions import beyond, rounding_noise, target_array
 from pgverify.stats.hotelling_test import HotellingResult, HotellingTest
 from pgverify.stats.moments import MOMENTS, Moments
 from pgverify.stats.power import nonnegative, open_unit
 from pgverify.stats.skewed_means import corrected_p_values, equivalent_statistic, notable_skewness
-from pgverify.validation import Array, require_flag, settle
+from pgverify.stats.varying import Varying, is_diagonal
+from pgverify.validation import Array, require_flag, require_integer, settle
 
 TOO_FEW = "only the coordinates were tested: the samples are too few for the directions in which they vary"
 FEW_EVENTS = (
@@ -28,6 +29,9 @@ UNVARIED = (
     "not rejected: it would rest on what did not vary in {count} samples, where an event rarer than {rarest:.2g} may "
     "hide; bound it (jump=), or vouch that nothing there varies (deterministic=True)"
 )
+SEEN = 1e-8
+"""Length of the part of a unit vector below which it is rounding of the basis."""
+
 DIAGONAL = "only the coordinates were tested: the moments keep no covariance"
 
 
@@ -177,17 +181,48 @@ class BiasTest:
     def detectable_bias(self, covariance: Moments | ArrayLike, n: int, direction: ArrayLike | None = None) -> float:
         """Return the length of the smallest bias that one of the two finds with probability `power`.
 
-        In the direction least favourable to each, or along `direction` [d]; see the two tests.
+        In the direction least favourable to each, or along `direction` [d]; see the two tests. What does not vary is no
+        evidence unless it is vouched for: a bias of that alone is never found, whatever its length (∞).
         """
-        spread = self.coordinate.detectable_bias(covariance, n, direction)
-        if isinstance(covariance, Moments) and covariance.diagonal:
-            return spread
-        return min(spread, self.hotelling.detectable_bias(covariance, n, direction))
+        if self.deterministic:
+            found = [self.coordinate.detectable_bias(covariance, n, direction)]
+            if not is_diagonal(covariance):
+                found.append(self.hotelling.detectable_bias(covariance, n, direction))
+            return min(found)
+        varying = Varying.of(covariance, self.rounding)
+        found = [math.inf]
+        if direction is None:
+            if varying.every_coordinate:
+                found.append(self.coordinate.detectable_bias(covariance, n))
+            if varying.every_direction:
+                found.append(self.hotelling.detectable_bias(covariance, n))
+        else:
+            along = unit("direction", direction, varying.dimension)
+            for test, seen in (
+                (self.coordinate, varying.coordinates(along)),
+                (self.hotelling, varying.directions(along)),
+            ):
+                length = 0.0 if seen is None else float(np.linalg.norm(seen))
+                if length > SEEN:
+                    found.append(test.detectable_bias(covariance, n, seen) / length)
+        require_integer("n", n, 2, InvalidData)
+        return min(found)
 
     def samples_needed(self, covariance: Moments | ArrayLike, bias: ArrayLike) -> int | None:
-        """Return the smallest n at which one of the two finds `bias` [d] with probability `power`, if any."""
-        counts = [self.coordinate.samples_needed(covariance, bias)]
-        if not (isinstance(covariance, Moments) and covariance.diagonal):
-            counts.append(self.hotelling.samples_needed(covariance, bias))
+        """Return the smallest n at which one of the two finds `bias` [d] with probability `power`, if any.
+
+        None, too, where all of it lies in what does not vary, and nobody vouches for that.
+        """
+        if self.deterministic:
+            counts = [self.coordinate.samples_needed(covariance, bias)]
+            if not is_diagonal(covariance):
+                counts.append(self.hotelling.samples_needed(covariance, bias))
+        else:
+            varying = Varying.of(covariance, self.rounding)
+            whole = target_array("bias", bias, varying.dimension)
+            counts = [self.coordinate.samples_needed(covariance, varying.coordinates(whole))]
+            seen = varying.directions(whole)
+            if seen is not None:
+                counts.append(self.hotelling.samples_needed(covariance, seen))
         found = min(math.inf if count is None else count for count in counts)
         return None if math.isinf(found) else int(found)

@@ -35,6 +35,12 @@ NO_WINDOW = (
 )
 """For a bias without a name that nobody called a window: it may be none."""
 
+NEVER_MOVES = (
+    "not one run moves a parameter: look for what is detached, masked out, or multiplied by zero, such as the only "
+    "token of a completion, or advantages of one sample less its own mean"
+)
+"""For an update that is nothing on every run, not on average alone."""
+
 
 def agent_report(
     updates: Sequence[ExpectedUpdate],
@@ -50,7 +56,8 @@ def agent_report(
         others = {name: _vectors(name, evidence) for name in CLOSED_FORMS if name != target}
         judgement = judge(evidence, precision, others)
     if window is not None:
-        matches = () if judgement.outcome.good else window_matches(evidence, precision, window)
+        nameless = judgement.outcome.good or judgement.outcome is Outcome.NO_SIGNAL
+        matches = () if nameless else window_matches(evidence, precision, window)
         return _reported(updates, evidence, precision, target, window, resets, judgement, matches)
     matches = _matches(judgement, evidence, precision, target)
     return _reported(updates, evidence, precision, target, window, resets, judgement, matches)
@@ -67,7 +74,7 @@ def _reported(
     matches: tuple[Match, ...],
 ) -> Report:
     named = [match for match in matches if match.problems == max(other.problems for other in matches)]
-    one = named[0].slug if len(named) == 1 and judgement.outcome is not Outcome.NO_SIGNAL else None
+    one = named[0].slug if len(named) == 1 else None
     bug: Bug | WindowFault | None = None
     if one is not None:
         bug = get_bug(one) if window is None else fault_of(one)
@@ -87,13 +94,15 @@ def _reported(
         bug.cause if bug else "",
         bug.cure if bug else "",
         bug.source if isinstance(bug, Bug) else (),
-        next_step=_next_step(judgement, window, bool(matches)),
+        next_step=_next_step(judgement, window, bool(matches), updates),
         notes=_notes(updates, resets),
         scope=_scope(updates, window),
     )
 
 
-def _next_step(judgement: Judgement, window: Window | None, named: bool) -> str:
+def _next_step(judgement: Judgement, window: Window | None, named: bool, updates: Sequence[ExpectedUpdate]) -> str:
+    if judgement.outcome is Outcome.NO_SIGNAL and all(one.found.scale == 0.0 for one in updates):
+        return NEVER_MOVES
     step = next_step(judgement.outcome, "exhaustive", "one update", named=named)
     return step + NO_WINDOW if judgement.outcome is Outcome.BIASED and window is None and not named else step
 
@@ -105,8 +114,8 @@ def _vectors(name: str, evidence: Sequence[TargetComparison]) -> list[Float[Arra
 def _matches(
     judgement: Judgement, evidence: Sequence[TargetComparison], precision: Precision, target: str
 ) -> tuple[Match, ...]:
-    if judgement.outcome not in (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIGNAL):
-        return ()
+    if judgement.outcome not in (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET):
+        return ()  # nothing equals whatever is nothing, on the few problems of an agent: no cause is told by it
     if judgement.factor is not None and judgement.factor < 0.0:
         return reversed_target(evidence)
     if judgement.outcome is Outcome.SCALED:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs import get
@@ -56,19 +57,26 @@ class ComposedLoss:
     Attributes
     ----------
     advantage, ratio, share, tokens : LossPart
+    counted : bool
+        Whether lengths in the share are numbers of the tokens that count, not of the completion's own.
     """
 
     advantage: LossPart
     ratio: LossPart
     share: LossPart
     tokens: LossPart
+    counted: bool = False
 
     def weights(self, rows: LossRows) -> Float[Array, "N B T"]:
         """Return the weight of each token's score in the direction of ascent."""
         mask = self.tokens.weights(rows)
-        share = self.share.weights(rows) * mask
+        share = self.share_of(rows, mask)
         found: Any = self.ratio.weights(rows, self.advantage.weights(rows), share)
         return found * (mask != 0)
+
+    def share_of(self, rows: LossRows, mask: Float[Array, "N B T"]) -> Float[Array, "N B T"]:
+        """Return what each token counts, 0 for those that do not."""
+        return shared(self.share, rows, mask, self.counted)
 
     @property
     def parts(self) -> tuple[LossPart, ...]:
@@ -89,3 +97,12 @@ class ComposedLoss:
     def words(self) -> str:
         """The parts in words."""
         return ", ".join(part.words for part in self.parts if part.words)
+
+
+def shared(share: LossPart, rows: LossRows, mask: Float[Array, "N B T"], counted: bool) -> Float[Array, "N B T"]:
+    """Return what each token counts: its share by the completions' lengths, or by the numbers of tokens in `mask`."""
+    if not counted:
+        return share.weights(rows) * mask
+    with np.errstate(divide="ignore", invalid="ignore"):  # no token counts: none has a share
+        found = share.weights(replace(rows, mask=mask != 0))
+        return np.where(mask != 0, found * mask, 0.0)

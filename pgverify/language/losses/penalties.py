@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from pgverify.bugs import get
 from pgverify.language.losses import shares
 from pgverify.language.losses.loss_rows import LossRows
+from pgverify.language.losses.parts import LossPart
 from pgverify.validation import Array
 
 Tokens = Callable[[LossRows], Float[Array, "N B T"]]
@@ -146,3 +147,10 @@ def terms(off_policy: bool) -> tuple[PenaltyTerm, ...]:
 
 SHARES = (*shares.RIGHT, *shares.FAULTY)
 """How a term may be averaged."""
+
+
+def penalty_shares(chosen: LossPart) -> Iterator[tuple[LossPart, bool]]:
+    """Yield how a term may be averaged over the tokens chosen, and whether only those are counted."""
+    yield from ((share, False) for share in SHARES)
+    if chosen.fault:
+        yield from ((share, True) for share in SHARES if share.name in shares.OF_LENGTHS)

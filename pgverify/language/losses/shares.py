@@ -96,3 +96,13 @@ FAULTY: tuple[LossPart, ...] = (
     ),
 )
 """The rest: divisors that are random."""
+
+OF_LENGTHS = (
+    "length-per-trajectory",
+    "length-per-batch",
+    "length-per-prompt",
+    "length-of-longest",
+    "length-of-longest-in-group",
+    "length-root",
+)
+"""Those that count tokens."""

@@ -53,7 +53,7 @@ LOOP = "collect_rollouts: add(done=term or trunc of the step just taken), then t
 
 SURVEY = Survey(
     "agilerl",
-    ("agilerl==2.58.0", "torch==2.13.0", "peft"),
+    ("agilerl==2.58.0", "torch==2.13.0", "peft==0.21.2"),
     ("agilerl.components.rollout_buffer",),
     (
         SurveyRow(

@@ -13,7 +13,7 @@ DOCS := .venv-docs
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: study catalogue catalogue-means test test-all test-hostile test-pages test-browser test-thirdparty test-thirdparty-all docs check \
-	format survey survey-all benchmark benchmark-speed benchmark-compare clean
+	format survey survey-all survey-locks benchmark benchmark-speed benchmark-compare clean
 
 study: $(READY)  ## run every shipped study and write reports/
 	$(BIN)/pgverify study run --all --seed $(SEED) --out reports
@@ -79,6 +79,10 @@ survey: $(THIRDPARTY)/.ready  ## other libraries' functions before the oracle, t
 survey-all: $(READY)  ## all of them, each in an environment of its own that is kept: reports/survey.*; resumes where it stood
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/pgverify survey --out reports
+
+survey-locks: $(READY)  ## exact versions of all that each library is surveyed with: studies/survey/locks/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pgverify.survey.locks
 
 clean:
 	rm -rf $(VENV) $(THIRDPARTY) $(DOCS) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

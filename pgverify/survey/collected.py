@@ -17,7 +17,7 @@ from pgverify.errors import InvalidInput, InvalidRun, one_sentence
 from pgverify.studies import studies_folder
 from pgverify.survey.entry import Role, Survey
 from pgverify.survey.environments import environments_folder, interpreter, is_here
-from pgverify.survey.files import digest, load_survey, survey_files
+from pgverify.survey.files import digest, load_survey, lock_file, survey_files
 from pgverify.survey.judged import FAILED, Verdict, read, with_controls
 
 
@@ -69,10 +69,11 @@ def collected(
 def _of(name: str, survey: Survey, root: Path, home: Path, again: bool, tell: Callable[[str], None]) -> list[Verdict]:
     begun = time.monotonic(), worked()
     tell(f"{survey.library} {survey.version}: its environment")
-    python = interpreter(survey, home)
+    lock = lock_file(name, root)
+    python = interpreter(survey, home, lock if lock.is_file() else None)
     installed = time.monotonic(), worked()
     home.mkdir(parents=True, exist_ok=True)
-    file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py')}-{pgverify.__version__}.jsonl"
+    file = home / f"{name}-{survey.version}-{digest(root / f'{name}.py', lock)}-{pgverify.__version__}.jsonl"
     if again:
         file.unlink(missing_ok=True)
     tell(f"{survey.library} {survey.version}: {counted(len(survey.rows), 'row')}")

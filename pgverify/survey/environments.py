@@ -41,8 +41,16 @@ def is_here(survey: Survey) -> bool:
     return True
 
 
-def interpreter(survey: Survey, folder: Path | None = None) -> Path:
+def interpreter(survey: Survey, folder: Path | None = None, lock: Path | None = None) -> Path:
     """Return the Python that has the library: this one where it has, else that of an environment made for it.
+
+    Parameters
+    ----------
+    survey : Survey
+    folder : Path or None
+        Where environments are kept; by default the user's cache.
+    lock : Path or None
+        A file of exact versions of all that comes into the environment, what requirements require among it.
 
     Raises
     ------
@@ -51,9 +59,10 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     """
     if is_here(survey):
         return Path(sys.executable)
-    every = [*survey.requires, *_own_requirements()]
+    every = [*survey.requires, *own_requirements()]
     kind = ["the first alone"] if survey.complete else []
-    mark = hashlib.sha256("\n".join([sys.version, *every, *kind]).encode()).hexdigest()[:12]
+    pinned = [] if lock is None else [lock.read_text("utf-8")]
+    mark = hashlib.sha256("\n".join([sys.version, *every, *kind, *pinned]).encode()).hexdigest()[:12]
     home = (folder or environments_folder()) / f"{survey.library}-{survey.version}-{mark}"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     if (home / READY).is_file():
@@ -61,18 +70,19 @@ def interpreter(survey: Survey, folder: Path | None = None) -> Path:
     # torch comes first and alone, so that no other requirement can choose its version.
     first = [requirement for requirement in survey.requires if re.match(r"torch==", requirement)]
     how = installer()
+    exactly = () if lock is None else ("--constraint", str(lock))
     _run(how.make(home), survey.library)
     if first:
-        _run(how.install(python, *first), survey.library, how.variables)
+        _run(how.install(python, *exactly, *first), survey.library, how.variables)
     if survey.complete:  # what it asks for is left out; what is listed in its place comes with all that that asks for
-        _run(how.install(python, "--no-deps", survey.requires[0]), survey.library, how.variables)
+        _run(how.install(python, *exactly, "--no-deps", survey.requires[0]), survey.library, how.variables)
         every = every[1:]
-    _run(how.install(python, *every), survey.library, how.variables)
+    _run(how.install(python, *exactly, *every), survey.library, how.variables)
     (home / READY).write_text("\n".join(every) + "\n", encoding="utf-8")
     return python
 
 
-def _own_requirements() -> list[str]:
+def own_requirements() -> list[str]:
     """Return what pgverify itself needs: its source is lent to the environment, not installed."""
     return [line for line in importlib.metadata.requires("pgverify") or [] if "extra ==" not in line]
 

@@ -65,6 +65,12 @@ def left_out(folder: Path | None = None) -> dict[str, str]:
         return {row["library"]: row["reason"] for row in csv.DictReader(lines)}
 
 
-def digest(path: Path) -> str:
-    """Return what tells versions of a file apart."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def lock_file(name: str, folder: Path | None = None) -> Path:
+    """Return where the exact versions of all that a library is surveyed with are; a file that need not be there."""
+    return (folder or studies_folder() / "survey") / "locks" / f"{name}.txt"
+
+
+def digest(*paths: Path) -> str:
+    """Return what tells versions of files apart; one that is not there counts as empty."""
+    every = (path.read_bytes() if path.is_file() else b"" for path in paths)
+    return hashlib.sha256(b"\0".join(every)).hexdigest()[:16]

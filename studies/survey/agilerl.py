@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -12,15 +12,22 @@ from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
 from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
+Autoreset: TypeAlias = Literal["same-step", "next-step"]
 
-def weights(*, gae: bool, shifted: bool = False, running_on: bool = False) -> Callable[[Trajectories], Any]:
-    """Return a function from batches to advantages; `shifted`: done of the step before, which its recursion reads."""
+
+def weights(
+    *, gae: bool, shifted: bool = False, running_on: bool = False, autoreset: Autoreset = "same-step"
+) -> Callable[[Trajectories], Any]:
+    """Return a function from batches to advantages; `shifted`: done of the step before, which its recursion reads.
+
+    `autoreset`: with "next-step" the buffer holds the steps on which the environment only resets itself, too.
+    """
 
     def function(batch: Trajectories) -> Any:
         import torch
         from agilerl.components.rollout_buffer import RolloutBuffer
 
-        steps = batch.steps()
+        steps = batch.steps(autoreset=autoreset)
         ends = steps.terminated & (not running_on)
         stored = np.concatenate([[False], ends[:-1]]) if shifted else ends
         arrays = {"rewards": steps.rewards, "dones": stored, "values": steps.values}
@@ -49,11 +56,21 @@ def judged(**how: Any) -> Callable[[], Report]:
 GAE = "RolloutBuffer.compute_returns_and_advantages, use_gae=True, λ = 0.9"
 RETURNS = "RolloutBuffer.compute_returns_and_advantages, use_gae=False"
 CLAIM = "“Compute returns and advantages for the stored experiences using GAE or Monte Carlo” (rollout_buffer.py)"
+NEXT = "RolloutBuffer.compute_returns_and_advantages, use_gae=True, steps of AutoresetMode.NEXT_STEP"
+NEXT_RETURNS = "RolloutBuffer.compute_returns_and_advantages, use_gae=False, steps of AutoresetMode.NEXT_STEP"
+VECTOR = (
+    "collect_rollouts adds every step of make_vect_envs, an AsyncVectorEnv as Gymnasium has it by default: “the step "
+    "after a termination/truncation resets the environment” (vector/dummy_vec_env.py)"
+)
+KEPT = (
+    "on the steps that were taken; those on which the environment only resets itself are in the buffer and learned "
+    "from: noise for the policy, and γ times what the next episode earns as the critic's target"
+)
 LOOP = "collect_rollouts: add(done=term or trunc of the step just taken), then this with last_value and last_done"
 
 SURVEY = Survey(
     "agilerl",
-    ("agilerl==2.58.0", "torch==2.13.0", "peft"),
+    ("agilerl==2.58.0", "torch==2.13.0", "peft==0.21.2"),
     ("agilerl.components.rollout_buffer",),
     (
         SurveyRow(
@@ -82,6 +99,41 @@ SURVEY = Survey(
             Outcome.BIASED,
             Role.PLANTED,
             RETURNS,
+        ),
+        SurveyRow(
+            NEXT,
+            CLAIM,
+            VECTOR,
+            judged(gae=True, autoreset="next-step"),
+            Outcome.BIASED,
+            remark="as without: it stops one step before each end, and runs on into the next episode",
+        ),
+        SurveyRow(
+            "use_gae=True, steps of AutoresetMode.NEXT_STEP, done of the step before",
+            CLAIM,
+            "mended",
+            judged(gae=True, shifted=True, autoreset="next-step"),
+            Outcome.CORRECT,
+            Role.RIGHT,
+            NEXT,
+            remark=KEPT,
+        ),
+        SurveyRow(
+            NEXT_RETURNS,
+            CLAIM,
+            VECTOR,
+            judged(gae=False, autoreset="next-step"),
+            Outcome.CORRECT,
+            remark=KEPT,
+        ),
+        SurveyRow(
+            "use_gae=False, steps of AutoresetMode.NEXT_STEP, ends not said",
+            CLAIM,
+            "not so",
+            judged(gae=False, running_on=True, autoreset="next-step"),
+            Outcome.BIASED,
+            Role.PLANTED,
+            NEXT_RETURNS,
         ),
     ),
     "its two branches read done in two ways",

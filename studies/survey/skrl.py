@@ -7,25 +7,35 @@ for those that it hands out are normalised.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pgverify import Outcome, Trajectories
 from pgverify.checking import Report
 from pgverify.survey import Role, Survey, SurveyRow, asked, few
 
+Autoreset: TypeAlias = Literal["same-step", "next-step"]
 
-def weights(*, cut: int | None, bootstrap: bool = False, early: bool = False) -> Callable[[Trajectories], Any]:
-    """Return a function from batches to advantages; `bootstrap`: as with time_limit_bootstrap=True."""
+
+def weights(
+    *, cut: int | None, bootstrap: bool = False, early: bool = False, autoreset: Autoreset | None = None
+) -> Callable[[Trajectories], Any]:
+    """Return a function from batches to advantages; `bootstrap`: as with time_limit_bootstrap=True.
+
+    `autoreset`: the steps as a vectorised environment of Gymnasium hands them out, every one of which the trainer
+    records, with the observation that is returned, whatever stands in `infos`; without it the last observation of an
+    episode is returned, and no step is one on which the environment only resets itself.
+    """
 
     def function(batch: Trajectories) -> Any:
         import numpy as np
         import torch
         from skrl.agents.torch.ppo.ppo import compute_gae
 
-        steps = batch.steps(cut=cut)
+        steps = batch.steps(cut=cut, autoreset=autoreset or "same-step")
         rewards = steps.rewards
         if bootstrap:  # record_transition: the value of the next observation, where the episode was cut
-            rewards = rewards + batch.discount * steps.next_values * steps.truncated
+            returned = steps.reset_values if autoreset == "same-step" else steps.next_values
+            rewards = rewards + batch.discount * returned * steps.truncated
         ends = np.roll(steps.terminated, -1) if early else steps.terminated
         column = {
             name: torch.tensor(array)[:, None]
@@ -55,6 +65,12 @@ def judged(**how: Any) -> Callable[[], Report]:
 WHOLE = "PPO compute_gae, λ = 0.9, episodes that end"
 CUT = "PPO compute_gae, λ = 0.9, cut episodes, default configuration"
 CLAIM = "“Compute the Generalized Advantage Estimator (GAE)” (agents/torch/ppo/ppo.py)"
+SAME_STEP = "PPO compute_gae, cut episodes, time_limit_bootstrap=True, a vector environment of AutoresetMode.SAME_STEP"
+BOOTSTRAP = (
+    "time_limit_bootstrap: “Whether to bootstrap at timeout termination (episode truncation)” "
+    "(agents/torch/ppo/ppo_cfg.py)"
+)
+VECTOR = "SequentialTrainer.train hands record_transition every step of the wrapped environment; infos are not read"
 LOOP = "PPO.update calls it on the memory, where steps of an environment follow each other"
 
 SURVEY = Survey(
@@ -88,6 +104,35 @@ SURVEY = Survey(
             Outcome.CORRECT,
             Role.RIGHT,
             CUT,
+        ),
+        SurveyRow(
+            SAME_STEP,
+            BOOTSTRAP,
+            VECTOR,
+            judged(cut=2, bootstrap=True, autoreset="same-step"),
+            Outcome.BIASED,
+            remark="γV of the observation after the reset is added: the last one of the episode stands in "
+            'infos["final_obs"], which the wrapper does not read',
+        ),
+        SurveyRow(
+            "the same, of AutoresetMode.NEXT_STEP, as by default",
+            BOOTSTRAP,
+            VECTOR,
+            judged(cut=2, bootstrap=True, autoreset="next-step"),
+            Outcome.CORRECT,
+            Role.RIGHT,
+            SAME_STEP,
+            remark="on the steps that were taken; those on which the environment only resets itself are recorded and "
+            "learned from: noise for the policy, and γV of another episode as the critic's target",
+        ),
+        SurveyRow(
+            "the same, of AutoresetMode.NEXT_STEP, time_limit_bootstrap=False",
+            BOOTSTRAP,
+            "not so",
+            judged(cut=2, bootstrap=False, autoreset="next-step"),
+            Outcome.BIASED,
+            Role.PLANTED,
+            SAME_STEP,
         ),
     ),
     "the advantages that it hands out are normalised",

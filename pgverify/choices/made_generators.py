@@ -50,7 +50,8 @@ def _noting_python(made: list[tuple[Any, Any]]) -> Iterator[None]:
 
     def noting(self: random.Random, *given: Any, **named: Any) -> None:
         begin(self, *given, **named)
-        if not of_python(sys._getframe(1)):
+        maker = sys._getframe(1)
+        if not (maker.f_code.co_filename.startswith(OURS) or of_python(maker)):  # a walk has some of its own
             made.append((self, state_of(self)))
 
     random.Random.__init__ = noting  # type: ignore[method-assign]

@@ -127,6 +127,10 @@ class MadeGenerators:
     def __init__(self, made: list[tuple[Any, Any]] | None = None) -> None:
         self._made = [] if made is None else made
 
+    def forget(self) -> None:
+        """Leave out what runs before have made: of which it was is not known."""
+        self._made.clear()
+
     def require_untouched(self, run: ScriptedProgram, leaf: Leaf) -> None:
         """Refuse a program whose last run has drawn from what it made.
 

@@ -99,6 +99,7 @@ class Walk:
         asking: list[Leaf] = []
         covering: list[Leaf] = []
         taken: set[tuple[int, int]] = set()
+        self.made.forget()
         told, chance, asked = 0.0, random.Random(2), len(self.entropy)
         for count, (leaf, probability) in enumerate(leaves(self.run, idle)):
             if count == limit:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pgverify.choices.generators import state_of
 from pgverify.choices.stand_ins import replaced_everywhere, stand_in
-from pgverify.choices.whereabouts_of_draws import OURS
+from pgverify.choices.whereabouts_of_draws import CHECKS, OURS, PACKAGE
 
 
 @contextlib.contextmanager
@@ -50,7 +50,11 @@ def _noting_python(made: list[tuple[Any, Any]]) -> Iterator[None]:
 
     def noting(self: random.Random, *given: Any, **named: Any) -> None:
         begin(self, *given, **named)
-        if not of_python(sys._getframe(1)):
+        maker: FrameType | None = sys._getframe(1)
+        while maker is not None and maker.f_code.co_filename.startswith(CHECKS):
+            maker = maker.f_back
+        ours = maker is not None and maker.f_code.co_filename.startswith(PACKAGE)  # a walk has some of its own
+        if not (ours or of_python(maker)):
             made.append((self, state_of(self)))
 
     random.Random.__init__ = noting  # type: ignore[method-assign]

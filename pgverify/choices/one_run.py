@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.choices.whereabouts_of_draws import LIBRARIES, OURS, described_line
 from pgverify.choices.world import Answers, Choice, World
 from pgverify.errors import InvalidInput, InvalidRun, one_sentence, shortened, shown
 from pgverify.validation import Array
@@ -74,15 +76,21 @@ def path(draws: Sequence[Choice]) -> str:
 
 
 def _line(reason: BaseException) -> str:
-    trace = reason.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
+    """Return where it was raised: the innermost line that is not a library's of numbers, to which it was handed on."""
+    lines = [
+        (trace.tb_frame.f_code.co_filename, trace.tb_lineno, trace.tb_frame.f_code.co_name)
+        for trace in _traced(reason.__traceback__)
+    ]
+    if not lines:
         return ""
-    from pgverify.choices.whereabouts_of_draws import described_line
+    own = [line for line in lines if not (line[0].startswith(OURS) or any(each in line[0] for each in LIBRARIES))]
+    return f" at {described_line(*(own or lines)[-1])}"
 
-    code = trace.tb_frame.f_code
-    return f" at {described_line(code.co_filename, trace.tb_lineno, code.co_name)}"
+
+def _traced(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
 
 
 def _vector(returned: Any, draws: Sequence[Choice]) -> tuple[Float[Array, "d"], bool]:

@@ -12,10 +12,14 @@ from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.torch_draws import noting_torch_draws
 from pgverify.choices.tree_walk import LEAKS, Dictated, require_same_draws
 from pgverify.choices.unscripted import CURE, torch_refusal
+from pgverify.choices.walked_runs import Walked
 from pgverify.errors import NotRepeatable, UnscriptedDraw
 
 REPEATED = 8
 """Runs that are repeated, the first one and others at random: all of them, where there are no more."""
+
+SHARE = 16
+"""Of so many runs one may be repeated, so that every option of every line that draws is taken once more."""
 
 AGAIN = 4
 """How often a run is, in which the system was asked for random bytes: a coin comes out the same in half of the runs."""
@@ -23,7 +27,7 @@ AGAIN = 4
 Same = Callable[[Leaf, Leaf], bool]
 
 
-def require_repeated(run: ScriptedProgram, first: Leaf, kept: Sequence[Leaf], entropy: Sequence[str]) -> None:
+def require_repeated(run: ScriptedProgram, first: Leaf, walked: Walked, entropy: Sequence[str]) -> None:
     """Refuse a program some run of which comes out otherwise, or draws, when it is made once more.
 
     The first run has to come out bit for bit, others to rounding. They are made in another order than before, and
@@ -33,20 +37,23 @@ def require_repeated(run: ScriptedProgram, first: Leaf, kept: Sequence[Leaf], en
     ----------
     run : world -> [d]
     first : Leaf
-    kept : leaves
-        Others that may be repeated; those in which the system was asked for random bytes are last.
+    walked : Walked
+        Others that may be repeated.
     entropy : lines
-        Where it was asked, which grows as runs are made.
+        Where the system was asked for random bytes, which grows as runs are made.
 
     Raises
     ------
     NotRepeatable, UnscriptedDraw
     """
-    others = [leaf for leaf in kept if leaf.draws != first.draws]
+    others = [leaf for leaf in (*walked.kept, *walked.asking) if leaf.draws != first.draws]
     count = min(len(others), REPEATED - 1)
     asking = others[-count:] if entropy else []
     taken = random.Random(5).sample(range(len(others)), count)
     again = [others[i] for i in sorted(taken, reverse=True)]
+    done = {id(leaf) for leaf in (*again, *asking)}
+    spare = walked.sums.runs // SHARE - len(again)
+    again += [leaf for leaf in walked.covering if id(leaf) not in done and leaf.draws != first.draws][: max(spare, 0)]
     with noting_torch_draws() as in_torch, noting_what_is_made() as made:
         for leaf in (*again, *asking, first):
             for _ in range(AGAIN):

@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.program_expectation import WeightedSums
 from pgverify.choices.tree_walk import Dictated, leaves, require_same_draws
+from pgverify.choices.unscripted import MadeGenerators
 from pgverify.choices.world import Choice
 
 PARTS = 64
@@ -80,10 +82,13 @@ def summed(
 ) -> WeightedSums | None:
     """Return the sums over all runs of one part, relative to a first run; None where there are more than the limit."""
     sums = WeightedSums(first.value)
-    for count, (leaf, probability) in enumerate(leaves(run, idle, root)):
-        if count == limit:
-            return None
-        sums.add_leaf(leaf, probability)
+    with noting_what_is_made() as noted:
+        made = MadeGenerators(noted)
+        for count, (leaf, probability) in enumerate(leaves(run, idle, root)):
+            if count == limit:
+                return None
+            sums.add_leaf(leaf, probability)
+            made.require_untouched(run, leaf)
     return sums
 
 

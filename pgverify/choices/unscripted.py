@@ -115,6 +115,47 @@ class Watched:
         return [generator for generator, state in self._states if state_of(generator) != state]
 
 
+class MadeGenerators:
+    """The generators that runs make, looked at after each: one that draws on one branch only shows there.
+
+    Parameters
+    ----------
+    made : list of (generator, its first state)
+        Which grows as runs make some, as that of `noting_what_is_made`; it is emptied after each run.
+    """
+
+    def __init__(self, made: list[tuple[Any, Any]] | None = None) -> None:
+        self._made = [] if made is None else made
+
+    def forget(self) -> None:
+        """Leave out what runs before have made: of which it was is not known."""
+        self._made.clear()
+
+    def require_untouched(self, run: ScriptedProgram, leaf: Leaf) -> None:
+        """Refuse a program whose last run has drawn from what it made.
+
+        Parameters
+        ----------
+        run : world -> [d]
+        leaf : Leaf
+            That run, which is made again to find the line.
+
+        Raises
+        ------
+        UnscriptedDraw
+        """
+        if not self._made:
+            return
+        drawn = [generator for generator, state in self._made if state is not None and state_of(generator) != state]
+        self._made.clear()
+        if drawn:
+            what = described_generator(drawn[0])
+            line = _line_that_draws(run, _Again(leaf.draws), [])
+            raise UnscriptedDraw(
+                f"run made and drew from {what} at {line}, on one branch, which nobody dictated: {CURE}"
+            )
+
+
 def _torch_on_one_branch(run: ScriptedProgram, runs: Iterable[tuple[Leaf, float]]) -> UnscriptedDraw:
     """Return the refusal of a draw of torch's own generator, by runs that are made again to find the one."""
     before = torch_state()

@@ -14,8 +14,10 @@ import jaxtyping
 PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 """Frames of this package are left out: they pass the draw on."""
 
-OURS = (PACKAGE, str(Path(jaxtyping.__file__).parent) + os.sep, "<@beartype")
+CHECKS = (str(Path(jaxtyping.__file__).parent) + os.sep, "<@beartype")
 """So are those of run-time checks of its annotations."""
+
+OURS = (PACKAGE, *CHECKS)
 
 LIBRARIES = tuple(f"site-packages{os.sep}{name}{os.sep}" for name in ("torch", "numpy", "jax"))
 """Where the line is not named: it is the one that called these."""

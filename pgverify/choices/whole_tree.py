@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from pgverify.choices.estimated_runs import EstimatedRuns, estimated_runs
 from pgverify.choices.idle_draws import changes, idle_draws
+from pgverify.choices.made_generators import noting_what_is_made
 from pgverify.choices.normal_nodes import OnFewerNodes
 from pgverify.choices.one_run import Leaf, ScriptedProgram, one_run
 from pgverify.choices.program_expectation import ProgramExpectation, WeightedSums
@@ -21,7 +22,7 @@ from pgverify.choices.progress import TreeProgress
 from pgverify.choices.repeated_runs import require_repeated
 from pgverify.choices.system_entropy import noting_entropy
 from pgverify.choices.tree_walk import LEAKS, Dictated, leaves
-from pgverify.choices.unscripted import Watched, require_scripted
+from pgverify.choices.unscripted import MadeGenerators, Watched, require_scripted
 from pgverify.choices.walked_runs import Walk
 from pgverify.errors import InvalidRun, NotRepeatable, TooLarge
 from pgverify.kinds import FUNCTION, accepts
@@ -91,8 +92,8 @@ def expectation(
     walk = Walk(run, first, limit, progress, began, processes, None if resume is None else Path(resume))
     idle: Mapping[int, str] = {}
     known: EstimatedRuns | None = None
-    with noting_entropy() as entropy:
-        walk = replace(walk, entropy=entropy)
+    with noting_entropy() as entropy, noting_what_is_made() as made:
+        walk = replace(walk, entropy=entropy, made=MadeGenerators(made))
         listed = walk.few(min(FEW, limit))
         if listed is None:
             idle = idle_draws(run)
@@ -100,15 +101,15 @@ def expectation(
             if known.mean - 2.0 * known.error > limit:
                 raise _too_many(limit, known)
             listed = walk.whole(idle, known)
-            if listed is not None and idle and not _idle_indeed(run, listed[1], idle):
+            if listed is not None and idle and not _idle_indeed(run, [*listed.kept, *listed.asking], idle):
                 idle, known = {}, estimated_runs(run)
                 listed = walk.whole(idle, known)
             if listed is None:
                 raise _too_many(limit, known)
-        sums, kept = listed
+        sums = listed.sums
         watched.require_untouched(run, leaves(run, idle))
         _require_whole(sums)
-        require_repeated(run, first, kept, entropy)
+        require_repeated(run, first, listed, entropy)
     covariance = sums.covariance()
     full = covariance if covariance.ndim == 2 else None
     return ProgramExpectation(
@@ -131,7 +132,7 @@ def _apart(walk: Walk, idle: Mapping[int, str], sums: WeightedSums) -> Float[Arr
     listed = replace(walk, run=coarse, first=one_run(coarse, Dictated([])), resume=None).whole(idle, None)
     if listed is None:  # fewer nodes have fewer runs, unless a node of the middle makes some
         raise _too_many(walk.limit, None)
-    return np.abs(sums.mean() - listed[0].mean())
+    return np.abs(sums.mean() - listed.sums.mean())
 
 
 def _require_whole(sums: WeightedSums) -> None:

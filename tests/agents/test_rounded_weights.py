@@ -66,6 +66,24 @@ def test_rounding_is_no_bias(rate: float, outcome: Outcome) -> None:
     assert any("raise the learning rate" in each for each in report.warnings) is (rate < 0.1)
 
 
+@pytest.mark.parametrize("rate", [1e-6, 3e-8])
+def test_where_rounding_takes_most_nothing_is_said(rate: float) -> None:
+    """A right update was biased there: with 3e-8 weights move by one step of single precision, or not at all."""
+    report = judged(loop(difference(rate)))
+    assert report.outcome is Outcome.INCONCLUSIVE, report
+    assert "raise the learning rate" in report.next_step
+
+
+def test_fractions_that_no_rounding_made_are_judged() -> None:
+    """Negative control: with all actions alike and rewards of 0 and 1, every number is a multiple of a quarter."""
+    mdp = pgv.TabularMDP([1.0], [[[1.0], [1.0]]], [[1.0, 0.0]])
+    problem = pgv.Problem(mdp, pgv.SoftmaxPolicy([[0.5, 0.5]]), pgv.FiniteHorizon(4, 1.0))
+    off = np.array([1.0, 1.25])
+    update = loop(lambda _, gradient: gradient * off)
+    report = pgv.check(update, kind="agent", policy=lambda world: world.problem.policy, problems=problem)
+    assert report.outcome is Outcome.BIASED, report
+
+
 def test_a_fault_is_seen_beside_the_rounding() -> None:
     report = judged(loop(difference(3e-4), 0.95))
     assert report.outcome is Outcome.BIASED, report

@@ -58,6 +58,44 @@ def test_what_is_made_and_not_drawn_from_is_fine() -> None:
     assert (found.mean[0], found.runs) == (0.5, 2)
 
 
+def tree(draw: Callable[[], float], depth: int, one: Callable[[list[int]], bool]) -> Callable[[Any], list[float]]:
+    """Return a program of 3^depth runs, one of which, or one line of which, draws."""
+
+    def run(world: Any) -> list[float]:
+        taken = [world.choose([0.25, 0.25, 0.5]) for _ in range(depth)]
+        return [sum(taken) + (draw() if one(taken) else 0.0)]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("draw", "parts"),
+    [
+        (lambda: np.random.default_rng(3).random(), {}),
+        (lambda: np.random.default_rng(3).random(), {"resume": "sums"}),
+        (lambda: random.Random(3).random(), {}),
+    ],
+)
+def test_one_run_of_many_that_makes_a_generator_is_refused(draw: Any, parts: dict[str, str], tmp_path: Any) -> None:
+    """From a seed it draws the same every time: repeated runs alone would not show it, and few are."""
+    given = {name: tmp_path / value for name, value in parts.items()}
+    with pytest.raises(UnscriptedDraw, match="on one branch") as reason:
+        pgv.choices.expectation(tree(draw, 5, lambda taken: taken == [2, 0, 1, 2, 1]), **given)
+    assert "test_hidden_draws.py" in str(reason.value)
+
+
+def test_every_option_of_every_line_is_taken_once_more() -> None:
+    """Of 242 runs one takes a rare option, behind which the clock is asked."""
+
+    def run(world: Any) -> list[float]:
+        taken = [world.choose([0.25, 0.25, 0.5]) for _ in range(5)]
+        rare = taken == [1, 2, 0, 1, 2] and world.choose([0.999, 0.001])
+        return [sum(taken) + (float(time.perf_counter_ns()) if rare else 0.0)]
+
+    with pytest.raises(NotRepeatable, match="a run, repeated at the end"):
+        pgv.choices.expectation(run)
+
+
 class Leaks:
     """State that does not show in the first run when it is repeated."""
 

@@ -12,8 +12,9 @@ from pgverify.checking.agents.agent_evidence import compared_update, precision_o
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, AgentRun, Parts, RunLimits, Update
 from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
+from pgverify.checking.agents.cut_updates import UNCUT, told_cuts
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
-from pgverify.checking.agents.rounded_weights import told_rounding, weight_rounding
+from pgverify.checking.agents.rounded_weights import told_rounding, tried_values, unrounded, weight_rounding
 from pgverify.checking.agents.window_estimates import natural_update, window_gradient
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
@@ -112,15 +113,21 @@ def check_agent(
         untried += unlisted
         if not updates:
             return _nothing(target, untried)
-    precision = precision_of(updates)
+    precision, rounding, tried = precision_of(updates), 0.0, []
     if any(deviation(item.found, item.target, precision) > precision.relative for item in evidence):
         truncates = window is not None and window.truncates
         few = RunLimits(limits.alarm)  # a dozen runs more are made, however long all have taken
         runs = [AgentRun(update, one.entry.problem, truncates, reset, few) for one in updates]
-        rounding = weight_rounding(updates, runs)
+        tried = tried_values(updates, runs)
+        rounding = weight_rounding(updates, tried)
         precision = precision_of(updates, rounding)
         untried += told_rounding(rounding)
     report = agent_report(updates, evidence, precision, target, window, reset is not None)
+    if rounding:
+        report = unrounded(report, rounding)
+    if report.outcome is Outcome.BIASED and not report.matches:
+        cut = told_cuts(tried)
+        report = replace(report, warnings=(*cut, *report.warnings), next_step=UNCUT if cut else report.next_step)
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))

@@ -12,7 +12,7 @@ from pgverify.bugs import Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.agents.expected_update import ExpectedUpdate
 from pgverify.checking.agents.window_faults import WindowFault
-from pgverify.checking.agents.window_names import fault_of, window_matches
+from pgverify.checking.agents.window_names import DOWNHILL, fault_of, window_matches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.finding import Finding
@@ -56,8 +56,10 @@ def agent_report(
         others = {name: _vectors(name, evidence) for name in CLOSED_FORMS if name != target}
         judgement = judge(evidence, precision, others)
     if window is not None:
-        nameless = judgement.outcome.good or judgement.outcome is Outcome.NO_SIGNAL
-        matches = () if nameless else window_matches(evidence, precision, window)
+        wrong = judgement.outcome is Outcome.BIASED  # neither a multiple of what is right nor nothing
+        matches = window_matches(evidence, precision, window) if wrong else ()
+        if wrong and not matches and judgement.factor is not None and judgement.factor < 0.0:
+            matches = (Match(DOWNHILL, len(evidence), judgement.deviation, -judgement.factor),)
         return _reported(updates, evidence, precision, target, window, resets, judgement, matches)
     matches = _matches(judgement, evidence, precision, target)
     return _reported(updates, evidence, precision, target, window, resets, judgement, matches)

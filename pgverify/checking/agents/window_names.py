@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -27,12 +28,18 @@ PLAINER = MappingProxyType({"bootstrap-missing": "critic-ignored"})
 """Two faults that are the same where λ = 1, V being no more than a baseline then: the second one is not named."""
 
 
+DOWNHILL = "window-sign-reversed"
+
+DOWN = f" + {DOWNHILL}"
+"""After the name of a fault whose update, besides, goes the other way."""
+
+
 def window_matches(evidence: Sequence[TargetComparison], precision: Precision, window: Window) -> tuple[Match, ...]:
     """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
     weighs = window.acting is not None or window.clip is not None
     possible = [fault for fault in KNOWN if weighs or fault.slug not in OF_A_RATIO]
-    for multiples in (False, True):
-        found = [match for fault in possible if (match := _match(fault, evidence, precision, window, multiples))]
+    for sign, multiples in ((1.0, False), (-1.0, False), (1.0, True)):
+        found = [match for fault in possible if (match := _match(fault, evidence, precision, window, sign, multiples))]
         lesser = {PLAINER.get(match.slug) for match in found} & {match.slug for match in found}
         kept = [match for match in found if match.slug not in lesser]
         if kept:
@@ -41,16 +48,25 @@ def window_matches(evidence: Sequence[TargetComparison], precision: Precision, w
 
 
 def fault_of(slug: str) -> WindowFault:
-    """Return the fault of a name that `window_matches` gave."""
-    return next(fault for fault in KNOWN if fault.slug == slug)
+    """Return the fault of a name that `window_matches` gave, one that goes down as well included."""
+    plain = slug.removesuffix(DOWN)
+    fault = next(fault for fault in KNOWN if fault.slug == plain)
+    if plain == slug:
+        return fault
+    return replace(fault, slug=slug, cause=f"{fault.cause}, and it goes down", cure=f"{fault.cure}; reverse the sign")
 
 
 def _match(
-    fault: WindowFault, evidence: Sequence[TargetComparison], precision: Precision, window: Window, multiples: bool
+    fault: WindowFault,
+    evidence: Sequence[TargetComparison],
+    precision: Precision,
+    window: Window,
+    sign: float,
+    multiples: bool,
 ) -> Match | None:
     worst, factors, told = 0.0, [], 0
     for item in evidence:
-        mean = fault.update(item.entry.problem, window)
+        mean = sign * fault.update(item.entry.problem, window)
         factor = 1.0
         if multiples:
             common = common_factor([item.found], [mean], precision)
@@ -65,9 +81,13 @@ def _match(
         worst = max(worst, gap)
     if told == 0:  # the fault shows on none of the problems
         return None
+    named = fault.slug if sign > 0.0 else fault.slug + DOWN
     if not multiples:
-        return Match(fault.slug, len(evidence), worst)
+        return Match(named, len(evidence), worst)
     if len(factors) < 3:
         return None
     law = fitted_law([item for item, _ in factors], [factor for _, factor in factors], precision)
-    return None if law is None else Match(fault.slug, len(factors), worst, law.constant, law.law)
+    if law is None:
+        return None
+    named = fault.slug if law.constant > 0.0 else fault.slug + DOWN
+    return Match(named, len(factors), worst, abs(law.constant), law.law)

@@ -119,7 +119,7 @@ class Report:
             lines += [
                 f"  {self._named(self.diagnosis)} — {self.cause}",
                 f"  cure: {self.cure}",
-                f"  seen in: {', '.join(self.source)}",
+                *([f"  seen in: {', '.join(self.source)}"] if self.source else []),
             ]
         others = [f"{match.slug}{match.times}" for match in self.matches if match.slug != self.diagnosis]
         if others:

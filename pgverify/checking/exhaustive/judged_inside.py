@@ -20,6 +20,9 @@ from pgverify.estimators import RewardToGo
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 
+BY_ITS_PRECISION = (Outcome.CORRECT, Outcome.CONSISTENT, Outcome.INCONCLUSIVE, Outcome.INVALID)
+"""Verdicts on the function as one of half precision that stand: sums that leave its range are INVALID."""
+
 CURE = "compute what follows from the {} in single precision, and check again"
 
 
@@ -52,7 +55,7 @@ def judged_inside(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
         return report
     shorter = replace(claim.implementation, bits=found.bits)
     again = judge(replace(claim, implementation=shorter))
-    if not again.outcome.good and again.outcome is not Outcome.INCONCLUSIVE:
+    if again.outcome not in BY_ITS_PRECISION:
         return replace(report, warnings=(str(found), *report.warnings))
     step = again.next_step if again.outcome.good else CURE.format(" and the ".join(found.inputs))
     return replace(again, notes=(str(found), *again.notes), next_step=step)

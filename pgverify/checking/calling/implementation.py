@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.examination import ask, describe
 from pgverify.checking.calling.first_answers import FirstAnswers
+from pgverify.checking.calling.significant_bits import OF_DOUBLE
 from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.trajectories import Trajectories
@@ -38,6 +39,8 @@ class LimitedFunction:
         Compared after every call: who writes to them has no value.
     first : FirstAnswers
         Kept, to be asked for once more in the end.
+    bits : int
+        Of the precision that it computes in somewhere inside, where that is known: answers count as no longer.
     """
 
     function: Callable[[Trajectories], Any]
@@ -46,12 +49,15 @@ class LimitedFunction:
     deadline: Deadline = NEVER
     tables: TablesOfProblems = field(default_factory=TablesOfProblems)
     first: FirstAnswers = field(default_factory=FirstAnswers)
+    bits: int = OF_DOUBLE
 
     def estimate(self, batch: Trajectories, watched: bool = False) -> Answer:
         """Return the estimate [d] of a batch; `watched` as in `ask`."""
         answer = self._estimate(batch, watched)
         if self.first.wanted and isinstance(answer, Value):
             self.first.keep(batch, answer.array)
+        if self.bits < OF_DOUBLE and isinstance(answer, Value) and answer.array.any():
+            return replace(answer, bits=min(answer.bits, self.bits), single=True, telling=True)
         return answer
 
     def _estimate(self, batch: Trajectories, watched: bool) -> Answer:

@@ -58,7 +58,8 @@ class _Listing:
         answer = self._calls.answer(batch)
         if not isinstance(answer, Value):
             raise NoEstimate(answer)
-        self.single, self.telling = self.single and answer.single, self.telling or answer.telling
+        single = answer.single or not np.any(answer.array)  # zeros are of any precision
+        self.single, self.telling = self.single and single, self.telling or answer.telling
         self.bits = max(self.bits, answer.bits)
         if again:
             self._calls.same_again(batch, answer.array, COUPLING_TOLERANCE if answer.single else REPEAT_TOLERANCE)

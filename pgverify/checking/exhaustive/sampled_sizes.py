@@ -59,6 +59,10 @@ MOST_ROWS, ROWS_A_CALL = 400_000, 100
 the time of: a second or two. The rest takes 48 batches a size, or 80."""
 
 
+DOUBT = 3.0
+"""Standard errors from which on one more pair is looked into, though another has shown that nothing can be said."""
+
+
 @dataclass(frozen=True, eq=False)
 class SizePair:
     """One problem and one size of batches.
@@ -211,7 +215,8 @@ def _verdicts(
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
     What is beyond doubt suspect is judged as soon as it is met, then the needed, then the others, the more suspect
-    first: an accusation says more than that a bias could hide. One that is needed and stays open ends it.
+    first: an accusation says more than that a bias could hide. Once a needed one stays open, only those are judged that
+    may be accused, as where larger batches do something else.
 
     What is suspect is seen on other batches than those it is judged by.
     """
@@ -251,11 +256,20 @@ def _verdicts(
         else:
             doubtful.append((pair, fit, goal))
     suspected = [(suspicion(fit, goal, multiple), pair, fit, goal) for pair, fit, goal in doubtful]
-    for _, pair, fit, goal in sorted(suspected, key=lambda case: (not case[1].needed, -case[0])):
+    unbounded = False
+    for doubt, pair, fit, goal in sorted(suspected, key=lambda case: (not case[1].needed, -_by_row(case[0], case[1]))):
+        if unbounded and not (pair.changed and doubt >= DOUBT):
+            continue
         verdict = test.of(pair, fit, goal)
         yield pair, verdict
-        if verdict.off or (pair.needed and not verdict.bounded):  # then no word but an accusation can be said
+        if verdict.off:
             return
+        unbounded = unbounded or (pair.needed and not verdict.bounded)  # then no word but an accusation can be said
+
+
+def _by_row(doubt: float, pair: SizePair) -> float:
+    """Return how soon a doubt would be settled: squares of standard errors grow with the rows that are drawn."""
+    return doubt**2 / (pair.size + ROWS_A_CALL)
 
 
 class _Test:

@@ -9,8 +9,10 @@ from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.controls_by_place import controls_by_place
+from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_time import controls_by_time
 from pgverify.checking.sampled.controls_of_others import controls_of_others
+from pgverify.checking.sampled.controls_of_parts import controls_of_parts
 from pgverify.checking.sampled.more_controls import more_controls
 from pgverify.validation import Array
 
@@ -37,9 +39,18 @@ def _by_place(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array,
     return controls_by_place(controls, rows)
 
 
-FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_place)
+def _by_start(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_by_start(controls, rows)
+
+
+def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_of_parts(controls, rows)
+
+
+FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_place, _by_start, _of_parts)
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
-the others' rewards-to-go at each time, and what adds up every second or third row.
+the others' rewards-to-go at each time, what adds up every second or third row, what is made of those that begin in the
+same state, and of parts of a batch.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

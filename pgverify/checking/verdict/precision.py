@@ -68,7 +68,7 @@ def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Pre
 
 def shortened_to(bits: int) -> Precision:
     """Return the precision of code whose every result has so few bits that no verdict may rest on it."""
-    name = f"the {bits} bits of its numbers"
+    name = f"{bits} bits of precision"
     return Precision(name, 2.0**-bits, 0.0, 4.0 * 2.0**-bits, hidden=0.1, enough=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -66,6 +67,21 @@ class _Met:
     batches: tuple[Trajectories, ...]
     estimates: Float[Array, "m d"]
     size: int | None
+
+    @cached_property
+    def whole(self) -> list[Trajectories]:
+        """The batches without the groups of the design: made once, for hundreds of faults are called on them."""
+        return [replace(batch, group=None) for batch in self.batches]
+
+    @cached_property
+    def groups(self) -> list[list[Trajectories]]:
+        """The groups of each, which know of no others."""
+        return [self.divided(batch) for batch in self.whole]
+
+    def divided(self, batch: Trajectories) -> list[Trajectories]:
+        """Return the groups of a batch."""
+        size = self.size or len(batch)
+        return [batch.select(slice(first, first + size)) for first in range(0, len(batch), size)]
 
 
 @dataclass(frozen=True)
@@ -204,8 +220,8 @@ def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | No
     for each in met:
         limit = SAME * float(np.abs(each.estimates).max())
         factor = 0.0
-        for batch, found in zip(each.batches, each.estimates, strict=True):
-            expected = _estimate(bug, batch, each.size, where)
+        for index, found in enumerate(each.estimates):
+            expected = _estimate(bug, each, index, where)
             if expected is None or expected.shape != found.shape:
                 return None
             if factor == 0.0 and np.abs(expected).max() > limit:
@@ -220,22 +236,26 @@ def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | No
     return None
 
 
-def _estimate(bug: Bug, batch: Trajectories, size: int | None, where: str) -> Float[Array, "d"] | None:
-    """Return the estimate of a fault on a batch; None where it does not apply."""
+def _estimate(bug: Bug, met: _Met, index: int, where: str) -> Float[Array, "d"] | None:
+    """Return the estimate of a fault on one of the batches; None where it does not apply."""
     # Entries make groups of their own where they have any, but for those that ask for those of the design.
-    whole = batch if getattr(bug.implementation, "by_group", False) else replace(batch, group=None)
-    groups = [whole.select(part) for part in _parts(len(batch), size if size and where != "batch" else len(batch))]
-    weights = [max(int(group.lengths.sum()), 1) if where == "steps" else 1 for group in groups]
+    own = getattr(bug.implementation, "by_group", False)
+    together = where == "batch" or not met.size
+    if own:
+        groups = [met.batches[index]] if together else met.divided(met.batches[index])
+    else:
+        groups = [met.whole[index]] if together else met.groups[index]
     try:
         parts = [np.asarray(bug.implementation(group)) for group in groups]
         each = [part.mean(axis=0) if part.ndim == 2 else part for part in parts]
+        if len(each) == 1:
+            return each[0]
+        if where != "steps":
+            return np.asarray(np.add.reduce(each) / len(each))
+        weights = [max(int(group.lengths.sum()), 1) for group in groups]
         return np.asarray(np.average(each, axis=0, weights=weights))
     except Exception:  # an entry for Gaussian policies on a softmax problem, say: it does not apply
         return None
-
-
-def _parts(rows: int, size: int) -> Iterator[slice]:
-    return (slice(first, first + size) for first in range(0, rows, size))
 
 
 def _round(named: _Named) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -10,9 +12,14 @@ from pgverify.exact.enumeration import enumerate_trajectories
 from pgverify.exact.solution import solve
 from pgverify.policies.steps import remembers, score_sum
 from pgverify.problem import FiniteHorizon, Problem
-from pgverify.validation import Array
+from pgverify.rollout import Rollout
+from pgverify.validation import Array, read_only
+
+MOST_KEPT = 64
+"""Problems whose targets are kept: to give a fault a name, each is asked for hundreds of times."""
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def policy_gradient(problem: Problem) -> Float[Array, "d"]:
     """Return ∇J(θ); where episodes are cut after T steps, its first T terms Σ_{t<T} γ^t Σ_s d_t(s) Σ_a π ψ Q_t(s,a).
 
@@ -20,19 +27,20 @@ def policy_gradient(problem: Problem) -> Float[Array, "d"]:
     reward that is ∇J for every T, as data start in the stationary distribution and are a mean over steps.
     """
     if remembers(problem.policy):
-        return _by_listing(problem, True)
+        return read_only(_by_listing(problem, True))
     law = rollout(problem)
-    if not _is_cut(problem):
-        return np.asarray(gradient(problem))
+    if not _is_cut(law):
+        return read_only(np.array(gradient(problem)))
     powers = np.power(law.discount, np.arange(law.horizon or 0))
-    return visited(problem, powers[:, None, None] * _futures(problem, len(powers)))
+    return read_only(visited(problem, powers[:, None, None] * _futures(problem, len(powers))))
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def discount_dropped(problem: Problem) -> Float[Array, "d"]:
     """Return Σ_t Σ_s d_t(s) Σ_a π ψ Q_t: the factor γ^t left out, the gradient of no function in general."""
     if remembers(problem.policy):
-        return _by_listing(problem, False)
-    return visited(problem, _futures(problem, rollout(problem).horizon or 0))
+        return read_only(_by_listing(problem, False))
+    return read_only(visited(problem, _futures(problem, rollout(problem).horizon or 0)))
 
 
 def visited(problem: Problem, table: Float[Array, "*T S A"]) -> Float[Array, "d"]:
@@ -56,8 +64,7 @@ def _futures(problem: Problem, steps: int) -> Float[Array, "T S A"]:
     return np.broadcast_to(table, (steps, *table.shape)) if table.ndim == 2 else table[:steps]
 
 
-def _is_cut(problem: Problem) -> bool:
-    law = rollout(problem)
+def _is_cut(law: Rollout) -> bool:
     return law.horizon is not None and not law.horizon_terminates
 
 

@@ -18,6 +18,8 @@ Function = Callable[[pgv.Trajectories], np.ndarray]
 
 PROBLEMS = named(*FEW, "delayed-reward")
 OFF_POLICY = pgv.suites.get("off-policy")
+FEW_OFF_POLICY = [entry for entry in OFF_POLICY if entry.name in ("lent-bandit", "far", "between-clips")]
+"""Between them several steps, ratios far from one, and one on either side of every clip."""
 
 
 def gae(batch: pgv.Trajectories, decay: float = 0.95) -> np.ndarray:
@@ -117,7 +119,7 @@ def test_a_loss_on_the_policys_own_data(name: str) -> None:
 @pytest.mark.parametrize("name", slow_but(CLIPPED, ["ppo"]))
 def test_a_loss_on_data_of_another_policy(name: str) -> None:
     loss, diagnosis, step = CLIPPED[name]
-    report = pgv.check(loss, problems=OFF_POLICY)
+    report = pgv.check(loss, problems=FEW_OFF_POLICY if name == "ppo" else OFF_POLICY)
     assert report.diagnosis == diagnosis, str(report)
     assert step in report.next_step
     assert report.outcome is (pgv.Outcome.BIASED if diagnosis else pgv.Outcome.OTHER_TARGET)

@@ -31,6 +31,11 @@ def workers() -> Iterator[Any]:
         yield local
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 120)  # a busy machine is not a scheduler that does not answer
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     path = write_study(tmp_path / "study", body=BODY, count=12)

@@ -84,7 +84,7 @@ def objects_that_exit(batch: Any) -> Any:
 
 
 def subclass_that_exits(batch: Any) -> Any:
-    return RIGHT(batch).view(_Subclass)
+    return (2.0 * RIGHT(batch)).view(_Subclass)  # nobody needs to ask it for anything: its numbers are judged
 
 
 def endless_generator(batch: Any) -> Any:

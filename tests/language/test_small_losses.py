@@ -59,3 +59,18 @@ def test_the_mean_of_a_batch_of_single_completions_has_its_law() -> None:
     report = verdict(lambda b: (b.rewards - b.rewards.mean())[:, None], group_size=1, prompts=3)
     assert report.outcome is pgv.Outcome.SCALED
     assert "(1 − 1/B)" in report.explanation
+
+
+def test_advantages_that_cancel_by_broadcasting_are_nothing_in_no_order() -> None:
+    """Of A [B] times sums [B, 1] the mean is mean(A) times mean(S): what rounding leaves, in any order."""
+    report = verdict(lambda b: np.full((len(b.rewards), 1), (b.rewards - b.rewards.mean() + 0.1 - 0.1).mean()))
+    assert report.outcome is pgv.Outcome.NO_SIGNAL, str(report)
+    assert report.evidence == "exhaustive"
+    assert not report.scope.ordered
+
+
+def test_lengths_that_multiply_are_no_ratio() -> None:
+    """Where no ratio can show, a loss without one is not said to have one."""
+    length = lambda b: np.asarray(b.mask).sum(axis=1, keepdims=True)  # noqa: E731
+    report = verdict(lambda b: length(b) * others(b))
+    assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "length-multiplied"), str(report)

@@ -22,6 +22,9 @@ REPEATED = 8
 ROUNDING = 1e-9
 """Relative to the largest derivative of the batch."""
 
+NOTHING = 1e-14
+"""Differences below this, of the largest reward over the rows, are what rounding leaves of weights that cancel."""
+
 
 @dataclass(frozen=True)
 class Coupling:
@@ -81,11 +84,12 @@ def _repeats(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng:
     )  # apart by 1, 3, 5, …: no period fits them all
     both = np.concatenate([found.by_log_probs, found.by_entropies], axis=2)
     weights, others = both[:REPEATED], both[REPEATED:][::-1]
-    return bool(np.abs(weights - others).max() <= ROUNDING * np.abs(weights).max())
+    return bool(np.abs(weights - others).max() <= ROUNDING * np.abs(weights).max() + _least(problem, rows.shape[1]))
 
 
 def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:
     group_size = lists[0].rows.shape[1]
+    least = _least(problem, group_size * len(lists))
     for place, own in enumerate(lists):
         kept = slice(place * group_size, (place + 1) * group_size)
         for group in own.rows:
@@ -99,7 +103,7 @@ def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProble
             batches[:, kept] = group
             found = gradients_on(call, batches, problem)
             weights = np.concatenate([found.by_log_probs, found.by_entropies], axis=2)
-            if np.ptp(weights[:, kept], axis=0).max() > ROUNDING * np.abs(weights).max():
+            if np.ptp(weights[:, kept], axis=0).max() > ROUNDING * np.abs(weights).max() + least:
                 return True
     return False
 
@@ -109,4 +113,10 @@ def _differs(call: LossCall, batch: Integer[Array, "B"], moved: Integer[Array, "
     plain, other = (gradients_on(call, rows[None], problem) for rows in (batch, batch[moved]))
     before = np.concatenate([plain.by_log_probs[0], plain.by_entropies[0]], axis=1)[moved]
     after = np.concatenate([other.by_log_probs[0], other.by_entropies[0]], axis=1)
-    return bool(np.abs(before - after).max() > ROUNDING * max(np.abs(before).max(), np.abs(after).max()))
+    largest = max(np.abs(before).max(), np.abs(after).max())
+    return bool(np.abs(before - after).max() > ROUNDING * largest + _least(problem, len(batch)))
+
+
+def _least(problem: TokenProblem, rows: int) -> float:
+    """Return the difference that is none, however small the derivatives are."""
+    return NOTHING * float(np.abs(problem.completions.rewards).max()) / rows

@@ -41,7 +41,7 @@ def estimated_terms(
     by_scores = [v - e for v, e in zip(whole, by_entropies, strict=True)]
     paid = [trial.vector - free for trial, free in zip(trials, whole, strict=True)]
 
-    def first(vectors: Vectors, among: Iterator[Target], signed: bool) -> Term | None:
+    def first(vectors: Vectors, sizes: Sequence[float], among: Iterator[Target], signed: bool) -> Term | None:
         fits: Term | None = None
         for one in among:
             if fits is not None and not isinstance(one, GroupStd):
@@ -56,14 +56,15 @@ def estimated_terms(
         return fits
 
     found: list[Term] = []
-    for vectors, among, signed in (
-        (paid, _rewarded(trials, design, target), False),
-        (by_scores, iter(FREE), True),
-        (by_entropies, iter((Entropy(),)), True),
+    own = [_size_without(trial, size) for trial, size in zip(trials, sizes, strict=True)]
+    for vectors, relative, among, signed in (
+        (paid, sizes, _rewarded(trials, design, target), False),
+        (by_scores, own, iter(FREE), True),
+        (by_entropies, own, iter((Entropy(),)), True),
     ):
-        if all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, sizes, strict=True)):
+        if all(float(np.linalg.norm(v)) <= tolerance * s for v, s in zip(vectors, relative, strict=True)):
             continue
-        term = first(vectors, among, signed)
+        term = first(vectors, relative, among, signed)
         if term is None:
             return ()
         found.append(term)
@@ -95,6 +96,11 @@ def _rewarded(trials: Sequence[Trial], design: LossDesign, target: Target) -> It
         rows = [loss_rows(trial.table, trial.batches.rows) for trial in trials]
         for epsilon, freedom in fitted_group_std([trial.rewarded.by_log_probs for trial in trials], rows):
             yield GroupStd(epsilon, freedom)
+
+
+def _size_without(trial: Trial, size: float) -> float:
+    """Return what the rounding of terms without rewards is relative to: their own gradients, however small they are."""
+    return size if trial.without is None else max(trial.batches.size(trial.without, trial.problem), 1e-300)
 
 
 def _of_entropies(trial: Trial) -> Float[Array, "d"]:

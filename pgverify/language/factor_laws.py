@@ -40,6 +40,7 @@ def _constant_laws(factor: float, design: LossDesign) -> list[str]:
     rows = size * design.prompts
     own = 1.0 - 1.0 / size
     known = [("1", 1.0)] + ([("(1 − 1/G)", own), ("G/(G − 1)", 1.0 / own)] if size > 1 else [])
+    known += [("(1 − 1/B)", 1.0 - 1.0 / rows)] if rows > max(size, 1) else []
     known += [("G", float(size)), ("P (prompts)", float(design.prompts)), ("B (rows)", float(rows))]
     known += [(f"1/{name}", 1.0 / value) for name, value in known[-3:]]
     laws = [name for name, value in known if _alike(factor, value)]

@@ -41,6 +41,10 @@ TOLD, HIDDEN = 1e-3, 1e-2
 COARSE = "its rounding could hide a bias of {hidden:.2g}"
 
 
+LEAST = 1e-12
+"""Gradients below this part of the target are what rounding leaves of none."""
+
+
 @dataclass(frozen=True)
 class LossJudgement:
     """What the expectations say.
@@ -115,7 +119,11 @@ def judged(trials: Sequence[Trial], design: LossDesign, target: Target, rounding
         return LossJudgement(
             Outcome.CORRECT, f"the exact expectation is {target.formula} on every tree tried", factor=1.0, notes=(note,)
         )
-    if all(float(np.linalg.norm(v)) <= max(rounding, NOTHING) * s for v, s in zip(vectors, sizes, strict=True)):
+    # A multiple may be any: from here on, what is nothing and what is alike is relative to the loss's own gradients.
+    least = [LEAST * float(np.linalg.norm(c)) for c in claimed]
+    sizes = [max(t.size, s, 1e-300) for t, s in zip(trials, least, strict=True)]
+    nothing = [max(max(rounding, NOTHING) * s, smallest) for s, smallest in zip(sizes, least, strict=True)]
+    if all(float(np.linalg.norm(v)) <= zero for v, zero in zip(vectors, nothing, strict=True)):
         return LossJudgement(
             Outcome.NO_SIGNAL, f"the expected gradient is zero, {target.formula} is not", Estimand("nothing", "0")
         )

@@ -50,6 +50,9 @@ FREE: tuple[Target, ...] = (
 )
 """Of terms of log-probabilities that do not depend on rewards; each is also tried with the other sign."""
 
+TOLD = 1e3
+"""Times the rounding that a vector must be long, of what it is relative to: less is the multiple of anything."""
+
 Vectors = Sequence[Float[Array, "d"]]
 
 
@@ -70,4 +73,5 @@ def common_factor(found: Vectors, named: Vectors, sizes: Sequence[float], roundi
     fits = all(
         np.linalg.norm(a - factor * b) <= rounding * size for a, b, size in zip(found, named, sizes, strict=True)
     )
-    return factor if fits and abs(factor) > 1e3 * rounding else None
+    told = any(abs(factor) * np.linalg.norm(b) > TOLD * rounding * size for b, size in zip(named, sizes, strict=True))
+    return factor if fits and told else None

@@ -99,4 +99,7 @@ def test_a_small_bias_of_gradients_is_no_rounding(dtype: Any) -> None:
 
 
 def test_an_update_of_nothing_has_no_signal() -> None:
-    assert judged(loop(lambda _, gradient: 0.0 * gradient)).outcome is Outcome.NO_SIGNAL
+    report = judged(loop(lambda _, gradient: 0.0 * gradient))
+    assert report.outcome is Outcome.NO_SIGNAL
+    assert report.matches == ()  # nothing equals whatever is nothing
+    assert "not one run moves a parameter" in report.next_step

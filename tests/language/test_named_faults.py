@@ -120,6 +120,7 @@ RATIOS = {
     "ratio-squared": of_ratio(lambda r, a: r * r * a),
     "ratio-applied-twice": of_ratio(lambda r, a: held(r) * r * a),
     "log-rho-swapped": of_ratio(lambda r, a: a / r),
+    "probability-not-log": lambda b: -mean_of_sums(b, np.exp(b.log_probs) * others(b)),
 }
 
 

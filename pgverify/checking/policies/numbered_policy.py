@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +94,10 @@ def check_numbered(policy: Any, seed: int) -> tuple[list[PolicyFinding], Numbere
         findings.append(compared(f"the mean score is zero ({door})", mean, np.zeros(mean.shape), scale=scale))
     if doors.scores:
         findings.append(_fisher_identity(policy, law, theta, along))
+    _law(policy, theta + np.linspace(0.1, 0.7, theta.size))
+    left = asked("probabilities()", policy.probabilities).astype(np.float64)
+    findings.append(compared("with_parameters leaves the policy as it was", left, law, scale=1.0))
+    policy = policy.with_parameters(theta)
     doors = NumberedDoors(law, slope.table, doors.scores, log_probs, _drawn(policy, law, seed))
     if doors.drawn is not None:
         findings.append(_sampled(doors.drawn, law))
@@ -111,8 +117,15 @@ def _every_step(shape: tuple[int, int]) -> Prefix:
 def _log_probs(policy: Any, law: Float[Array, "S A"]) -> Float[Array, "S A"] | None:
     if getattr(policy, "log_prob", None) is None:
         return None
-    with np.errstate(divide="ignore"):
-        found = np.asarray(policy.log_prob(_every_step(law.shape)), dtype=np.float64)
+    try:
+        with np.errstate(divide="ignore"):
+            found = np.asarray(policy.log_prob(_every_step(law.shape)), dtype=np.float64)
+    except Exception as reason:
+        said = " ".join(str(reason).split())[:160]
+        raise DoorFailed(
+            f"log_prob(steps) raised {type(reason).__name__}: {said}; it is asked with steps.states and steps.actions, "
+            "[n, T] each"
+        ) from reason
     if found.size != law.size:
         raise DoorFailed(f"log_prob(steps) has shape {found.shape}, must be [n, T] = ({law.size}, 1)")
     return found.reshape(law.shape)
@@ -135,10 +148,22 @@ def _scores(policy: Any, law: Float[Array, "S A"], size: int) -> dict[str, Float
         found["score_sum"] = asked(
             "score_sum(steps, weights)", policy.score_sum, _every_step(law.shape), np.ones((law.size, 1))
         )
+    if callable(own := getattr(policy, "score", None)) and _takes_nothing(own):
+        found["score"] = asked("score()", own)
     for door, score in found.items():
         if score.size != np.prod(shape):
-            raise DoorFailed(f"{door} has shape {score.shape}, must be [n, d] = ({law.size}, {size})")
+            wanted = f"[S, A, d] = {shape}" if door == "score" else f"[n, d] = ({law.size}, {size})"
+            raise DoorFailed(f"{door} has shape {score.shape}, must be {wanted}")
     return {door: score.reshape(shape).astype(np.float64) for door, score in found.items()}
+
+
+def _takes_nothing(door: Callable[..., Any]) -> bool:
+    """Return whether a door is one without arguments: others' `score(state, action)` is another."""
+    try:
+        needed = inspect.signature(door).parameters.values()
+    except (TypeError, ValueError):  # what is built in says nothing of its arguments
+        return False
+    return all(one.default is not one.empty or one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in needed)
 
 
 def _fisher_identity(policy: Any, law: Float[Array, "S A"], theta: Array, along: Float[Array, "d k"]) -> PolicyFinding:

@@ -44,8 +44,8 @@ OTHERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 def check_policy(policy: Any, states: int | None = None, action_dim: int | None = None, seed: int = 0) -> PolicyReport:
     """Tell whether what a policy draws, what it says are probabilities, and what it says is the score belong together.
 
-    Compared are, of numbered actions: that probabilities sum to one; `score_vjp` and `score_sum` with the derivative of
-    their logarithm, taken by complex step or by differences; `log_prob` with the logarithm itself; E ψ = 0; the Fisher
+    Compared are, of numbered actions: that probabilities sum to one; `score`, `score_vjp` and `score_sum` with the
+    slope of their logarithm, by complex step or by differences; `log_prob` with that itself; E ψ = 0; the Fisher
     identity E ψψᵀ = −E ∇² log π; and, where there is a `sample(states, rng)`, the actions it draws, statistically.
     Of real actions, with `log_density(states, actions)` and `act(states, normals)`: that the density is that of the
     actions which standard normal numbers stand for, log φ(x) − log |det ∂a/∂x| at every x; then the same.

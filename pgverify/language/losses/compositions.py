@@ -15,6 +15,17 @@ from pgverify.validation import Array
 NO_RATIO = LossPart("no-ratio", "", ratios.none)
 """On policy, where a ratio is 1."""
 
+MULTIPLIED = LossPart(
+    "length-multiplied",
+    "each completion multiplied by its own length",
+    ratios.sequence_on_tokens,
+    fault=True,
+    cause="Each completion is multiplied by its own length, as by a reward for every token, or by a ratio of the "
+    "sequence that stands on every token.",
+    cure="Count each completion once.",
+)
+"""What a ratio of sequences on every token is where it is 1, and what needs no ratio."""
+
 EVERY_TOKEN: tuple[LossPart, ...] = (*tokens.RIGHT, *tokens.METHODS, *tokens.FAULTY)
 """The choices of tokens."""
 
@@ -76,7 +87,7 @@ def ratios_tried(sampler: str, apart: bool, clips: Sequence[LossPart] = ()) -> t
         wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.OF_THE_ROLLOUT]
         return (*corrected, *wrong)
     if not apart:
-        whole = [part for part in ratios.METHODS if part.name in ("sequence-ratio-on-tokens", "gspo")]
+        whole = (MULTIPLIED, *(part for part in ratios.METHODS if part.name == "gspo"))
         wrong = [part for part in faulty_ratios.FAULTY if part.name in faulty_ratios.WITHOUT_RATIO_TO_OLD]
         return (NO_RATIO, *whole, *wrong)
     return (*ratios.METHODS, *clips, *faulty_ratios.FAULTY)

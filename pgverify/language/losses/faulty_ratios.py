@@ -12,6 +12,7 @@ from pgverify.language.losses.ratios import (
     kept_where,
     none,
     pessimistic,
+    probability,
     sampled_by_rollout,
     squared,
     to_reference,
@@ -72,6 +73,14 @@ FAULTY: tuple[LossPart, ...] = (
     ),
     fault("ratio-applied-twice", "the token ratio twice, once detached", weighted_score),
     fault("ratio-missing", "no ratio", none),
+    LossPart(
+        "probability-not-log",
+        "the probability in place of its logarithm",
+        probability,
+        fault=True,
+        cause="The probability of a token is differentiated where its logarithm belongs: π ψ for ψ.",
+        cure="Take the logarithm, or divide by the probability held constant.",
+    ),
     fault("log-rho-swapped", "the ratio upside down", inverted),
     fault("ratio-to-rollout", "the ratio to the rollout policy", sampled_by_rollout),
     fault("ratio-to-reference", "the ratio to the reference policy", to_reference),
@@ -86,7 +95,7 @@ FAULTY: tuple[LossPart, ...] = (
 CLIP_NOT_APPLIED = fault("clip-not-applied", "the token ratio, never clipped", token)
 """Where a clipped surrogate is claimed; elsewhere the ratio of tokens is a method."""
 
-WITHOUT_RATIO_TO_OLD = ("ratio-to-reference",)
+WITHOUT_RATIO_TO_OLD = ("ratio-to-reference", "probability-not-log")
 """What shows although every ratio to π_old is 1."""
 
 OF_THE_ROLLOUT = ("ratio-missing", "ratio-to-rollout", "tis-sequence-mean")

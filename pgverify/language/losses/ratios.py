@@ -28,6 +28,11 @@ def token(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Arr
     return np.exp(rows.log_ratio) * advantage * share
 
 
+def probability(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
+    """Return π A: of a surrogate that has the probability for its logarithm."""
+    return np.exp(rows.log_probs) * advantage * share
+
+
 def squared(rows: LossRows, advantage: np.ndarray, share: np.ndarray) -> Float[Array, "N B T"]:
     """Return 2ρ_t² A."""
     return 2.0 * np.exp(2.0 * rows.log_ratio) * advantage * share

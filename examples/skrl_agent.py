@@ -2,8 +2,8 @@
 
     pip install skrl "pgverify[gymnasium]" && python examples/skrl_agent.py
 
-skrl normalises the advantages of every batch, whatever is asked for, and the report names it. Where `compute_gae` leaves
-that out, the expected update is the gradient of the window.
+skrl normalises the advantages of every batch, whatever is asked for, and the report names it. Where `compute_gae`
+leaves that out, the expected update is the gradient of the window.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Network(Model):
         self.layer = torch.nn.Linear(states, outputs)
 
     def compute(self, inputs, role):  # noqa: ARG002 — as skrl calls it
+        """Return the layer's output, and nothing else."""
         observed = inputs["observations"].long().reshape(-1)
         return self.layer(torch.nn.functional.one_hot(observed, self.layer.in_features).float()), {}
 

@@ -30,6 +30,7 @@ class Network(torch.nn.Module):
         self.layer = torch.nn.Linear(states, outputs)
 
     def forward(self, obs, state=None, info=None):  # noqa: ARG002 — as tianshou calls it
+        """Return the layer's output."""
         observed = torch.as_tensor(obs).long().reshape(-1)
         return self.layer(torch.nn.functional.one_hot(observed, self.layer.in_features).float())
 
@@ -38,7 +39,8 @@ class Actor(Network):
     """Logits and a state, as tianshou has them."""
 
     def forward(self, obs, state=None, info=None):
-        return super().forward(obs), state
+        """Return the layer's output, and the state that it was given."""
+        return super().forward(obs, state, info), state
 
 
 def networks(mdp):

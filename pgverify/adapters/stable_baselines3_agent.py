@@ -120,10 +120,6 @@ class BuiltAgent:
         from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.vec_env import DummyVecEnv
 
-        if settings.moved and isinstance(problem.mdp, NodeMDP):
-            raise InvalidInput(
-                f"moved is {settings.moved:g}, must be 0 on a problem with real actions, whose ratios have no list"
-            )
         self.settings = settings
         self.problem = problem
         self.envs = [ScriptedEnv(problem, FirstOption(), settings.truncates) for _ in range(settings.environments)]

@@ -49,6 +49,10 @@ FURTHER: Mapping[str, tuple[Edits, str | None]] = MappingProxyType(
             "reward-one-late",
         ),
         "returns for advantages": (((FOUND, f"{FOUND} + values[states[t]]"),), None),
+        "lambda left out, and downhill": (
+            ((TOTAL, "gamma * alive * total"), (RETURNED, f"return -{RETURNED[7:]}")),
+            "lambda-missing + window-sign-reversed",
+        ),
         "downhill": (((RETURNED, f"return -{RETURNED[7:]}"),), "window-sign-reversed"),
     }
 )

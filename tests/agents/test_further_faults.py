@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from further_faults import FURTHER, ODD
+from further_faults import FURTHER, ODD, RETURNED
 from planted_faults import TWO, planted
 
 import pgverify as pgv
@@ -35,6 +35,15 @@ def test_what_is_odd_and_right_is_correct(way: str) -> None:
     report = judged(ODD[way])
     assert report.outcome is Outcome.CORRECT, report
     assert not any("no step had" in warning for warning in report.warnings)
+
+
+def test_a_multiple_of_what_is_right_has_no_fault() -> None:
+    """A sum in place of a mean is minus its own reversal, too, which is no name for it."""
+    report = judged(((RETURNED, "return gradient.ravel()"),))
+    assert report.outcome is Outcome.SCALED
+    assert report.matches == ()
+    down = judged(((RETURNED, "return -gradient.ravel()"),))
+    assert (down.outcome, down.diagnosis) == (Outcome.BIASED, "window-sign-reversed")
 
 
 NEAR = (("logits + 0.7 * np", "logits + 0.05 * np"),)

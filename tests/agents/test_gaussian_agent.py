@@ -101,6 +101,42 @@ def test_the_entropy_of_a_window_is_that_of_the_density() -> None:
     assert with_entropy - plain == pytest.approx([0.0, 0.0, 0.3], abs=1e-12)
 
 
+ACTING = pgv.GaussianPolicy(np.eye(2), [[0.5], [0.0]], [-0.4])
+
+
+def window_of(weigh: bool, clip: float | None = None) -> Any:
+    """Return a window of one step, collected by another Gaussian policy, weighed by the ratio of densities or not."""
+
+    def update(world: Any) -> np.ndarray:
+        policy = world.problem.policy
+        means, std = policy.mean_weights[:, 0], np.exp(policy.log_std[0])
+        acted, spread = ACTING.mean_weights[:, 0], np.exp(ACTING.log_std[0])
+        state, _ = world.env.reset()
+        noise = world.normal(12)
+        action = acted[state] + spread * noise
+        reward = world.env.step([action])[1]
+        world.env.reset()
+        x = (action - means[state]) / std
+        ratio = np.exp((noise**2 - x**2) / 2.0) * spread / std if weigh else 1.0
+        gradient = np.zeros(3)
+        gradient[state] = ratio * reward * x / std
+        gradient[2] = ratio * reward * (x * x - 1.0) + 0.3
+        return gradient
+
+    update.policy = lambda world: world.problem.policy  # type: ignore[attr-defined]
+    update.window = pgv.agents.Window(1, acting=lambda _: ACTING, entropy=0.3, clip=clip)  # type: ignore[attr-defined]
+    return update
+
+
+def test_another_policy_that_acted_is_weighed_by_the_ratio_of_densities() -> None:
+    problem = pgv.Problem(PROBLEM.mdp, PROBLEM.policy, pgv.FiniteHorizon(1, 0.9))
+    report = pgv.check(window_of(True), kind="agent", problems=problem)
+    assert report.outcome is Outcome.CORRECT, report
+    report = pgv.check(window_of(False), kind="agent", problems=problem)
+    assert report.outcome is Outcome.BIASED
+    assert "ratio-missing" in {match.slug for match in report.matches}
+
+
 def test_its_environment_takes_vectors() -> None:
     gymnasium = pytest.importorskip("gymnasium")
     env = pgv.adapters.gymnasium.ScriptedEnv(PROBLEM, pgv.choices.World(lambda *_: 0))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from pgverify.agents import Window
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import TooLarge
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array
@@ -35,6 +36,8 @@ class Windows:
         Whether the step did nothing but begin an episode.
     last : [n, E]
         The state at which the window ends: that of a new episode where the last step ended one.
+    nodes : [S, K, D] or None
+        The real actions that `actions` number; None where there are none.
     """
 
     probability: Float[Array, "n"]
@@ -46,6 +49,7 @@ class Windows:
     truncated: Bool[Array, "n T E"]
     only_reset: Bool[Array, "n T E"]
     last: Int[Array, "n E"]
+    nodes: Float[Array, "S K D"] | None = None
 
     @property
     def ended(self) -> Bool[Array, "n T E"]:
@@ -86,6 +90,7 @@ def listed_windows(
         truncated,
         only_reset,
         np.array([[row[2] for row in several] for several in rows]),
+        problem.mdp.nodes if isinstance(problem.mdp, NodeMDP) else None,
     )
 
 

@@ -10,7 +10,9 @@ from jaxtyping import Float
 
 from pgverify.agents import Window
 from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.policies import Policy
 from pgverify.policies.real_actions import is_real
+from pgverify.policies.steps import Prefix
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
@@ -50,9 +52,20 @@ def collected(problem: Problem, window: Window) -> Collected:
     discount = float(getattr(problem.objective, "discount", 1.0))
     windows = windows_of(problem, window)
     acted = problem.policy if window.acting is None else window.acting(problem)
-    here = windows.states, windows.actions
-    ratio = problem.policy.probabilities()[here] / acted.probabilities()[here]
+    ratio = _ratios(windows, problem.policy, acted)
     return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip)
+
+
+def _ratios(windows: Windows, updated: Policy, acted: Policy) -> Float[Array, "n T E"]:
+    """Return π(a_t|s_t) / μ(a_t|s_t), of densities where actions are real."""
+    if updated is acted:
+        return np.ones(windows.states.shape)
+    here = windows.states, windows.actions
+    if windows.nodes is None or not (is_real(updated) and is_real(acted)):
+        return np.asarray(updated.probabilities()[here] / acted.probabilities()[here])
+    actions = windows.nodes[here]
+    found = updated.log_density(windows.states, actions) - acted.log_density(windows.states, actions)
+    return np.asarray(np.exp(found.real))
 
 
 def advantages(given: Collected) -> Float[Array, "n T E"]:
@@ -102,19 +115,29 @@ def mean_update(
     """
     policy = problem.policy
     pi = policy.probabilities()
-    table = _tabled(windows, weights, pi.shape)
+    visits = np.zeros(len(pi))
+    counted = 1.0 - windows.only_reset if learned is None else np.asarray(learned, dtype=np.float64)
+    np.add.at(visits, windows.states, _share(windows) * counted)
     # The entropy of real actions is that of their density: its nodes have another, whatever the density.
     logs = policy.log_densities().real if is_real(policy) else np.log(np.where(pi > 0.0, pi, 1.0))
-    visits = _tabled(windows, 1.0 - windows.only_reset if learned is None else learned, pi.shape).sum(
-        axis=1, keepdims=True
-    )
-    return np.asarray(policy.score_vjp(table - entropy * visits * pi * logs))
+    spread = -entropy * visits[:, None] * pi * logs
+    if windows.nodes is None or not is_real(policy):
+        return np.asarray(policy.score_vjp(_tabled(windows, weights, pi.shape) + spread))
+    # What acted may have been another policy, whose nodes are other numbers.
+    table = _tabled(windows, weights, windows.nodes.shape[:2])
+    states = np.repeat(np.arange(len(table))[:, None], table.shape[1] + 1, axis=1)
+    score = policy.score_sum(Prefix(states, windows.nodes, np.ones(table.shape, dtype=bool)), table).sum(axis=0)
+    return np.asarray(score.real + policy.score_vjp(spread))
+
+
+def _share(windows: Windows) -> Float[Array, "n 1 1"]:
+    """Return what a step counts."""
+    return windows.probability[:, None, None] / (windows.states.shape[1] * windows.states.shape[2])
 
 
 def _tabled(windows: Windows, weights: Float[Array, "n T E"], shape: tuple[int, ...]) -> Float[Array, "S A"]:
     table = np.zeros(shape)
-    share = windows.probability[:, None, None] / (weights.shape[1] * weights.shape[2])
-    np.add.at(table, (windows.states, windows.actions), share * weights)
+    np.add.at(table, (windows.states, windows.actions), _share(windows) * weights)
     return table
 
 

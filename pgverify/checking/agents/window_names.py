@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
+from jaxtyping import Float
 
 from pgverify.agents import Window
 from pgverify.checking.agents.window_faults import FAULTS, WindowFault
@@ -17,6 +18,7 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import Precision, common_factor, deviation
 from pgverify.checking.verdict.scale_laws import fitted_law
+from pgverify.validation import Array
 
 KNOWN = (*FAULTS, *RECURSION_FAULTS, *RATIO_FAULTS, *LIMIT_FAULTS)
 """Faults that have a name."""
@@ -38,8 +40,9 @@ def window_matches(evidence: Sequence[TargetComparison], precision: Precision, w
     """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
     weighs = window.acting is not None or window.clip is not None
     possible = [fault for fault in KNOWN if weighs or fault.slug not in OF_A_RATIO]
+    made = [(fault.slug, [fault.update(item.entry.problem, window) for item in evidence]) for fault in possible]
     for sign, multiples in ((1.0, False), (-1.0, False), (1.0, True)):
-        found = [match for fault in possible if (match := _match(fault, evidence, precision, window, sign, multiples))]
+        found = [match for slug, means in made if (match := _match(slug, means, evidence, precision, sign, multiples))]
         lesser = {PLAINER.get(match.slug) for match in found} & {match.slug for match in found}
         kept = [match for match in found if match.slug not in lesser]
         if kept:
@@ -57,16 +60,16 @@ def fault_of(slug: str) -> WindowFault:
 
 
 def _match(
-    fault: WindowFault,
+    slug: str,
+    means: Sequence[Float[Array, "d"]],
     evidence: Sequence[TargetComparison],
     precision: Precision,
-    window: Window,
     sign: float,
     multiples: bool,
 ) -> Match | None:
     worst, factors, told = 0.0, [], 0
-    for item in evidence:
-        mean = sign * fault.update(item.entry.problem, window)
+    for item, update in zip(evidence, means, strict=True):
+        mean = sign * update
         factor = 1.0
         if multiples:
             common = common_factor([item.found], [mean], precision)
@@ -81,7 +84,7 @@ def _match(
         worst = max(worst, gap)
     if told == 0:  # the fault shows on none of the problems
         return None
-    named = fault.slug if sign > 0.0 else fault.slug + DOWN
+    named = slug if sign > 0.0 else slug + DOWN
     if not multiples:
         return Match(named, len(evidence), worst)
     if len(factors) < 3:
@@ -89,5 +92,5 @@ def _match(
     law = fitted_law([item for item, _ in factors], [factor for _, factor in factors], precision)
     if law is None:
         return None
-    named = fault.slug if law.constant > 0.0 else fault.slug + DOWN
+    named = slug if law.constant > 0.0 else slug + DOWN
     return Match(named, len(factors), worst, abs(law.constant), law.law)

@@ -140,12 +140,13 @@ class _Path:
     level: float = 1.0
 
     def estimates(self, points: int = POINTS) -> Float[Array, "k d"]:
-        """Return the estimates along the path, in units of rounding to half; zeros where a call gives none."""
+        """Return the estimates along the path, in units of rounding to half; zeros where a call
+        gives none, or numbers that show their precision themselves."""
         found = []
         for place in (np.arange(points) + 0.5) * (POINTS / points * STRIDE):
             whole, _ = every_trajectory.__wrapped__(self._moved(float(place)))
             answer = self.implementation.estimate(self.batch(whole))
-            if not isinstance(answer, Value):
+            if not isinstance(answer, Value) or 0 < answer.bits <= OF_HALF:
                 return np.zeros((points, 1))
             found.append(answer.array)
         return np.stack(found) / self._unit()

@@ -1,4 +1,4 @@
-"""Right baselines in odd styles are explained wholly on sampled batches; what is like them and wrong is not, or is off."""
+"""Right baselines in odd styles are explained wholly on sampled batches; what is like them and wrong is not, or off."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def by_start_own_included(batch: pgv.Trajectories) -> Array:
 @wrong
 def remainder_dropped(batch: pgv.Trajectories) -> Array:
     kept = len(batch) - len(batch) % 7
-    return remainder_dropped_and_made_up_for(batch) * kept / len(batch)
+    return RIGHT["remainder_dropped_and_made_up_for"](batch) * kept / len(batch)
 
 
 @wrong

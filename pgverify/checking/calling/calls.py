@@ -73,6 +73,11 @@ class Calls:
         """Unit of rounding of the precision that all values so far are of; 0 for double."""
         return unit_roundoff(self._bits) if self._telling else 0.0
 
+    @property
+    def coarse(self) -> float:
+        """Unit of rounding of the precision that the function was seen to compute in somewhere inside; else 0."""
+        return unit_roundoff(self._implementation.bits)
+
     def note(self, kind: str, sentence: str) -> None:
         """Add what was noticed in several calls together, unless there is a note of that kind."""
         self._notes = {**self._notes, kind: self._notes.get(kind, sentence)}

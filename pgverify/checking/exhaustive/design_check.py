@@ -21,7 +21,8 @@ from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.other_critics import reads_critic
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
+from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, sample_sizes
+from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.checking.sampled.stateful_function import check_changing

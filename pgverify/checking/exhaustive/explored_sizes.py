@@ -14,7 +14,8 @@ from pgverify.checking.exhaustive.exploration import Explored
 from pgverify.checking.exhaustive.explored_case import BOOTSTRAPPED, ExploredCase
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, SizePair, sample_sizes
+from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, sample_sizes
+from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.one_size import BOUNDED
 from pgverify.checking.verdict.explored_report import rebuilt

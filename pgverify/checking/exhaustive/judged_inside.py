@@ -20,6 +20,9 @@ from pgverify.estimators import RewardToGo
 from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 
+UNEXPLAINED = (Outcome.BIASED, Outcome.INCONCLUSIVE)
+"""Verdicts that rounding may be behind, as of a baseline that no sampled batches of others explain."""
+
 BY_ITS_PRECISION = (Outcome.CORRECT, Outcome.CONSISTENT, Outcome.INCONCLUSIVE, Outcome.INVALID)
 """Verdicts on the function as one of half precision that stand: sums that leave its range are INVALID."""
 
@@ -40,7 +43,7 @@ def judged_inside(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
         Which batches the function is called on.
     """
     report = judge(claim)
-    if report.outcome is not Outcome.BIASED or report.diagnosis is not None or report.evidence != "exhaustive":
+    if report.outcome not in UNEXPLAINED or report.diagnosis is not None or report.evidence != "exhaustive":
         return report
     off = sorted((each for each in report.findings if each.check == "expectation"), key=lambda each: -each.deviation)
     sizes = {each.problem: each.batch_size for each in reversed(off)}  # of each problem the size that shows the most

@@ -1,7 +1,7 @@
 """Whether a function computes in half precision somewhere inside, though the numbers that it returns are long.
 
-Rounding makes steps: where everything that an estimate is made of moves by less than the last bit kept, it stands still,
-and then jumps. Whatever else it is, right or wrong, in double precision it moves as a smooth function does.
+Rounding makes steps: where all that an estimate is made of moves by less than the last bit kept, it stands still, and
+then jumps. Whatever else it is, right or wrong, in double precision it moves as a smooth function does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 from pgverify.mdp import TabularMDP
-from pgverify.problem import Problem
+from pgverify.problem import AverageReward, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -27,8 +27,8 @@ OF_BFLOAT16 = 8
 """Significant bits of the other 16-bit format."""
 
 POINTS, STRIDE = 64, 1.0371 * 2.0**-12
-"""Points along a path, and how far apart, relatively: steps of bfloat16 are some twenty of them long, those of half some
-three. The whole path is two steps of bfloat16 at least."""
+"""Points along a path, and how far apart, relatively: steps of bfloat16 are some twenty of them long, those of half
+some three. The whole path is two steps of bfloat16 at least."""
 
 GLANCE = 10
 """Points on the same path that are looked at first: what is smooth on these is smooth."""
@@ -46,8 +46,8 @@ decimals is no precision, and finer beside what is larger."""
 JUMPS = 2
 """Places where a path jumps: a function that clips may have one of them, as its rank or its sign changes."""
 
-MOST_PROBLEMS = 4
-"""Problems that are tried, those on which the most is off first."""
+MOST_PROBLEMS, MOST_FOLLOWED = 4, 3
+"""Problems that are glanced at, those on which the most is off first, and those whose whole path is followed."""
 
 Rows = Callable[[Problem], Callable[[Trajectories], Trajectories]]
 """Chooses, on a problem, which of all its trajectories are the batch of a path."""
@@ -93,14 +93,16 @@ def rounded_inside(implementation: LimitedFunction, problems: Iterable[Problem],
     """
     chosen = [each for each in problems if type(each) is Problem and isinstance(each.mdp, TabularMDP)][:MOST_PROBLEMS]
     paths = [_Path(implementation, problem, rows(problem)) for problem in chosen]
-    rough = [(_roughness(path.estimates()), path) for path in paths if _roughness(path.estimates(GLANCE))[0] > FAINT]
+    glances = [(_roughness(path.estimates(GLANCE))[0], path) for path in paths]
+    telling = sorted((case for case in glances if case[0] > FAINT), key=lambda case: -case[0])[:MOST_FOLLOWED]
+    rough = [(_roughness(path.estimates()), path) for _, path in telling]
     rough = [(found, path) for found, path in rough if found[0] > SMOOTH and found[1] >= JUMPS]
     if not rough:
         return None
     (most, _), path = max(rough, key=lambda case: case[0])
-    if _roughness(replace(path, level=GRID).estimates())[0] < KEPT * most:
+    if _roughness(replace(path, level=GRID).estimates(GLANCE))[0] < KEPT * most:
         return None
-    of = tuple(name for name in INPUTS if _roughness(replace(path, inputs=(name,)).estimates())[0] > SMOOTH)
+    of = tuple(name for name in INPUTS if _roughness(replace(path, inputs=(name,)).estimates(GLANCE))[0] > SMOOTH)
     return RoundedInside(OF_HALF if most <= COARSER else OF_BFLOAT16, of or INPUTS)
 
 
@@ -140,12 +142,15 @@ class _Path:
     level: float = 1.0
 
     def estimates(self, points: int = POINTS) -> Float[Array, "k d"]:
-        """Return the estimates along the path, in units of rounding to half; zeros where a call gives none."""
+        """Return the estimates along the path, in units of rounding to half.
+
+        Zeros where a call gives none, or numbers that show their precision themselves.
+        """
         found = []
         for place in (np.arange(points) + 0.5) * (POINTS / points * STRIDE):
             whole, _ = every_trajectory.__wrapped__(self._moved(float(place)))
             answer = self.implementation.estimate(self.batch(whole))
-            if not isinstance(answer, Value):
+            if not isinstance(answer, Value) or 0 < answer.bits <= OF_HALF:
                 return np.zeros((points, 1))
             found.append(answer.array)
         return np.stack(found) / self._unit()
@@ -162,6 +167,6 @@ class _Path:
         level = self.level * (1.0 + by if "rewards" in self.inputs else 1.0)
         if "parameters" in self.inputs:
             policy = policy.with_parameters((1.0 + by) * np.asarray(policy.parameters))
-        if "discount" in self.inputs and getattr(objective, "discount", 0.0):
+        if "discount" in self.inputs and not isinstance(objective, AverageReward):
             objective = replace(objective, discount=(1.0 - by) * objective.discount)
         return replace(self.problem, mdp=mdp.with_rewards(level * mdp.paid), policy=policy, objective=objective)

@@ -16,14 +16,14 @@ from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
+from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
-from pgverify.checking.sampled.batch_law import BatchLaw, IndependentLaw, arranged
+from pgverify.checking.sampled.batch_law import IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.crosses import crossed
-from pgverify.checking.sampled.goal import Goal, rare_events
+from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.one_size import (
     MOST_CALLS,
-    RAREST,
     SUSPECT,
     TOLERANCE,
     SizeVerdict,
@@ -33,8 +33,8 @@ from pgverify.checking.sampled.one_size import (
     suspicion,
 )
 from pgverify.checking.sampled.with_controls import Fitted, as_before, fitted
-from pgverify.checking.verdict.targets import smallest_batch, target_vector, without_discount
-from pgverify.problem import FiniteHorizon, Problem
+from pgverify.checking.verdict.targets import smallest_batch
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -59,58 +59,12 @@ MOST_ROWS, ROWS_A_CALL = 400_000, 100
 the time of: a second or two. The rest takes 48 batches a size, or 80."""
 
 
+RESERVE = 0.4
+"""Part of the rows that a pair leaves for others where larger batches do something else: what stays open on a problem
+with rare trajectories may show on one without."""
+
 DOUBT = 3.0
 """Standard errors from which on one more pair is looked into, though another has shown that nothing can be said."""
-
-
-@dataclass(frozen=True, eq=False)
-class SizePair:
-    """One problem and one size of batches.
-
-    Attributes
-    ----------
-    entry : SuiteProblem
-    index : int
-        Of the problem among those that were listed.
-    law : BatchLaw
-        Of the batches.
-    needed : bool
-        Whether trajectories were first seen to affect each other at this size, on this problem or on another where
-        none were seen to here, or their order to matter, and its batches could not be listed here: what other problems
-        have shown does not speak for it.
-    changed : bool
-        Whether what explained smaller batches wholly leaves something in these: there the function does something else,
-        for which the smaller ones do not speak. Such a pair is needed, too.
-    few : bool
-        Whether a few batches do, on which it is looked at whether they are what explained smaller ones wholly; without
-        such an explanation none are drawn.
-    explained : bool
-        Whether the usual estimators explain such batches wholly on other problems: where they do not here, it is a
-        change, too.
-    aim : [d] or None
-        What the expectation should be, where the name of the target does not say it: as where episodes are cut.
-    cut : bool
-        Whether episodes are cut, and `aim` has the value of what follows: the usual estimators then have it, too.
-    """
-
-    entry: SuiteProblem
-    index: int
-    law: BatchLaw
-    needed: bool
-    changed: bool = False
-    few: bool = False
-    explained: bool = False
-    aim: Float[Array, "d"] | None = None
-    cut: bool = False
-
-    def vector(self, target: str) -> Float[Array, "d"] | None:
-        """Return what the expectation should be; None where that is not known."""
-        return target_vector(target, self.entry.problem, self.size) if self.aim is None else self.aim
-
-    @property
-    def size(self) -> int:
-        """Trajectories in a batch."""
-        return self.law.rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,23 +202,29 @@ def _verdicts(
             yield pair, verdict
         elif pair.explained and nearly(fit, goal, multiple):  # too few batches for as many coefficients as it takes
             continue
-        elif pair.explained or suspicion(fit, goal, multiple) >= SUSPECT:  # calls on larger ones may not be needed
+        elif pair.explained or (not pair.changed and suspicion(fit, goal, multiple) >= SUSPECT):
+            # Calls on larger ones may not be needed.
             verdict = test.of(pair, fit, goal)
             yield pair, verdict
             if verdict.off or (pair.explained and not verdict.bounded):
                 return
         else:
             doubtful.append((pair, fit, goal))
-    suspected = [(suspicion(fit, goal, multiple), pair, fit, goal) for pair, fit, goal in doubtful]
-    unbounded = False
+    suspected = [(suspicion(fit, _guarded(pair, goal), multiple), pair, fit, goal) for pair, fit, goal in doubtful]
+    unbounded: set[int] = set()  # problems on which a needed one stays open: then no word but an accusation can be said
     for doubt, pair, fit, goal in sorted(suspected, key=lambda case: (not case[1].needed, -_by_row(case[0], case[1]))):
-        if unbounded and not (pair.changed and doubt >= DOUBT):
+        if unbounded and (pair.index in unbounded or not pair.changed or doubt < DOUBT):
             continue
-        verdict = test.of(pair, fit, goal)
+        verdict = test.of(pair, fit, goal, RESERVE if pair.changed else 0)
         yield pair, verdict
         if verdict.off:
             return
-        unbounded = unbounded or (pair.needed and not verdict.bounded)  # then no word but an accusation can be said
+        unbounded |= {pair.index} if pair.needed and not verdict.bounded else set()
+
+
+def _guarded(pair: SizePair, goal: Goal) -> Goal:
+    """Return the goal with what rare trajectories may add, where a pair is chosen among others that are changed."""
+    return replace(goal, unseen=pair.unseen) if pair.changed else goal
 
 
 def _by_row(doubt: float, pair: SizePair) -> float:
@@ -279,13 +239,13 @@ class _Test:
         self.multiple, self._alpha, self._seed = multiple, alpha, seed
         self._left, self._tolerance = most_rows, tolerance
 
-    def of(self, pair: SizePair, fit: Fitted, goal: Goal) -> SizeVerdict:
-        """Return the verdict on a pair that could not be judged at sight."""
+    def of(self, pair: SizePair, fit: Fitted, goal: Goal, reserve: float = 0.0) -> SizeVerdict:
+        """Return the verdict on a pair that could not be judged at sight, with a part of the rows left for others."""
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
         if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self.multiple)) is not None:
             return verdict
-        guarded = replace(goal, unseen=rare_events(_undiscounted(pair.entry.problem), RAREST / pair.size))
-        affordable = MOST_CALLS if fit.exact else self._left // (pair.size + ROWS_A_CALL)
+        guarded = replace(goal, unseen=pair.unseen)
+        affordable = MOST_CALLS if fit.exact else int(self._left * (1.0 - reserve)) // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
         return verdict
@@ -310,16 +270,9 @@ def _fit(calls: Calls, pace: Pace, pair: SizePair, rng: np.random.Generator, sma
         return pace.of(calls.estimate, arranged(batch, rows, pair.law))
 
     controls = _controls(pair.entry.problem, pair.cut)
-    as_smaller = as_before(pair.law, estimate, controls, rng, smaller) if pair.few and smaller is not None else None
-    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller)
-
-
-@lru_cache(maxsize=64)
-def _undiscounted(problem: Problem) -> Problem:
-    """Return the problem with γ = 1, which bounds what rare trajectories may add; without an end, for as long again."""
-    if isinstance(problem.objective, FiniteHorizon):
-        return without_discount(problem)
-    return replace(problem, objective=FiniteHorizon(2 * every_trajectory(problem)[0].num_steps))
+    known = smaller if pair.few else None
+    as_smaller = as_before(pair.law, estimate, controls, rng, known, calls.coarse) if known is not None else None
+    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller, calls.coarse)
 
 
 @lru_cache(maxsize=64)

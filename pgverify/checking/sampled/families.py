@@ -47,10 +47,10 @@ def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array,
     return controls_of_parts(controls, rows)
 
 
-FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_place, _by_start, _of_parts)
+FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_start, _of_parts, _by_place)
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
-the others' rewards-to-go at each time, what adds up every second or third row, what is made of those that begin in the
-same state, and of parts of a batch.
+the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch, and
+what adds up every second or third row.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

@@ -84,11 +84,15 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
-    """Return how far the mean seems to be off, in its standard errors: what is drawn first, not what is said."""
+    """Return how far the mean seems to be off, in its standard errors: what is drawn first, not what is said.
+
+    What rare trajectories may add, where the goal has it, counts among the errors: no test says more than it allows.
+    """
     factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
     axes, aim = _axes(goal, factor, multiple)
     off = fit.first @ axes - aim
-    error = off.std(axis=0) / len(off) ** 0.5 + fit.rounding
+    unseen = [(_turned(rare, axes, fit.leverage).root ** 2).sum(axis=1) for rare in goal.unseen]
+    error = np.sqrt((off.var(axis=0) + sum(unseen)) / len(off)) + fit.rounding
     return min(float((np.abs(off.mean(axis=0)) / np.maximum(error, 1e-300)).max(initial=0.0)), SUSPECT)
 
 

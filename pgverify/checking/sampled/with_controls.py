@@ -31,6 +31,9 @@ DUST = 1e-13
 LONG_SUM = 16.0 * 2.0**-24
 """Rows added one after another in single precision lose some √n times their size: a few standard errors of that."""
 
+COARSE = 4.0
+"""Units of a coarser rounding that an estimate may be off by, relative to what is added up, as single ones may."""
+
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
 
@@ -57,6 +60,8 @@ class Source:
         Trajectories in a batch.
     family : Family or None
         Of further controls, that are among them.
+    coarse : float
+        Unit of rounding of a function that computes in less than single precision somewhere inside, else 0.
     """
 
     rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
@@ -65,6 +70,7 @@ class Source:
     group: Integer[Array, "n"] | None
     size: int
     family: Family | None = None
+    coarse: float = 0.0
 
     @property
     def means(self) -> Float[Array, "k d"]:
@@ -141,7 +147,8 @@ class Fitted:
         """Return what rounding explains: of the estimates, of what they were before it cancelled, or of a long sum."""
         controls = self.source.controls
         one_by_one = LONG_SUM * self.source.size**0.5 * controls.amplitude
-        return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one)
+        coarse = COARSE * self.source.coarse * controls.amplitude
+        return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one, coarse)
 
     @property
     def leverage(self) -> float:
@@ -165,7 +172,12 @@ class Fitted:
 
 
 def fitted(
-    law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator, smaller: Fitted | None = None
+    law: BatchLaw,
+    estimate: Estimate,
+    controls: Controls,
+    rng: np.random.Generator,
+    smaller: Fitted | None = None,
+    coarse: float = 0.0,
 ) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
@@ -181,8 +193,11 @@ def fitted(
     smaller : Fitted, optional
         In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
         and where nothing explained it, further families are not tried again.
+    coarse : as in `Source`
     """
-    plain, spread = (Source(rows, estimate, controls, law.group, law.rows) for rows in (law.draw, law.spread))
+    plain, spread = (
+        Source(rows, estimate, controls, law.group, law.rows, coarse=coarse) for rows in (law.draw, law.spread)
+    )
     used = 0
     if law.skewed:
         fit = _best(spread, rng, smaller)
@@ -197,13 +212,18 @@ def fitted(
 
 
 def as_before(
-    law: BatchLaw, estimate: Estimate, controls: Controls, rng: np.random.Generator, smaller: Fitted
+    law: BatchLaw,
+    estimate: Estimate,
+    controls: Controls,
+    rng: np.random.Generator,
+    smaller: Fitted,
+    coarse: float = 0.0,
 ) -> Fitted | None:
     """Return the estimate less what explained smaller batches wholly, if it does so on `AS_BEFORE` of these, else None.
 
     Parameters as for `fitted`.
     """
-    source = Source(law.draw, estimate, controls, law.group, law.rows)
+    source = Source(law.draw, estimate, controls, law.group, law.rows, coarse=coarse)
     fit = _as_before(source, smaller, source.draw(AS_BEFORE, rng))
     return fit if fit.exact else None
 

@@ -6,15 +6,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pgverify import suites
-from pgverify.agents import AgentWorld, Window
-from pgverify.checking.agents.agent_check import AgentProgress, check_agent
-from pgverify.checking.agents.agent_options import asked_parts, refuse_useless
-from pgverify.checking.agents.agent_run import RunLimits
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.surroundings import Surroundings
@@ -44,6 +40,10 @@ from pgverify.stats import SequentialTest
 from pgverify.suites import SuiteProblem
 from pgverify.targets import Target
 from pgverify.validation import require_flag, require_integer, require_number, require_text
+
+if TYPE_CHECKING:
+    from pgverify.agents import AgentWorld, Window
+    from pgverify.checking.agents.agent_check import AgentProgress
 
 KINDS = ("gradient", "weights", "sampler", "agent")
 
@@ -185,7 +185,11 @@ def check(
         rarest = require_number("rarest", rarest, 1e-9, 0.5, InvalidInput)
         test = replace(test, rarest=rarest)
     isolate = require_flag("isolate", isolate, InvalidInput)
-    if kind == "agent":
+    if kind == "agent":  # what they need is an eighth of all that is imported here
+        from pgverify.checking.agents.agent_check import check_agent
+        from pgverify.checking.agents.agent_options import asked_parts, refuse_useless
+        from pgverify.checking.agents.agent_run import RunLimits
+
         parts = asked_parts(processes, resume)
         refuse_useless(
             {

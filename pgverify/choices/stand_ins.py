@@ -24,21 +24,28 @@ def stand_in(original: Any, make: Callable[..., Any], also: tuple[type, ...] = (
         Whose objects count as those of the class.
     """
     whole = getattr(original, "whole", original)
+    held = {"__doc__": whole.__doc__, "whole": whole, "_made": staticmethod(make), "_counted": (whole, *also)}
+    return _StandIn(whole.__name__, (), held)
 
-    class Kind(type):
-        def __call__(cls, *given: Any, **named: Any) -> Any:
-            return make(*given, **named)
 
-        def __instancecheck__(cls, thing: Any) -> bool:
-            return isinstance(thing, (whole, *also))
+class _StandIn(type):
+    """The class of what takes the place of a class: made once, for every run of a program takes several of them."""
 
-        def __subclasscheck__(cls, kind: type) -> bool:
-            return issubclass(kind, (whole, *also))
+    whole: type
+    _made: Callable[..., Any]
+    _counted: tuple[type, ...]
 
-        def __getattr__(cls, name: str) -> Any:
-            return getattr(whole, name)
+    def __call__(cls, *given: Any, **named: Any) -> Any:
+        return cls._made(*given, **named)
 
-    return Kind(whole.__name__, (), {"__doc__": whole.__doc__, "whole": whole})
+    def __instancecheck__(cls, thing: Any) -> bool:
+        return isinstance(thing, cls._counted)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, cls._counted)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.whole, name)
 
 
 @contextlib.contextmanager

@@ -82,12 +82,12 @@ def look_for_coupling(
         plain = max(COUPLING_TOLERANCE * sizes[members].max(), 1e-13 * max(highest, natural))
         return float(max(plain, each[members].max()))
 
-    tries = [[i] * k for k in (2, 3) for i in {0, count - 1}] + [[*range(count)][::-1]]
+    tries = [np.full(k, i) for k in (2, 3) for i in {0, count - 1}] + [np.arange(count)[::-1]]
     for size in tried:
-        members = rng.integers(count, size=size).tolist()
+        members = rng.integers(count, size=size)
         tries += [members, members[::-1]] if size <= 3 else [members]
     pace, largest = Pace(), 0
-    for members in map(np.asarray, sorted(tries, key=len)):
+    for members in sorted(tries, key=len):
         if calls.too_slow(pace, batch, len(members)):
             break
         # A long sum in single precision loses in proportion to its length.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -89,6 +90,7 @@ def claim_of(target: Any) -> Any:
     return claim_of_estimator(claim_of_target(target))
 
 
+@lru_cache(maxsize=256)
 def target_terms(claim: str) -> tuple[TargetTerm, ...]:
     """Return the terms of a claim: "policy_gradient", "gpomdp(0.9)", or a sum "surrogate(0.2) + entropy_bonus(0.01)".
 

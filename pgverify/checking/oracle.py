@@ -21,6 +21,7 @@ from pgverify.checking.exhaustive.asked_again import asked_again
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
 from pgverify.checking.exhaustive.judged_inside import judged_inside
+from pgverify.checking.exhaustive.sampled_instead import sampled_where_too_many
 from pgverify.checking.given_problems import chosen_suite, suite_of
 from pgverify.checking.isolation.isolated_check import check_isolated
 from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
@@ -255,7 +256,8 @@ def check(
                         def by_calling(claim: ClaimedTarget) -> Report:
                             if batches is not None:
                                 return check_by_design(claim, batches, test.alpha, seed)
-                            return check_by_listing(claim, test.alpha, seed)
+                            listed = check_by_listing(claim, test.alpha, seed)
+                            return sampled_where_too_many(claim, listed, test.alpha, seed)
 
                         claim = ClaimedTarget(function, target, entries, given, 0 if given else explore, again)
                         return judged_inside(claim, by_calling, batches)

@@ -20,8 +20,9 @@ from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
 from pgverify.checking.exhaustive.other_critics import reads_critic
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, sample_sizes
+from pgverify.checking.exhaustive.sampled_sizes import MOST_ROWS, SampledSizes, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
@@ -38,7 +39,6 @@ from pgverify.checking.verdict.precision import DOUBLE
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scale_laws import common_multiple
-from pgverify.checking.verdict.scope import SampledSize
 from pgverify.checking.verdict.weight_names import name_weights
 from pgverify.exact import count_trajectories
 from pgverify.suites import SuiteProblem
@@ -71,6 +71,7 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     unlisted: list[tuple[SuiteProblem, int, BatchLaw]] = []
     notes: Notes = {}
     missing: list[str] = []
+    coupled: dict[str, frozenset[int]] = {}
     for index, entry in enumerate(claim.suite):
         number = count_trajectories(entry.problem)
         if number > MOST_TRAJECTORIES:
@@ -91,12 +92,11 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
                 missing.append(f"the total time limit passed before {entry.name} could be tried")
                 break
         notes = together(notes, found.listed.notes)
+        coupled[entry.name] = found.coupled
         if found.listed.expectations:
             known.append((entry, found.listed))
         unlisted += [(entry, index, law) for law in found.open]
-    # In one direction everything is a multiple of anything: what is listed there alone speaks for no size.
-    judged = {item.batch_size for entry, one in known if directions(entry.problem) > 1 for item in one.expectations}
-    pairs = [SizePair(entry, index, law, law.rows not in judged) for entry, index, law in unlisted]
+    pairs = open_pairs(known, unlisted, design, coupled, claim.target)
     listable = [entry for entry in claim.suite if count_trajectories(entry.problem) <= MOST_TRAJECTORIES]
     if any("the total time limit" in each for each in missing):
         invariants = Invariants((), (), 0, notes)
@@ -105,7 +105,7 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
-    report, sampled = _with_samples(claim, report, known, pairs, alpha, seed)
+    report, sampled = _with_samples(claim, report, known, pairs, design, alpha, seed)
     report = _explored(claim, report, known, design)
     if report.outcome.good:
         tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
@@ -177,6 +177,7 @@ def _with_samples(
     report: Report,
     known: Sequence[tuple[SuiteProblem, Listed]],
     pairs: Sequence[SizePair],
+    design: Design,
     alpha: float,
     seed: int,
 ) -> tuple[Report, SampledSizes | None]:
@@ -184,52 +185,87 @@ def _with_samples(
     if not pairs:
         return report, None
 
-    def sampled(multiple: bool) -> SampledSizes:
-        return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed)
+    def sampled(multiple: bool, most_rows: int = MOST_ROWS) -> SampledSizes:
+        return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed, most_rows)
 
     # In one direction everything is a multiple of anything: then samples must tell.
     telling = any(directions(entry.problem) > 1 for entry, _ in known)
     if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
         found = sampled(report.outcome is Outcome.SCALED)
         return lowered(report, found, alpha, seed), found
+    if report.outcome is Outcome.NO_SIGNAL:
+        return _some_signal(report, not_zero(claim.implementation, pairs)), None
     if report.outcome is not Outcome.INCONCLUSIVE and telling:
         return report, None
+    most_rows = MOST_ROWS
     if report.outcome in (Outcome.CORRECT, Outcome.INCONCLUSIVE):
         found = sampled(multiple=False)
         after = lowered(replace(report, outcome=Outcome.CORRECT), found, alpha, seed)
-        if after.outcome is Outcome.CORRECT and report.outcome is Outcome.INCONCLUSIVE:
-            return _consistent(report, [verdict.evidence for _, verdict in found.verdicts], alpha, seed), found
-        if after.outcome is not Outcome.BIASED:
+        settled = settled_elsewhere(found, design)
+        if report.outcome is Outcome.INCONCLUSIVE and settled is not None:
+            return _consistent(report, found, settled[1], alpha, seed), found
+        if after.outcome is Outcome.INCONCLUSIVE:
+            most_rows = 0  # a multiple shows at sight, or not at all
+        elif after.outcome is not Outcome.BIASED:
             return after, found
         report = after
-    found = sampled(multiple=True)
-    return _multiple(report, found, alpha, seed), found
+    found = sampled(True, most_rows)
+    return _multiple(report, found, design, alpha, seed), found
 
 
-def _consistent(report: Report, evidence: Sequence[SampledSize], alpha: float, seed: int) -> Report:
-    worst = max((each.hidden_bias for each in evidence), default=np.inf)
+def _some_signal(report: Report, shown: SizePair | None) -> Report:
+    """Return BIASED where what is zero on all that could be listed is not zero on a problem that could not."""
+    if shown is None:
+        return report
+    why = (
+        "the exact expectation is zero on the problems that could be listed, where the target is not; in batches of "
+        f"{shown.size} on problem {shown.entry.name}, too many to be listed, estimates are not zero"
+    )
+    step = next_step(Outcome.BIASED, "exhaustive", f"one batch of {shown.size}")
+    bare = replace(report, diagnosis=None, matches=(), cause="", cure="", source=())
+    return replace(bare, outcome=Outcome.BIASED, explanation=why, next_step=step)
+
+
+def _consistent(report: Report, found: SampledSizes, left: Sequence[SizePair], alpha: float, seed: int) -> Report:
+    worst = max(verdict.evidence.hidden_bias for _, verdict in found.verdicts if verdict.bounded)
     why = (
         f"batches of the given design are too many to be listed; in samples any bias above {worst:.2g} would have shown"
     )
     rate = f"false alarm at most {alpha:g} in all; seed {seed}"
-    return replace(
+    shown = replace(
         report, outcome=Outcome.CONSISTENT, explanation=why, evidence="sampled", error_rate=rate, next_step=""
     )
+    return replace(shown, warnings=(*report.warnings, *_left_open(left)))
 
 
-def _multiple(report: Report, found: SampledSizes, alpha: float, seed: int) -> Report:
-    """Return SCALED where every sampled pair gave one multiple of the target, else the report as it is."""
-    factors = [verdict.factor for _, verdict in found.verdicts if verdict.factor is not None]
-    whole = all(verdict.bounded for _, verdict in found.verdicts) and not found.untried and not found.failure
-    if not whole or len(factors) < 2 or np.ptp(factors) > AGREE * abs(factors[0]) or factors[0] <= 0.0:
+def _left_open(left: Sequence[SizePair]) -> tuple[str, ...]:
+    where = ", ".join(f"{pair.entry.name} in batches of {pair.size}" for pair in left)
+    return (f"samples did not settle {where}",) if left else ()
+
+
+def _multiple(report: Report, found: SampledSizes, design: Design, alpha: float, seed: int) -> Report:
+    """Return SCALED where every sampled pair of a size gave one multiple of the target, else the report as it is."""
+    by_size: dict[int, list[float]] = {}
+    for pair, verdict in found.verdicts:
+        if verdict.factor is not None:
+            by_size.setdefault(pair.size, []).append(verdict.factor)
+    settled = settled_elsewhere(found, design)
+    factors = [factor for several in by_size.values() for factor in several]
+    agree = all(np.ptp(several) <= AGREE * abs(several[0]) for several in by_size.values())
+    if settled is None or len(factors) < 2 or not agree or min(factors) <= 0.0:
         return report
-    if abs(factors[0] - 1.0) <= AGREE:
+    if max(abs(factor - 1.0) for factor in factors) <= AGREE:
         return report
-    why = f"in sampled batches the expectation is {float(np.mean(factors)):.6g} times the target on every problem"
+    shown = {size: f"{float(np.mean(several)):.6g}" for size, several in sorted(by_size.items())}
+    one = next(iter(shown.values())) + " times the target"
+    if len(set(shown.values())) > 1:
+        one = "; ".join(f"{factor} times the target in batches of {size}" for size, factor in shown.items()) + ","
+    why = f"in sampled batches the expectation is {one} on every problem"
     rate = f"false alarm at most {alpha:g} in all; seed {seed}"
     step = next_step(Outcome.SCALED, "sampled")
     bare = replace(report, outcome=Outcome.SCALED, explanation=why, evidence="sampled", error_rate=rate, next_step=step)
-    return replace(bare, diagnosis=None, matches=(), cause="", cure="", source=())
+    warned = (*report.warnings, *_left_open(settled[1]))
+    return replace(bare, diagnosis=None, matches=(), cause="", cure="", source=(), warnings=warned)
 
 
 def _random(

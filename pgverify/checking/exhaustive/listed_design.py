@@ -41,6 +41,9 @@ OTHER_ORDERS = 3
 COMPANY = 12
 """Random batches on which it is looked for whether units affect each other, or their order the estimate."""
 
+MOST_TURNED = 16
+"""Units in a batch that is called turned, each of them at each place once, where places seem to count differently."""
+
 
 class _Listing:
     """Calls an implementation on batches of one law of one problem, in the words of units."""
@@ -51,6 +54,7 @@ class _Listing:
         self._natural, self._known = natural_scale(problem), conditioning(problem)
         self._rng = np.random.default_rng(2)
         self.single, self.telling, self.bits = True, False, 0
+        self.coupled = False  # whether units were seen to affect each other
 
     def estimate(self, units: list[list[int]], again: bool = False) -> Float[Array, "d"]:
         """Return the estimate on a batch of the given units; with `again`, refuse one that changes."""
@@ -80,22 +84,34 @@ class _Listing:
     def _alone(self, units: Units, ordered: bool) -> BatchExpectation | None:
         """Return the expectation where units do not affect each other; None where they were seen to.
 
-        Then ĝ = (1/P) Σ_i m(x_i), m(x) being the estimate on a batch that holds nothing but x: one call a unit.
+        Then ĝ = (1/P) Σ_i m(x_i), m(x) being the estimate on a batch that holds nothing but x: one call a unit. Where
+        places count differently, as where the last is left out, that holds of the mean over the P turns of a batch,
+        whose expectation is the same.
         """
-        count = self._law.count
+        count, by_place = self._law.count, False
         rows = np.stack([self.estimate([unit] * count, again=index < COMPANY) for index, (unit, _) in enumerate(units)])
         chance = np.array([weight for _, weight in units])
         for index in range(2 * COMPANY):
             weights = None if index % 2 else chance / chance.sum()
             chosen = self._rng.choice(len(units), size=count, p=weights)
-            value = self.estimate([self._shuffled(units[k][0], ordered) for k in chosen], again=index < 4)
+            batch = [self._shuffled(units[k][0], ordered) for k in chosen]
+            value, mean = self.estimate(batch, again=index < 4), rows[chosen].mean(axis=0)
             limit = max(COUPLING_TOLERANCE * np.abs(rows[chosen]).max(), 1e-13 * np.abs(rows).max())
-            if np.abs(value - rows[chosen].mean(axis=0)).max() > limit * (1.0 + self._law.rows / 16.0):
+            limit *= 1.0 + self._law.rows / 16.0
+            if np.abs(value - mean).max() <= limit:
+                continue
+            self.coupled = count > MOST_TURNED or bool(np.abs(self._turned(batch) - mean).max() > limit)
+            if self.coupled:
                 return None
-        law = Expectation(chance, rows)
+            by_place = True
+        law, self.coupled = Expectation(chance, rows), False
         each = self._law.rows // count
         together = BatchExpectation.of(self._law.rows, law, self._natural, self._known)
-        return replace(together, trace=each * law.trace)
+        return replace(together, trace=np.inf if by_place else each * law.trace)
+
+    def _turned(self, batch: list[list[int]]) -> Float[Array, "d"]:
+        """Return the mean of the estimates on a batch and on all that it is turned to."""
+        return np.mean([self.estimate(batch[k:] + batch[:k]) for k in range(len(batch))], axis=0)
 
     def _together(self, units: Units, ordered: bool) -> BatchExpectation | None:
         """Return the expectation over all batches of units; None where they are too many, or their order matters."""
@@ -130,10 +146,13 @@ class ListedDesign:
         Of the sizes whose batches could be listed.
     open : tuple of BatchLaw
         The others.
+    coupled : frozenset of int
+        Trajectories in the batches in which units were seen to affect each other here.
     """
 
     listed: ListedInBatches
     open: tuple[BatchLaw, ...]
+    coupled: frozenset[int] = frozenset()
 
 
 def list_design(implementation: LimitedFunction, problem: Problem, laws: Sequence[BatchLaw]) -> ListedDesign | Unlisted:
@@ -148,7 +167,7 @@ def list_design(implementation: LimitedFunction, problem: Problem, laws: Sequenc
         The implementation is called on batches of these, and on no others.
     """
     calls = Calls(implementation)
-    expectations, unlisted = [], []
+    expectations, unlisted, coupled = [], [], set()
     single, telling, bits = True, False, 0
     try:
         for law in laws:
@@ -156,6 +175,7 @@ def list_design(implementation: LimitedFunction, problem: Problem, laws: Sequenc
             found = listing.expectation()
             single, telling = single and listing.single, telling or listing.telling
             bits = max(bits, listing.bits)
+            coupled |= {law.rows} if listing.coupled else set()
             if found is None:
                 unlisted.append(law)
             else:
@@ -167,4 +187,4 @@ def list_design(implementation: LimitedFunction, problem: Problem, laws: Sequenc
     except OutOfTime:
         return Late(calls.notes)
     listed = ListedInBatches(tuple(expectations), single=single, telling=telling, bits=bits, notes=calls.notes)
-    return ListedDesign(listed, tuple(unlisted))
+    return ListedDesign(listed, tuple(unlisted), frozenset(coupled))

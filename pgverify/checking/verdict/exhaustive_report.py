@@ -38,6 +38,8 @@ NAMEABLE = (Outcome.BIASED, Outcome.SCALED, Outcome.OTHER_TARGET, Outcome.NO_SIG
 INFORMING = (NEEDS_COMPANY, COUPLED)
 """Kinds of what is noticed in calls that are no fault."""
 
+TOO_MANY_BATCHES = "no problem is small enough for its batches to be listed"
+
 MOST_VARIANCE = 1e100
 """Variances beyond this, squares of what is allowed, are not reported."""
 
@@ -63,9 +65,10 @@ def exhaustive_report(
     informing = (invariants.notes[kind] for kind in INFORMING if kind in invariants.notes)
     notes = (*informing, *invariants.informs, *alone.notes)
     if not evidence:
-        reason = "no problem is small enough for its batches to be listed" if known else "no problem could be listed"
+        reason = TOO_MANY_BATCHES if known else "no problem could be listed"
         bound = "nothing was compared"
-        nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound)
+        step = next_step(Outcome.INCONCLUSIVE, "exhaustive")
+        nothing = Report(Outcome.INCONCLUSIVE, reason, "exhaustive", target, bound, next_step=step)
         return replace(nothing, findings=invariants.findings, warnings=warned, notes=notes)
     precision = recognised_precision(known)
     judgement = judge(evidence, precision, {})

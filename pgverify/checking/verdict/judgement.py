@@ -22,6 +22,9 @@ NARROW = (
     "direction: there it is a multiple of the target, as everything is"
 )
 
+NONE_LARGER = "as none could be listed"
+"""How it ends where batches of two alone could be listed."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -82,7 +85,7 @@ def _multiple(multiple: Multiple, worst: float, level: Precision) -> Judgement:
     """Return SCALED, unless only pairs were listed: there much is a multiple that is none in larger batches."""
     note = f"the exact expectation is {multiple.words} times the target on every problem"
     if multiple.pairs_alone:
-        note = f"in pairs {note}; whether larger batches keep the direction is open, as none could be listed"
+        note = f"in pairs {note}; whether larger batches keep the direction is open, {NONE_LARGER}"
         return Judgement(Outcome.INCONCLUSIVE, note, worst, multiple.constant, level)
     return Judgement(Outcome.SCALED, note, worst, multiple.constant, level, multiple.lawful)
 

@@ -9,7 +9,8 @@ from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
-from pgverify.checking.exhaustive.sampled_sizes import SAMPLED_SIZES, SizePair, sample_sizes
+from pgverify.checking.exhaustive.sampled_sizes import SAMPLED_SIZES, sample_sizes
+from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.verdict.exhaustive_report import TOO_MANY_BATCHES
 from pgverify.checking.verdict.judgement import NONE_LARGER

@@ -16,7 +16,7 @@ from pgverify.language.losses.advantage_weights import (
     group_std_population,
     own_mean,
 )
-from pgverify.language.losses.compositions import NO_RATIO, ratios_tried
+from pgverify.language.losses.compositions import DISCOUNTING, NO_RATIO, ratios_tried
 from pgverify.language.losses.loss_rows import LossRows
 from pgverify.language.losses.parts import ComposedLoss, LossPart, fault
 from pgverify.validation import Array
@@ -79,12 +79,13 @@ def fitted_spreads(
     counting : parts
         Choices of tokens that the weights allow.
     """
+    chosen_from = [part for part in counting if part.name != DISCOUNTING]
     tried = [share for share in (*shares.RIGHT, *shares.FAULTY) if not (alone and share.coupled)]
     for slug, words, spread, centred, coupled in SPREADS:
         if alone and coupled:
             continue
         undivided = LossPart(slug, words, centred, coupled=coupled)
-        for ratio, share, chosen in product(ratios_tried(sampler, apart), tried, counting):
+        for ratio, share, chosen in product(ratios_tried(sampler, apart), tried, chosen_from):
             base = ComposedLoss(undivided, ratio, share, chosen)
             for under_root in (False, True):
                 epsilon = _epsilon(found, rows, base, spread, under_root)

@@ -22,12 +22,14 @@ def survey(
 ) -> None:
     """Put other libraries' functions before the oracle, each library in an environment of its own.
 
+    Where some libraries are named, the files keep what they have of the others.
+
     Exit codes: 0 every verdict is the one on record; 1 one is not, or a library could not be judged.
     """
     from pgverify.survey.collected import collected
     from pgverify.survey.files import left_out, load_survey, survey_files
     from pgverify.survey.published import headline, make_folder, publish
-    from pgverify.survey.since import changes, read_table, said
+    from pgverify.survey.since import changes, read_table, said, with_the_others
 
     if known:
         for name in survey_files():
@@ -36,6 +38,8 @@ def survey(
         return
     earlier = None if since is None else read_table(since)
     make_folder(out)
+    some = bool(libraries) or light
+    before = with_the_others([], out / "survey.csv") if some else []  # before hours are spent on what goes into it
     with told() as tell:
         verdicts = collected(libraries or (), light=light, again=again, tell=tell)
     for verdict in verdicts:
@@ -45,7 +49,8 @@ def survey(
         if other:
             print(f"    {verdict.explanation}")
     print(headline(verdicts))
-    print("written: " + ", ".join(map(str, publish(verdicts, out, {} if libraries else left_out()))))
+    whole = with_the_others(verdicts, out / "survey.csv") if before else verdicts
+    print("written: " + ", ".join(map(str, publish(whole, out, {} if libraries and not before else left_out()))))
     for line in [] if earlier is None else changes(earlier, verdicts) or ["nothing changed"]:
         print(line)
     agreed = all(verdict.outcome == verdict.recorded for verdict in verdicts)

@@ -37,6 +37,21 @@ def read_table(path: Path) -> list[Verdict]:
         ) from None
 
 
+def with_the_others(verdicts: Sequence[Verdict], path: Path) -> list[Verdict]:
+    """Return the verdicts and those that a table has of other libraries, in its order; no others where there is none.
+
+    Raises
+    ------
+    InvalidFile
+        When there is a file that is no such table.
+    """
+    before = read_table(path) if path.exists() else []
+    judged = {verdict.library for verdict in verdicts}
+    whole = [*verdicts, *(verdict for verdict in before if verdict.library not in judged)]
+    places = dict.fromkeys(verdict.library for verdict in (*before, *verdicts))
+    return [verdict for library in places for verdict in whole if verdict.library == library]
+
+
 def changes(earlier: Iterable[Verdict], later: Sequence[Verdict]) -> list[str]:
     """Return a line for each function that is new, gone, or judged otherwise."""
     before = {(verdict.library, verdict.function): verdict for verdict in earlier}

@@ -15,6 +15,7 @@ from tianshou.algorithm.modelfree.reinforce import ProbabilisticActorPolicy
 from tianshou.algorithm.optim import AdamOptimizerFactory
 from tianshou.data import Collector, VectorReplayBuffer
 from tianshou.env import DummyVectorEnv
+from tianshou.utils.torch_utils import policy_within_training_step
 
 import pgverify as pgv
 
@@ -74,10 +75,11 @@ def update(world):
         buffer = VectorReplayBuffer(STEPS, 1)
         collector = Collector(algorithm, env, buffer)
         collector.reset()
-        collector.collect(n_step=STEPS)
         algorithm.optim._optim.register_step_pre_hook(note)
-        with torch.enable_grad():
-            algorithm.update(buffer=buffer, batch_size=None, repeat=1)
+        with policy_within_training_step(acting):
+            collector.collect(n_step=STEPS)
+            with torch.enable_grad():
+                algorithm.update(buffer=buffer, batch_size=None, repeat=1)
     return read[0].numpy()
 
 

@@ -91,7 +91,7 @@ def rounded_inside(implementation: LimitedFunction, problems: Iterable[Problem],
     problems : those to look at, most telling first
     rows : as `Rows`
     """
-    chosen = [each for each in problems if type(each) is Problem and isinstance(each.mdp, TabularMDP)][:MOST_PROBLEMS]
+    chosen = [each for each in problems if type(each) is Problem and type(each.mdp) is TabularMDP][:MOST_PROBLEMS]
     paths = [_Path(implementation, problem, rows(problem)) for problem in chosen]
     glances = [(_roughness(path.estimates(GLANCE))[0], path) for path in paths]
     telling = sorted((case for case in glances if case[0] > FAINT), key=lambda case: -case[0])[:MOST_FOLLOWED]

@@ -149,6 +149,8 @@ class _Path:
         found = []
         for place in (np.arange(points) + 0.5) * (POINTS / points * STRIDE):
             whole, _ = every_trajectory.__wrapped__(self._moved(float(place)))
+            if len(whole) != len(every_trajectory(self.problem)[0]):  # as where the likely actions are other ones now
+                return np.zeros((points, 1))
             answer = self.implementation.estimate(self.batch(whole))
             if not isinstance(answer, Value) or 0 < answer.bits <= OF_HALF:
                 return np.zeros((points, 1))

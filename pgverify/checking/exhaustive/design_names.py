@@ -41,8 +41,8 @@ WHERE_IT_IS_OFF = 24
 NAMEABLE = (Outcome.SCALED, Outcome.BIASED, Outcome.OTHER_TARGET)
 """Outcomes that a fault may be behind."""
 
-PLAIN = 1e-6
-"""Relative difference from 1 within which a factor is none."""
+PLAIN = 1e-5
+"""Relative difference from 1 within which a factor is none: what is added to a deviation may be off by 1e-6."""
 
 BY_STEPS = "1/T (T the number of steps)"
 """What the multiple of a fault may be besides, from problem to problem."""
@@ -275,12 +275,10 @@ def _round(factor: float) -> bool:
 
 
 def _plainer(one: _Named, other: _Named) -> bool:
-    """Whether one fault does what the other does with more parts, with groups of its own, or step by step in a group.
-
-    Where episodes have one step each, to divide steps and to divide trajectories is the same.
-    """
+    """Whether one does what the other does with more parts, with groups of its own, or by steps where all have one."""
     parts, others = (set(each.match.slug.split(" + ")) for each in (one, other))
-    by_steps = one.where == "group" and NORMALISE_MINIBATCH.slug in others - parts
+    of_group = one.where == "group" or getattr(other.bug.implementation, "freedom", 0) == 1
+    by_steps = of_group and NORMALISE_MINIBATCH.slug in others - parts
     return parts < others or by_steps or (_asks(other.bug) and not _asks(one.bug))
 
 

@@ -80,6 +80,8 @@ class Composition:
         What is added to a standard deviation.
     freedom : int
         1 where that of all steps has the divisor "number of steps − 1".
+    under_root : bool
+        Whether it is added to the square of the deviation, under the root.
     """
 
     target: tuple[str, ...]
@@ -87,6 +89,7 @@ class Composition:
     divisor: str = ""
     added: float = SMALL
     freedom: int = 0
+    under_root: bool = False
 
     @property
     def by_group(self) -> bool:
@@ -109,7 +112,7 @@ class Composition:
         if self.centred == BASELINE_FIT_SAME_BATCH.slug and len(taken):
             weights = weights - taken.mean()
         elif self.centred and len(taken) > self.freedom:
-            weights = (weights - taken.mean()) / (taken.std(ddof=self.freedom) + self.added)
+            weights = (weights - taken.mean()) / self._divisor(float(taken.std(ddof=self.freedom)))
         return weights if set(self.target) & set(WITHOUT_POWERS) else batch.discount_powers * weights
 
     def _episodes(self, values: Float[Array, "n"]) -> Float[Array, "n"]:
@@ -119,7 +122,11 @@ class Composition:
             return values - BASELINES[self.centred](values)
         less = values - values.mean()
         freedom = 1 if self.centred == GROUP_STD.slug else 0
-        return less / (values.std(ddof=freedom) + self.added) if len(values) > freedom else 0.0 * less
+        return less / self._divisor(float(values.std(ddof=freedom))) if len(values) > freedom else 0.0 * less
+
+    def _divisor(self, deviation: float) -> float:
+        """Return σ + ε, or √(σ² + ε)."""
+        return float(np.sqrt(deviation**2 + self.added)) if self.under_root else deviation + self.added
 
 
 STAGES: Mapping[str, Bug | LossBug] = {

@@ -11,9 +11,12 @@ from jaxtyping import Float
 
 from pgverify.bugs import COMPOSITIONS, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
+from pgverify.bugs.compositions import Composition
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import Design, Grouped, laws_of
+from pgverify.checking.exhaustive.fitted_deviations import fitted_deviations
 from pgverify.checking.exhaustive.identified import SAME
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Listed
@@ -38,8 +41,8 @@ WHERE_IT_IS_OFF = 24
 NAMEABLE = (Outcome.SCALED, Outcome.BIASED, Outcome.OTHER_TARGET)
 """Outcomes that a fault may be behind."""
 
-PLAIN = 1e-6
-"""Relative difference from 1 within which a factor is none."""
+PLAIN = 1e-5
+"""Relative difference from 1 within which a factor is none: what is added to a deviation may be off by 1e-6."""
 
 BY_STEPS = "1/T (T the number of steps)"
 """What the multiple of a fault may be besides, from problem to problem."""
@@ -123,7 +126,9 @@ def named_by_design(
     if not met:
         return report
     scaled = report.outcome is Outcome.SCALED
-    for bugs in ([*suspects(report.target)], [bug for bug in (*PAIRS, *COMPOSITIONS) if bug.target == report.target]):
+    composed = [bug for bug in (*PAIRS, *COMPOSITIONS) if bug.target == report.target]
+    fitted = fitted_deviations(implementation, [] if scaled else _told_best(suite), design, report.target)
+    for bugs in (suspects(report.target), composed, fitted):
         fitting = [bug for bug in bugs if bug.setting is None and (bug.effect is Effect.SCALED or not scaled)]
         named = [found for bug in fitting if (found := _named(bug, met)) is not None and _explains(found, report)]
         if named:
@@ -171,23 +176,26 @@ def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design, off: str) 
     Then those of a problem on which it is off.
     """
     size = design.size if isinstance(design, Grouped) else None
-    several = [entry for entry in suite if directions(entry.problem) > 1]
-    for entry in sorted(several, key=_unlike)[:MOST_PROBLEMS]:
+    for entry in _told_best(suite):
         batch, _ = every_trajectory(entry.problem)
         rng = np.random.default_rng(2)
         for law in laws_of(design, entry.problem):
-            chosen = tuple(arranged(batch, rows, law) for rows in law.spread(MOST_BATCHES, rng))
-            estimates = np.stack([calls.estimate(each) for each in chosen])
-            if estimates.any():
-                yield _Met(chosen, estimates, size)
+            yield from _of(calls, [arranged(batch, rows, law) for rows in law.spread(MOST_BATCHES, rng)], size)
     for entry in (entry for entry in suite if entry.name == off):
         batch, _ = every_trajectory(entry.problem)
         rng = np.random.default_rng(3)
         for law in laws_of(design, entry.problem):
-            chosen = tuple(arranged(batch, rows, law) for rows in law.draw(WHERE_IT_IS_OFF, rng))
-            estimates = np.stack([calls.estimate(each) for each in chosen])
-            if estimates.any():
-                yield _Met(chosen, estimates, size)
+            yield from _of(calls, [arranged(batch, rows, law) for rows in law.draw(WHERE_IT_IS_OFF, rng)], size)
+
+
+def _of(calls: Calls, batches: Sequence[Trajectories], size: int | None) -> Iterator[_Met]:
+    estimates = np.stack([calls.estimate(each) for each in batches])
+    if estimates.any():
+        yield _Met(tuple(batches), estimates, size)
+
+
+def _told_best(suite: Sequence[SuiteProblem]) -> list[SuiteProblem]:
+    return sorted((entry for entry in suite if directions(entry.problem) > 1), key=_unlike)[:MOST_PROBLEMS]
 
 
 def _unlike(entry: SuiteProblem) -> tuple[int, int]:
@@ -200,7 +208,7 @@ def _named(bug: Bug, met: Sequence[_Met]) -> _Named | None:
 
     What is a mean over the steps of a group is one over those of the batch where groups count with theirs.
     """
-    for where in WHERE if met[0].size is not None and bug.batch_size > 1 else ("batch",):
+    for where in WHERE if met[0].size is not None and bug.batch_size > 1 and not _asks(bug) else ("batch",):
         found = _factor(bug, met, where)
         if found is not None:
             factor, law = found
@@ -209,6 +217,11 @@ def _named(bug: Bug, met: Sequence[_Met]) -> _Named | None:
             match = Match(slug, len(met), 0.0, abs(factor) if reverses else factor, law, same=True)
             return _Named(match, bug, where)
     return None
+
+
+def _asks(bug: Bug) -> bool:
+    """Whether a fault asks a batch for its groups: it looks across them, in one group it is a plainer fault."""
+    return getattr(bug.implementation, "by_group", False)
 
 
 def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | None:
@@ -239,12 +252,10 @@ def _factor(bug: Bug, met: Sequence[_Met], where: str) -> tuple[float, str] | No
 def _estimate(bug: Bug, met: _Met, index: int, where: str) -> Float[Array, "d"] | None:
     """Return the estimate of a fault on one of the batches; None where it does not apply."""
     # Entries make groups of their own where they have any, but for those that ask for those of the design.
-    own = getattr(bug.implementation, "by_group", False)
-    together = where == "batch" or not met.size
-    if own:
-        groups = [met.batches[index]] if together else met.divided(met.batches[index])
+    if where == "batch" or not met.size:
+        groups = [met.batches[index] if _asks(bug) else met.whole[index]]
     else:
-        groups = [met.whole[index]] if together else met.groups[index]
+        groups = met.groups[index]
     try:
         parts = [np.asarray(bug.implementation(group)) for group in groups]
         each = [part.mean(axis=0) if part.ndim == 2 else part for part in parts]
@@ -258,21 +269,30 @@ def _estimate(bug: Bug, met: _Met, index: int, where: str) -> Float[Array, "d"] 
         return None
 
 
-def _round(named: _Named) -> bool:
+def _round(factor: float) -> bool:
     """Whether a factor is a whole number or one over it: two standard deviations are multiples of each other."""
-    factor = max(named.match.factor, 1.0 / named.match.factor)
-    return abs(factor - round(factor)) <= PLAIN * factor
+    return any(abs(each - round(each)) <= PLAIN * each for each in (factor, 1.0 / factor) if each >= 1.0)
+
+
+def _plainer(one: _Named, other: _Named) -> bool:
+    """Whether one does what the other does with more parts, with groups of its own, or by steps where all have one."""
+    parts, others = (set(each.match.slug.split(" + ")) for each in (one, other))
+    of_group = one.where == "group" or getattr(other.bug.implementation, "freedom", 0) == 1
+    by_steps = of_group and NORMALISE_MINIBATCH.slug in others - parts
+    return parts < others or by_steps or (_asks(other.bug) and not _asks(one.bug))
 
 
 def _with(report: Report, named: Sequence[_Named], design: Design) -> Report:
     plain = [each for each in named if not each.match.times]
-    best = {each.match.slug: each for each in plain or [each for each in named if _round(each)] or named}
+    alike = plain or [each for each in named if _round(each.match.factor)] or named
+    best = {each.match.slug: each for each in alike if not any(_plainer(other, each) for other in alike)}
     rest = tuple(match for match in report.matches if match.slug not in best)
     found = replace(report, matches=(*(each.match for each in best.values()), *rest))
     if len(best) != 1:
         return found
     slug, only = next(iter(best.items()))
     bug = only.bug if slug == only.bug.slug else get_bug(slug)
-    where = (WHERE[only.where].format(slug=slug),) if isinstance(design, Grouped) and only.bug.batch_size > 1 else ()
-    notes = (*report.notes, *where)
+    where = WHERE[only.where].format(slug=slug) if isinstance(design, Grouped) and only.bug.batch_size > 1 else ""
+    note = only.bug.note if isinstance(only.bug.implementation, Composition) else ""
+    notes = (*report.notes, *filter(None, ["; ".join(filter(None, (where, note)))]))
     return replace(found, diagnosis=slug, cause=bug.cause, cure=bug.cure, source=bug.source, notes=notes)

@@ -12,6 +12,7 @@ from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.bugs.changed_rows import CHANGES, with_rows_changed
 from pgverify.bugs.groups import GROUP_MEAN_SELF
+from pgverify.bugs.off_policy_forms import OFF_POLICY_FORMS
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
@@ -126,7 +127,7 @@ def _diagnosed(report: Report, match: Match) -> Report:
 
 
 def _all(slug: str) -> list[Bug]:
-    return [bug for bug in (*ENTRIES, *FORMS, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
+    return [bug for bug in (*ENTRIES, *FORMS, *OFF_POLICY_FORMS, *PAIRS, *COMPOSITIONS) if bug.slug == slug]
 
 
 def _is(match: Match, groups: Sequence[Group]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pgverify.bugs import COMPOSITIONS, ENTRIES, FORMS, PAIRS, Bug, Effect
+from pgverify.bugs.off_policy_forms import OFF_POLICY_FORMS
 from pgverify.bugs.surrogate_forms import surrogate_faults
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
@@ -15,6 +16,7 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.precision import HIDDEN, Precision, common_factor, deviation, lost_to_rounding, vanishes
 from pgverify.checking.verdict.surrogate_terms import clip_of, surrogate_numbers
 from pgverify.checking.verdict.targets import mean_of, target_vector
+from pgverify.collected_problem import collected
 from pgverify.exact.trust_region import clip_bounds
 from pgverify.suites import SuiteProblem
 
@@ -56,9 +58,10 @@ def matching_bugs(
     found = sorted(found, key=lambda case: (case[1].batch_size, len(every_trajectory(case[0].problem)[0])))
     silent = all(vanishes(item, precision) for _, item in found)
     # A fault that carries signal may vanish on a few problems; only one that never does explains silence.
+    acted = any(collected(entry.problem)[1] is not None for entry, _ in found)
     suspected = [
         bug
-        for bug in suspects(target)
+        for bug in (*suspects(target), *(OFF_POLICY_FORMS if acted and target == OFF_POLICY_FORMS[0].target else ()))
         if (own_settings or bug.setting is None) and (not silent or bug.effect is Effect.NO_SIGNAL)
     ]
     if multiple and not silent and not own_settings:

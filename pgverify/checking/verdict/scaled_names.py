@@ -62,9 +62,12 @@ def scaled_matches(
 
 
 def reversed_target(evidence: Sequence[TargetComparison]) -> tuple[Match, ...]:
-    """Return the wrong sign as a match, where enough was compared: of the target itself, no other fault is seen."""
+    """Return the wrong sign as a match: of the target itself, no other fault is seen.
+
+    One problem is enough if estimates have two directions there: of a single one anything is a negative multiple.
+    """
     cases = [item for item in evidence if size_of(item.target) > 0.0]
-    return (Match(REVERSED, len(cases), 0.0),) if _enough(cases) else ()
+    return (Match(REVERSED, len(cases), 0.0),) if any(item.directions > 1 for item in cases) else ()
 
 
 def _enough(cases: Sequence[TargetComparison]) -> bool:

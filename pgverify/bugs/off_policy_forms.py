@@ -1,0 +1,65 @@
+"""Faults of ratios as they look where another policy acted and ∇J is claimed: the ratio is the batch's own.
+
+The entries of `pgverify.bugs.importance` shift a policy themselves, so that they have an off-policy setting wherever
+they are run. Here `batch.importance` is ρ_t = π/μ, as a function under the suite "off-policy" finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Inexact
+
+from pgverify.bugs.bug import Bug
+from pgverify.bugs.importance import LOG_RHO_SWAPPED, RATIO_APPLIED_TWICE
+from pgverify.bugs.steps import credit, rows
+from pgverify.estimators import RewardToGo
+from pgverify.estimators.discounted_sum import discounted_sum
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+Ratios = Float[Array, "n T"]
+"""ρ_t, or 1/ρ_t; 1 on padding."""
+
+
+def _per_decision(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return Σ_{k≥t} γ^k ρ_0 ⋯ ρ_k r_k."""
+    return discounted_sum(batch.discount_powers * np.cumprod(ratios, axis=1) * batch.relative_rewards, 1.0)
+
+
+def _whole(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return ρ_0 ⋯ ρ_{T−1} γ^t G_t."""
+    return np.prod(ratios, axis=1, keepdims=True) * credit(batch)
+
+
+def _of_the_step(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return ρ_t γ^t G_t."""
+    return ratios * credit(batch)
+
+
+def _twice(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return ρ_t Σ_{k≥t} γ^k ρ_0 ⋯ ρ_k r_k."""
+    return ratios * _per_decision(batch, ratios)
+
+
+def _twice_on_the_step(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return ρ_t² γ^t G_t."""
+    return ratios**2 * credit(batch)
+
+
+def _form(entry: Bug, weights: Callable[[Trajectories, Ratios], Ratios]) -> Bug:
+    power = -1.0 if entry is LOG_RHO_SWAPPED else 1.0
+
+    def implementation(batch: Trajectories) -> Inexact[Array, "n d"]:
+        return rows(batch, weights(batch, np.where(batch.mask, batch.importance, 1.0) ** power))
+
+    return replace(entry, implementation=implementation, correct=RewardToGo(), target="policy_gradient")
+
+
+OFF_POLICY_FORMS: tuple[Bug, ...] = (
+    *(_form(LOG_RHO_SWAPPED, weights) for weights in (_per_decision, _whole, _of_the_step)),
+    *(_form(RATIO_APPLIED_TWICE, weights) for weights in (_twice, _twice_on_the_step)),
+)
+"""Each has the slug of its entry. Where nobody else acted all are the gradient itself, and are not tried."""

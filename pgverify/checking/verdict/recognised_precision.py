@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgverify.checking.calling.significant_bits import FEWEST, OF_HALF
+from pgverify.checking.calling.significant_bits import FEWEST, OF_HALF, SEEN_DOUBLE
 from pgverify.checking.exhaustive.conditioning import conditioning
 from pgverify.checking.exhaustive.what_was_listed import Listed
-from pgverify.checking.verdict.precision import DOUBLE, HALF, SINGLE, Precision, shortened_to
+from pgverify.checking.verdict.precision import DOUBLE, FINE, HALF, SINGLE, Precision, shortened_to
 from pgverify.suites import SuiteProblem
 
 
@@ -17,6 +17,8 @@ def recognised_precision(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precis
     Zeros, halves and quarters are numbers of any precision. That numbers are even shorter than those of single
     precision counts where a right implementation in double has long ones.
     """
+    if any(listing.bits == SEEN_DOUBLE for _, listing in known):
+        return FINE
     if not all(listing.single for _, listing in known):
         return DOUBLE
     longest = max(listing.bits for _, listing in known)

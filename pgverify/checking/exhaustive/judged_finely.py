@@ -1,0 +1,68 @@
+"""The verdict where estimates are so large beside the gradient that the usual limits of rounding could hide a fault.
+
+Rewards of 1e6 + O(1) are the case: a limit relative to the estimates is then larger than the gradient. Double precision
+allows far better: errors of right implementations are relative to ε E Σ_t |w_t|. But single precision somewhere inside,
+which the numbers do not show, does not: only a function that is seen to compute in double throughout is judged so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from pgverify.checking.calling.implementation import OutOfTime
+from pgverify.checking.calling.significant_bits import SEEN_DOUBLE
+from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
+from pgverify.checking.exhaustive.moves_smoothly import Batch, moves_smoothly
+from pgverify.checking.verdict.judgement import NOTHING
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import HIDDEN, MIXED, size_of
+from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.targets import target_vector
+from pgverify.estimators import RewardToGo
+from pgverify.problem import Problem
+
+SETTLED = (Outcome.CORRECT, Outcome.CONSISTENT, Outcome.INVALID)
+"""Verdicts that finer limits could only make worse without a reason, or do not rest on limits."""
+
+
+def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]) -> Report:
+    """Return the verdict on a claim, within the limits of double precision where the usual ones could hide a fault.
+
+    Parameters
+    ----------
+    claim : ClaimedTarget
+    judge : claim -> Report
+    """
+    report = judge(claim)
+    if not claim.given or report.outcome in SETTLED or report.evidence != "exhaustive":
+        return report
+    sizes = {each.problem: each.batch_size for each in reversed(report.findings) if each.check == "expectation"}
+    hiding = {entry.name: entry.problem for entry in claim.suite if entry.name in sizes}
+    hiding = {name: problem for name, problem in hiding.items() if hides(problem, claim.target, sizes[name])}
+    if not hiding:
+        return report
+    with contextlib.suppress(OutOfTime):
+        chosen = ((problem, _largest(problem, sizes[name])) for name, problem in hiding.items())
+        if all(moves_smoothly(claim.implementation, problem, batch) for problem, batch in chosen):
+            return judge(replace(claim, implementation=replace(claim.implementation, bits=SEEN_DOUBLE)))
+    return report
+
+
+def hides(problem: Problem, target: str, size: int) -> bool:
+    """Return whether rounding of single precision somewhere inside could hide a fault on a problem."""
+    vector = target_vector(target, problem, size)
+    scale = natural_scale(problem)
+    return vector is not None and NOTHING * scale < size_of(vector) * HIDDEN < MIXED.relative * scale
+
+
+def _largest(problem: Problem, size: int) -> Batch:
+    """Return what chooses so many trajectories, those whose weights are largest."""
+    batch, _ = every_trajectory(problem)
+    weights = np.where(batch.mask, RewardToGo().weights(batch), 0.0)
+    chosen = np.resize(np.argsort(-(weights**2).sum(axis=1), kind="stable"), size)
+    return lambda whole: whole.select(chosen)

@@ -1,0 +1,79 @@
+"""Whether a function computes in double precision throughout, seen in how smoothly its estimates move.
+
+Single precision makes steps of 6e-8 of its size: where all that an estimate is made of moves by less, it stands still,
+and then jumps. What moves smoothly on that scale, and on a much finer one, has no such rounding inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from pgverify.checking.calling.answer import Value
+from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.calling.significant_bits import OF_SINGLE
+from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
+from pgverify.checking.exhaustive.conditioning import conditioning_of
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.mdp import TabularMDP
+from pgverify.problem import AverageReward, Problem
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
+
+POINTS, STRIDE = 10, 1.0371 * 2.0**-OF_SINGLE
+"""Points along a path, and how far apart, relatively: at each, numbers of single precision round anew."""
+
+SMOOTH = 2.0**-49
+"""Relative to Σ_t |w_t|: right and wrong functions in double are off a cubic by 2^-51 at most, those with anything of
+single precision by 2^-24 to 2^-28, and by less only where what is rounded is as small beside what the weights are."""
+
+Batch = Callable[[Trajectories], Trajectories]
+"""Chooses a batch among all trajectories of a problem."""
+
+
+def moves_smoothly(implementation: LimitedFunction, problem: Problem, batch: Batch) -> bool:
+    """Return whether the estimate of a batch is smooth to double precision in rewards, parameters and discount.
+
+    Parameters
+    ----------
+    implementation : LimitedFunction
+    problem : Problem
+        Of a finite MDP, whose trajectories are few enough to be listed; of others it is not said.
+    batch : as `Batch`
+    """
+    if type(problem) is not Problem or not isinstance(problem.mdp, TabularMDP):
+        return False
+    found = []
+    for place in (np.arange(POINTS) + 0.5) * STRIDE:
+        whole, _ = every_trajectory.__wrapped__(moved(problem, float(place)))
+        answer = implementation.estimate(batch(whole))
+        if not isinstance(answer, Value):
+            return False
+        found.append(answer.array)
+    last = with_bootstrap(batch(whole))
+    unit = float(conditioning_of(last, np.full(len(last), 1.0 / len(last))).each.max(initial=0.0))
+    return _off_a_cubic(np.stack(found)) <= SMOOTH * unit
+
+
+def moved(problem: Problem, by: float) -> Problem:
+    """Return the problem with rewards, parameters and discount moved by so much, relatively.
+
+    Parameters of zero move, too, and not all alike: a softmax of equal logits would stand still.
+    """
+    mdp, policy, objective = problem.mdp, problem.policy, problem.objective
+    parameters = np.asarray(policy.parameters)
+    spread = np.cos(np.arange(parameters.size)).reshape(parameters.shape)
+    policy = policy.with_parameters(parameters + by * (parameters + spread))
+    if not isinstance(objective, AverageReward):
+        objective = replace(objective, discount=(1.0 - by) * objective.discount)
+    return replace(problem, mdp=mdp.with_rewards((1.0 + by) * mdp.paid), policy=policy, objective=objective)
+
+
+def _off_a_cubic(estimates: Float[Array, "k d"]) -> float:
+    """Return the largest distance from the cubic that fits best; the first estimate is subtracted, for its digits."""
+    away = estimates - estimates[0]
+    powers = np.vander(np.linspace(-1.0, 1.0, len(estimates)), 4)
+    return float(np.abs(away - powers @ np.linalg.lstsq(powers, away, rcond=None)[0]).max(initial=0.0))

@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from pgverify.checking.calling.implementation import OutOfTime
-from pgverify.checking.calling.significant_bits import SEEN_DOUBLE
+from pgverify.checking.calling.significant_bits import OF_SINGLE, SEEN_DOUBLE
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
-from pgverify.checking.exhaustive.moves_smoothly import Batch, moves_smoothly
+from pgverify.checking.exhaustive.moves_smoothly import OF_SINGLE_AT_LEAST, SMOOTH, Batch, roughness
 from pgverify.checking.verdict.judgement import NOTHING
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import HIDDEN, MIXED, size_of
@@ -28,6 +28,15 @@ from pgverify.problem import Problem
 
 SETTLED = (Outcome.CORRECT, Outcome.CONSISTENT, Outcome.INVALID)
 """Verdicts that finer limits could only make worse without a reason, or do not rest on limits."""
+
+
+EXCUSED = (Outcome.CORRECT, Outcome.INCONCLUSIVE)
+"""Verdicts on a function as one of single precision that take an accusation back."""
+
+IN_SINGLE = (
+    "it computes in single precision (float32) somewhere inside: though what it returns is longer, it moves in steps of "
+    "some 2^-24 of its size where rewards, parameters and discount move by less"
+)
 
 
 def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]) -> Report:
@@ -46,10 +55,15 @@ def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
     hiding = {name: problem for name, problem in hiding.items() if hides(problem, claim.target, sizes[name])}
     if not hiding:
         return report
+    rough: list[float] = []
     with contextlib.suppress(OutOfTime):
-        chosen = ((problem, _largest(problem, sizes[name])) for name, problem in hiding.items())
-        if all(moves_smoothly(claim.implementation, problem, batch) for problem, batch in chosen):
-            return judge(replace(claim, implementation=replace(claim.implementation, bits=SEEN_DOUBLE)))
+        for name, problem in hiding.items():
+            rough.append(roughness(claim.implementation, problem, _largest(problem, sizes[name])))
+    if len(rough) == len(hiding) and all(each <= SMOOTH for each in rough):
+        return judge(replace(claim, implementation=replace(claim.implementation, bits=SEEN_DOUBLE)))
+    if report.outcome is Outcome.BIASED and any(each > OF_SINGLE_AT_LEAST for each in rough):
+        again = judge(replace(claim, implementation=replace(claim.implementation, bits=OF_SINGLE)))
+        return replace(again, notes=(IN_SINGLE, *again.notes)) if again.outcome in EXCUSED else report
     return report
 
 

@@ -30,32 +30,35 @@ SMOOTH = 2.0**-49
 """Relative to Σ_t |w_t|: right and wrong functions in double are off a cubic by 2^-51 at most, those with anything of
 single precision by 2^-24 to 2^-28, and by less only where what is rounded is as small beside what the weights are."""
 
+OF_SINGLE_AT_LEAST = 2.0**-29
+"""Likewise: what is off by more has something of single precision inside."""
+
 Batch = Callable[[Trajectories], Trajectories]
 """Chooses a batch among all trajectories of a problem."""
 
 
-def moves_smoothly(implementation: LimitedFunction, problem: Problem, batch: Batch) -> bool:
-    """Return whether the estimate of a batch is smooth to double precision in rewards, parameters and discount.
+def roughness(implementation: LimitedFunction, problem: Problem, batch: Batch) -> float:
+    """Return how far the estimate of a batch is off a cubic in rewards, parameters and discount, relative to Σ_t |w_t|.
 
     Parameters
     ----------
     implementation : LimitedFunction
     problem : Problem
-        Of a finite MDP, whose trajectories are few enough to be listed; of others it is not said.
+        Of a finite MDP, whose trajectories are few enough to be listed; of others it is not said, and NaN.
     batch : as `Batch`
     """
     if type(problem) is not Problem or not isinstance(problem.mdp, TabularMDP):
-        return False
+        return float("nan")
     found = []
     for place in (np.arange(POINTS) + 0.5) * STRIDE:
         whole, _ = every_trajectory.__wrapped__(moved(problem, float(place)))
         answer = implementation.estimate(batch(whole))
         if not isinstance(answer, Value):
-            return False
+            return float("nan")
         found.append(answer.array)
     last = with_bootstrap(batch(whole))
     unit = float(conditioning_of(last, np.full(len(last), 1.0 / len(last))).each.max(initial=0.0))
-    return _off_a_cubic(np.stack(found)) <= SMOOTH * unit
+    return _off_a_cubic(np.stack(found)) / unit if unit > 0.0 else float("nan")
 
 
 def moved(problem: Problem, by: float) -> Problem:

@@ -28,8 +28,9 @@ ROUNDING = 1e-5
 DUST = 1e-13
 """Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
 
-LONG_SUM = 16.0 * 2.0**-24
-"""Rows added one after another in single precision lose some √n times their size: a few standard errors of that."""
+LONG_SUM, OF_SINGLE = 16.0, 2.0**-24
+"""Rows added one after another lose some √n units of their size: a few standard errors of that. Single precision where
+it is not known to be another."""
 
 COARSE = 4.0
 """Units of a coarser rounding that an estimate may be off by, relative to what is added up, as single ones may."""
@@ -61,7 +62,8 @@ class Source:
     family : Family or None
         Of further controls, that are among them.
     coarse : float
-        Unit of rounding of a function that computes in less than single precision somewhere inside, else 0.
+        Unit of rounding of a function that computes in less than single precision somewhere inside, or in double
+        throughout; 0 where that is not known.
     """
 
     rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
@@ -146,7 +148,8 @@ class Fitted:
     def rounding(self) -> float:
         """Return what rounding explains: of the estimates, of what they were before it cancelled, or of a long sum."""
         controls = self.source.controls
-        one_by_one = LONG_SUM * self.source.size**0.5 * controls.amplitude
+        unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
+        one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
         return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one, coarse)
 

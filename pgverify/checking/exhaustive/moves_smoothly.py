@@ -23,8 +23,9 @@ from pgverify.problem import AverageReward, Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
-POINTS, STRIDE = 10, 1.0371 * 2.0**-OF_SINGLE
-"""Points along a path, and how far apart, relatively: at each, numbers of single precision round anew."""
+PLACES = 2.0 ** (6 - OF_SINGLE) * np.sort(np.random.default_rng(0).random(12))
+"""Points along a path, relatively: at each, numbers of single precision round anew. Points at equal distances could all
+be equally far from numbers of single precision, and look smooth."""
 
 SMOOTH = 2.0**-49
 """Relative to Σ_t |w_t|: right and wrong functions in double are off a cubic by 2^-51 at most, those with anything of
@@ -33,11 +34,11 @@ single precision by 2^-24 to 2^-28, and by less only where what is rounded is as
 OF_SINGLE_AT_LEAST = 2.0**-29
 """Likewise: what is off by more has something of single precision inside."""
 
-Batch = Callable[[Trajectories], Trajectories]
+ChosenRows = Callable[[Trajectories], Trajectories]
 """Chooses a batch among all trajectories of a problem."""
 
 
-def roughness(implementation: LimitedFunction, problem: Problem, batch: Batch) -> float:
+def roughness(implementation: LimitedFunction, problem: Problem, batch: ChosenRows) -> float:
     """Return how far the estimate of a batch is off a cubic in rewards, parameters and discount, relative to Σ_t |w_t|.
 
     Parameters
@@ -45,12 +46,12 @@ def roughness(implementation: LimitedFunction, problem: Problem, batch: Batch) -
     implementation : LimitedFunction
     problem : Problem
         Of a finite MDP, whose trajectories are few enough to be listed; of others it is not said, and NaN.
-    batch : as `Batch`
+    batch : as `ChosenRows`
     """
     if type(problem) is not Problem or not isinstance(problem.mdp, TabularMDP):
         return float("nan")
     found = []
-    for place in (np.arange(POINTS) + 0.5) * STRIDE:
+    for place in PLACES:
         whole, _ = every_trajectory.__wrapped__(moved(problem, float(place)))
         answer = implementation.estimate(batch(whole))
         if not isinstance(answer, Value):
@@ -78,5 +79,5 @@ def moved(problem: Problem, by: float) -> Problem:
 def _off_a_cubic(estimates: Float[Array, "k d"]) -> float:
     """Return the largest distance from the cubic that fits best; the first estimate is subtracted, for its digits."""
     away = estimates - estimates[0]
-    powers = np.vander(np.linspace(-1.0, 1.0, len(estimates)), 4)
+    powers = np.vander(2.0 * PLACES / PLACES.max() - 1.0, 4)
     return float(np.abs(away - powers @ np.linalg.lstsq(powers, away, rcond=None)[0]).max(initial=0.0))

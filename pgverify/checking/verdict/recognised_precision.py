@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pgverify.checking.calling.significant_bits import FEWEST, OF_HALF, SEEN_DOUBLE
 from pgverify.checking.exhaustive.conditioning import conditioning
 from pgverify.checking.exhaustive.what_was_listed import Listed
-from pgverify.checking.verdict.precision import DOUBLE, FINE, HALF, SINGLE, Precision, shortened_to
+from pgverify.checking.verdict.precision import DOUBLE, FINE, HALF, MIXED, SINGLE, Precision, shortened_to
 from pgverify.suites import SuiteProblem
 
 
@@ -26,3 +26,8 @@ def recognised_precision(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precis
     if FEWEST <= seen == longest <= OF_HALF:
         return HALF if longest == OF_HALF else shortened_to(longest)
     return SINGLE if any(listing.telling for _, listing in known) else DOUBLE
+
+
+def possible_inside(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precision:
+    """Return the precision that a function may compute in somewhere inside: single, unless all is seen to be double."""
+    return FINE if recognised_precision(known) is FINE else MIXED

@@ -1,4 +1,4 @@
-"""Rewards of 1e6 + O(1) and more: right functions are CORRECT, wrong ones are not, and float32 inside is not accused."""
+"""Rewards of 1e6 + O(1): right functions are CORRECT, wrong ones are not, and float32 inside is not accused."""
 
 from __future__ import annotations
 

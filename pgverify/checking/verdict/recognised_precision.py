@@ -17,7 +17,7 @@ def recognised_precision(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precis
     Zeros, halves and quarters are numbers of any precision. That numbers are even shorter than those of single
     precision counts where a right implementation in double has long ones.
     """
-    if any(listing.bits == SEEN_DOUBLE for _, listing in known):
+    if _seen_double(known):
         return FINE
     if not all(listing.single for _, listing in known):
         return DOUBLE
@@ -30,4 +30,8 @@ def recognised_precision(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precis
 
 def possible_inside(known: Sequence[tuple[SuiteProblem, Listed]]) -> Precision:
     """Return the precision that a function may compute in somewhere inside: single, unless all is seen to be double."""
-    return FINE if recognised_precision(known) is FINE else MIXED
+    return FINE if _seen_double(known) else MIXED
+
+
+def _seen_double(known: Sequence[tuple[SuiteProblem, Listed]]) -> bool:
+    return any(listing.bits == SEEN_DOUBLE for _, listing in known)

@@ -20,6 +20,7 @@ from pgverify.checking.design import Design, require_design
 from pgverify.checking.exhaustive.asked_again import asked_again
 from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget, check_by_listing
+from pgverify.checking.exhaustive.judged_finely import judged_finely
 from pgverify.checking.exhaustive.judged_inside import judged_inside
 from pgverify.checking.exhaustive.sampled_instead import sampled_where_too_many
 from pgverify.checking.given_problems import chosen_suite, suite_of
@@ -256,7 +257,7 @@ def check(
                         def by_calling(claim: ClaimedTarget) -> Report:
                             if batches is not None:
                                 return check_by_design(claim, batches, test.alpha, seed)
-                            listed = check_by_listing(claim, test.alpha, seed)
+                            listed = judged_finely(claim, lambda one: check_by_listing(one, test.alpha, seed))
                             return sampled_where_too_many(claim, listed, test.alpha, seed)
 
                         claim = ClaimedTarget(function, target, entries, given, 0 if given else explore, again)

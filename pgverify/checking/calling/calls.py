@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pgverify.checking.calling.answer import Answer, Failure, Notes, Value, together
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.pace import SHARE, Pace
-from pgverify.checking.calling.significant_bits import unit_roundoff
+from pgverify.checking.calling.significant_bits import OF_DOUBLE, SEEN_DOUBLE, unit_roundoff
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -76,7 +76,8 @@ class Calls:
     @property
     def coarse(self) -> float:
         """Unit of rounding of the precision that the function was seen to compute in somewhere inside; else 0."""
-        return unit_roundoff(self._implementation.bits)
+        bits = self._implementation.bits
+        return 2.0**-OF_DOUBLE if bits == SEEN_DOUBLE else unit_roundoff(bits)
 
     def note(self, kind: str, sentence: str) -> None:
         """Add what was noticed in several calls together, unless there is a note of that kind."""

@@ -12,7 +12,7 @@ from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.answer import Answer, Failure, Value
 from pgverify.checking.calling.examination import ask, describe
 from pgverify.checking.calling.first_answers import FirstAnswers
-from pgverify.checking.calling.significant_bits import OF_DOUBLE
+from pgverify.checking.calling.significant_bits import OF_DOUBLE, SEEN_DOUBLE
 from pgverify.checking.calling.tables import WROTE, TablesOfProblems
 from pgverify.checking.calling.time_spent import NEVER, Deadline
 from pgverify.trajectories import Trajectories
@@ -41,6 +41,7 @@ class LimitedFunction:
         Kept, to be asked for once more in the end.
     bits : int
         Of the precision that it computes in somewhere inside, where that is known: answers count as no longer.
+        `SEEN_DOUBLE` where it is seen to be double precision throughout.
     """
 
     function: Callable[[Trajectories], Any]
@@ -58,6 +59,8 @@ class LimitedFunction:
             self.first.keep(batch, answer.array)
         if self.bits < OF_DOUBLE and isinstance(answer, Value) and answer.array.any():
             return replace(answer, bits=min(answer.bits, self.bits), single=True, telling=True)
+        if self.bits == SEEN_DOUBLE and isinstance(answer, Value):
+            return replace(answer, bits=SEEN_DOUBLE)
         return answer
 
     def _estimate(self, batch: Trajectories, watched: bool) -> Answer:

@@ -9,6 +9,9 @@ from pgverify.validation import Array
 
 OF_HALF, OF_SINGLE, OF_DOUBLE = 11, 24, 53
 
+SEEN_DOUBLE = 64
+"""More than a number has: said of answers of a function that is seen to compute in double precision throughout."""
+
 FEWEST = 7
 """Numbers of fewer bits, such as 0, 1/2 and 3/4, occur in any precision."""
 

@@ -21,6 +21,7 @@ from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.crosses import crossed
+from pgverify.checking.sampled.families import Family
 from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.one_size import (
     MOST_CALLS,
@@ -86,6 +87,11 @@ class SampledSizes:
     failure: str
     notes: Notes
 
+    @property
+    def family(self) -> Family | None:
+        """The further controls by which estimates were last explained wholly, where the usual ones did not."""
+        return next((verdict.family for _, verdict in reversed(self.verdicts) if verdict.family is not None), None)
+
 
 def pairs_to_sample(known: Sequence[tuple[SuiteProblem, Listed]], ordered: int, given: bool) -> tuple[SizePair, ...]:
     """Return what is to be sampled: nothing where no coupling was seen.
@@ -130,6 +136,7 @@ def sample_sizes(
     seed: int,
     most_rows: int = MOST_ROWS,
     tolerance: float = TOLERANCE,
+    likely: Family | None = None,
 ) -> SampledSizes:
     """Return what sampled batches of the given sizes say, until one is off or calls and time are spent.
 
@@ -147,13 +154,15 @@ def sample_sizes(
     seed : int
     most_rows, tolerance :
         As `MOST_ROWS`, and relative bias at which drawing ends.
+    likely : Family, optional
+        Of further controls, which are tried before others: what explained the estimates elsewhere.
     """
     calls = Calls(implementation)
     verdicts: dict[SizePair, SizeVerdict] = {}
     failure = ""
     try:
         test = _Test(multiple, alpha / max(len(pairs), 1), seed, most_rows, tolerance)
-        verdicts.update(_verdicts(calls, pairs, target, test, seed))
+        verdicts.update(_verdicts(calls, pairs, target, test, seed, likely))
     except NoEstimate as reason:
         failure = str(reason.failure)
     except OutOfTime:
@@ -164,7 +173,7 @@ def sample_sizes(
 
 
 def _verdicts(
-    calls: Calls, pairs: Sequence[SizePair], target: str, test: _Test, seed: int
+    calls: Calls, pairs: Sequence[SizePair], target: str, test: _Test, seed: int, likely: Family | None
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
@@ -193,7 +202,8 @@ def _verdicts(
             continue
         long = not pair.needed and pace.expected(batch, pair.size) > LONG
         known = before if before is not None and (before.exact or pair.size >= LARGE) else None
-        fit = _fit(calls, pace, replace(pair, few=pair.few or long), rng, known)
+        fit = _fit(calls, pace, replace(pair, few=pair.few or long), rng, known, likely)
+        likely = fit.source.family if fit.exact and fit.source.family is not None else likely
         smaller[pair.index] = fit
         changed = (pair.index in explained or pair.explained) and not fit.exact
         pair = replace(pair, needed=pair.needed or changed, changed=changed)
@@ -263,7 +273,14 @@ def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> Si
     return at_sight(whole, goal, pair.size, multiple)
 
 
-def _fit(calls: Calls, pace: Pace, pair: SizePair, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
+def _fit(
+    calls: Calls,
+    pace: Pace,
+    pair: SizePair,
+    rng: np.random.Generator,
+    smaller: Fitted | None,
+    likely: Family | None,
+) -> Fitted:
     batch, _ = every_trajectory(pair.entry.problem)
 
     def estimate(rows: Integer[Array, "n"]) -> Float[Array, "d"]:
@@ -272,7 +289,7 @@ def _fit(calls: Calls, pace: Pace, pair: SizePair, rng: np.random.Generator, sma
     controls = _controls(pair.entry.problem, pair.cut)
     known = smaller if pair.few else None
     as_smaller = as_before(pair.law, estimate, controls, rng, known, calls.coarse) if known is not None else None
-    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller, calls.coarse)
+    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller, calls.coarse, likely)
 
 
 @lru_cache(maxsize=64)

@@ -32,7 +32,8 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.fitting_claims import CLAIMED, FEWEST, surrogate_claim, with_fitting_claim
 from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import MIXED, deviation
+from pgverify.checking.verdict.precision import deviation
+from pgverify.checking.verdict.recognised_precision import possible_inside
 from pgverify.checking.verdict.report import Report
 from pgverify.suites import SuiteProblem
 from pgverify.trajectories import Trajectories
@@ -203,6 +204,7 @@ def _holds(found: _Fitted, several: Sequence[_Seen]) -> bool:
 
 def _explains(found: _Fitted, known: Sequence[tuple[SuiteProblem, Listed]]) -> bool:
     """Return whether its expectation is that of the implementation on every problem: estimates were met on a few."""
+    level = possible_inside(known)
     for entry, listing in known:
         for item in listing.expectations:
             if (
@@ -211,7 +213,7 @@ def _explains(found: _Fitted, known: Sequence[tuple[SuiteProblem, Listed]]) -> b
             ):
                 alone = item.batch_size == 1
                 mean = exact_mean(lambda batch: _rows(found, batch), entry.problem, item.batch_size, alone=alone)
-                if mean is not None and deviation(item, mean, MIXED, found.factor) > MIXED.relative:
+                if mean is not None and deviation(item, mean, level, found.factor) > level.relative:
                     return False
     return True
 

@@ -71,12 +71,18 @@ def _baselines(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:
             yield returns - others_in(returns, np.minimum(index // size, count // size - 1))
         else:
             yield np.zeros_like(returns)  # as many controls whatever the size: coefficients are carried on
-    for decay in DECAYS:
-        running, mean = np.zeros_like(returns), np.zeros(len(returns))
-        for i in range(count - 1):
-            mean = decay * mean + (1.0 - decay) * returns[:, i]
-            running[:, i + 1] = mean
-        yield running
+    yield from _running(returns)
     for lag in LAGS:
         rolled = np.roll(returns, lag, axis=1) if count > lag else np.zeros_like(returns)
         yield from (np.where(index >= lag, rolled, 0.0), np.where(index >= lag, 0.0, rolled))
+
+
+def _running(returns: Float[Array, "m n"]) -> Float[Array, "k m n"]:
+    """Return the running means of the rows before, one a decay: all in one pass, for rows are many."""
+    decay = np.array(DECAYS)[:, None]
+    steps = (1.0 - decay)[..., None] * returns
+    running, mean = np.zeros_like(steps), np.zeros(steps.shape[:2])
+    for i in range(returns.shape[1] - 1):
+        mean = decay * mean + steps[:, :, i]
+        running[:, :, i + 1] = mean
+    return running

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.checking.sampled.beyond_the_range import SHARE, beyond_the_range
+from pgverify.checking.sampled.families import Family
 from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.with_controls import ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
@@ -50,6 +51,8 @@ class SizeVerdict:
         Which multiple of the target the mean is, where the controls explain the estimate wholly.
     explained : bool
         Whether the controls do.
+    family : Family or None
+        Of further controls, where the usual ones do not.
     """
 
     evidence: SampledSize
@@ -58,6 +61,7 @@ class SizeVerdict:
     silent: bool = False
     factor: float | None = None
     explained: bool = False
+    family: Family | None = None
 
     @property
     def bounded(self) -> bool:
@@ -79,8 +83,8 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     if not (fit.exact and factor > 0.0 and gap <= fit.rounding):
         return None
     hidden = (gap + fit.rounding) / unit if unit > 0.0 else 0.0
-    found = factor if goal.vector.any() else None
-    return SizeVerdict(SampledSize(size, used, hidden, 1.0 / used), mean, off=False, factor=found, explained=True)
+    evidence, found = SampledSize(size, used, hidden, 1.0 / used), factor if goal.vector.any() else None
+    return SizeVerdict(evidence, mean, off=False, factor=found, explained=True, family=fit.source.family)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:

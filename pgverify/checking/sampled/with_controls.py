@@ -28,8 +28,9 @@ ROUNDING = 1e-5
 DUST = 1e-13
 """Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
 
-LONG_SUM = 16.0 * 2.0**-24
-"""Rows added one after another in single precision lose some √n times their size: a few standard errors of that."""
+LONG_SUM, OF_SINGLE = 16.0, 2.0**-24
+"""Rows added one after another lose some √n units of their size: a few standard errors of that. Single precision where
+it is not known to be another."""
 
 COARSE = 4.0
 """Units of a coarser rounding that an estimate may be off by, relative to what is added up, as single ones may."""
@@ -61,7 +62,8 @@ class Source:
     family : Family or None
         Of further controls, that are among them.
     coarse : float
-        Unit of rounding of a function that computes in less than single precision somewhere inside, else 0.
+        Unit of rounding of a function that computes in less than single precision somewhere inside, or in double
+        throughout; 0 where that is not known.
     """
 
     rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
@@ -72,17 +74,8 @@ class Source:
     family: Family | None = None
     coarse: float = 0.0
 
-    @property
-    def means(self) -> Float[Array, "k d"]:
-        """The expectations of the controls."""
-        means = self.controls.means
-        if self.family is None:
-            return means
-        extra = self.family(self.controls, self.rows(1, np.random.default_rng(0)), self.group).shape[1]
-        return np.concatenate([means, np.zeros((extra, means.shape[1]))])
-
     def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
-        """Return the controls on batches of the given rows."""
+        """Return the controls on batches of the given rows, the usual ones first."""
         usual = self.controls.on(rows, self.group)
         if self.family is None:
             return usual
@@ -146,7 +139,8 @@ class Fitted:
     def rounding(self) -> float:
         """Return what rounding explains: of the estimates, of what they were before it cancelled, or of a long sum."""
         controls = self.source.controls
-        one_by_one = LONG_SUM * self.source.size**0.5 * controls.amplitude
+        unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
+        one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
         return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one, coarse)
 
@@ -167,7 +161,8 @@ class Fitted:
 
     def reduced(self, drawn: Drawn) -> Float[Array, "m d"]:
         """Return x on batches that were drawn."""
-        away = self.source.on(drawn.rows) - self.source.means
+        away, means = self.source.on(drawn.rows), self.source.controls.means
+        away[:, : len(means)] -= means  # those of a family have mean zero
         return np.asarray(drawn.estimates - np.einsum("kd,mkd->md", self.coefficients, away))
 
 
@@ -178,6 +173,7 @@ def fitted(
     rng: np.random.Generator,
     smaller: Fitted | None = None,
     coarse: float = 0.0,
+    likely: Family | None = None,
 ) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
@@ -194,20 +190,22 @@ def fitted(
         In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
         and where nothing explained it, further families are not tried again.
     coarse : as in `Source`
+    likely : Family, optional
+        Tried before the others: what explained the estimate on another problem.
     """
     plain, spread = (
         Source(rows, estimate, controls, law.group, law.rows, coarse=coarse) for rows in (law.draw, law.spread)
     )
     used = 0
     if law.skewed:
-        fit = _best(spread, rng, smaller)
+        fit = _best(spread, rng, smaller, likely)
         here = replace(fit, source=replace(plain, family=fit.source.family))
         x = np.concatenate([fit.first, here.sample(CONFIRM, rng)])
         used = fit.used + CONFIRM
         fit = replace(here, first=x, used=used)
         if fit.exact:
             return fit
-    fit = _best(plain, rng, smaller)
+    fit = _best(plain, rng, smaller, likely)
     return replace(fit, used=fit.used + used)
 
 
@@ -228,7 +226,7 @@ def as_before(
     return fit if fit.exact else None
 
 
-def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> Fitted:
+def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, likely: Family | None) -> Fitted:
     """Return the first fit that explains the estimate wholly, that of the usual controls before others.
 
     Where none does, that which leaves least. Further controls are first fitted with one coefficient for all
@@ -243,14 +241,16 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None) -> F
         return usual
     if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
         return min(usual, *known, key=lambda fit: fit.spread)
-    for family in FAMILIES:
+    first = likely if smaller is None else smaller.source.family or likely
+    families = sorted(FAMILIES, key=lambda family: family is not first)
+    for family in families:
         whole = _fitted(replace(source, family=family), begun, fresh, common=True)
         if whole.exact:
             return whole
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
     fits = [_fitted(source, more, fresh)]
-    for family in FAMILIES:
+    for family in families:
         for common in (False, True):
             fits.append(_fitted(replace(source, family=family), more, fresh, common))
             if fits[-1].exact:

@@ -22,7 +22,7 @@ from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
 from pgverify.checking.verdict.next_steps import LAWLESS, claim_again, next_step, one_batch
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import MIXED, SINGLE, Precision, deviation
+from pgverify.checking.verdict.precision import SINGLE, Precision, deviation, levels_of
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target, scaled_matches
@@ -78,14 +78,14 @@ def exhaustive_report(
         if scaled.outcome is Outcome.SCALED:
             evidence, judgement = with_alone, scaled
     if judgement.outcome is Outcome.BIASED and (judgement.factor is None):
-        loose = max(SINGLE if precision.coarse else precision, MIXED, key=lambda level: level.relative)
+        loose = max(levels_of(SINGLE if precision.coarse else precision), key=lambda level: level.relative)
         # Who claims a surrogate, without more, may mean the usual clip.
         candidates = (*TARGETS, CLIPPED) if target == SURROGATE else TARGETS
         others = {name: _other(name, evidence, loose) for name in candidates if name != target}
         judgement = judge(evidence, precision, others)
     matches: tuple[Match, ...] = ()
     if judgement.outcome in NAMEABLE:
-        for level in dict.fromkeys((SINGLE if precision.coarse else precision, MIXED)):
+        for level in levels_of(SINGLE if precision.coarse else precision):
             matches = matches or _matches(judgement, evidence, level, target, given)
     findings = (*_findings(judgement, evidence, precision), *invariants.findings)
     warned = (*judgement.left_out, *warned)

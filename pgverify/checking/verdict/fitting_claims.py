@@ -17,7 +17,8 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared
 from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import MIXED, deviation, size_of
+from pgverify.checking.verdict.precision import Precision, deviation, size_of
+from pgverify.checking.verdict.recognised_precision import possible_inside
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
 from pgverify.suites import SuiteProblem
@@ -59,7 +60,7 @@ def with_fitting_claim(report: Report, known: Sequence[tuple[SuiteProblem, Liste
     bonus = [target_vector(BONUS, item.entry.problem, item.found.batch_size) for item in evidence]
     for slug, main in _mains(known):
         vectors = [target_vector(main, item.entry.problem, item.found.batch_size) for item in evidence]
-        found = _fit(evidence, vectors, bonus)
+        found = _fit(evidence, vectors, bonus, possible_inside(known))
         if found is not None:
             return _reported(report, slug, main, found)
     return None
@@ -75,6 +76,7 @@ def _fit(
     evidence: Sequence[TargetComparison],
     mains: Sequence[Float[Array, "_"] | None],
     bonuses: Sequence[Float[Array, "_"] | None],
+    level: Precision,
 ) -> float | None:
     """Return β with E = main + β · bonus on every problem, 0 where none is needed; None where there is no such β."""
     pairs = [(m, b) for m, b in zip(mains, bonuses, strict=True) if m is not None and b is not None]
@@ -88,7 +90,7 @@ def _fit(
     short = float(f"{beta:.6g}")
     for each in (0.0, short, beta):
         vectors = [main + each * bonus for main, bonus in pairs]
-        if all(deviation(i.found, v, MIXED) <= MIXED.relative for i, v in zip(evidence, vectors, strict=True)):
+        if all(deviation(i.found, v, level) <= level.relative for i, v in zip(evidence, vectors, strict=True)):
             return each
     return None
 

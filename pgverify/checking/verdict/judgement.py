@@ -9,7 +9,18 @@ from jaxtyping import Float
 
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.precision import (
+    DOUBLE,
+    FINE,
+    HIDDEN,
+    MIXED,
+    SINGLE,
+    Precision,
+    deviation,
+    levels_of,
+    size_of,
+    vanishes,
+)
 from pgverify.checking.verdict.rounding_that_hides import counting, stated
 from pgverify.checking.verdict.scale_laws import Multiple, common_multiple
 from pgverify.validation import Array
@@ -57,14 +68,14 @@ def judge(
     """
     mixed = MIXED if _inside(evidence) else replace(MIXED, rounding=0.0)
     worst = max(deviation(item.found, item.target, precision) for item in evidence)
-    for level in dict.fromkeys((precision, mixed)):
+    for level in levels_of(precision, mixed):
         if all(deviation(item.found, item.target, level) <= level.relative for item in evidence):
             return _equal(evidence, level, worst)
     if precision.coarse:  # anything is a multiple of anything to so few bits
         precision = SINGLE
     if all(vanishes(item.found, precision) for item in evidence):
         return Judgement(Outcome.NO_SIGNAL, "the exact expectation is zero on every problem", worst, 0.0)
-    for level in dict.fromkeys((precision, mixed)):
+    for level in levels_of(precision, mixed):
         # What rounding inside may lose makes a multiple of what is close to one: it is allowed for equality alone.
         multiple = common_multiple(evidence, level if level is precision else replace(level, rounding=0.0))
         if multiple.words and multiple.constant > 0:
@@ -120,7 +131,7 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
         )
         return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level, left_out=left_out)
     note = "the exact expectation equals the target on every problem"
-    if level is not DOUBLE:
+    if level not in (DOUBLE, FINE):
         note += f", to {level.name}"
     if level.coarse:
         note += f", which {stated(cases, level)}"

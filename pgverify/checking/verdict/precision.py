@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.checking.calling.significant_bits import OF_HALF, OF_SINGLE
+from pgverify.checking.calling.significant_bits import OF_DOUBLE, OF_HALF, OF_SINGLE
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.validation import Array
 
@@ -31,6 +31,8 @@ class Precision:
     enough: bool = True
     most: float = float("inf")
     """Relative to what is expected: the most that r c may count for, where the precision is not seen in the numbers."""
+    forgiven: float = 0.0
+    """Relative to what is expected: equal, however small the estimates are beside it."""
 
     @property
     def coarse(self) -> bool:
@@ -50,8 +52,17 @@ MIXED = Precision("single precision somewhere inside", 1e-6, 1e-6, 4.0 * 2.0**-O
 HALF = Precision("half precision", 5e-4, 0.0, 4.0 * 2.0**-OF_HALF, hidden=0.1)
 """For code whose every result has the 11 bits of half precision: what could hide is stated."""
 
+FINE = Precision("double precision throughout", 1e-13, 1e-13, 64.0 * 2.0**-OF_DOUBLE, forgiven=1e-9)
+"""For code that is seen to compute in double: relative to the conditioning, with sixteen times the margin of single
+precision for long sums. Where estimates are millions of times the gradient, `DOUBLE` would hide all there is."""
+
 HIDDEN = 1e-3
 """Relative to the target: where rounding could hide as much, equality says nothing."""
+
+
+def levels_of(precision: Precision, mixed: Precision = MIXED) -> tuple[Precision, ...]:
+    """Return the precisions in which something may be equal: single precision inside, too, unless it is ruled out."""
+    return (precision,) if precision in (mixed, FINE) else (precision, mixed)
 
 
 def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Precision, factor: float = 1.0) -> float:
@@ -61,7 +72,7 @@ def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Pre
     """
     size = max(abs(factor) * found.natural, size_of(vector))
     rounded = min(lost_to_rounding(found, precision, abs(factor)), precision.most * size_of(vector))
-    lost = precision.operations * found.scale + rounded
+    lost = precision.operations * found.scale + rounded + precision.forgiven * size_of(vector)
     gap = size_of(found.mean - vector) - lost
     return 0.0 if gap <= 0.0 else gap / size if size > 0.0 else 1.0
 

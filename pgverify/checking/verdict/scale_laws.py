@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.precision import Precision, common_factor, deviation, size_of, vanishes
+from pgverify.checking.verdict.precision import FINE, HIDDEN, Precision, common_factor, deviation, size_of, vanishes
 
 TWO_ROUNDINGS = 3.0
 """Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
@@ -165,7 +165,7 @@ def _telling(cases: Sequence[TargetComparison], factors: Sequence[float], precis
     return {
         id(item.entry)
         for item, factor in zip(cases, factors, strict=True)
-        if item.directions > 1 and item.found.batch_size != 2 and abs(factor - 1.0) > 1e3 * precision.relative
+        if item.directions > 1 and item.found.batch_size != 2 and abs(factor - 1.0) > _apart(precision)
     }
 
 
@@ -179,9 +179,9 @@ def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], prec
     cases : what was compared, for batch size and steps
     factors : one a case
     precision : Precision
-        Constants may differ by a thousand times its relative limit.
+        Constants may differ as far as `_apart` says.
     """
-    limit = 1e3 * precision.relative
+    limit = _apart(precision)
     loose: Multiple | None = None
     # The factor of the problem that determines it best.
     best = max(range(len(cases)), key=lambda index: _weight(cases[index]))
@@ -198,6 +198,14 @@ def fitted_law(cases: Sequence[TargetComparison], factors: Sequence[float], prec
             return Multiple(constant, explained, law)
         loose = loose or Multiple(constant, f"{constant:.6g} × {explained}", law)
     return loose
+
+
+def _apart(precision: Precision) -> float:
+    """Return how far factors may be apart: a thousand times the limit, or what the limit of a verdict may hide.
+
+    The latter where the limit follows the conditioning, and the factor of an ill-conditioned problem has few digits.
+    """
+    return HIDDEN if precision is FINE else 1e3 * precision.relative
 
 
 def _explains(fitted: Multiple, cases: Sequence[TargetComparison], precision: Precision) -> bool:

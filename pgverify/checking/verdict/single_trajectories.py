@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
-from pgverify.checking.verdict.precision import MIXED, deviation, vanishes
+from pgverify.checking.verdict.precision import deviation, vanishes
+from pgverify.checking.verdict.recognised_precision import possible_inside
 from pgverify.checking.verdict.targets import smallest_batch, target_vector
 from pgverify.suites import SuiteProblem
 
@@ -49,10 +50,10 @@ def off_alone(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> Alon
     known : problems that were listed, with what was
     target : str
     """
-    found = Alone()
+    found, level = Alone(), possible_inside(known)
     for entry, listing in known:
         alone = listing.alone if isinstance(listing, ListedInBatches) else None
         vector = target_vector(target, entry.problem, 1) if smallest_batch(target) == 1 else None
-        if alone and vector is not None and deviation(alone, vector, MIXED) > MIXED.relative:
-            found = Alone(found.problem or entry.name, found.silent and vanishes(alone, MIXED))
+        if alone and vector is not None and deviation(alone, vector, level) > level.relative:
+            found = Alone(found.problem or entry.name, found.silent and vanishes(alone, level))
     return found

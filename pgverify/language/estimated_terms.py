@@ -12,13 +12,11 @@ from pgverify.language.literal_claims import Term, formula
 from pgverify.language.loss_report import ONE, Estimand
 from pgverify.language.losses.fitted_spreads import fitted_group_std
 from pgverify.language.losses.loss_rows import loss_rows
-from pgverify.language.named_estimands import CLIPPED, FREE, REWARDED, common_factor
+from pgverify.language.named_estimands import CLIPPED, FREE, REWARDED, Vectors, common_factor
 from pgverify.language.trials import LossDesign, Trial
 from pgverify.targets import Entropy, GroupStd, Surrogate
 from pgverify.targets.target import Target, TargetSum
 from pgverify.validation import Array
-
-Vectors = Sequence[Float[Array, "d"]]
 
 
 def estimated_terms(

@@ -12,7 +12,7 @@ from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.exhaustive.rounded_inside import Rows, rounded_inside
+from pgverify.checking.exhaustive.rounded_inside import RowsOfProblem, rounded_inside
 from pgverify.checking.sampled.batch_law import arranged
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
@@ -64,7 +64,7 @@ def judged_inside(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
     return replace(again, notes=(str(found), *again.notes), next_step=step)
 
 
-def _largest(sizes: dict[int, int]) -> Rows:
+def _largest(sizes: dict[int, int]) -> RowsOfProblem:
     """Return what chooses the trajectories whose weights are largest, as many as a batch of the problem has."""
 
     def rows(problem: Problem) -> Callable[[Trajectories], Trajectories]:
@@ -77,7 +77,7 @@ def _largest(sizes: dict[int, int]) -> Rows:
     return rows
 
 
-def _of_design(design: Design) -> Rows:
+def _of_design(design: Design) -> RowsOfProblem:
     """Return what chooses a batch of the design."""
 
     def rows(problem: Problem) -> Callable[[Trajectories], Trajectories]:

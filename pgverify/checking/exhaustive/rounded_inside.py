@@ -49,7 +49,7 @@ JUMPS = 2
 MOST_PROBLEMS, MOST_FOLLOWED = 4, 3
 """Problems that are glanced at, those on which the most is off first, and those whose whole path is followed."""
 
-Rows = Callable[[Problem], Callable[[Trajectories], Trajectories]]
+RowsOfProblem = Callable[[Problem], Callable[[Trajectories], Trajectories]]
 """Chooses, on a problem, which of all its trajectories are the batch of a path."""
 
 INPUTS = ("rewards", "parameters", "discount")
@@ -79,7 +79,9 @@ class RoundedInside:
         )
 
 
-def rounded_inside(implementation: LimitedFunction, problems: Iterable[Problem], rows: Rows) -> RoundedInside | None:
+def rounded_inside(
+    implementation: LimitedFunction, problems: Iterable[Problem], rows: RowsOfProblem
+) -> RoundedInside | None:
     """Return in how many bits a function computes somewhere inside; None where no coarser rounding shows.
 
     Rewards, parameters and discount are multiplied by 1 + s, and the estimate of one batch is followed along s. What it
@@ -89,7 +91,7 @@ def rounded_inside(implementation: LimitedFunction, problems: Iterable[Problem],
     ----------
     implementation : LimitedFunction
     problems : those to look at, most telling first
-    rows : as `Rows`
+    rows : as `RowsOfProblem`
     """
     chosen = [each for each in problems if type(each) is Problem and type(each.mdp) is TabularMDP][:MOST_PROBLEMS]
     paths = [_Path(implementation, problem, rows(problem)) for problem in chosen]

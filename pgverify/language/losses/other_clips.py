@@ -15,7 +15,7 @@ NAMED = {(0.2, 0.2, None): "ppo-clip", (0.2, 0.28, None): "clip-higher", (0.2, 0
 USUAL = (Surrogate(0.1), Surrogate(0.3))
 """Tried whatever is claimed."""
 
-Key = tuple[float, float, float | None]
+ClipBounds = tuple[float, float, float | None]
 
 
 def clip_name(one: Surrogate) -> str:
@@ -49,7 +49,7 @@ def _parts(surrogates: Sequence[Surrogate]) -> tuple[LossPart, ...]:
     return tuple(found)
 
 
-def _key(one: Surrogate) -> Key:
+def _key(one: Surrogate) -> ClipBounds:
     if isinstance(one.clip, tuple):
         return float(one.clip[0]), float(one.clip[1]), one.dual
     each = float(one.clip or 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.outcome import Outcome
 from pgverify.language.built_in_problems import clipped_shares
 from pgverify.language.changing_loss import memory_of, said_of_changing
 from pgverify.language.claimed_parts import claimed_parts
@@ -84,10 +85,13 @@ def _one_batch(design: LossDesign) -> str:
 def _diagnosis(
     trials: Sequence[Trial], judgement: LossJudgement, scope: LossScope, target: Target, rounding: float
 ) -> Diagnosis | None:
-    """Return the cause of what is wrong; None where nothing is, or none is known."""
+    """Return the cause of what is wrong; None where nothing is, or none is known.
+
+    A multiple of what is claimed is no other method: where no part is a fault, its name would only contradict the claim.
+    """
     if judgement.outcome.good or judgement.coarse:
         return None
-    return diagnosed(
+    known = diagnosed(
         trials,
         scope.sampler,
         scope.ratios,
@@ -96,6 +100,8 @@ def _diagnosis(
         other_clips(target),
         max(SAME, 4.0 * rounding) if rounding > EPSILON else SAME,
     )
+    multiple = judgement.outcome is Outcome.SCALED and known is not None and not known.fault
+    return None if multiple else known
 
 
 def scope_of(trials: Sequence[Trial], design: LossDesign, coupling: Coupling, loss: PreparedLoss) -> LossScope:

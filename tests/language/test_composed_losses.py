@@ -244,3 +244,11 @@ def test_a_reversed_term_is_to_be_turned_before_it_is_claimed() -> None:
 def test_a_third_policys_completions_have_no_surrogate_of_theirs() -> None:
     report = verdict(ByComplexStep(rloo), sampler="rollout")
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, "ratio-missing")
+
+
+def test_a_multiple_of_a_clip_as_claimed_is_no_other_clip() -> None:
+    """Twice the claim, whose dual clip nothing meets: token by token it is the plain one, and that is no fault."""
+    options = {"sampler": "old", "target": pgv.targets.Surrogate(0.2, dual=3.0)}
+    report = verdict(clip(0.8, 1.2, per=lambda _: 2.0), **options)
+    assert report.outcome is pgv.Outcome.SCALED, report
+    assert report.diagnosis is None, report

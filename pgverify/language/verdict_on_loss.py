@@ -87,7 +87,7 @@ def _diagnosis(
 ) -> Diagnosis | None:
     """Return the cause of what is wrong; None where nothing is, or none is known.
 
-    A multiple of what is claimed is no other method: where no part is a fault, its name would only contradict the claim.
+    A multiple of what is claimed is no other method: without a fault among the parts, a name would contradict the claim.
     """
     if judgement.outcome.good or judgement.coarse:
         return None

@@ -87,7 +87,7 @@ def _diagnosis(
 ) -> Diagnosis | None:
     """Return the cause of what is wrong; None where nothing is, or none is known.
 
-    A multiple of what is claimed is no other method: without a fault among the parts, a name would contradict the claim.
+    A multiple of what is claimed is no other method, and is not called one: without a fault there is nothing to name.
     """
     if judgement.outcome.good or judgement.coarse:
         return None

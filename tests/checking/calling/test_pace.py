@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -85,20 +86,25 @@ def slowed(estimate: Callable[[Trajectories], np.ndarray], seconds: float) -> Ca
 
 
 @pytest.mark.usefixtures("thorough", "unchecked_shapes")
-@pytest.mark.parametrize("coupled", [False, True])
+@pytest.mark.parametrize("coupled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_slow_function_is_judged_by_the_batches_that_it_has_time_for(coupled: bool) -> None:
-    """At 50 µs a trajectory 1,021 take a quarter of the limit of .2 s, and 5,003 more than all of it."""
+    """At .25 ms a trajectory 1,021 take a quarter of the limit of 1 s, and 5,003 more than all of it.
+
+    Where something else takes time in a call, fewer are tried.
+    """
     estimator = TotalReturn(AverageReturn(leave_one_out=True)) if coupled else RewardToGo()
-    slow = slowed(estimator, 5e-5)
-    report = pgv.check(slow, problems=ENTRY, time_limit=0.2)
+    report = pgv.check(slowed(estimator, 2.5e-4), problems=ENTRY, time_limit=1.0)
     assert report.outcome is Outcome.CORRECT, report
     (warning,) = (each for each in report.warnings if "raise time_limit" in each)
-    assert "batches of 5003 and more were not tried on every problem" in warning
-    if not coupled:
-        assert "coupling looked for in batches of up to 1021" in report.error_rate
-    else:
+    left_out = re.match(r"batches of (\d+) and more were not tried on every problem", warning)
+    assert left_out is not None, warning
+    assert 33 < int(left_out[1]) <= 5003
+    if coupled:
         assert report.scope is not None
-        assert max(one.size for one in report.scope.problems[0].sampled) == 1021
+        tried = max(one.size for one in report.scope.problems[0].sampled)
+    else:
+        tried = int(report.error_rate.partition("coupling looked for in batches of up to ")[2].partition(";")[0])
+    assert 16 < tried < int(left_out[1])
 
 
 @pytest.mark.usefixtures("thorough", "unchecked_shapes")

@@ -7,7 +7,6 @@ and then jumps. What moves smoothly on that scale, and on a much finer one, has 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -17,9 +16,8 @@ from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.significant_bits import OF_SINGLE
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.conditioning import conditioning_of
-from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.mdp import TabularMDP
-from pgverify.problem import AverageReward, Problem
+from pgverify.checking.exhaustive.moved_problem import can_move, moved, same_trajectories
+from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -48,32 +46,31 @@ def roughness(implementation: LimitedFunction, problem: Problem, batch: ChosenRo
         Of a finite MDP, whose trajectories are few enough to be listed; of others it is not said, and NaN.
     batch : as `ChosenRows`
     """
-    if type(problem) is not Problem or not isinstance(problem.mdp, TabularMDP):
+    if not can_move(problem):
         return float("nan")
     found = []
     for place in PLACES:
-        whole, _ = every_trajectory.__wrapped__(moved(problem, float(place)))
-        answer = implementation.estimate(batch(whole))
+        whole = same_trajectories(problem, _moved(problem, float(place)))
+        if whole is None:
+            return float("nan")
+        chosen = batch(whole)
+        answer = implementation.estimate(chosen)
         if not isinstance(answer, Value):
             return float("nan")
         found.append(answer.array)
-    last = with_bootstrap(batch(whole))
+    last = with_bootstrap(chosen)
     unit = float(conditioning_of(last, np.full(len(last), 1.0 / len(last))).each.max(initial=0.0))
     return _off_a_cubic(np.stack(found)) / unit if unit > 0.0 else float("nan")
 
 
-def moved(problem: Problem, by: float) -> Problem:
+def _moved(problem: Problem, by: float) -> Problem:
     """Return the problem with rewards, parameters and discount moved by so much, relatively.
 
     Parameters of zero move, too, and not all alike: a softmax of equal logits would stand still.
     """
-    mdp, policy, objective = problem.mdp, problem.policy, problem.objective
-    parameters = np.asarray(policy.parameters)
+    parameters = np.asarray(problem.policy.parameters)
     spread = np.cos(np.arange(parameters.size)).reshape(parameters.shape)
-    policy = policy.with_parameters(parameters + by * (parameters + spread))
-    if not isinstance(objective, AverageReward):
-        objective = replace(objective, discount=(1.0 - by) * objective.discount)
-    return replace(problem, mdp=mdp.with_rewards((1.0 + by) * mdp.paid), policy=policy, objective=objective)
+    return moved(problem, parameters + by * (parameters + spread), 1.0 + by, 1.0 - by)
 
 
 def _off_a_cubic(estimates: Float[Array, "k d"]) -> float:

@@ -17,9 +17,9 @@ from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.calling.significant_bits import OF_HALF
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.moved_problem import can_move, moved, same_trajectories
 from pgverify.estimators import RewardToGo
-from pgverify.mdp import TabularMDP
-from pgverify.problem import AverageReward, Problem
+from pgverify.problem import Problem
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -93,7 +93,7 @@ def rounded_inside(
     problems : those to look at, most telling first
     rows : as `RowsOfProblem`
     """
-    chosen = [each for each in problems if type(each) is Problem and type(each.mdp) is TabularMDP][:MOST_PROBLEMS]
+    chosen = [each for each in problems if can_move(each)][:MOST_PROBLEMS]
     paths = [_Path(implementation, problem, rows(problem)) for problem in chosen]
     glances = [(_roughness(path.estimates(GLANCE))[0], path) for path in paths]
     telling = sorted((case for case in glances if case[0] > FAINT), key=lambda case: -case[0])[:MOST_FOLLOWED]
@@ -150,8 +150,8 @@ class _Path:
         """
         found = []
         for place in (np.arange(points) + 0.5) * (POINTS / points * STRIDE):
-            whole, _ = every_trajectory.__wrapped__(self._moved(float(place)))
-            if len(whole) != len(every_trajectory(self.problem)[0]):  # as where the likely actions are other ones now
+            whole = same_trajectories(self.problem, self._moved(float(place)))
+            if whole is None:
                 return np.zeros((points, 1))
             answer = self.implementation.estimate(self.batch(whole))
             if not isinstance(answer, Value) or 0 < answer.bits <= OF_HALF:
@@ -167,10 +167,6 @@ class _Path:
         return max(UNIT * self.level * largest / len(batch) ** 0.5, 1e-300)
 
     def _moved(self, by: float) -> Problem:
-        mdp, policy, objective = self.problem.mdp, self.problem.policy, self.problem.objective
-        level = self.level * (1.0 + by if "rewards" in self.inputs else 1.0)
-        if "parameters" in self.inputs:
-            policy = policy.with_parameters((1.0 + by) * np.asarray(policy.parameters))
-        if "discount" in self.inputs and not isinstance(objective, AverageReward):
-            objective = replace(objective, discount=(1.0 - by) * objective.discount)
-        return replace(self.problem, mdp=mdp.with_rewards(level * mdp.paid), policy=policy, objective=objective)
+        rewards, parameters, discount = (by if name in self.inputs else 0.0 for name in INPUTS)
+        scaled = (1.0 + parameters) * np.asarray(self.problem.policy.parameters)
+        return moved(self.problem, scaled, self.level * (1.0 + rewards), 1.0 - discount)

@@ -163,3 +163,12 @@ def test_double_and_single_precision_are_told_apart(offset: float) -> None:
 def test_nothing_of_the_standard_suite_is_judged_otherwise_than_before() -> None:
     assert not any(hides(problem, "policy_gradient", 1) for problem in SUITE.values())
     assert hides(shifted("three-starts", 1e6), "policy_gradient", 1)
+
+
+def test_what_cannot_be_moved_is_judged_within_the_usual_limits() -> None:
+    """Real actions on nodes: rewards are known there alone, so that no other parameters can be tried."""
+    problem = next(entry.problem for entry in pgv.suites.get("continuous") if entry.name == "sine-bandit")
+    far = replace(problem, mdp=problem.mdp.with_rewards(problem.mdp.paid + 1e7))
+    for factor in (1.0, 1.3):
+        report = pgv.check(lambda batch, by=factor: by * pgv.estimators.RewardToGo()(batch), problems=far)
+        assert report.outcome is pgv.Outcome.INCONCLUSIVE, report

@@ -72,10 +72,10 @@ class SuccessorLists:
 
     def under(self, law: Inexact[Array, "S A"]) -> Any:
         """Return the matrix Σ_a x(s,a) w(s,a,s') [S, S]: an array, or a sparse one where that is faster."""
-        weight = law[:, :, None] * self.weight
-        states, actions, most = self.successor.shape
         if not self.sparse:
             return np.asarray((law[:, None, :] @ self.dense)[:, 0, :])
+        weight = law[:, :, None] * self.weight
+        states, actions, most = self.successor.shape
         return _sparse(self.successor.reshape(states, -1), weight.reshape(states, actions * most), states)
 
     @cached_property

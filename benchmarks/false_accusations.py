@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from rich.progress import track
 
 import pgverify as pgv
 from pgverify.stats import BiasTest, Moments
@@ -130,7 +131,7 @@ def read(path: Path) -> Counts:
     return found
 
 
-def write(counts: Counts, path: Path, seconds: float, made: int) -> None:
+def write(counts: Counts, path: Path) -> None:
     lines = [
         "# How often honest samples and samplers are accused",
         "",
@@ -158,7 +159,6 @@ def write(counts: Counts, path: Path, seconds: float, made: int) -> None:
         writer.writeheader()
         writer.writerows(rows)
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{made:,} runs in {seconds:.0f} s of processor time, {10_000 * seconds / max(made, 1):.0f} s for 10,000")
 
 
 def main(wanted: int, directory: Path, only: str = "") -> None:
@@ -169,7 +169,7 @@ def main(wanted: int, directory: Path, only: str = "") -> None:
     for kind, (laws, _) in kinds.items():
         for law in laws:
             counts.setdefault((kind, law), [0, *(0 for _ in RATES)])
-    for run in range(wanted):  # all laws side by side: whenever it is stopped, they have come as far
+    for run in track(range(wanted), "runs"):  # all laws side by side: whenever it is stopped, they have come as far
         for kind, (laws, judge) in kinds.items():
             for law in laws:
                 count = counts[kind, law]
@@ -179,7 +179,9 @@ def main(wanted: int, directory: Path, only: str = "") -> None:
                     count[place] += accused
                 count[0], made = run + 1, made + 1
         if run % 25 == 24 or run == wanted - 1:
-            write(counts, path, time.process_time() - begin, made)
+            write(counts, path)
+    seconds = time.process_time() - begin
+    print(f"{made:,} runs in {seconds:.0f} s of processor time, {10_000 * seconds / max(made, 1):.0f} s for 10,000")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from typing import Any
 from pgverify.checking.calling.time_spent import Glances, is_over
 
 try:  # what `signal` asks before it looks for members of an enumeration, which takes longer than all else
-    from _signal import getsignal as handler_of  # type: ignore[import-not-found, unused-ignore]
+    from _signal import getsignal  # type: ignore[import-not-found, unused-ignore]
     from _signal import signal as set_handler  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
-    from signal import getsignal as handler_of
+    from signal import getsignal
     from signal import signal as set_handler
+
+handler_of = getsignal
 
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""

@@ -148,7 +148,9 @@ class AverageReturn:
                 "return of the batch is that of the other policy"
             )
         returns = batch.relative_rewards @ batch.discount_powers
-        _, member = np.unique(np.zeros(len(batch)) if batch.group is None else batch.group, return_inverse=True)
+        member = np.zeros(len(batch), dtype=np.int64)  # sorting them would take half the time of the call
+        if batch.group is not None:
+            _, member = np.unique(batch.group, return_inverse=True)
         count, total = np.bincount(member), np.bincount(member, weights=returns)
         if self.leave_one_out:
             if (count < 2).any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -174,8 +174,8 @@ class Trajectories(SuggestsNames):
         """Return the trajectories at the given rows (an index, indices, a mask or a slice)."""
         try:
             if isinstance(rows, slice) or (index := row_index(rows)).dtype == np.bool_:
-                return self.with_arrays({name: array[rows] for name, array in self._arrays()})
-            return self.with_arrays({name: array.take(index, axis=0) for name, array in self._arrays()})
+                return self._with_each(lambda array: array[rows])
+            return self._with_each(lambda array: array.take(index, 0))
         except Exception:  # whatever NumPy, or what was handed over, has to say
             raise InvalidSampling(
                 f"rows is {shown(rows)}, must be an index in 0..{len(self) - 1}, a list of them, a slice, or one truth "
@@ -211,12 +211,24 @@ class Trajectories(SuggestsNames):
 
     def copy(self) -> Trajectories:
         """Return the same trajectories in arrays of their own."""
-        return self.with_arrays({name: array.copy() for name, array in self._arrays()})
+        return self._with_each(np.ndarray.copy)
 
     def _arrays(self) -> list[tuple[str, Array]]:
         """Return all that has one row a trajectory."""
         own = vars(self)
         return [(name, own[name]) for name in (*ARRAYS, *OPTIONAL_ARRAYS) if own[name] is not None]
+
+    def _with_each(self, change: Callable[[Array], Array]) -> Trajectories:
+        """Return the same with all that has one row a trajectory changed: a check does so thousands of times."""
+        other = object.__new__(type(self))
+        own, arrays = vars(self), vars(other)
+        arrays.update(own)
+        for name in ARRAYS:
+            arrays[name] = change(own[name])
+        for name in OPTIONAL_ARRAYS:
+            if own[name] is not None:
+                arrays[name] = change(own[name])
+        return other
 
     def with_arrays(self, arrays: dict[str, Array]) -> Trajectories:
         """Return the same with other arrays for some, by name, which are taken as they are: they must fit."""

@@ -24,7 +24,6 @@ from pgverify.checking.exhaustive.judged_finely import judged_finely
 from pgverify.checking.exhaustive.judged_inside import judged_inside
 from pgverify.checking.exhaustive.sampled_instead import sampled_where_too_many
 from pgverify.checking.given_problems import chosen_suite, suite_of
-from pgverify.checking.isolation.isolated_check import check_isolated
 from pgverify.checking.isolation.limits import MEMORY_LIMIT, Limits
 from pgverify.checking.sampled.draws import guarded_sampler
 from pgverify.checking.sampled.sampler_check import check_sampler
@@ -221,7 +220,9 @@ def check(
     if acting is not None or max_steps is not None:
         entries = collected_as_asked(chosen_suite(suite, problems, "gradient"), max_steps, acting)
         problems, suite = entries, "standard"
-    if isolate:
+    if isolate:  # what watches over processes is a tenth of all that is imported here
+        from pgverify.checking.isolation.isolated_check import check_isolated
+
         options = {
             "kind": kind,
             "target": target,

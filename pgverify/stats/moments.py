@@ -13,10 +13,22 @@ from numpy.typing import ArrayLike
 from pgverify.arrays import as_array
 from pgverify.errors import InvalidData
 from pgverify.kinds import described, instance_of, known_arguments
-from pgverify.validation import Array, first_index, real_array, require_flag, require_integer, require_shape, settle
+from pgverify.validation import (
+    Array,
+    first_index,
+    read_only,
+    real_array,
+    require_flag,
+    require_integer,
+    require_shape,
+    settle,
+)
 
 LARGEST_SAMPLE = 1e70
 """Fourth powers are summed: 1e280 leaves room for 1e28 samples below the largest double, 1.8e308."""
+
+NARROW = 32
+"""Coordinates up to which samples are kept column by column; measured."""
 
 
 @known_arguments
@@ -106,17 +118,7 @@ class Moments:
         """
         x = sample_array("samples", samples)
         diagonal = require_flag("diagonal", diagonal, InvalidData)
-        if len(x) == 0:
-            return cls.empty(x.shape[1], diagonal)
-        mean = x.mean(axis=0)
-        mean = mean + (x - mean).mean(axis=0)  # removes its rounding, so that constant columns stay exact
-        y = x - mean
-        square = y * y
-        third, fourth = (square * y).sum(axis=0), (square * square).sum(axis=0)
-        if diagonal:
-            return cls(len(x), mean, square.sum(axis=0), third, fourth)
-        norm = square.sum(axis=1)
-        return cls(len(x), mean, y.T @ y, third, fourth, norm @ y, float(norm @ norm))
+        return moments_of(x, diagonal)
 
     def merge(self, other: Moments) -> Moments:
         """Return the moments of both samples together.
@@ -240,7 +242,7 @@ MOMENTS = instance_of(
 
 
 def sample_array(name: str, value: ArrayLike) -> Float[Array, "n d"]:
-    """Return `value` as a read-only [n, d] array whose fourth powers can be summed."""
+    """Return `value` as a read-only [n, d] array whose fourth powers can be summed; small rows in Fortran order."""
     array = real_array(name, value, InvalidData)
     if array.ndim != 2 or array.shape[1] == 0:
         raise InvalidData(f"{name} has shape {array.shape}, must be [n, d] with d at least 1")
@@ -251,7 +253,23 @@ def sample_array(name: str, value: ArrayLike) -> Float[Array, "n d"]:
             f"{name}[{row}, {column}] is {array[row, column]:.6g}, must be at most {LARGEST_SAMPLE:g} "
             "in size: its fourth power would overflow"
         )
-    return array
+    # Column by column: NumPy adds up few long columns in a tenth of the time that many short rows take.
+    return read_only(np.asfortranarray(array)) if array.shape[1] <= NARROW else array
+
+
+def moments_of(x: Float[Array, "n d"], diagonal: bool = False) -> Moments:
+    """Return the moments of samples that `sample_array` has returned: they need not be looked through again."""
+    if len(x) == 0:
+        return Moments.empty(x.shape[1], diagonal)
+    mean = x.mean(axis=0)
+    mean = mean + (x - mean).mean(axis=0)  # removes its rounding, so that constant columns stay exact
+    y = x - mean
+    square = y * y
+    third, fourth = (square * y).sum(axis=0), (square * square).sum(axis=0)
+    if diagonal:
+        return Moments(len(x), mean, square.sum(axis=0), third, fourth)
+    norm = square.sum(axis=1)
+    return Moments(len(x), mean, y.T @ y, third, fourth, norm @ y, float(norm @ norm))
 
 
 def _diagonal(scatter: Float[Array, "d d"] | Float[Array, "d"]) -> Float[Array, "d"]:

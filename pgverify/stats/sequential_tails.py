@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pgverify.errors import InvalidData
 from pgverify.kinds import known_arguments
 from pgverify.stats.directions import Directions, rounding_noise, varying_directions
-from pgverify.stats.moments import Moments, sample_array
+from pgverify.stats.moments import Moments, moments_of, sample_array
 from pgverify.stats.power import nonnegative
 from pgverify.stats.sequential_rare import RareEvents
 from pgverify.validation import Array, require_integer
@@ -60,7 +60,7 @@ class Tails:
         x = sample_array("samples", samples)
         require_integer("the number of samples", len(x), 2, InvalidData)
         rounding = nonnegative("rounding", rounding)
-        moments = Moments.of(x)
+        moments = moments_of(x)
         kurtosis, radius = _whitened(x, moments, rounding)
         return cls(moments, kurtosis, radius, x.min(axis=0), x.max(axis=0), rounding)
 
@@ -69,7 +69,7 @@ class Tails:
         x = sample_array("samples", samples)
         if len(x) == 0:
             return self
-        moments = self.moments.merge(Moments.of(x))
+        moments = self.moments.merge(moments_of(x))
         kurtosis, radius = _whitened(x, moments, self.rounding)
         white = _whitening(directions(moments, self.rounding))
         before, n = self.moments, moments.count
@@ -172,9 +172,9 @@ def _whitening(axes: Directions) -> Float[Array, "d r"]:
 
 def _whitened(samples: Float[Array, "k d"], moments: Moments, rounding: float) -> tuple[float, float]:
     """Return kurtosis and squared radius of `samples` about the mean and covariance of `moments`."""
-    z = (samples - moments.mean) @ _whitening(directions(moments, rounding))
-    if z.shape[1] == 0:
+    z = _whitening(directions(moments, rounding)).T @ (samples - moments.mean).T  # [r, k]: long rows are added up fast
+    if z.shape[0] == 0:
         return 1.0, 0.0
-    squares = (z * z).sum(axis=1)
-    fourth = (z * squares[:, None]).T @ z / len(z)
+    squares = (z * z).sum(axis=0)
+    fourth = (z * squares) @ z.T / len(squares)
     return max(1.0, float(np.linalg.eigvalsh(fourth)[-1])), float(squares.max())

@@ -9,10 +9,14 @@ from typing import Any
 
 from pgverify.checking.calling.time_spent import Glances, is_over
 
-try:  # what `signal.getsignal` asks before it looks for a member of an enumeration, which takes longer than all else
-    from _signal import getsignal as handler_of  # type: ignore[import-not-found, unused-ignore]
+try:  # what `signal` asks before it looks for members of an enumeration, which takes longer than all else
+    from _signal import getsignal  # type: ignore[import-not-found, unused-ignore]
+    from _signal import signal as set_handler  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
-    from signal import getsignal as handler_of
+    from signal import getsignal
+    from signal import signal as set_handler
+
+handler_of = getsignal
 
 INSISTENCE = 0.05
 """Seconds between interruptions after the time limit, for code that swallows the first in a bare `except:`."""
@@ -57,12 +61,12 @@ class Alarm:
         self._usable = (
             hasattr(signal, "SIGALRM")
             and threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGALRM) is not None  # a handler that is not Python's could not be put back
+            and handler_of(signal.SIGALRM) is not None  # a handler that is not Python's could not be put back
         )
         if self._usable:
             self._entered = time.monotonic()
             timer = signal.getitimer(signal.ITIMER_REAL)
-            self._outer = signal.signal(signal.SIGALRM, self._ring), timer
+            self._outer = set_handler(signal.SIGALRM, self._ring), timer
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +75,7 @@ class Alarm:
         self._began = float("inf")
         handler, (left, interval) = self._outer
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, handler)
+        set_handler(signal.SIGALRM, handler)
         if left > 0.0:  # a test runner's own alarm, which may be due by now
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - self._entered), 1e-3), interval)
 
@@ -92,7 +96,7 @@ class Alarm:
         late = self._usable and (self._rung or self._over(waits=self._on_time))
         self._began = float("inf")
         if self._usable and handler_of(signal.SIGALRM) != self._ring:  # whatever still rings, it shall not end us
-            signal.signal(signal.SIGALRM, self._ring)
+            set_handler(signal.SIGALRM, self._ring)
         return late
 
     def worked(self) -> float:

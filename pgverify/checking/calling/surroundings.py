@@ -8,6 +8,7 @@ import decimal
 import json
 import locale
 import math
+import operator
 import os
 import random
 import signal
@@ -15,11 +16,13 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from pgverify.checking.calling.alarm import handler_of
 
 NUMBERS = (np, np.linalg, np.random, builtins, math)
 """What verdicts are computed with."""
@@ -29,6 +32,10 @@ OTHERS = (json, os, signal, sys, threading, time, random)
 
 MAY_CHANGE = ("stdin", "stdout", "stderr", "path", "meta_path", "path_hooks", "argv", "last_")
 """Names of `sys` that are no functions, or are told by themselves."""
+
+
+SIGNALS = tuple(int(number) for number in signal.valid_signals() if number != getattr(signal, "SIGALRM", None))
+"""Numbers of the signals whose handlers are looked after: as members of an enumeration they would take longer."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Surroundings:
     """The state of the process as it is when this is made."""
 
     def __init__(self) -> None:
-        self._functions = [(module, _functions_of(module)) for module in (*NUMBERS, *OTHERS)]
+        self._names = [(module, dict(vars(module))) for module in (*NUMBERS, *OTHERS)]
         self._numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
         self._context = decimal.getcontext().copy()
         self._modules = dict(sys.modules)
@@ -61,9 +68,11 @@ class Surroundings:
     def restored(self) -> Changes:
         """Put back everything that was changed since, and return what it was."""
         functions, changed = [], []
-        for module, known in self._functions:
+        for module, known in self._names:
             now = vars(module)
-            for name, value in known.items():
+            if _same_objects(now, known):
+                continue
+            for name, value in _functions_of(known).items():
                 if now.get(name) is not value:
                     setattr(module, name, value)
                     functions.append(f"{module.__name__}.{name}")
@@ -76,7 +85,7 @@ class Surroundings:
         if repr(decimal.getcontext()) != repr(self._context):
             changed.append("the context of decimal")
             decimal.setcontext(self._context)
-        if any(sys.modules.get(name) is not module for name, module in self._modules.items()):
+        if not _same_objects(sys.modules, self._modules):
             changed.append("sys.modules")
             sys.modules.update(self._modules)
         if warnings.filters != self._filters:
@@ -88,21 +97,34 @@ class Surroundings:
         return Changes(deciding, (*(name for name in functions if name not in deciding), *changed))
 
 
-def _functions_of(module: Any) -> dict[str, Any]:
-    public = {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("__")}
+def _same_objects(
+    now: Mapping[str, Any],
+    before: Mapping[str, Any],
+    every: Callable[..., bool] = all,
+    each: Callable[..., Any] = map,
+    same: Callable[..., bool] = operator.is_,
+) -> bool:
+    """Return whether every name still stands for the same object: of thousands of names hardly one ever does not.
+
+    What it is computed with is bound here, for somebody may have replaced just these.
+    """
+    return every(each(same, before.values(), each(now.get, before)))
+
+
+def _functions_of(names: Mapping[str, Any]) -> dict[str, Any]:
+    public = {name: value for name, value in names.items() if callable(value) and not name.startswith("__")}
     return {name: value for name, value in public.items() if not name.startswith(MAY_CHANGE)}
 
 
 def _handlers() -> dict[int, Any]:
     """Return the handlers of signals, but of the alarm, which is our own."""
-    ours = getattr(signal, "SIGALRM", None)
-    found = {number: signal.getsignal(number) for number in signal.valid_signals() if number != ours}
+    found = {number: handler_of(number) for number in SIGNALS}
     return {number: handler for number, handler in found.items() if handler is not None}
 
 
 def _set_handlers(before: dict[int, Any]) -> None:
     for number, handler in before.items():
-        if signal.getsignal(number) is not handler:
+        if handler_of(number) is not handler:
             with contextlib.suppress(OSError, ValueError):  # not in this thread, or not this signal
                 signal.signal(number, handler)
 

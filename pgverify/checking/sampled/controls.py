@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,13 +93,27 @@ class Controls:
 
     def times(self, rows: Integer[Array, "m n"], weights: Float[Array, "m n"]) -> Float[Array, "m K"]:
         """Return how often each row of the list is in each batch, each time with its weight."""
-        flat = rows + len(self.starts) * np.arange(len(rows))[:, None]
-        counted = np.bincount(flat.ravel(), weights.ravel(), minlength=len(rows) * len(self.starts))
-        return counted.reshape(len(rows), len(self.starts))
+        return self._counted(self._places(rows), weights)
 
     def weighted(self, rows: Integer[Array, "m n"], weights: Float[Array, "m n"]) -> Float[Array, "m d"]:
         """Return the mean of w_i ψ_i in each batch, ψ the score of a trajectory."""
-        return np.asarray(self.times(rows, weights) @ self.rows[5] / rows.shape[1])
+        return self.each_weighted(rows, [weights])[0]
+
+    def each_weighted(
+        self, rows: Integer[Array, "m n"], weights: Iterable[Float[Array, "m n"]]
+    ) -> list[Float[Array, "m d"]]:
+        """Return the same for each of some weights."""
+        places, scores = self._places(rows), self.rows[5]
+        return [np.asarray(self._counted(places, each) @ scores / rows.shape[1]) for each in weights]
+
+    def _places(self, rows: Integer[Array, "m n"]) -> Integer[Array, "m n"]:
+        """Return where in a table [m, K] each row of each batch counts."""
+        return rows + len(self.starts) * np.arange(len(rows))[:, None]
+
+    def _counted(self, places: Integer[Array, "m n"], weights: Float[Array, "m n"]) -> Float[Array, "m K"]:
+        count = len(places)
+        counted = np.bincount(places.ravel(), weights.ravel(), minlength=count * len(self.starts))
+        return counted.reshape(count, len(self.starts))
 
     def _leave_one_out(
         self, times: Float[Array, "m K"], total: Float[Array, "K"], label: Integer[Array, "K"]

@@ -37,4 +37,4 @@ def controls_by_start(controls: Controls, rows: Integer[Array, "m n"]) -> Float[
     mixed = ((alike + prior * everyone) / (own + prior) for prior in PRIOR)
     shrunk = (alike / (own + prior) for prior in PRIOR)
     baselines = (np.where(own < 0.5, everyone, 0.0), elsewhere, mean * own / count, *mixed, *shrunk)
-    return np.stack([controls.weighted(rows, each) for each in baselines], axis=1)
+    return np.stack(controls.each_weighted(rows, baselines), axis=1)

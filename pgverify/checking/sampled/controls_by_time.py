@@ -78,12 +78,17 @@ def _by_rank(
     order = np.argsort(values, kind="stable")
     ordered, below = values[order], np.cumsum(present[:, order], axis=1)
     place = np.argsort(order, kind="stable")
-    own = np.where(place[:, None] <= np.arange(len(values)), counts[:, None], 0.0)
+    batches = np.arange(len(below))[:, None]
+    apart = (float(below.max(initial=0.0)) + 2.0) * batches  # one batch after another: all are searched at once
+    numbers = (below + apart).ravel()
+
+    def up_to(rank: Float[Array, "m K"]) -> Integer[Array, "m K"]:
+        """Return how many values of the list have no more than `rank` of the batch up to them, oneself among those."""
+        return numbers.searchsorted((rank + apart + 0.5).ravel()).reshape(rank.shape) - len(values) * batches
 
     def at(rank: Float[Array, "m K"]) -> Float[Array, "m K"]:
-        """Return the number at a rank of the others, in order: the first with more than so many up to it."""
-        up_to = below[:, None, :] - own
-        index = (up_to < rank[:, :, None] + 0.5).sum(axis=2)
+        """Return the number at a rank of the others, in order: oneself counts for the values beyond one's own."""
+        index = np.minimum(up_to(rank), place) + np.maximum(up_to(rank + counts) - place, 0)
         return np.where(some, ordered[np.minimum(index, len(values) - 1)], 0.0)
 
     last = np.maximum(others - 1.0, 0.0)

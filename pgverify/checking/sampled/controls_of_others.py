@@ -31,7 +31,7 @@ def controls_of_others(controls: Controls, rows: Integer[Array, "m n"]) -> Float
     weights = (controls.rows[5] ** 2).sum(axis=1)[rows], controls.under_way.sum(axis=0)[rows]
     baselines = (*_by_rank(returns), *_spreads(returns), *(_weighted(returns, each) for each in weights))
     clipped = _mean(np.clip(returns, -1.0, 1.0)), np.clip(_mean(returns), -1.0, 1.0), np.tanh(_mean(returns))
-    return np.stack([controls.weighted(rows, each) for each in (*baselines, *clipped)], axis=1)
+    return np.stack(controls.each_weighted(rows, (*baselines, *clipped)), axis=1)
 
 
 def _mean(values: Float[Array, "m n"]) -> Float[Array, "m n"]:

@@ -38,9 +38,9 @@ def controls_of_parts(controls: Controls, rows: Integer[Array, "m n"]) -> Float[
     rows : [m, n]
         Of m batches.
     """
-    found = [*_kept(controls, rows)]
-    found += [controls.weighted(rows, each) for each in _baselines(controls.totals[0][rows])]
-    return np.stack(found, axis=1)
+    return np.stack(
+        [*_kept(controls, rows), *controls.each_weighted(rows, _baselines(controls.totals[0][rows]))], axis=1
+    )
 
 
 def _kept(controls: Controls, rows: Integer[Array, "m n"]) -> Iterator[Float[Array, "m d"]]:
@@ -53,8 +53,7 @@ def _kept(controls: Controls, rows: Integer[Array, "m n"]) -> Iterator[Float[Arr
         within = np.zeros_like(returns)
         within[:, :kept] = returns[:, :kept] - others_in(returns[:, :kept], one[:kept])
         yield controls.times(rows, np.broadcast_to(weight - 1.0, rows.shape)) @ controls.rows[0] / count
-        yield controls.weighted(rows, weight * within)
-        yield controls.weighted(rows, weight * baseline)
+        yield from controls.each_weighted(rows, (weight * within, weight * baseline))
 
 
 def _baselines(returns: Float[Array, "m n"]) -> Iterator[Float[Array, "m n"]]:

@@ -35,7 +35,7 @@ def more_controls(
         Which rows belong together: consecutive ones, as many in each.
     """
     returns = controls.totals[0][rows]
-    baselines = [controls.weighted(rows, each) for each in _baselines(returns)]
+    baselines = controls.each_weighted(rows, _baselines(returns))
     times = controls.times(rows, np.ones(rows.shape)) / rows.shape[1]
     ends = [
         controls.rows[kind][rows[:, end]] - times @ controls.rows[kind]
@@ -52,8 +52,8 @@ def _of_groups(controls: Controls, rows: Integer[Array, "m n"], size: int) -> It
     returns = controls.totals[0][rows]
     others = returns - others_in(returns, index // size)
     for end in (0, size - 1):
-        yield controls.weighted(rows, np.where(place == end, 0.0, returns[:, index - place + end]))
-        yield controls.weighted(rows, np.where(place == end, others, 0.0))
+        ends = np.where(place == end, 0.0, returns[:, index - place + end])
+        yield from controls.each_weighted(rows, (ends, np.where(place == end, others, 0.0)))
         away = np.where(place == end, float(size), 0.0) - 1.0
         times = controls.times(rows, np.broadcast_to(away, rows.shape)) / rows.shape[1]
         yield from (times @ controls.rows[kind] for kind in (0, 3))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.drawn_batches import Drawn, Estimate, Source
 from pgverify.checking.sampled.families import FAMILIES, Family
 from pgverify.validation import Array
 
@@ -40,69 +40,6 @@ COLLINEAR = 1e-9
 
 CHUNK = 64
 """Batches whose controls are computed at once: what is computed for all rows of a few hundred fills no cache."""
-
-Estimate = Callable[[Integer[Array, "n"]], Float[Array, "d"]]
-"""Calls on a batch of rows of a list."""
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where batches come from, and what is computed on them.
-
-    Attributes
-    ----------
-    rows : callable
-        Draws the rows of so many batches.
-    estimate : callable
-    controls : Controls
-    group : [n] or None
-        Which rows belong together.
-    size : int
-        Trajectories in a batch.
-    family : Family or None
-        Of further controls, that are among them.
-    coarse : float
-        Unit of rounding of a function that computes in less than single precision somewhere inside, or in double
-        throughout; 0 where that is not known.
-    """
-
-    rows: Callable[[int, np.random.Generator], Integer[Array, "m n"]]
-    estimate: Estimate
-    controls: Controls
-    group: Integer[Array, "n"] | None
-    size: int
-    family: Family | None = None
-    coarse: float = 0.0
-
-    def on(self, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
-        """Return the controls on batches of the given rows, the usual ones first."""
-        usual = self.controls.on(rows, self.group)
-        if self.family is None:
-            return usual
-        return np.concatenate([usual, self.family(self.controls, rows, self.group)], axis=1)
-
-    def draw(self, count: int, rng: np.random.Generator) -> Drawn:
-        """Return so many batches with their estimates."""
-        rows = self.rows(count, rng)
-        return Drawn(rows, np.stack([self.estimate(each) for each in rows]))
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Batches, and the estimates on them.
-
-    Attributes
-    ----------
-    rows : [m, n]
-    estimates : [m, d]
-    """
-
-    rows: Integer[Array, "m n"]
-    estimates: Float[Array, "m d"]
-
-    def after(self, earlier: Drawn) -> Drawn:
-        """Return the earlier ones and these."""
-        return Drawn(np.concatenate([earlier.rows, self.rows]), np.concatenate([earlier.estimates, self.estimates]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +98,7 @@ class Fitted:
 
     def reduced(self, drawn: Drawn) -> Float[Array, "m d"]:
         """Return x on batches that were drawn."""
-        away, means = self.source.on(drawn.rows), self.source.controls.means
+        away, means = self.source.on(drawn), self.source.controls.means
         away[:, : len(means)] -= means  # those of a family have mean zero
         return np.asarray(drawn.estimates - np.einsum("kd,mkd->md", self.coefficients, away))
 
@@ -260,22 +197,22 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, like
 
 def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:
     """Return the estimate less its controls with coefficients from smaller batches: all of these confirm them."""
-    size = float(np.abs(drawn.estimates).max(initial=0.0))
+    estimates = drawn.estimates
+    size = float(np.abs(estimates).max(initial=0.0))
     here = replace(source, family=smaller.source.family)
-    fit = Fitted(here, smaller.coefficients, len(drawn.rows), drawn.estimates[:0], size)
+    fit = Fitted(here, smaller.coefficients, len(drawn), estimates[:0], size)
     return replace(fit, first=fit.reduced(drawn))
 
 
 def _fitted(source: Source, begun: Drawn, fresh: Drawn, common: bool = False) -> Fitted:
     """Return the estimate less its controls, with coefficients for each coordinate, or in common for all."""
-    found = source.on(begun.rows)
+    found, estimates = source.on(begun), begun.estimates
     if common:
-        columns = [_common_slopes(begun.estimates, found)] * begun.estimates.shape[1]
+        columns = [_common_slopes(estimates, found)] * estimates.shape[1]
     else:
-        columns = [_slopes(begun.estimates[:, j], found[:, :, j]) for j in range(begun.estimates.shape[1])]
-    size = float(max(np.abs(each.estimates).max(initial=0.0) for each in (begun, fresh)))
-    used = len(begun.rows) + len(fresh.rows)
-    fit = Fitted(source, np.stack(columns, axis=1), used, begun.estimates[:0], size)
+        columns = [_slopes(estimates[:, j], found[:, :, j]) for j in range(estimates.shape[1])]
+    size = float(max(np.abs(each).max(initial=0.0) for each in (estimates, fresh.estimates)))
+    fit = Fitted(source, np.stack(columns, axis=1), len(begun) + len(fresh), estimates[:0], size)
     return replace(fit, first=fit.reduced(fresh))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import decimal
 import json
 import os
@@ -100,6 +101,16 @@ def test_who_replaces_what_verdicts_are_computed_with_has_none(name: str) -> Non
     assert f"numpy.{name}" in report.explanation
     assert getattr(np, name) is before
     assert pgv.check(RIGHT, problems=standard_suite()[:2]).outcome is pgv.Outcome.CORRECT
+
+
+@pytest.mark.parametrize("name", ["all", "any", "map"])
+def test_who_replaces_what_changes_are_looked_for_with_is_seen_as_well(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, surroundings = getattr(builtins, name), Surroundings()
+    monkeypatch.setattr(builtins, name, lambda *_: True)
+    assert surroundings.restored().deciding == (f"builtins.{name}",)
+    assert getattr(builtins, name) is before
 
 
 def test_everything_else_is_put_back_and_noted(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
+from pgverify.checking.exhaustive.forms_of_estimates import by_its_form
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
-from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.families import Family
 from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.one_size import (
@@ -252,25 +252,13 @@ class _Test:
     def of(self, pair: SizePair, fit: Fitted, goal: Goal, reserve: float = 0.0) -> SizeVerdict:
         """Return the verdict on a pair that could not be judged at sight, with a part of the rows left for others."""
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
-        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self.multiple)) is not None:
+        if pair.needed and (verdict := by_its_form(pair, fit, goal, self.multiple, rng)) is not None:
             return verdict
         guarded = replace(goal, unseen=pair.unseen)
         affordable = MOST_CALLS if fit.exact else int(self._left * (1.0 - reserve)) // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
         return verdict
-
-
-def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:
-    """Return the verdict on all batches of two where a few crosses of their table give it; None where they do not."""
-    if not isinstance(pair.law, IndependentLaw) or pair.size != 2:
-        return None
-    rng = np.random.default_rng(0)  # of the pairs that are looked at: what is said of them depends on none
-    found = crossed(fit.source.estimate, pair.law.probability, rng)
-    if found is None:
-        return None
-    whole = replace(fit, first=found.mean[None], used=fit.used + found.confirmed, size=max(fit.size, found.size))
-    return at_sight(whole, goal, pair.size, multiple)
 
 
 def _fit(

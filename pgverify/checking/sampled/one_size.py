@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pgverify.checking.sampled.beyond_the_range import SHARE, beyond_the_range
 from pgverify.checking.sampled.families import Family
 from pgverify.checking.sampled.goal import Goal
+from pgverify.checking.sampled.sums_over_pairs import PairSum
 from pgverify.checking.sampled.with_controls import ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
 from pgverify.errors import InvalidData
@@ -85,6 +86,24 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     hidden = (gap + fit.rounding) / unit if unit > 0.0 else 0.0
     evidence, found = SampledSize(size, used, hidden, 1.0 / used), factor if goal.vector.any() else None
     return SizeVerdict(evidence, mean, off=False, factor=found, explained=True, family=fit.source.family)
+
+
+def near_enough(found: PairSum, fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict | None:
+    """Return that a mean is within `BOUNDED` of what it should be, by the form of the estimate; None where it is not.
+
+    Parameters
+    ----------
+    found : PairSum
+        The mean, and how far it may be off.
+    fit, goal, size, multiple : as for `judge_size`
+    """
+    factor = _factor(found.mean, goal) if multiple else 1.0
+    unit, used = abs(factor) * goal.scale, fit.used + found.calls
+    gap = float(np.abs(found.mean - factor * goal.vector).max(initial=0.0)) + found.error
+    rounding = max(fit.rounding, ROUNDING * found.size)
+    if not (factor > 0.0 and unit > 0.0 and gap + rounding <= BOUNDED * unit):
+        return None
+    return SizeVerdict(SampledSize(size, used, (gap + rounding) / unit, 1.0 / used), found.mean, off=False)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:

@@ -50,7 +50,9 @@ class CrossedTerms:
         chance = probability / probability.sum()
         always = np.ones_like(controls.to_go)
         total = controls.totals[0]
-        values = np.stack([total * always, controls.totals[1] * always, total**2 * always, controls.to_go, total * always])
+        values = np.stack(
+            [total * always, controls.totals[1] * always, total**2 * always, controls.to_go, total * always]
+        )
         labels = np.zeros((len(values), len(chance)), dtype=np.int64)
         labels[-1] = controls.starts
         means = [_mean(each, controls.steps, chance, label) for each, label in zip(values, labels, strict=True)]

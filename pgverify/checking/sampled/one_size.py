@@ -52,6 +52,8 @@ class SizeVerdict:
         Which multiple of the target the mean is, where the controls explain the estimate wholly.
     explained : bool
         Whether the controls do.
+    formed : bool
+        Whether the form of the estimate gives the mean.
     family : Family or None
         Of further controls, where the usual ones do not.
     """
@@ -62,6 +64,7 @@ class SizeVerdict:
     silent: bool = False
     factor: float | None = None
     explained: bool = False
+    formed: bool = False
     family: Family | None = None
 
     @property
@@ -103,7 +106,7 @@ def near_enough(found: PairSum, fit: Fitted, goal: Goal, size: int, multiple: bo
     rounding = max(fit.rounding, ROUNDING * found.size)
     if not (factor > 0.0 and unit > 0.0 and gap + rounding <= BOUNDED * unit):
         return None
-    return SizeVerdict(SampledSize(size, used, (gap + rounding) / unit, 1.0 / used), found.mean, off=False)
+    return SizeVerdict(SampledSize(size, used, (gap + rounding) / unit, 1.0 / used), found.mean, off=False, formed=True)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:

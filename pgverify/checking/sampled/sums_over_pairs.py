@@ -17,7 +17,7 @@ from pgverify.validation import Array
 MOST_LISTED = 160
 """Trajectories up to which one batch of each alone is called."""
 
-TRIPLES = 4
+TRIPLES = 2
 """Partitions into three parts, each with batches of four kinds, on which it is seen whether the sum has no triples."""
 
 LOOKS = (8, 16, 32, 64)
@@ -98,7 +98,7 @@ def sum_over_pairs(
     rng : generator
     """
     count, size = len(law.probability), law.size
-    if not 2 < size or count > MOST_LISTED:
+    if not size > 2 or count > MOST_LISTED:
         return None
     called = _Called(estimate)
     if not all(abs(each) <= 8.0 * rounding for each in _triples(called, law, rng)):
@@ -114,7 +114,7 @@ def sum_over_pairs(
     error = np.inf
     for look in LOOKS:
         for cut in cuts[len(found) : look]:
-            crossed = np.stack([_both_ways(called, cut, k, l) - alone[k] - alone[l] for k, l in chosen])
+            crossed = np.stack([_both_ways(called, cut, k, j) - alone[k] - alone[j] for k, j in chosen])
             mean = terms.mean(chosen, crossed, 8.0 * rounding)
             if mean is None:
                 return None
@@ -127,12 +127,12 @@ def sum_over_pairs(
     return PairSum(begun + np.mean(found, axis=0), error, called.calls, called.size)
 
 
-def _both_ways(called: _Called, cut: Bool[Array, "n"], k: int, l: int) -> Float[Array, "d"]:
-    return called(np.where(cut, k, l)) + called(np.where(cut, l, k))
+def _both_ways(called: _Called, cut: Bool[Array, "n"], k: int, other: int) -> Float[Array, "d"]:
+    return called(np.where(cut, k, other)) + called(np.where(cut, other, k))
 
 
 def _triples(called: _Called, law: IndependentLaw, rng: np.random.Generator) -> Iterator[float]:
-    """Yield the third differences, the largest of each: between batches as they come, evenly drawn, of one or of two."""
+    """Yield the third differences, the largest of each, between batches of four kinds."""
     count = len(law.probability)
     for _ in range(TRIPLES):
         drawn, other = law.draw(2, rng)

@@ -36,12 +36,12 @@ def controls_by_state(controls: Controls, rows: Integer[Array, "m n"]) -> Float[
     for visits, more in ((by_state, True), (by_time, False)):
         sums = [times @ each for each in visits.sums]
         others = [total[:, None] - own for total, own in zip(sums, visits.sums, strict=True)]
-        found += [np.einsum("mk,mks,skd->md", times, each, score) for each, score in visits.values(*others, more)]
+        found += [np.einsum("mk,mks,skd->md", times, each, score) for each, score in visits.values(others, more)]
     for folds in folds_of(rows.shape[1]):
         inside = _inside(controls, rows, folds)
         for visits in (by_state, by_time):
             apart = [times[:, None] @ each - inside @ each for each in visits.sums]
-            for value, score in visits.values(*apart, False):
+            for value, score in visits.values(apart, False):
                 found.append(np.einsum("mfk,mfs,skd->md", inside, value, score, optimize=True))
     return np.stack(found, axis=1) / rows.shape[1]
 
@@ -76,9 +76,10 @@ class _Visits:
         return cls(sums, (plain, later))
 
     def values(
-        self, to_go: Float[Array, "*b s"], ahead: Float[Array, "*b s"], visits: Float[Array, "*b s"], more: bool
+        self, sums: list[Float[Array, "*b s"]], more: bool
     ) -> Iterator[tuple[Float[Array, "*b s"], Float[Array, "s K d"]]]:
         """Yield values by key, each with the scores that it is a baseline of; more of them where they are wanted."""
+        to_go, ahead, visits = sums
         visits = np.maximum(visits, 0.0)  # of one that is not in the batch there would be less than none
         for total, score in zip((to_go, ahead), self._scores, strict=True):
             mean = np.where(visits > 0.5, total / np.maximum(visits, 1.0), 0.0)

@@ -60,12 +60,11 @@ class CrossedTerms:
 
     def at(self, pairs: Integer[Array, "m two"]) -> Float[Array, "m b d"]:
         """Return T_r of the given pairs."""
-        k, l = pairs.T
-        alike = (self.labels[:, k] == self.labels[:, l])[:, None, :]
-        lent = self.values[:, :, l] * alike - self.values[:, :, k], self.values[:, :, k] * alike - self.values[:, :, l]
-        return np.asarray(
-            np.einsum("btm,tmd->mbd", lent[0], self.steps[:, k]) + np.einsum("btm,tmd->mbd", lent[1], self.steps[:, l])
-        )
+        one, two = pairs.T
+        alike = (self.labels[:, one] == self.labels[:, two])[:, None, :]
+        first, second = self.values[:, :, one], self.values[:, :, two]
+        to_first = np.einsum("btm,tmd->mbd", second * alike - first, self.steps[:, one])
+        return np.asarray(to_first + np.einsum("btm,tmd->mbd", first * alike - second, self.steps[:, two]))
 
     def telling(self, rng: np.random.Generator) -> Integer[Array, "m two"] | None:
         """Return pairs on which all terms differ that do so anywhere; None where no few do."""

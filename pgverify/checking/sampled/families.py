@@ -63,7 +63,7 @@ FAMILIES: tuple[Family, ...] = (
     _by_state,
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
-the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch, 
+the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
 what adds up every second or third row, and value tables fitted to others.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.

@@ -114,7 +114,7 @@ def sum_over_pairs(
     error = np.inf
     for look in LOOKS:
         for cut in cuts[len(found) : look]:
-            crossed = np.stack([_both_ways(called, cut, k, j) - alone[k] - alone[j] for k, j in chosen])
+            crossed = np.stack([_both_ways(called, cut, k, j) - alone[k] - alone[j] for k, j in chosen.tolist()])
             mean = terms.mean(chosen, crossed, 8.0 * rounding)
             if mean is None:
                 return None
@@ -152,7 +152,8 @@ def _cuts(size: int, rng: np.random.Generator) -> tuple[int, Bool[Array, "m n"]]
     """
     number = 2 ** (size - 1).bit_length()
     columns, rows = rng.permutation(number)[:size], 1 + rng.permutation(number - 1)[: LOOKS[-1]]
-    both, odd = rows[:, None] & columns, np.zeros((len(rows), size), dtype=np.int64)
+    both = rows[:, None] & columns
+    odd = np.zeros(both.shape, dtype=np.int64)
     while both.any():
-        odd, both = odd ^ (both & 1), both >> 1
-    return number - 1, odd.astype(bool)
+        odd, both = odd ^ (both & 1), np.right_shift(both, 1)
+    return number - 1, odd > 0

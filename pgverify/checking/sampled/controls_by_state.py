@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
-from pgverify.checking.sampled.folds import folds_of
+from pgverify.checking.sampled.folds import folds_of, inside_folds
 from pgverify.validation import Array
 
 PRIOR = (1.0, 2.0, 5.0)
@@ -38,20 +38,12 @@ def controls_by_state(controls: Controls, rows: Integer[Array, "m n"]) -> Float[
         others = [total[:, None] - own for total, own in zip(sums, visits.sums, strict=True)]
         found += [np.einsum("mk,mks,skd->md", times, each, score) for each, score in visits.values(others, more)]
     for folds in folds_of(rows.shape[1]):
-        inside = _inside(controls, rows, folds)
+        inside = inside_folds(rows, folds, len(controls.starts))
         for visits in (by_state, by_time):
             apart = [times[:, None] @ each - inside @ each for each in visits.sums]
             for value, score in visits.values(apart, False):
                 found.append(np.einsum("mfk,mfs,skd->md", inside, value, score, optimize=True))
     return np.stack(found, axis=1) / rows.shape[1]
-
-
-def _inside(controls: Controls, rows: Integer[Array, "m n"], folds: Integer[Array, "n"]) -> Float[Array, "m f K"]:
-    """Return how often each row of the list is in each fold of each batch."""
-    count, number = len(controls.starts), int(folds.max()) + 1
-    flat = rows + count * (folds + number * np.arange(len(rows))[:, None])
-    counted = np.bincount(flat.ravel(), minlength=len(rows) * number * count)
-    return counted.reshape(len(rows), number, count).astype(float)
 
 
 def _at_times(controls: Controls) -> Integer[Array, "T K"]:

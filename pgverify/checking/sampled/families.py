@@ -8,6 +8,7 @@ from typing import TypeAlias
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
@@ -48,6 +49,12 @@ def _by_state(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array,
     return controls_by_state(controls, rows)
 
 
+def _by_coordinate(
+    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
+) -> Float[Array, "m k d"]:
+    return controls_by_coordinate(controls, rows)
+
+
 def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
     return controls_of_parts(controls, rows)
 
@@ -61,10 +68,11 @@ FAMILIES: tuple[Family, ...] = (
     _of_parts,
     _by_place,
     _by_state,
+    _by_coordinate,
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, and value tables fitted to others.
+what adds up every second or third row, value tables fitted to others, and baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

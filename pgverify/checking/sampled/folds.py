@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from pgverify.validation import Array, read_only
 
@@ -22,3 +22,11 @@ def folds_of(count: int) -> tuple[Integer[Array, "n"], ...]:
     lengths = [(count // number + (np.arange(number) < count % number), number) for number in CONSECUTIVE]
     consecutive = [np.repeat(np.arange(number), length) for length, number in lengths]
     return tuple(read_only(each) for each in (*halves, *strided, *consecutive))
+
+
+def inside_folds(rows: Integer[Array, "m n"], folds: Integer[Array, "n"], count: int) -> Float[Array, "m f K"]:
+    """Return how often each row of a list of so many is in each fold of each batch."""
+    number = int(folds.max()) + 1
+    flat = rows + count * (folds + number * np.arange(len(rows))[:, None])
+    counted = np.bincount(flat.ravel(), minlength=len(rows) * number * count)
+    return counted.reshape(len(rows), number, count).astype(float)

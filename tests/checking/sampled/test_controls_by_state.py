@@ -1,4 +1,4 @@
-"""Value tables fitted to other trajectories are explained wholly; those that a trajectory had part in are not, or off."""
+"""Value tables fitted to other trajectories are explained wholly; what a row had part in is not, or off."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Integer
 
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.goal import Goal
-from pgverify.checking.sampled.one_size import BOUNDED, SizeVerdict, at_sight, near_enough
+from pgverify.checking.sampled.one_size import BOUNDED, SizeVerdict, at_sight, near_enough, near_throughout
 from pgverify.checking.sampled.sums_over_pairs import sum_over_pairs
 from pgverify.checking.sampled.with_controls import Fitted
+from pgverify.validation import Array
 
 
 def by_its_form(
@@ -40,6 +42,26 @@ def by_its_form(
     source, within = fit.source, BOUNDED / 2.0 * goal.scale
     found = sum_over_pairs(source.estimate, pair.law, source.controls, fit.rounding, within, rng)
     return None if found is None else near_enough(found, fit, goal, pair.size, multiple)
+
+
+def all_near_the_target(
+    pair: SizePair, fit: Fitted, goal: Goal, multiple: bool, rng: np.random.Generator
+) -> SizeVerdict | None:
+    """Return that the mean is as it should be, where no batch, less its controls, is far from it; None otherwise.
+
+    Parameters as for `by_its_form`.
+    """
+    law = pair.law
+    if not isinstance(law, IndependentLaw):
+        return None
+
+    def with_any(count: int, rng: np.random.Generator) -> Integer[Array, "m n"]:
+        rows = law.draw(count, rng)
+        rows[np.arange(count), rng.integers(law.size, size=count)] = law.spread(count, rng)[:, 0]
+        return rows
+
+    rare = replace(fit, source=replace(fit.source, rows=with_any))
+    return near_throughout(fit, rare, goal, pair.size, multiple, rng)
 
 
 def _of_all_pairs(law: IndependentLaw, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:

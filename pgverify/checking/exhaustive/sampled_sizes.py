@@ -14,7 +14,7 @@ from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
-from pgverify.checking.exhaustive.forms_of_estimates import by_its_form
+from pgverify.checking.exhaustive.forms_of_estimates import all_near_the_target, by_its_form
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.size_pair import SizePair
@@ -241,6 +241,9 @@ class _Test:
     def of(self, pair: SizePair, fit: Fitted, goal: Goal, reserve: float = 0.0) -> SizeVerdict:
         """Return the verdict on a pair that could not be judged at sight, with a part of the rows left for others."""
         if pair.needed and (verdict := self.by_form(pair, fit, goal)) is not None:
+            return verdict
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 3)))
+        if pair.changed and (verdict := all_near_the_target(pair, fit, goal, self.multiple, rng)) is not None:
             return verdict
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
         guarded = replace(goal, unseen=pair.unseen)

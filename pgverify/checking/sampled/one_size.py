@@ -21,6 +21,12 @@ from pgverify.validation import Array
 RAREST = 0.05
 """No decision falls before an event of this probability in a batch has shown: a few hundred batches."""
 
+RARE = 64
+"""Batches with one trajectory that may be any, on which it is seen that rare ones do nothing else."""
+
+NEAR_LOOKS, NEAR_ERRORS = (144, 576), 6.0
+"""Numbers of batches after which their mean is looked at, and its standard errors that are allowed for."""
+
 TOLERANCE = 0.02
 """Relative bias at which drawing ends: smaller ones may still hide, and the scope says so."""
 
@@ -102,11 +108,11 @@ def near_enough(found: PairSum, fit: Fitted, goal: Goal, size: int, multiple: bo
     """
     factor = _factor(found.mean, goal) if multiple else 1.0
     unit, used = abs(factor) * goal.scale, fit.used + found.calls
-    gap = float(np.abs(found.mean - factor * goal.vector).max(initial=0.0)) + found.error
-    rounding = max(fit.rounding, ROUNDING * found.size)
-    if not (factor > 0.0 and unit > 0.0 and gap + rounding <= BOUNDED * unit):
+    gap = float(np.abs(found.mean - factor * goal.vector).max(initial=0.0))
+    error = found.error + 4.0 * max(fit.rounding, ROUNDING * found.size)  # four calls make up a difference
+    if not (factor > 0.0 and unit > 0.0 and gap <= error and gap + error <= BOUNDED * unit):
         return None
-    return SizeVerdict(SampledSize(size, used, (gap + rounding) / unit, 1.0 / used), found.mean, off=False, formed=True)
+    return SizeVerdict(SampledSize(size, used, (gap + error) / unit, 1.0 / used), found.mean, off=False, formed=True)
 
 
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
@@ -127,6 +133,40 @@ def nearly(fit: Fitted, goal: Goal, multiple: bool) -> bool:
     factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
     axes, aim = _axes(goal, factor, multiple)
     return float(np.abs(fit.first @ axes - aim).max(initial=0.0)) <= BOUNDED * abs(factor) * goal.scale
+
+
+def near_throughout(
+    fit: Fitted, rare: Fitted, goal: Goal, size: int, multiple: bool, rng: np.random.Generator
+) -> SizeVerdict | None:
+    """Return that the mean is near what it should be, where all batches are, less their controls; None where not.
+
+    Whatever is in fewer than `RAREST` of them adds less than that part of the size of the target, for no batch is
+    further from it than that size: neither as they come nor, `RARE` of them, with one trajectory that may be any.
+
+    Parameters
+    ----------
+    rare : Fitted
+        The same, on the batches with such a trajectory.
+    fit, goal, size, multiple, rng : as for `judge_size`
+    """
+    factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
+    unit = abs(factor) * goal.scale
+    if not (factor > 0.0 and unit > 0.0):
+        return None
+    axes, aim = _axes(goal, factor, multiple)
+    off = np.zeros((0, aim.size))
+    if float(np.abs(rare.sample(RARE, rng) @ axes - aim).max(initial=0.0)) > unit:
+        return None
+    for count in NEAR_LOOKS:
+        off = np.concatenate([off, fit.sample(count - len(off), rng) @ axes - aim])
+        if float(np.abs(off).max(initial=0.0)) > unit:
+            return None
+        error = np.abs(off.mean(axis=0)) + NEAR_ERRORS * off.std(axis=0) / count**0.5
+        hidden = float(error.max(initial=0.0)) / unit
+        if hidden <= BOUNDED:
+            evidence = SampledSize(size, fit.used + count + RARE, hidden, RAREST)
+            return SizeVerdict(evidence, fit.first.mean(axis=0), off=False)
+    return None
 
 
 def judge_size(

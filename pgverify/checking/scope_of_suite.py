@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scope import ProblemScope, SampledSize, Scope
 from pgverify.exact import count_trajectories, rollout

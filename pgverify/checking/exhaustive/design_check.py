@@ -22,7 +22,8 @@ from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, direc
 from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
 from pgverify.checking.exhaustive.other_critics import reads_critic
-from pgverify.checking.exhaustive.sampled_sizes import MOST_ROWS, SampledSizes, sample_sizes
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
+from pgverify.checking.exhaustive.sampled_sizes import MOST_ROWS, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged

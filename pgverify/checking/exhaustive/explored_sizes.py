@@ -14,7 +14,8 @@ from pgverify.checking.exhaustive.exploration import Explored
 from pgverify.checking.exhaustive.explored_case import BOOTSTRAPPED, ExploredCase
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, sample_sizes
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
+from pgverify.checking.exhaustive.sampled_sizes import sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.one_size import BOUNDED
@@ -77,7 +78,8 @@ def with_batches_beyond(
     cases = _chosen(explored.held, explained)
     pairs = tuple(_pairs(cases, explored, explained))
     multiple, rows = report.outcome is Outcome.SCALED, MOST_ROWS if explained else MOST_UNEXPLAINED
-    sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed, rows, BOUNDED, suite.family)
+    known = rows, BOUNDED, suite.family, suite.formed
+    sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed, *known)
     warnings = together({note: note for note in report.warnings}, sampled.notes).values()
     after = lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed)
     if after.outcome is not report.outcome:

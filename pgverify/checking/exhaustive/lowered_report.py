@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pgverify.checking.calling.answer import together
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes, pairs_to_sample, sample_sizes
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
+from pgverify.checking.exhaustive.sampled_sizes import pairs_to_sample, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.sampled.one_size import BOUNDED, SizeVerdict

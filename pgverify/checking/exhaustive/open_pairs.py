@@ -12,7 +12,7 @@ from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import Design, Grouped
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory, natural_scale
-from pgverify.checking.exhaustive.sampled_sizes import SampledSizes
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged

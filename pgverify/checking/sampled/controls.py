@@ -34,6 +34,12 @@ class Controls:
         ∇ log π at each time, likewise.
     to_go : [T, K]
         Reward-to-go, with γ^t.
+    ahead : [T, K]
+        Reward-to-go as from each time on, without γ^t.
+    states : [T, K]
+        The state at each time, numbered.
+    powers : [T]
+        γ^t.
     under_way : [T, K]
         1 where a step is taken, else 0.
     means : [k, d]
@@ -49,6 +55,9 @@ class Controls:
     starts: Integer[Array, "K"]
     steps: Float[Array, "T K d"]
     to_go: Float[Array, "T K"]
+    ahead: Float[Array, "T K"]
+    states: Integer[Array, "T K"]
+    powers: Float[Array, "T"]
     under_way: Float[Array, "T K"]
     means: Float[Array, "k d"]
     resets: ResetSteps
@@ -75,7 +84,9 @@ class Controls:
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
         under_way, resets = batch.mask.T.astype(float), ResetSteps.of(batch)
         amplitude = float(np.einsum("k,rkd->rd", probability, np.abs(rows)).max(initial=0.0))
-        return cls(rows, totals, batch.states[:, 0], steps, to_go.T, under_way, means, resets, amplitude)
+        visited = np.unique(batch.states[:, :-1], return_inverse=True)[1].reshape(batch.states[:, :-1].shape)
+        of_steps = to_go.T, unweighted.T, visited.T, powers, under_way
+        return cls(rows, totals, batch.states[:, 0], steps, *of_steps, means, resets, amplitude)
 
     def on(self, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
         """Return the controls on m batches of the given rows of the list, in the given groups if there are any."""

@@ -17,6 +17,9 @@ MOST_CROSSES = 16
 LOOKED_AT = 32
 """Pairs on which it is seen whether the crosses suffice: the worst of them is where the next one is laid."""
 
+FEW_CROSSES, MOST_LISTED = 6, 3_300
+"""Crosses after which all pairs are called, where they are at most so many: 80 trajectories."""
+
 CONFIRMED = 48
 """Fresh pairs, by their probabilities and as many by none, that the crosses must give to rounding."""
 
@@ -55,7 +58,8 @@ def crossed(
     A credit of one's own, and a baseline made of the other, whatever it is, are four products: A(x), A(y), ψ(x) b(y)
     and b(x) ψ(y). The table of all pairs is never called, only its crosses, one after another, where the worst of a few
     pairs shows that one is missing (adaptive cross approximation; Bebendorf 2000). Fresh pairs must confirm it, twice
-    as many each time that they did not.
+    as many each time that they did not. Where each coordinate takes crosses of its own they do not suffice: all pairs
+    are called, if they are few enough, one order standing for both where that was seen not to matter.
 
     Parameters
     ----------
@@ -71,8 +75,15 @@ def crossed(
     def pairs(number: int) -> Integer[Array, "m two"]:
         return np.concatenate([rng.choice(count, (number, 2), p=chance), rng.integers(count, size=(number, 2))])
 
+    known: dict[tuple[int, int], Float[Array, "d"]] = {}
+
+    def value(x: int, y: int) -> Float[Array, "d"]:
+        if (x, y) not in known:
+            known[x, y] = estimate(np.array([x, y]))
+        return known[x, y]
+
     def called(chosen: Integer[Array, "m two"]) -> Float[Array, "m d"]:
-        return np.stack([estimate(pair) for pair in chosen])
+        return np.stack([value(x, y) for x, y in chosen.tolist()])
 
     every = np.arange(count)
     looked, confirming = pairs(LOOKED_AT // 2), CONFIRMED
@@ -101,6 +112,14 @@ def crossed(
             looked, values = np.concatenate([looked, fresh]), np.concatenate([values, found])
             away = np.abs(table.at(looked) - values).max(axis=1)
         worst = looked[int(np.argmax(away))]
+        if len(xs) == FEW_CROSSES and count * (count + 1) // 2 <= MOST_LISTED:
+            if np.abs(called(looked[:, ::-1]) - values).max() > ROUNDING * size:
+                return None
+            # Each pair once, in the one order or the other.
+            every_pair = np.array([[x, y][:: 1 - 2 * ((x + y) % 2)] for x in range(count) for y in range(x, count)])
+            found, twice = called(every_pair), np.where(every_pair[:, 0] == every_pair[:, 1], 1.0, 2.0)
+            mean = (twice * chance[every_pair].prod(axis=1)) @ found
+            return Crossed(mean, len(known), max(size, float(np.abs(found).max(initial=0.0))))
     return None
 
 

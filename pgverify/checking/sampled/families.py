@@ -8,8 +8,10 @@ from typing import TypeAlias
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_start import controls_by_start
+from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.controls_of_parts import controls_of_parts
@@ -43,14 +45,39 @@ def _by_start(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array,
     return controls_by_start(controls, rows)
 
 
+def _by_state(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_by_state(controls, rows)
+
+
+def _by_coordinate(
+    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
+) -> Float[Array, "m k d"]:
+    return controls_by_coordinate(controls, rows)
+
+
 def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
     return controls_of_parts(controls, rows)
 
 
-FAMILIES: tuple[Family, ...] = (more_controls, _of_others, _of_resets, _by_time, _by_start, _of_parts, _by_place)
+FAMILIES: tuple[Family, ...] = (
+    more_controls,
+    _of_others,
+    _of_resets,
+    _by_time,
+    _by_start,
+    _of_parts,
+    _by_place,
+    _by_state,
+    _by_coordinate,
+)
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
-the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch, and
-what adds up every second or third row.
+the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
+what adds up every second or third row, value tables fitted to others, and baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """
+
+
+def likely_first(likely: Family | None) -> tuple[Family, ...]:
+    """Return all families, that which explained the estimate elsewhere before the others."""
+    return tuple(sorted(FAMILIES, key=lambda family: family is not likely))

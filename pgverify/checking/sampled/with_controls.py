@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,7 +111,7 @@ def fitted(
     rng: np.random.Generator,
     smaller: Fitted | None = None,
     coarse: float = 0.0,
-    likely: Family | None = None,
+    families: Sequence[Family] = FAMILIES,
 ) -> Fitted:
     """Return an estimate less its controls, fitted coordinate by coordinate on `FIT` batches.
 
@@ -127,22 +128,22 @@ def fitted(
         In smaller batches: where what explained the estimate wholly does so on as many of these, nothing is fitted,
         and where nothing explained it, further families are not tried again.
     coarse : as in `Source`
-    likely : Family, optional
-        Tried before the others: what explained the estimate on another problem.
+    families : sequence of Family
+        Tried in this order, before others that which explained smaller batches; none where it is empty.
     """
     plain, spread = (
         Source(rows, estimate, controls, law.group, law.rows, coarse=coarse) for rows in (law.draw, law.spread)
     )
     used = 0
     if law.skewed:
-        fit = _best(spread, rng, smaller, likely)
+        fit = _best(spread, rng, smaller, families)
         here = replace(fit, source=replace(plain, family=fit.source.family))
         x = np.concatenate([fit.first, here.sample(CONFIRM, rng)])
         used = fit.used + CONFIRM
         fit = replace(here, first=x, used=used)
         if fit.exact:
             return fit
-    fit = _best(plain, rng, smaller, likely)
+    fit = _best(plain, rng, smaller, families)
     return replace(fit, used=fit.used + used)
 
 
@@ -163,7 +164,7 @@ def as_before(
     return fit if fit.exact else None
 
 
-def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, likely: Family | None) -> Fitted:
+def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, families: Sequence[Family]) -> Fitted:
     """Return the first fit that explains the estimate wholly, that of the usual controls before others.
 
     Where none does, that which leaves least. Further controls are first fitted with one coefficient for all
@@ -176,10 +177,11 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, like
     usual = _fitted(source, begun, fresh)
     if usual.exact:
         return usual
-    if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
-        return min(usual, *known, key=lambda fit: fit.spread)
-    first = likely if smaller is None else smaller.source.family or likely
-    families = sorted(FAMILIES, key=lambda family: family is not first)
+    # Where no family explained smaller ones none is tried again, for calls on larger ones take longer.
+    if not families or (smaller is not None and not smaller.exact):
+        return min((usual, *known), key=lambda fit: fit.spread)
+    if smaller is not None:
+        families = sorted(families, key=lambda family: family is not smaller.source.family)
     for family in families:
         whole = _fitted(replace(source, family=family), begun, fresh, common=True)
         if whole.exact:

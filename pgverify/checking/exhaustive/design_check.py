@@ -143,7 +143,10 @@ def _explored(
     sampled = report.outcome is Outcome.CONSISTENT
     if not claim.explore or not (sampled or report.outcome in COULD_BE_LOWERED) or claim.implementation.deadline.passed:
         return report
-    if not known and not sampled:  # a multiple of which nothing was listed is no law to be looked for
+    # A multiple of which nothing was listed is no law to be looked for.
+    if report.outcome is Outcome.SCALED and (not known or report.evidence == "sampled"):
+        return report
+    if not known and not sampled:
         return report
     if known and recognised_precision(known).coarse:
         return not_explored(report)

@@ -217,7 +217,7 @@ def test_a_fast_path_for_whole_rollouts_shows_beside_coupling(fault: Function) -
     """Leave-one-out up to batches of 2,000 and more; then half of it, another target, or a remainder lost."""
     report = pgv.check(fault, problems=named("early-stop"), explore=0)
     assert report.outcome in (pgv.Outcome.BIASED, pgv.Outcome.INCONCLUSIVE)
-    assert "batches of 5003" in report.explanation
+    assert "batches of 5005" in report.explanation
 
 
 def added_one_after_another(b: pgv.Trajectories) -> np.ndarray:

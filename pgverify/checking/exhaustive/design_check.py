@@ -217,6 +217,8 @@ def _with_samples(
             return _consistent(report, found, settled[1], alpha, seed), found
         if after.outcome is Outcome.INCONCLUSIVE:
             most_rows = 0  # a multiple shows at sight, or not at all
+        elif after.outcome is Outcome.CORRECT:  # what was listed is no surer for samples
+            return replace(after, outcome=report.outcome), found
         elif after.outcome is not Outcome.BIASED:
             return after, found
         report = after

@@ -26,8 +26,8 @@ OPERATIONS = 4.0
 """Units of rounding that a row may differ by, relative to Σ_t |w_t|: right implementations stay below one."""
 
 TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021, 5005)
-"""Sizes of random batches on which coupling is looked for: even and odd, small and large, a prime, no multiple of 256, and
-one above the usual rollouts of 2,048 and 4,096 steps, a multiple of 5, 7, 11 and 13."""
+"""Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256, and one
+above the usual rollouts of 2,048 and 4,096 steps, which is a multiple of 5, 7, 11 and 13."""
 
 
 def company_tolerance(calls: Calls) -> float:

@@ -207,7 +207,9 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
         try:
             report, critic = claim.with_critics(claim.with_weights(report, known), known)
         except Changed as seen:
-            return with_scope(_not_listed(claim, known[0][0], Random(seen.difference), progress.notes, alpha, seed), claim.suite)
+            return with_scope(
+                _not_listed(claim, known[0][0], Random(seen.difference), progress.notes, alpha, seed), claim.suite
+            )
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
     share = SHARE if explored.held else 0.0

@@ -68,9 +68,7 @@ def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
     cases = [(entry.problem, sizes.get(entry.name, usual)) for entry in claim.suite]
     # What is right to rounding may still be coupled by less than was looked for.
     hiding = [
-        (problem, size)
-        for problem, size in cases
-        if (hides_coupling if right else hides)(problem, claim.target, size)
+        (problem, size) for problem, size in cases if (hides_coupling if right else hides)(problem, claim.target, size)
     ]
     if not hiding:
         return report

@@ -256,10 +256,13 @@ def check(
 
                     def judged(function: LimitedFunction, again: bool) -> Report:
                         def by_calling(claim: ClaimedTarget) -> Report:
-                            if batches is not None:
-                                return check_by_design(claim, batches, test.alpha, seed)
-                            listed = judged_finely(claim, lambda one: check_by_listing(one, test.alpha, seed))
-                            return sampled_where_too_many(claim, listed, test.alpha, seed)
+                            def once(one: ClaimedTarget) -> Report:
+                                if batches is not None:
+                                    return check_by_design(one, batches, test.alpha, seed)
+                                listed = check_by_listing(one, test.alpha, seed)
+                                return sampled_where_too_many(one, listed, test.alpha, seed)
+
+                            return judged_finely(claim, once, batches)
 
                         claim = ClaimedTarget(function, target, entries, given, 0 if given else explore, again)
                         return judged_inside(claim, by_calling, batches)

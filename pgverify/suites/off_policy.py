@@ -49,6 +49,17 @@ def off_policy_suite() -> tuple[SuiteProblem, ...]:
             "reward: which clip it is, and whether it is a dual one",
             _between_clips(),
         ),
+        SuiteProblem(
+            "many-arms",
+            "one step, eight actions, ratios of a hundredth and of thirteen: bounds far from one, and the last actions",
+            _many_arms(),
+        ),
+        SuiteProblem(
+            "long-lent",
+            "up to eight steps through eight states, ratios on either side of one: what is done with the first steps "
+            "alone, and products of many ratios",
+            _long_lent(),
+        ),
     )
 
 
@@ -73,6 +84,31 @@ def _between_clips() -> CollectedProblem:
     mdp = TabularMDP([0.6, 0.4], transition, [better, worse])
     policy, other = SoftmaxPolicy(np.log([acting * ratio] * 2)), SoftmaxPolicy(np.log([acting] * 2))
     return CollectedProblem(mdp, policy, FiniteHorizon(1), acting=other)
+
+
+def _many_arms() -> CollectedProblem:
+    acting = np.array([0.3, 0.03, 0.12, 0.2, 0.05, 0.1, 0.15, 0.05])
+    wanted = np.array([0.003, 0.39, 0.1, 0.05, 0.2, 0.037, 0.1, 0.12])
+    first, second = [1.0, -0.6, 0.4, 1.3, -1.1, 0.8, -0.3, 0.5], [-0.7, 0.9, 1.2, -0.4, 0.6, -1.3, 1.1, -0.2]
+    mdp = TabularMDP([0.5, 0.5], np.broadcast_to(np.eye(2)[:, None, :], (2, 8, 2)), [first, second])
+    policy, other = SoftmaxPolicy(np.log([wanted, wanted[::-1]])), SoftmaxPolicy(np.log([acting, acting[::-1]]))
+    return CollectedProblem(mdp, policy, FiniteHorizon(1), acting=other)
+
+
+def _long_lent() -> CollectedProblem:
+    # Action 0 leads from one state to the next, action 1 ends the episode, in state 8.
+    steps = 8
+    transition = np.zeros((steps + 1, 2, steps + 1))
+    for state in range(steps):
+        transition[state, 0, state + 1] = transition[state, 1, steps] = 1.0
+    transition[steps, :, steps] = 1.0
+    going, ending = [0.4, -0.7, 1.1, 0.3, -0.5, 0.9, -1.2, 1.6], [-0.6, 0.8, 0.5, -0.9, 1.3, -0.4, 0.7, -1.1]
+    reward = np.array([[*going, 0.0], [*ending, 0.0]]).T
+    mdp = TabularMDP(np.eye(steps + 1)[0], transition, reward, np.arange(steps + 1) == steps)
+    logits, other = np.zeros((steps + 1, 2)), np.zeros((steps + 1, 2))
+    logits[:steps, 0] = [1.4, 1.1, 1.6, 1.2, 1.5, 1.0, 1.3, 0.6]
+    other[:steps, 0] = [0.5, 2.1, 0.8, 2.2, 0.7, 1.9, 0.6, 0.1]
+    return CollectedProblem(mdp, SoftmaxPolicy(logits), FiniteHorizon(steps, 0.95), acting=SoftmaxPolicy(other))
 
 
 def _ends_sooner() -> CollectedProblem:

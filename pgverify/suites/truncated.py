@@ -52,10 +52,28 @@ def truncated_suite() -> tuple[SuiteProblem, ...]:
             "nothing is paid before the cut, and states share their features: all of the gradient comes from V",
             _rewards_after_the_cut(),
         ),
+        SuiteProblem(
+            "long-window",
+            "six states in a ring, cut after eight steps or ended before: what is done with the first steps alone, or "
+            "at a cut that is far away",
+            _long_window(),
+        ),
     )
 
 
 CHAIN = [[[0.7, 0.3], [0.2, 0.8]], [[0.4, 0.6], [0.9, 0.1]]]
+
+
+def _long_window() -> CollectedProblem:
+    # Action 0 leads round the ring of states 0..5, action 1 ends the episode, in state 6.
+    transition = np.zeros((7, 2, 7))
+    for state in range(6):
+        transition[state, 0, (state + 1) % 6] = transition[state, 1, 6] = 1.0
+    transition[6, :, 6] = 1.0
+    reward = [[0.5, -0.8], [-0.4, 0.9], [1.2, 0.3], [0.7, -0.6], [-0.9, 1.1], [1.4, -0.5], [0.0, 0.0]]
+    policy = SoftmaxPolicy([[1.9, 0.0], [1.5, 0.0], [2.1, 0.0], [1.7, 0.0], [1.6, 0.0], [2.0, 0.0], [0.0, 0.0]])
+    mdp = TabularMDP(np.eye(7)[0], transition, reward, np.arange(7) == 6)
+    return CollectedProblem(mdp, policy, Discounted(0.95), max_steps=8)
 
 
 def _one_step_window() -> CollectedProblem:

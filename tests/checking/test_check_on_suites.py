@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,49 @@ def test_sampling_follows_the_problem() -> None:
     rows = pgv.estimators.RewardToGo(StateValue())(listed)
     np.testing.assert_allclose(found, probability @ rows, rtol=1e-12, atol=1e-14)
     assert pgv.exact.expected_return(cut) == pgv.exact.expected_return(problem)
+
+
+def ratios_of_the_first_three(batch: Trajectories) -> Array:
+    """Per-decision ratios, of which those from step 3 on are taken to be one."""
+    ratio = np.where(batch.mask, batch.importance, 1.0)
+    ratio[:, 3:] = 1.0
+    paid = np.cumprod(ratio, axis=1) * batch.rewards * batch.discount_powers
+    return batch.score_weighted(np.cumsum(paid[:, ::-1], axis=1)[:, ::-1])
+
+
+def ratios_above_a_fiftieth(batch: Trajectories) -> Array:
+    """The ratio of a trajectory, raised to 1/50 where it is smaller."""
+    ratio = np.where(batch.mask, batch.importance, 1.0).prod(axis=1, keepdims=True)
+    paid = batch.rewards * batch.discount_powers
+    return batch.score_weighted(np.maximum(ratio, 0.02) * np.cumsum(paid[:, ::-1], axis=1)[:, ::-1])
+
+
+def last_actions_left_out(batch: Trajectories) -> Array:
+    return bootstrapped(replace(batch, rewards=np.where(batch.actions >= 6, 0.0, batch.rewards)))
+
+
+def no_credit_from_step_4(batch: Trajectories) -> Array:
+    """Bootstrapped as it should be, for the first four steps."""
+    weights = np.zeros(batch.rewards.shape)
+    to_go = np.where(batch.truncated, batch.values[np.arange(len(batch)), batch.lengths], 0.0)
+    for t in reversed(range(batch.num_steps)):
+        to_go = np.where(batch.mask[:, t], batch.rewards[:, t] + batch.discount * to_go, to_go)
+        weights[:, t] = batch.discount**t * to_go * (t < 4)
+    return batch.score_weighted(weights)
+
+
+@pytest.mark.parametrize(
+    ("function", "suite"),
+    [
+        (ratios_of_the_first_three, "off-policy"),
+        (ratios_above_a_fiftieth, "off-policy"),
+        (last_actions_left_out, "off-policy"),
+        (no_credit_from_step_4, "truncated"),
+    ],
+)
+def test_faults_of_late_steps_rare_ratios_and_last_actions_are_seen(function: Any, suite: str) -> None:
+    """Each is right in the first three steps, in six actions, at ratios from 1/3 to 6."""
+    report = pgv.check(function, suite=suite)
+    assert report.outcome is Outcome.BIASED, str(report)
+    assert report.smallest_failure is not None
+    assert report.smallest_failure.problem in ("many-arms", "long-lent", "long-window")

@@ -79,6 +79,11 @@ class Calls:
         bits = self._implementation.bits
         return 2.0**-OF_DOUBLE if bits == SEEN_DOUBLE else unit_roundoff(bits)
 
+    @property
+    def finely(self) -> bool:
+        """Whether the function was seen to compute in double throughout, and is judged so."""
+        return self._implementation.bits == SEEN_DOUBLE
+
     def note(self, kind: str, sentence: str) -> None:
         """Add what was noticed in several calls together, unless there is a note of that kind."""
         self._notes = {**self._notes, kind: self._notes.get(kind, sentence)}

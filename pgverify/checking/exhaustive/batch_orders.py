@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.exhaustive.batch_lists import Batches, another_order
-from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE
+from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE, company_tolerance
 from pgverify.exact.expectation import Expectation, expectation
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -69,7 +69,7 @@ def _differ(
     rng: np.random.Generator,
     known: bool,
 ) -> bool:
-    tolerance = max(COUPLING_TOLERANCE, SUMMED * calls.rounding)
+    tolerance = max(company_tolerance(calls), SUMMED * calls.rounding)
     if np.abs(found - others).max() <= tolerance * np.abs(found).max():
         return False
     for i in rng.choice(len(orders), size=1 if known else REPEATED):

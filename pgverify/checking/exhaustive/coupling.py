@@ -10,6 +10,7 @@ from jaxtyping import Float, Integer
 
 from pgverify.checking.calling.calls import Calls
 from pgverify.checking.calling.pace import Pace
+from pgverify.checking.calling.significant_bits import OF_DOUBLE
 from pgverify.checking.exhaustive.conditioning import Conditioning
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -17,12 +18,21 @@ from pgverify.validation import Array
 COUPLING_TOLERANCE = 1e-6
 """Relative to the largest row: what single precision may differ by when a row is computed in other company."""
 
+IN_DOUBLE, UNITS = 1e-12, 64.0 * 2.0**-OF_DOUBLE
+"""The same where a function is seen to compute in double throughout, and relative to Σ_t |w_t|: beside rewards of 1e6 a
+coupling as large as the gradient itself is a millionth of the estimates."""
+
 OPERATIONS = 4.0
 """Units of rounding that a row may differ by, relative to Σ_t |w_t|: right implementations stay below one."""
 
-TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021, 5003)
+TRIED_SIZES = (2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 16, 33, 64, 128, 300, 1021, 5005)
 """Sizes of random batches on which coupling is looked for: even and odd, small and large, no multiple of 256, and one
-above the usual rollouts of 2,048 and 4,096 steps."""
+above the usual rollouts of 2,048 and 4,096 steps, which is a multiple of 5, 7, 11 and 13."""
+
+
+def company_tolerance(calls: Calls) -> float:
+    """Return by how much an estimate may differ in other company or another order, relative to the largest."""
+    return IN_DOUBLE if calls.finely else COUPLING_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,11 @@ def look_for_coupling(
     count, rng = len(rows), np.random.default_rng(0)
     sizes = np.abs(rows).max(axis=1)
     highest = sizes.max()
-    each = OPERATIONS * calls.rounding * max(amplitude, 1.0) * known.each
+    each = (UNITS if calls.finely else OPERATIONS * calls.rounding) * max(amplitude, 1.0) * known.each
 
     def limit(members: Integer[Array, "k"]) -> float:
         """Return what rounding of the members' own rows explains: a rare huge one elsewhere hides nothing."""
-        plain = max(COUPLING_TOLERANCE * sizes[members].max(), 1e-13 * max(highest, natural))
+        plain = max(company_tolerance(calls) * sizes[members].max(), 1e-13 * max(highest, natural))
         return float(max(plain, each[members].max()))
 
     tries = [np.full(k, i) for k in (2, 3) for i in {0, count - 1}] + [np.arange(count)[::-1]]

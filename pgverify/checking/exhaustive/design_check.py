@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pgverify.checking.calling.answer import Notes, together
+from pgverify.checking.calling.calls import Changed
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.design import Design, laws_of
 from pgverify.checking.exhaustive.asked_again import refuse_what_has_settled
@@ -103,13 +104,20 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
         invariants = Invariants((), (), 0, notes)
     else:
         invariants = check_design_invariants(claim.implementation, listable, known, design, claim.target, notes)
+    if invariants.changed is not None:
+        name, reason = invariants.changed
+        entry = next(entry for entry in claim.suite if entry.name == name)
+        return with_scope(_random(claim, entry, reason, design, alpha, seed), claim.suite)
     report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
     report, sampled = _with_samples(claim, report, known, pairs, design, alpha, seed)
     report = _explored(claim, report, known, design)
     if report.outcome.good:
-        tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
+        try:
+            tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
+        except Changed as seen:
+            return with_scope(_random(claim, listable[0], Random(seen.difference), design, alpha, seed), claim.suite)
         report = judged_with_critics(report, tried, DOUBLE, known_target=True)
     if stride := groups_with_a_stride(claim.implementation, listable, design):
         report = replace(report, warnings=(*report.warnings, stride), next_step=report.next_step or AS_DESIGNED)
@@ -144,7 +152,10 @@ def _explored(
     sampled = report.outcome is Outcome.CONSISTENT
     if not claim.explore or not (sampled or report.outcome in COULD_BE_LOWERED) or claim.implementation.deadline.passed:
         return report
-    if not known and not sampled:  # a multiple of which nothing was listed is no law to be looked for
+    # A multiple of which nothing was listed is no law to be looked for.
+    if report.outcome is Outcome.SCALED and (not known or report.evidence == "sampled"):
+        return report
+    if not known and not sampled:
         return report
     if known and recognised_precision(known).coarse:
         return not_explored(report)
@@ -207,6 +218,8 @@ def _with_samples(
             return _consistent(report, found, settled[1], alpha, seed), found
         if after.outcome is Outcome.INCONCLUSIVE:
             most_rows = 0  # a multiple shows at sight, or not at all
+        elif after.outcome is Outcome.CORRECT:  # what was listed is no surer for samples
+            return replace(after, outcome=report.outcome), found
         elif after.outcome is not Outcome.BIASED:
             return after, found
         report = after

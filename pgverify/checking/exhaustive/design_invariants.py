@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from pgverify.checking.calling.answer import Notes, together
-from pgverify.checking.calling.calls import Calls, NoEstimate
+from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.design import Design, Grouped, Independent, laws_of
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
@@ -16,7 +16,7 @@ from pgverify.checking.exhaustive.invariants import INDIFFERENT, Invariants, sum
 from pgverify.checking.exhaustive.listed_design import ListedDesign, list_design
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.reward_levels import try_reward_levels
-from pgverify.checking.exhaustive.what_was_listed import Listed, Unlisted
+from pgverify.checking.exhaustive.what_was_listed import Listed, Random, Unlisted
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.problem import Problem
@@ -58,12 +58,15 @@ def check_design_invariants(
     calls = Calls(implementation, bool(known) and recognised_precision(known).coarse)
     tried: list[Tried] = []
     late = False
+    changed: tuple[str, Random] | None = None
     try:
         tried.extend(_on_batches(calls, suite, design))
     except OutOfTime:
         late = True
-    found = TriedInvariants(tuple(tried), late, 0, together(notes, calls.notes))
-    if target not in INDIFFERENT or late:
+    except Changed as seen:
+        changed = (suite[0].name, Random(seen.difference))
+    found = TriedInvariants(tuple(tried), late, 0, together(notes, calls.notes), changed)
+    if target not in INDIFFERENT or late or changed is not None:
         return summarised(found)
 
     def listing(problem: Problem, _in_batches: bool, _ordered: int) -> Listed | Unlisted:
@@ -71,7 +74,7 @@ def check_design_invariants(
         return listed.listed if isinstance(listed, ListedDesign) else listed
 
     levels = try_reward_levels(listing, known, 0, found.notes)
-    return summarised(TriedInvariants((*found.tried, *levels.tried), levels.late, 0, levels.notes))
+    return summarised(TriedInvariants((*found.tried, *levels.tried), levels.late, 0, levels.notes, levels.changed))
 
 
 def _on_batches(calls: Calls, suite: Sequence[SuiteProblem], design: Design) -> Iterator[Tried]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pgverify.checking.calling.answer import Notes
+from pgverify.checking.calling.calls import Changed
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.stale_answers import STALE, remembers_objects
 from pgverify.checking.exhaustive.asked_again import refuse_what_has_settled
@@ -88,6 +89,10 @@ class ClaimedTarget:
         if not known:
             return self.at_first_sight(progress), progress
         invariants = check_invariants(self.implementation, known, self.target, progress.ordered, progress.notes)
+        if invariants.changed is not None:
+            name, reason = invariants.changed
+            index = next(index for index, entry in enumerate(self.suite) if entry.name == name)
+            progress = replace(progress, failed=(index, reason))
         report = self._reported(known, invariants)
         return report, replace(progress, ordered=invariants.ordered, notes=invariants.notes)
 
@@ -194,8 +199,17 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
         report = claim.at_first_sight(progress)
     else:
         report, progress = claim.thorough(progress)
+        if progress.failed is not None:  # with other rewards it gave two answers to one batch
+            index, reason = progress.failed
+            seen = _not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed)
+            return with_scope(seen, claim.suite)
         report, explored = claim.explored(report, progress)
-        report, critic = claim.with_critics(claim.with_weights(report, known), known)
+        try:
+            report, critic = claim.with_critics(claim.with_weights(report, known), known)
+        except Changed as seen:
+            return with_scope(
+                _not_listed(claim, known[0][0], Random(seen.difference), progress.notes, alpha, seed), claim.suite
+            )
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
     share = SHARE if explored.held else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgverify.checking.calling.answer import Notes
+from pgverify.checking.exhaustive.what_was_listed import Random
 from pgverify.checking.verdict.finding import Finding
 
 TOLERANCE = 1e-6
@@ -31,9 +32,12 @@ class TriedInvariants:
     ordered : int
         Size of the smallest batch of which two orders were seen to have different estimates, 0 if of none.
     notes : mapping of kind to sentence
+    changed : (str, Random) or None
+        Problem on which two answers were given to one batch, and how they differed.
     """
 
     tried: tuple[Tried, ...]
     late: bool
     ordered: int
     notes: Notes
+    changed: tuple[str, Random] | None = None

@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from pgverify.checking.calling.answer import Failure, Notes, together
-from pgverify.checking.calling.calls import Calls
+from pgverify.checking.calling.calls import Calls, Changed, Difference
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_orders import SUMMED
 from pgverify.checking.exhaustive.invariant_results import TOLERANCE, Tried, TriedInvariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, spread_rows
 from pgverify.checking.exhaustive.one_problem import list_expectation
 from pgverify.checking.exhaustive.reward_levels import LEVELS, try_reward_levels
-from pgverify.checking.exhaustive.what_was_listed import Listed, Unlisted
+from pgverify.checking.exhaustive.what_was_listed import Listed, Random, Unlisted
 from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.problem import Problem
@@ -75,6 +75,8 @@ class Invariants:
         Of all calls, those made before included.
     informs : tuple of str
         One sentence for each that is no fault.
+    changed : (str, Random) or None
+        Problem on which two answers were given to one batch, and how they differed: then it is no function of it.
     """
 
     findings: tuple[Finding, ...]
@@ -82,6 +84,7 @@ class Invariants:
     ordered: int
     notes: Notes
     informs: tuple[str, ...] = ()
+    changed: tuple[str, Random] | None = None
 
 
 def check_invariants(
@@ -107,20 +110,23 @@ def check_invariants(
     calls = Calls(implementation, recognised_precision(known).coarse)
     tried: list[Tried] = []
     late = False
+    changed: tuple[str, Random] | None = None
     try:
         tried.extend(_on_batches(calls, [entry for entry, _ in known]))
     except OutOfTime:
         late = True
+    except Changed as seen:
+        changed = (known[0][0].name, Random(seen.difference))
     notes = together(notes, calls.notes)
-    if target in INDIFFERENT and not late:
+    if target in INDIFFERENT and not late and changed is None:
 
         def listing(problem: Problem, in_batches: bool, ordered: int) -> Listed | Unlisted:
             return list_expectation(implementation, problem, in_batches, ordered, LEVELS)
 
         levels = try_reward_levels(listing, known, ordered, notes)
         tried.extend(levels.tried)
-        late, ordered, notes = levels.late, levels.ordered, levels.notes
-    return summarised(TriedInvariants(tuple(tried), late, ordered, notes))
+        late, ordered, notes, changed = levels.late, levels.ordered, levels.notes, levels.changed
+    return summarised(TriedInvariants(tuple(tried), late, ordered, notes, changed))
 
 
 def summarised(all_tried: TriedInvariants) -> Invariants:
@@ -136,7 +142,7 @@ def summarised(all_tried: TriedInvariants) -> Invariants:
     sentences = (*(MEANING[check] for check in broken if check in MEANING), *untried.values(), *missing)
     informs = tuple(INFORMS[check] for check in broken if check in INFORMS)
     findings = tuple(each.finding for each in tried)
-    return Invariants(findings, sentences, all_tried.ordered, all_tried.notes, informs)
+    return Invariants(findings, sentences, all_tried.ordered, all_tried.notes, informs, all_tried.changed)
 
 
 def _on_batches(calls: Calls, suite: Sequence[SuiteProblem]) -> Iterator[Tried]:
@@ -170,14 +176,34 @@ def tried_on(
         The rows in another order in which they are the same batch; None where there is none.
     split : bool
         Whether the halves are batches, too.
+
+    Raises
+    ------
+    Changed
+        Where one batch has two estimates.
     """
     answer = calls.answer(batch)
     if isinstance(answer, Failure):
         finding = Finding("part of the trajectories", problem, len(batch), (), (), 1.0, False)
         yield Tried(finding, str(answer))
         return
-    yield from (_compared(problem, answer.array, variant, calls) for variant in _variants(batch, order, split))
+    for variant in _variants(batch, order, split):
+        tried = _compared(problem, answer.array, variant, calls)
+        if not tried.finding.holds and not tried.problem:  # what changes by itself is not changed by the variant
+            calls.same_again(batch, answer.array, TOLERANCE)
+            _same_again(tried, _compared(problem, answer.array, variant, calls))
+        yield tried
     yield _old_policy(problem, answer.array, batch, calls)
+
+
+def _same_again(first: Tried, second: Tried) -> None:
+    """Raise `Changed` where a changed batch has two estimates."""
+    if second.problem:
+        return
+    one, other = np.array(first.finding.found), np.array(second.finding.found)
+    gap = float(np.abs(one - other).max(initial=0.0))
+    if gap > TOLERANCE * np.abs(one).max(initial=0.0):
+        raise Changed(Difference(gap, first.finding.batch_size))
 
 
 def _variants(batch: Trajectories, order: Integer[Array, "n"] | None, split: bool) -> Iterator[_Variant]:

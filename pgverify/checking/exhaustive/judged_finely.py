@@ -15,7 +15,10 @@ import numpy as np
 
 from pgverify.checking.calling.implementation import OutOfTime
 from pgverify.checking.calling.significant_bits import OF_SINGLE, SEEN_DOUBLE
+from pgverify.checking.design import Design
+from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
+from pgverify.checking.exhaustive.judged_inside import of_design
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
 from pgverify.checking.exhaustive.moves_smoothly import OF_SINGLE_AT_LEAST, SMOOTH, ChosenRows, roughness
 from pgverify.checking.verdict.judgement import NOTHING
@@ -31,6 +34,9 @@ SETTLED = (Outcome.CORRECT, Outcome.CONSISTENT, Outcome.INVALID)
 """Verdicts that finer limits could only make worse without a reason, or do not rest on limits."""
 
 
+TOGETHER = 2
+"""Trajectories in a batch where no size of batches could be listed."""
+
 ALONE = 4
 """Trajectories on which it is seen how smoothly a function moves that treats each on its own."""
 
@@ -43,34 +49,49 @@ IN_SINGLE = (
 )
 
 
-def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]) -> Report:
+def judged_finely(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report], design: Design | None) -> Report:
     """Return the verdict on a claim, within the limits of double precision where the usual ones could hide a fault.
 
     Parameters
     ----------
     claim : ClaimedTarget
     judge : claim -> Report
+    design : Design or None
+        Which batches the function is called on.
     """
     report = judge(claim)
-    if not claim.given or report.outcome in SETTLED or report.evidence != "exhaustive":
+    right = report.outcome is Outcome.CORRECT
+    if not claim.given or (report.outcome in SETTLED and not right) or report.evidence != "exhaustive":
         return report
     sizes = {each.problem: each.batch_size for each in reversed(report.findings) if each.check == "expectation"}
-    if not sizes:
-        return report
-    cases = [(entry.problem, sizes.get(entry.name, min(sizes.values()))) for entry in claim.suite]
-    hiding = [(problem, size) for problem, size in cases if hides(problem, claim.target, size)]
+    usual = min(sizes.values(), default=TOGETHER)
+    cases = [(entry.problem, sizes.get(entry.name, usual)) for entry in claim.suite]
+    # What is right to rounding may still be coupled by less than was looked for.
+    hiding = [
+        (problem, size) for problem, size in cases if (hides_coupling if right else hides)(problem, claim.target, size)
+    ]
     if not hiding:
         return report
     rough: list[float] = []
     with contextlib.suppress(OutOfTime):
         for problem, size in hiding:
-            rough.append(roughness(claim.implementation, problem, _largest(problem, size)))
+            chosen = _largest(problem, size) if design is None else of_design(design)(problem)
+            rough.append(roughness(claim.implementation, problem, chosen))
     if len(rough) == len(hiding) and all(each <= SMOOTH for each in rough):
         return judge(replace(claim, implementation=replace(claim.implementation, bits=SEEN_DOUBLE)))
     if report.outcome is Outcome.BIASED and any(each > OF_SINGLE_AT_LEAST for each in rough):
         again = judge(replace(claim, implementation=replace(claim.implementation, bits=OF_SINGLE)))
         return replace(again, notes=(IN_SINGLE, *again.notes)) if again.outcome in EXCUSED else report
     return report
+
+
+def hides_coupling(problem: Problem, target: str, size: int) -> bool:
+    """Return whether trajectories could affect each other by more than `HIDDEN` of the target, and nobody see it."""
+    try:
+        vector, scale = target_vector(target, problem, size), natural_scale(problem)
+    except InvalidInput:  # too many trajectories to be listed
+        return False
+    return vector is not None and NOTHING * scale < size_of(vector) * HIDDEN < COUPLING_TOLERANCE * scale
 
 
 def hides(problem: Problem, target: str, size: int) -> bool:

@@ -52,7 +52,7 @@ def judged_inside(claim: ClaimedTarget, judge: Callable[[ClaimedTarget], Report]
     by_problem = {id(problem): sizes[name] for name, problem in telling.items()}
     found = None
     with contextlib.suppress(OutOfTime):
-        rows = _largest(by_problem) if design is None else _of_design(design)
+        rows = _largest(by_problem) if design is None else of_design(design)
         found = rounded_inside(claim.implementation, telling.values(), rows)
     if found is None:
         return report
@@ -77,7 +77,7 @@ def _largest(sizes: dict[int, int]) -> RowsOfProblem:
     return rows
 
 
-def _of_design(design: Design) -> RowsOfProblem:
+def of_design(design: Design) -> RowsOfProblem:
     """Return what chooses a batch of the design."""
 
     def rows(problem: Problem) -> Callable[[Trajectories], Trajectories]:

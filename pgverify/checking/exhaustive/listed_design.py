@@ -14,7 +14,7 @@ from pgverify.checking.calling.calls import Calls, Changed, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
 from pgverify.checking.exhaustive.conditioning import conditioning
-from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE
+from pgverify.checking.exhaustive.coupling import COUPLING_TOLERANCE, company_tolerance
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
 from pgverify.checking.exhaustive.one_problem import REPEAT_TOLERANCE
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, ListedInBatches, Random, Unlisted
@@ -96,7 +96,7 @@ class _Listing:
             chosen = self._rng.choice(len(units), size=count, p=weights)
             batch = [self._shuffled(units[k][0], ordered) for k in chosen]
             value, mean = self.estimate(batch, again=index < 4), rows[chosen].mean(axis=0)
-            limit = max(COUPLING_TOLERANCE * np.abs(rows[chosen]).max(), 1e-13 * np.abs(rows).max())
+            limit = max(company_tolerance(self._calls) * np.abs(rows[chosen]).max(), 1e-13 * np.abs(rows).max())
             limit *= 1.0 + self._law.rows / 16.0
             if np.abs(value - mean).max() <= limit:
                 continue
@@ -127,7 +127,7 @@ class _Listing:
             for _ in range(0 if ordered else OTHER_ORDERS):
                 mixed = [self._shuffled(units[k][0], ordered) for k in self._rng.permutation(chosen)]
                 gap = np.abs(self.estimate(mixed) - value).max(initial=0.0)
-                if gap > COUPLING_TOLERANCE * max(np.abs(np.stack(estimates)).max(), self._natural):
+                if gap > company_tolerance(self._calls) * max(np.abs(np.stack(estimates)).max(), self._natural):
                     return None
         law = Expectation(np.array([weight for _, weight in listed]), np.stack(estimates))
         return BatchExpectation.of(self._law.rows, law, self._natural, self._known)

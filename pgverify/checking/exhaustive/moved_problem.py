@@ -7,6 +7,7 @@ from dataclasses import replace
 from jaxtyping import Float
 
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.collected_problem import CollectedProblem
 from pgverify.mdp import TabularMDP
 from pgverify.problem import AverageReward, Problem
 from pgverify.trajectories import Trajectories
@@ -14,8 +15,11 @@ from pgverify.validation import Array
 
 
 def can_move(problem: Problem) -> bool:
-    """Return whether a problem can be moved: not one on nodes of real actions, whose rewards are known there alone."""
-    return type(problem) is Problem and type(problem.mdp) is TabularMDP
+    """Return whether a problem can be moved: not one on nodes of real actions, whose rewards are known there alone.
+
+    Where another policy acts, its probabilities stay as they are, as those of stored data do.
+    """
+    return type(problem) in (Problem, CollectedProblem) and type(problem.mdp) is TabularMDP
 
 
 def moved(problem: Problem, parameters: Float[Array, "..."], level: float, discount: float) -> Problem:

@@ -101,6 +101,11 @@ def with_other_critics(
     known : problems that were listed, with what was
     discounted : bool
         Whether step t of the target has the factor γ^t.
+
+    Raises
+    ------
+    Changed
+        Where one batch has two estimates.
     """
     calls, chosen = Calls(implementation), _chosen(known)
     try:
@@ -132,6 +137,11 @@ def reads_critic(
     suite : problems whose trajectories can be listed
     laws : callable
         Of the batches, by problem.
+
+    Raises
+    ------
+    Changed
+        Where one batch has two estimates.
     """
     calls, entries = Calls(implementation), sorted(suite, key=lambda entry: len(every_trajectory(entry.problem)[0]))
     try:
@@ -140,8 +150,7 @@ def reads_critic(
             other, law = next(_wrong(batch)), laws(entry.problem)[0]
             for row in spread_rows(len(batch), MOST_READ):
                 rows = [row] * law.rows
-                plain, changed = (calls.estimate(arranged(each, rows, law)) for each in (batch, other))
-                if np.abs(plain - changed).max() > READS * max(np.abs(plain).max(), np.abs(changed).max()):
+                if _differs(calls, *(arranged(each, rows, law) for each in (batch, other))):
                     return OtherCritics(True, why_none="in batches of a design")
     except NoEstimate as reason:
         return OtherCritics(True, why_none=f"with another critic it {reason}")
@@ -171,8 +180,17 @@ def _condition(entry: SuiteProblem) -> float:
 
 def _reads(calls: Calls, entry: SuiteProblem) -> bool:
     batch, _ = every_trajectory(entry.problem)
-    plain, other = calls.estimate(batch), calls.estimate(next(_wrong(batch)))
-    return bool(np.abs(plain - other).max() > READS * max(np.abs(plain).max(), np.abs(other).max()))
+    return _differs(calls, batch, next(_wrong(batch)))
+
+
+def _differs(calls: Calls, batch: Trajectories, other: Trajectories) -> bool:
+    """Return whether two batches have different estimates, each the same whenever it is asked for."""
+    plain, changed = calls.estimate(batch), calls.estimate(other)
+    differs = bool(np.abs(plain - changed).max() > READS * max(np.abs(plain).max(), np.abs(changed).max()))
+    if differs:
+        calls.same_again(batch, plain, READS)
+        calls.same_again(other, changed, READS)
+    return differs
 
 
 def _wrong(batch: Trajectories) -> Iterator[Trajectories]:

@@ -63,6 +63,7 @@ def try_reward_levels(
     entry, plain = min(cases, key=lambda case: (not coupled and _steps(case[0]) < 2, _size(case[0])))
     mdp = entry.problem.mdp
     tried: list[Tried] = []
+    random: tuple[str, Random] | None = None
     for check, reward in ((SHIFTED, mdp.paid + 1.5), (CONSTANT, np.ones_like(mdp.paid))):
         other = replace(entry.problem, mdp=mdp.with_rewards(reward))
         changed = listing(other, coupled, ordered)
@@ -73,11 +74,13 @@ def try_reward_levels(
                 return TriedInvariants(tuple(tried), True, ordered, notes)
             case ListedInBatches():
                 ordered = changed.ordered
+            case Random() if not alone:
+                random = random or (entry.name, changed)
         tried.extend(_beside(check, entry, plain, changed, recognised_precision(known)))
         if why := _why_untried(changed, alone):
             size = plain.expectations[0].batch_size
             tried.append(Tried(Finding(check, entry.name, size, (), (), 1.0, False), why))
-    return TriedInvariants(tuple(tried), False, ordered, notes)
+    return TriedInvariants(tuple(tried), False, ordered, notes, random)
 
 
 def _beside(

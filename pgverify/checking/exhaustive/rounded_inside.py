@@ -93,7 +93,7 @@ def rounded_inside(
     problems : those to look at, most telling first
     rows : as `RowsOfProblem`
     """
-    chosen = [each for each in problems if can_move(each)][:MOST_PROBLEMS]
+    chosen = [each for each in problems if can_move(each) and type(each) is Problem][:MOST_PROBLEMS]
     paths = [_Path(implementation, problem, rows(problem)) for problem in chosen]
     glances = [(_roughness(path.estimates(GLANCE))[0], path) for path in paths]
     telling = sorted((case for case in glances if case[0] > FAINT), key=lambda case: -case[0])[:MOST_FOLLOWED]

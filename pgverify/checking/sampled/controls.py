@@ -47,7 +47,8 @@ class Controls:
     resets : ResetSteps
         What steps of a reset would add, between any two of the list.
     amplitude : float
-        E |entry| of the single trajectories' estimates, the largest: what is added up in a batch.
+        E |entry| of the single trajectories' estimates, the largest: what is added up in a batch. That of the sum of
+        scores does not count, of which rewards of 1e-6 are a millionth.
     """
 
     rows: Float[Array, "r K d"]
@@ -83,7 +84,7 @@ class Controls:
         steps = np.stack([batch.score_weighted(at) for at in each])
         means = np.concatenate([means, means[[3, 4, 3, 0, 0, 3]]])
         under_way, resets = batch.mask.T.astype(float), ResetSteps.of(batch)
-        amplitude = float(np.einsum("k,rkd->rd", probability, np.abs(rows)).max(initial=0.0))
+        amplitude = float(np.einsum("k,rkd->rd", probability, np.abs(rows[:-1])).max(initial=0.0))
         visited = np.unique(batch.states[:, :-1], return_inverse=True)[1].reshape(batch.states[:, :-1].shape)
         of_steps = to_go.T, unweighted.T, visited.T, powers, under_way
         return cls(rows, totals, batch.states[:, 0], steps, *of_steps, means, resets, amplitude)

@@ -80,7 +80,8 @@ class Fitted:
         unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
         one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
-        return max(ROUNDING * self.size, DUST * float(np.abs(controls.rows).max(initial=0.0)), one_by_one, coarse)
+        dust = DUST * float(np.abs(controls.rows[:-1]).max(initial=0.0))  # the last are sums of scores, without rewards
+        return max(ROUNDING * self.size, dust, one_by_one, coarse)
 
     @property
     def leverage(self) -> float:

@@ -121,7 +121,8 @@ class SuiteVerdict:
         holding, before = [], common_multiple(self.evidence, loose)
         for name, vector in targets.items():
             here = _comparison(case, found, vector)
-            if silent_by_law(before, here) and vanishes(found, loose):
+            nothing = silent_by_law(before, here) or size_of(vector) <= loose.relative * found.natural
+            if nothing and vanishes(found, loose):
                 holding.append(name)
                 continue
             multiple = common_multiple([*self.evidence, here], loose)

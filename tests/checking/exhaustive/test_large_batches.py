@@ -217,7 +217,18 @@ def test_a_fast_path_for_whole_rollouts_shows_beside_coupling(fault: Function) -
     """Leave-one-out up to batches of 2,000 and more; then half of it, another target, or a remainder lost."""
     report = pgv.check(fault, problems=named("early-stop"), explore=0)
     assert report.outcome in (pgv.Outcome.BIASED, pgv.Outcome.INCONCLUSIVE)
-    assert "batches of 5003" in report.explanation
+    assert "batches of 5005" in report.explanation
+
+
+@pytest.mark.parametrize("pieces", [7, 11, 13])
+def test_what_is_done_with_whole_pieces_alone_shows_beside_coupling(pieces: int) -> None:
+    """Leave-one-out in all batches but multiples of 7, 11 or 13, which are undiscounted: no smaller size is one."""
+
+    def function(b: pgv.Trajectories) -> np.ndarray:
+        return LEAVE_ONE_OUT(b) if len(b) % pieces else RewardToGo(discount_weighting=False)(b)
+
+    report = pgv.check(function, problems=named("early-stop"), explore=0)
+    assert report.outcome in (pgv.Outcome.BIASED, pgv.Outcome.INCONCLUSIVE), str(report)
 
 
 def added_one_after_another(b: pgv.Trajectories) -> np.ndarray:

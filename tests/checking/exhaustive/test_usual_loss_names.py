@@ -154,3 +154,17 @@ def test_a_fault_on_a_problem_that_was_not_compared_takes_the_name_away() -> Non
     assert any(problem.mdp.num_actions == 3 and problem.objective.horizon == 1 for problem in PROBLEMS)
     report = pgv.check(loss, problems=PROBLEMS)
     assert (report.outcome, report.diagnosis) == (pgv.Outcome.BIASED, None)
+
+
+@pytest.mark.usefixtures("as_many_as_for_users", "thorough")
+@pytest.mark.parametrize("factor", [0.5, -1.0])
+def test_what_is_right_in_small_batches_is_not_told_to_claim_what_it_claims(factor: float) -> None:
+    """Reward-to-go, but for batches of 33: the usual loss that it is in small ones is what it claims to be."""
+
+    def function(batch: pgv.Trajectories) -> np.ndarray:
+        return pgv.estimators.RewardToGo()(batch) * (factor if len(batch) == 33 else 1.0)
+
+    report = pgv.check(function, problems=named(*FEW, "random-end", "coin-door"))
+    assert report.outcome is pgv.Outcome.BIASED, str(report)
+    assert "its estimates are those of" not in report.explanation
+    assert 'target="policy_gradient"' not in report.next_step

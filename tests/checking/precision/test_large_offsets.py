@@ -172,3 +172,72 @@ def test_what_cannot_be_moved_is_judged_within_the_usual_limits() -> None:
     for factor in (1.0, 1.3):
         report = pgv.check(lambda batch, by=factor: by * pgv.estimators.RewardToGo()(batch), problems=far)
         assert report.outcome is pgv.Outcome.INCONCLUSIVE, report
+
+
+def more_where_returns_differ(batch: pgv.Trajectories) -> Array:
+    """Right on trajectories that are alike; else action 0 has .3 more, which the gradient of Σ r is not free of."""
+    more = 0.3 * (batch.actions == 0) * (np.ptp(paid(batch).sum(axis=1)) > 0.0)
+    return batch.score_weighted(to_go(batch) + more)
+
+
+def more_in_fours(batch: pgv.Trajectories) -> Array:
+    """Likewise in batches of four and more."""
+    return batch.score_weighted(to_go(batch) + 0.3 * (batch.actions == 0) * (len(batch) >= 4))
+
+
+def less_in_the_last_row(batch: pgv.Trajectories) -> Array:
+    """The last row of a batch of two has .4 less where action 0 was taken: the order matters, by a millionth."""
+    less = 0.4 * (batch.actions == 0)
+    less[:-1] = 0.0
+    return batch.score_weighted(to_go(batch) - less * (len(batch) > 1))
+
+
+COUPLED = (more_where_returns_differ, more_in_fours, less_in_the_last_row)
+DESIGNS = (None, pgv.Independent(sizes=(4,)), pgv.Grouped(size=2, prompts=2))
+
+
+@pytest.mark.parametrize("function", COUPLED)
+@pytest.mark.parametrize("design", DESIGNS)
+def test_a_coupling_far_smaller_than_the_estimates_is_seen(function: Function, design: pgv.Independent | None) -> None:
+    """E[.3 Σ_t 1{a_t = 0} ψ_t] is as large as ∇J; beside rewards of 1e7 it is 1e-8 of the estimates."""
+    problems = [shifted(name, 1e7) for name in ("bandit", "three-starts")]
+    report = pgv.check(function, problems=problems, design=design)
+    assert report.outcome is pgv.Outcome.BIASED, str(report)
+
+
+@pytest.mark.parametrize("function", [reversed_cumsum, loops, as_autodiff, leave_one_out, less_values])
+@pytest.mark.parametrize("design", DESIGNS[1:])
+def test_right_functions_are_correct_in_batches_of_a_design(function: Function, design: pgv.Independent) -> None:
+    problems = [shifted(name, 1e8) for name in ("bandit", "three-starts")]
+    report = pgv.check(function, problems=problems, design=design)
+    assert report.outcome is pgv.Outcome.CORRECT, str(report)
+    assert "could hide" not in report.explanation
+
+
+@pytest.mark.parametrize("function", [rewards_a_step_late, a_thousandth_for_an_action])
+def test_wrong_functions_are_none_in_batches_of_a_design(function: Function) -> None:
+    problems = [shifted(name, 1e6) for name in ("three-starts", "coin-door")]
+    report = pgv.check(function, problems=problems, design=pgv.Independent(sizes=(3,)))
+    assert report.outcome is pgv.Outcome.BIASED, str(report)
+
+
+def per_decision(batch: pgv.Trajectories) -> Array:
+    found = np.cumprod(np.where(batch.mask, batch.importance, 1.0), axis=1) * paid(batch)
+    return batch.score_weighted(np.cumsum(found[:, ::-1], axis=1)[:, ::-1])
+
+
+def with_the_squared_ratio(batch: pgv.Trajectories) -> Array:
+    return batch.score_weighted(to_go(batch) * (np.where(batch.mask, batch.importance, 1.0) ** 2).prod(axis=1)[:, None])
+
+
+def a_little_more_of_action_0(batch: pgv.Trajectories) -> Array:
+    return per_decision(batch) + 0.1 * batch.score_weighted(1.0 * (batch.actions == 0))
+
+
+@pytest.mark.parametrize("function", [per_decision, with_the_squared_ratio, a_little_more_of_action_0])
+def test_functions_of_other_peoples_data_are_told_apart_at_an_offset(function: Function) -> None:
+    """Estimates are a million times the gradient there: an error of a tenth of it is nothing beside them."""
+    acting = pgv.SoftmaxPolicy([[0.6, -0.2, 0.1]])
+    report = pgv.check(function, problems=shifted("bandit", 1e6), acting=acting)
+    expected = pgv.Outcome.CORRECT if function is per_decision else pgv.Outcome.BIASED
+    assert report.outcome is expected, str(report)

@@ -11,7 +11,16 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.calling.kept_state import CALL_BEFORE, CYCLES, DRIFTS, IN_A_ROW, MOVES, dependence, kept_state, state_in
+from pgverify.checking.calling.kept_state import (
+    CALL_BEFORE,
+    CYCLES,
+    DRIFTS,
+    IN_A_ROW,
+    MOVES,
+    dependence,
+    kept_state,
+    state_in,
+)
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 

@@ -29,7 +29,13 @@ from pgverify.checking.exhaustive.identified import MOST_BATCHES, MOST_PROBLEMS,
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.fitting_claims import CLAIMED, FEWEST, surrogate_claim, with_fitting_claim
+from pgverify.checking.verdict.fitting_claims import (
+    CLAIMED,
+    FEWEST,
+    claimed_apart_from_entropy,
+    surrogate_claim,
+    with_fitting_claim,
+)
 from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import deviation
@@ -112,7 +118,9 @@ def with_usual_loss(
     implementation : LimitedFunction
     known : problems that were listed, with what was
     """
-    if report.outcome is not Outcome.BIASED or report.matches or report.target not in CLAIMED.values():
+    if report.outcome is not Outcome.BIASED or report.matches:
+        return report
+    if claimed_apart_from_entropy(report.target) not in CLAIMED.values():
         return report
     if sum(bool(listing.expectations) and directions(entry.problem) > 1 for entry, listing in known) < FEWEST:
         return report  # on one or two problems some loss or other is anything
@@ -234,8 +242,10 @@ def _named(report: Report, found: _Fitted, ratios: bool) -> Report:
     clipped = ratios and loss.written != OLD_LOGP_RECOMPUTED.slug
     ratio = (WITHOUT.get(loss.written, loss.written),) if ratios and loss.written else ()
     signs = (*((ENTROPY_SIGN.slug,) if beta < 0.0 else ()), *((SIGN_REVERSED.slug,) if found.factor < 0.0 else ()))
-    faults = (*loss.slugs, *ratio, *signs)
     main = surrogate_claim(loss.clip) if ratios else CLAIMED[loss.target]
+    # What a target has dropped of ∇J is no fault where that target is claimed.
+    dropped = (loss.target,) if main == claimed_apart_from_entropy(report.target) else ()
+    faults = (*(slug for slug in loss.slugs if slug not in dropped), *ratio, *signs)
     claim = main + (f" + entropy_bonus({abs(beta):.6g})" if beta else "")
     # Without a ratio the target alone is claimed, with one γ^t belongs to what is claimed.
     wrong = [slug for slug in faults if ratios or slug != loss.target]
@@ -254,7 +264,7 @@ def _named(report: Report, found: _Fitted, ratios: bool) -> Report:
         cause=" ".join(entry.cause for entry in entries),
         cure=" ".join(entry.cure for entry in entries),
         source=tuple(dict.fromkeys(place for entry in entries for place in entry.source)),
-        next_step=claim_again(claim, cures),
+        next_step=claim_again(claim, cures, report.target),
     )
 
 

@@ -16,7 +16,6 @@ from pgverify.language.built_in_problems import built_in_problems
 from pgverify.language.completion_batch import CompletionBatch
 from pgverify.language.frameworks.named import FRAMEWORKS
 from pgverify.language.limited_loss import limited
-from pgverify.language.listed_expectation import lists_of
 from pgverify.language.loss_gradients import LossFailed
 from pgverify.language.loss_report import LossReport
 from pgverify.language.prepared_loss import prepared_loss
@@ -99,7 +98,7 @@ def check_lm(
     design = LossDesign(group_size, prompts, sampler)
     problems = built_in_problems(prompts, sampler)
     claim.vector(problems[0], group_size)  # refuses what makes no sense for groups of this size
-    first = np.concatenate([each.rows[0] for each in lists_of(problems[0], group_size)[:prompts]])
+    first = np.repeat(np.arange(prompts) * problems[0].chances.shape[1], group_size)  # each prompt's first completion
     with warnings.catch_warnings(), np.errstate(all="ignore"), Alarm(time_limit) as alarm:
         warnings.simplefilter("ignore")  # the verdict does not depend on what the caller makes of warnings
         try:

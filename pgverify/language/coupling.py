@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Integer
 
 from pgverify.language.frameworks.differentiated import LossCall
-from pgverify.language.group_lists import GroupList
 from pgverify.language.loss_gradients import gradients_on
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
@@ -52,33 +51,45 @@ class Coupling:
         return self.order_within or self.order_of_groups
 
 
-def coupling_of(call: LossCall, lists: list[GroupList], problem: TokenProblem, seed: int) -> Coupling:
+ALONE = Coupling(False, False, False)
+"""Nothing affects anything beside it."""
+
+
+def coupling_of(call: LossCall, groups: list[Integer[Array, "M G"]], problem: TokenProblem, seed: int) -> Coupling:
     """Return what affects what, by comparing gradients row by row.
 
-    Every group of every prompt is tried beside three others, the shortest and the longest among them, so that what is
-    special about one (all rewards equal, all completions short) is met. Orders are spot-checked.
+    Every group of every prompt that is given is tried beside three others, the shortest and the longest among them, so
+    that what is special about one (all rewards equal, all completions short) is met. Orders are spot-checked.
+
+    Parameters
+    ----------
+    call : LossCall
+    groups : [M, G] for each prompt
+        The first is of the shortest completion alone, the last of the longest.
+    problem : TokenProblem
+    seed : int
     """
     rng = np.random.default_rng(seed)
-    group_size = lists[0].rows.shape[1]
-    if not _repeats(call, lists, problem, rng):
+    group_size = groups[0].shape[1]
+    if not _repeats(call, groups, problem, rng):
         return Coupling(True, True, True, repeats=False)
-    coupled = len(lists) > 1 and _groups_coupled(call, lists, problem, rng)
+    coupled = len(groups) > 1 and _groups_coupled(call, groups, problem, rng)
     within = between = False
     for _ in range(SPOT_CHECKS):
-        batch = np.concatenate([each.rows[rng.integers(len(each.rows))] for each in lists])
-        moved = np.concatenate([rng.permutation(group_size) + group_size * g for g in range(len(lists))])
+        batch = np.concatenate([each[rng.integers(len(each))] for each in groups])
+        moved = np.concatenate([rng.permutation(group_size) + group_size * g for g in range(len(groups))])
         within = within or _differs(call, batch, moved, problem)
-        if len(lists) > 1:
-            turned = np.roll(np.arange(len(batch)).reshape(len(lists), group_size), 1, axis=0).reshape(-1)
+        if len(groups) > 1:
+            turned = np.roll(np.arange(len(batch)).reshape(len(groups), group_size), 1, axis=0).reshape(-1)
             between = between or _differs(call, batch, turned, problem)
     return Coupling(coupled, within, between)
 
 
-def _repeats(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:
+def _repeats(
+    call: LossCall, groups: list[Integer[Array, "M G"]], problem: TokenProblem, rng: np.random.Generator
+) -> bool:
     """Return whether batches that were drawn give the same again, after others."""
-    rows = np.array(
-        [np.concatenate([each.rows[rng.integers(len(each.rows))] for each in lists]) for _ in range(REPEATED)]
-    )
+    rows = np.array([np.concatenate([each[rng.integers(len(each))] for each in groups]) for _ in range(REPEATED)])
     found = gradients_on(
         call, np.concatenate([rows, rows[::-1]]), problem
     )  # apart by 1, 3, 5, …: no period fits them all
@@ -87,17 +98,19 @@ def _repeats(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng:
     return bool(np.abs(weights - others).max() <= ROUNDING * np.abs(weights).max() + _least(problem, rows.shape[1]))
 
 
-def _groups_coupled(call: LossCall, lists: list[GroupList], problem: TokenProblem, rng: np.random.Generator) -> bool:
-    group_size = lists[0].rows.shape[1]
-    least = _least(problem, group_size * len(lists))
-    for place, own in enumerate(lists):
+def _groups_coupled(
+    call: LossCall, groups: list[Integer[Array, "M G"]], problem: TokenProblem, rng: np.random.Generator
+) -> bool:
+    group_size = groups[0].shape[1]
+    least = _least(problem, group_size * len(groups))
+    for place, own in enumerate(groups):
         kept = slice(place * group_size, (place + 1) * group_size)
-        for group in own.rows:
+        for group in own:
             # The first group has the shortest completions, the last the longest, and each is all alike.
             company = [
-                np.concatenate([each.rows[0] for each in lists]),
-                np.concatenate([each.rows[-1] for each in lists]),
-                np.concatenate([each.rows[rng.integers(len(each.rows))] for each in lists]),
+                np.concatenate([each[0] for each in groups]),
+                np.concatenate([each[-1] for each in groups]),
+                np.concatenate([each[rng.integers(len(each))] for each in groups]),
             ]
             batches = np.array(company)
             batches[:, kept] = group

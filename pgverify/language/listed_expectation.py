@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -53,19 +55,33 @@ def batches_needed(problem: TokenProblem, group_size: int, prompts: int, couplin
     groups = number_of_groups(problem.chances.shape[1], group_size, coupling.order_within)
     if prompts == 1 or not coupling.groups:
         return groups * problem.prompts * (prompts if coupling.order_of_groups and prompts > 1 else 1)
-    return groups**prompts
+    return groups**prompts * (factorial(prompts) if coupling.order_of_groups else 1)
 
 
-def batch_list(lists: list[GroupList], prompts: int, coupled: bool) -> BatchList:
+def batch_list(lists: list[GroupList], prompts: int, coupling: Coupling) -> BatchList:
     """Return the batches of one group each, of every group beside company, or of all groups beside all.
+
+    Where the order of groups counts, every order of the prompts is as likely: each is listed where groups affect each
+    other, and each prompt at each place where they do not.
 
     Parameters
     ----------
     lists : the groups of each prompt of the problem
     prompts : int
         Prompts in a batch: 1, drawn from all of them, or all of them.
-    coupled : bool
+    coupling : Coupling
     """
+    if prompts == 1 or not coupling.order_of_groups:
+        return _in_order(lists, prompts, coupling.groups)
+    turned = [[*lists[k:], *lists[:k]] for k in range(prompts)]
+    orders = [list(each) for each in permutations(lists)] if coupling.groups else turned
+    parts = [_in_order(order, prompts, coupling.groups) for order in orders]
+    rows, weights = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "weights"))
+    return BatchList(rows, weights / len(orders))
+
+
+def _in_order(lists: list[GroupList], prompts: int, coupled: bool) -> BatchList:
+    """Return the batches in which groups stand in the order of `lists`."""
     group_size = lists[0].rows.shape[1]
     if prompts == 1:
         rows = np.concatenate([each.rows for each in lists])

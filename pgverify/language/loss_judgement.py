@@ -10,7 +10,7 @@ import numpy as np
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.language.estimated_terms import estimand_of_terms, estimated_terms
 from pgverify.language.factor_laws import factor_law
-from pgverify.language.literal_claims import literal_claim
+from pgverify.language.literal_claims import Term, literal_claim
 from pgverify.language.loss_report import Estimand
 from pgverify.language.named_estimands import common_factor
 from pgverify.language.trials import LossDesign, Trial
@@ -63,6 +63,10 @@ class LossJudgement:
         Whether a penalty or a bonus has the wrong sign.
     coarse : bool
         Whether it is INCONCLUSIVE for the sake of its rounding.
+    sampled : bool
+        Whether it rests on batches that were drawn.
+    terms : (factor, target) pairs
+        What another target is the sum of.
     """
 
     outcome: Outcome
@@ -73,6 +77,8 @@ class LossJudgement:
     claim: str = ""
     reversed_term: bool = False
     coarse: bool = False
+    sampled: bool = False
+    terms: tuple[Term, ...] = ()
 
 
 def percent(part: float) -> str:
@@ -176,7 +182,7 @@ def _named(
         reversed_ = any(factor < 0 for factor, _ in terms)
         claim = literal_claim([(abs(factor), one) for factor, one in terms])
         text = f"the expectation is {named.named} ({named.source}), not {target.formula}"
-        return LossJudgement(Outcome.OTHER_TARGET, text, named, claim=claim, reversed_term=reversed_)
+        return LossJudgement(Outcome.OTHER_TARGET, text, named, claim=claim, reversed_term=reversed_, terms=terms)
     largest = max(
         float(np.linalg.norm(t.vector - t.target)) / float(np.linalg.norm(t.target))
         for t in trials

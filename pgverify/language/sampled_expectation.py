@@ -21,6 +21,9 @@ DRAWN = 3_000
 PILOT = 800
 """Of them, those that choose how much of the controls to subtract, and count no further: the rest stay unbiased."""
 
+LEAST = 1e-9
+"""Of the mean: samples that scatter less do not scatter."""
+
 
 @dataclass(frozen=True, eq=False)
 class SampledMean:
@@ -50,6 +53,13 @@ class SampledMean:
         """Return the largest bias that could hide, relative to the target, wrongly with probability at most alpha."""
         bias = MeanRegion.of(self.moments, 1.0 - alpha).largest_bias(target)
         return bias / float(np.linalg.norm(target))
+
+    def multiple(self, target: Float[Array, "d"]) -> float:
+        """Return the multiple of a target that the samples are nearest to, as they scatter; 0 where that is zero."""
+        scatter = self.moments.covariance / self.moments.count
+        least = (LEAST * float(np.linalg.norm(self.mean))) ** 2 + np.finfo(float).tiny
+        weighed = np.linalg.solve(scatter + least * np.eye(len(target)), target)
+        return float(weighed @ self.mean / max(float(weighed @ target), np.finfo(float).tiny))
 
 
 def sampled_mean(

@@ -15,6 +15,7 @@ from pgverify.language.loss_gradients import BatchGradients, gradients_on
 from pgverify.language.prepared_loss import PreparedLoss
 from pgverify.language.row_table import RowTable, row_table
 from pgverify.language.sampled_expectation import SampledMean, sampled_mean
+from pgverify.language.tried_groups import tried_groups
 from pgverify.targets.target import Target
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
@@ -96,11 +97,11 @@ def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: Lo
     """Return what affects what on any of the problems."""
     found = Coupling(False, False, False)
     for problem in problems:
-        lists = lists_of(problem, design.group_size)
+        groups = tried_groups(problem, design.group_size, seed)
         if design.prompts == 1:
-            lists = lists[:1]
+            groups = groups[:1]
         call = loss.on(row_table(problem, design.group_size))
-        here = coupling_of(call, lists, problem, seed)
+        here = coupling_of(call, groups, problem, seed)
         found = Coupling(
             found.groups or here.groups,
             found.order_within or here.order_within,
@@ -111,13 +112,20 @@ def coupling_on(loss: PreparedLoss, problems: Sequence[TokenProblem], design: Lo
 
 
 def fitting(problems: Sequence[TokenProblem], design: LossDesign, coupling: Coupling) -> list[TokenProblem]:
-    """Return the problems whose batches can be listed, smaller ones in place of those that cannot."""
+    """Return the problems whose batches can be listed, smaller ones in place of those that cannot.
+
+    Where no completion of them is as long as the longest of the problems, one of these stands beside them, to be
+    sampled: what befalls a later token would not show.
+    """
     fits = [p for p in problems if batches_needed(p, design.group_size, design.prompts, coupling) <= MOST_BATCHES]
     if len(fits) < len(problems):
         for shape in (SMALL,) if fits else (*UNEVEN, SMALL):
             small = token_problem(shape, max(design.prompts, 2), design.sampler)
             if batches_needed(small, design.group_size, design.prompts, coupling) <= MOST_BATCHES:
                 fits.append(small)
+    longest = max(p.longest for p in problems)
+    if fits and max(p.longest for p in fits) < longest:
+        fits.append(next(p for p in reversed(problems) if p.longest == longest))
     return fits
 
 
@@ -128,12 +136,11 @@ def trial(
     table = row_table(problem, design.group_size)
     call = loss.on(table)
     claimed = target.vector(problem, design.group_size)
-    unlisted = not coupling.repeats or coupling.order_of_groups or (coupling.groups and coupling.order_within)
-    if unlisted or batches_needed(problem, design.group_size, design.prompts, coupling) > MOST_BATCHES:
+    if not coupling.repeats or batches_needed(problem, design.group_size, design.prompts, coupling) > MOST_BATCHES:
         batches, found, mean = sampled_mean(call, problem, design.group_size, design.prompts, seed)
         return Trial(problem, table, batches, found, mean.mean, mean.size, claimed, sampled=mean)
     lists = lists_of(problem, design.group_size, coupling.order_within)
-    batches = batch_list(lists, design.prompts, coupling.groups)
+    batches = batch_list(lists, design.prompts, coupling)
     found, vector = listed(call, batches, problem)
     size = batches.size(found, problem)
     return Trial(problem, table, batches, found, vector, size, claimed, _without(loss, table, batches, found, problem))

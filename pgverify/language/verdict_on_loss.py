@@ -40,13 +40,15 @@ def verdict(
     rounding, why = rounding_of(trials, loss.framework == "numpy")
     drawn = [one for one in trials if one.sampled is not None]
     if drawn:
-        judgement = judged_by_samples(trials, design, target, rounding, alpha)
+        judgement = judged_by_samples(trials, design, target, rounding, alpha, coupling.repeats)
         rate = f"total false-alarm probability {alpha:g}, {len(drawn)} of {len(trials)} trees sampled"
     else:
         judgement = judged(trials, design, target, rounding)
         rate = f"relative rounding {rounding:g}" + (f" ({why})" if why else "")
     scope = scope_of(trials, design, coupling, loss)
-    known = _diagnosis(trials, judgement, scope, target, rounding)
+    listed = [one for one in trials if one.sampled is None]
+    telling = (drawn if judgement.sampled else listed) or trials
+    known = _diagnosis(telling, judgement, scope, target, rounding)
     estimand = judgement.estimand
     if estimand is None and known is not None:
         estimand = Estimand(known.words, "E[Σ_t w_t ψ_t]", source=", ".join(known.source))
@@ -60,10 +62,10 @@ def verdict(
         outcome=judgement.outcome,
         explanation=judgement.explanation,
         target=target.formula,
-        evidence="sampled" if drawn else "exhaustive",
+        evidence="sampled" if judgement.sampled else "exhaustive",
         error_rate=rate,
         estimand=estimand,
-        angle=_angle(trials, design),
+        angle=_angle(telling, design),
         diagnosis=known.slug if known else None,
         cause=known.cause if known else "",
         cure=known.cure if known else "",

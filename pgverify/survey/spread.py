@@ -22,6 +22,7 @@ from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.exact.expectation import Expectation
 from pgverify.language.built_in_problems import SAME, token_problem
+from pgverify.language.coupling import ALONE
 from pgverify.language.listed_expectation import batch_list, lists_of
 from pgverify.language.loss_gradients import gradients_on
 from pgverify.language.loss_report import LossReport
@@ -81,7 +82,7 @@ def with_variance_of_groups(report: LossReport, loss: Callable[[Any], Any], grou
         return report
     tree = token_problem(next(shape for shape in SAME if shape.name == TREE), 1, "same")
     try:
-        batches = batch_list(lists_of(tree, group_size), 1, False)
+        batches = batch_list(lists_of(tree, group_size), 1, ALONE)
         table = row_table(tree, group_size)
         call = prepared_loss(loss, "torch", table, batches.rows[0]).on(table)
         estimates = gradients_on(call, batches.rows, tree).by_row(tree).sum(axis=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pgverify.language.built_in_problems import built_in_problems
+from pgverify.language.coupling import ALONE
 from pgverify.language.listed_expectation import batch_list, lists_of
 from pgverify.language.losses.loss_rows import loss_rows
 from pgverify.language.losses.reference_losses import BY_NAME
@@ -24,7 +25,7 @@ CLOSE = 2e-9
 def expectation(name: str, problem, group_size: int = G):
     """Return the expected direction of ascent of a reference loss on groups of one prompt."""
     table = row_table(problem, group_size)
-    batches = batch_list(lists_of(problem, group_size), 1, False)
+    batches = batch_list(lists_of(problem, group_size), 1, ALONE)
     rows, one = loss_rows(table, batches.rows), BY_NAME[name]
     size = len(problem.policy.parameters)
     scores = problem.scores.reshape(-1, problem.longest, size)[batches.rows]

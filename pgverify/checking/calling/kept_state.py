@@ -18,13 +18,17 @@ IN_A_ROW = 24
 
 SETTLING = 12
 """The first of them: random answers come ever closer to each other with a probability of 1/11!, and move one way with
-2/12!."""
+2/12!. Those that are a few values, as when rows are left out by chance, make steps of one length again and again, but
+then they turn back: steps that do not shorten have to lead on."""
 
 LONGEST_CYCLE = 8
 """Calls after which answers may begin again: three periods of them are in a row."""
 
 ROUNDS = 4
 """Times that a batch is called after another one."""
+
+ROUNDING = 1e-12
+"""Relative difference of answers that are the same."""
 
 CALL_BEFORE = (
     "it keeps state between calls: what it answers depends on the batch of the call before, and on nothing else that "
@@ -84,10 +88,19 @@ def state_in(row: Float[Array, "calls d"], after_another: Float[Array, "rounds d
         if all(_same(row[k], row[k + period]) for k in range(IN_A_ROW - period)) and not _one(alone):
             return CYCLES.format(period=period)
     moved = np.diff(row[:SETTLING], axis=0)
-    steps = np.abs(moved).max(axis=1)
-    if steps[0] > 0.0 and (steps[1:] <= steps[:-1]).all() and steps[-1] < steps[0]:
+    moved[np.abs(moved) <= ROUNDING * np.abs(row).max(initial=0.0)] = 0.0
+    if _settles(moved):
         return DRIFTS
     return MOVES if (moved @ moved.sum(axis=0) > 0.0).all() else ""
+
+
+def _settles(moved: Float[Array, "calls d"]) -> bool:
+    """Return whether answers come ever closer to each other: by several steps, none longer than the one before."""
+    steps = np.abs(moved).max(axis=1)
+    if steps[1] == 0.0 or steps[-1] >= steps[0] or (steps[1:] > steps[:-1]).any():
+        return False
+    onwards = (moved[1:] * moved[:-1]).sum(axis=1) > 0.0
+    return bool((onwards | (steps[1:] < steps[:-1]) | (steps[1:] == 0.0)).all())
 
 
 def dependence(state: str) -> str:
@@ -108,4 +121,4 @@ def _one(answers: Float[Array, "calls d"]) -> bool:
 
 
 def _same(one: Float[Array, "d"], other: Float[Array, "d"]) -> bool:
-    return bool(np.abs(one - other).max(initial=0.0) <= 1e-12 * np.abs(one).max(initial=0.0))
+    return bool(np.abs(one - other).max(initial=0.0) <= ROUNDING * np.abs(one).max(initial=0.0))

@@ -14,22 +14,27 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs import get as get_bug
-from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
 from pgverify.bugs.entropy import ENTROPY_SIGN, entropy_rows
 from pgverify.bugs.importance import STALE_SAMPLES
-from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
 from pgverify.bugs.ppo import OLD_LOGP_RECOMPUTED
 from pgverify.bugs.steps import rows
 from pgverify.bugs.usual_losses import UsualLoss, usual_losses
-from pgverify.bugs.whole_batch import LENGTH_OF_LONGEST, SIGN_REVERSED
+from pgverify.bugs.whole_batch import SIGN_REVERSED
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.catalogue_means import exact_mean
 from pgverify.checking.exhaustive.identified import MOST_BATCHES, MOST_PROBLEMS, MOST_SIZE, SAME
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
+from pgverify.checking.exhaustive.usual_loss_words import clause, factor_words, loss_words
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.verdict.bug_match import Match
-from pgverify.checking.verdict.fitting_claims import CLAIMED, FEWEST, surrogate_claim, with_fitting_claim
+from pgverify.checking.verdict.fitting_claims import (
+    CLAIMED,
+    FEWEST,
+    claimed_apart_from_entropy,
+    surrogate_claim,
+    with_fitting_claim,
+)
 from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import deviation
@@ -55,13 +60,6 @@ OF_ANOTHER = (
     "another policy acted: what a ratio estimates there, perhaps a clipped one, is a surrogate, claimed as "
     'target="surrogate" or target="surrogate(0.2)"'
 )
-
-DIVIDED = {
-    LENGTH_PER_TRAJECTORY.slug: "a mean over the steps of each episode",
-    LENGTH_PER_BATCH.slug: "a mean over all steps of the batch",
-    LENGTH_OF_LONGEST.slug: "divided by the longest episode of the batch",
-}
-"""How the sum is divided, by the entry that it is."""
 
 HELD = 1e-12
 """Relative change of an estimate within which it does not read what was changed."""
@@ -112,7 +110,9 @@ def with_usual_loss(
     implementation : LimitedFunction
     known : problems that were listed, with what was
     """
-    if report.outcome is not Outcome.BIASED or report.matches or report.target not in CLAIMED.values():
+    if report.outcome is not Outcome.BIASED or report.matches:
+        return report
+    if claimed_apart_from_entropy(report.target) not in CLAIMED.values():
         return report
     if sum(bool(listing.expectations) and directions(entry.problem) > 1 for entry, listing in known) < FEWEST:
         return report  # on one or two problems some loss or other is anything
@@ -238,8 +238,11 @@ def _round(number: float) -> float:
 def _claim(found: _Fitted, ratios: bool) -> str:
     """Return the target to be claimed of what was found."""
     beta = found.entropy / found.factor
-    main = surrogate_claim(found.loss.clip) if ratios else CLAIMED[found.loss.target]
-    return main + (f" + entropy_bonus({abs(beta):.6g})" if beta else "")
+    return _claimed(found.loss, ratios) + (f" + entropy_bonus({abs(beta):.6g})" if beta else "")
+
+
+def _claimed(loss: UsualLoss, ratios: bool) -> str:
+    return surrogate_claim(loss.clip) if ratios else CLAIMED[loss.target]
 
 
 def _named(report: Report, found: _Fitted, ratios: bool) -> Report:
@@ -247,16 +250,18 @@ def _named(report: Report, found: _Fitted, ratios: bool) -> Report:
     clipped = ratios and loss.written != OLD_LOGP_RECOMPUTED.slug
     ratio = (WITHOUT.get(loss.written, loss.written),) if ratios and loss.written else ()
     signs = (*((ENTROPY_SIGN.slug,) if beta < 0.0 else ()), *((SIGN_REVERSED.slug,) if found.factor < 0.0 else ()))
-    faults = (*loss.slugs, *ratio, *signs)
+    # What a target has dropped of ∇J is no fault where that target is claimed.
+    dropped = (loss.target,) if _claimed(loss, ratios) == claimed_apart_from_entropy(report.target) else ()
+    faults = (*(slug for slug in loss.slugs if slug not in dropped), *ratio, *signs)
     claim = _claim(found, ratios)
     # Without a ratio the target alone is claimed, with one γ^t belongs to what is claimed.
     wrong = [slug for slug in faults if ratios or slug != loss.target]
-    cures = [_clause(get_bug(slug).cure) for slug in wrong]
+    cures = [clause(get_bug(slug).cure) for slug in wrong]
     if clipped and loss.clip is not None and loss.decay != 1.0:
         cures.append("use advantages G_t − V(s_t), as the claim has them, and judge your own by themselves")
     entries = [get_bug(slug) for slug in faults]
     slug = " + ".join(faults)
-    words = f"its estimates are {_factor(found.factor)}those of {_words(loss, beta, clipped)}"
+    words = f"its estimates are {factor_words(found.factor)}those of {loss_words(loss, beta, clipped)}"
     return replace(
         report,
         outcome=Outcome.BIASED if cures or found.factor < 0.0 else Outcome.OTHER_TARGET,
@@ -266,30 +271,5 @@ def _named(report: Report, found: _Fitted, ratios: bool) -> Report:
         cause=" ".join(entry.cause for entry in entries),
         cure=" ".join(entry.cure for entry in entries),
         source=tuple(dict.fromkeys(place for entry in entries for place in entry.source)),
-        next_step=claim_again(claim, cures),
+        next_step=claim_again(claim, cures, report.target),
     )
-
-
-def _factor(factor: float) -> str:
-    return "" if abs(abs(factor) - 1.0) <= SAME else f"{abs(factor):.6g} times "
-
-
-def _words(loss: UsualLoss, beta: float, clipped: bool) -> str:
-    """Return what a loss is, part by part."""
-    summed = "rewards summed without γ" if loss.target == RETURN_UNDISCOUNTED.slug else "returns"
-    parts = [summed if loss.decay is None else f"GAE({loss.decay:g}) with the critic of the batch"]
-    parts += ["standardised over all steps"] * (loss.freedom is not None)
-    parts += [f"times a ratio{_clip(loss.clip)}"] * clipped
-    parts += ["without γ^t"] * bool(loss.target)
-    parts += [DIVIDED[loss.divisor]] if loss.divisor else []
-    parts += [f"{'plus' if beta > 0.0 else 'less'} {abs(beta):.6g} times the entropy"] * bool(beta)
-    return ", ".join(parts)
-
-
-def _clip(clip: tuple[float, float] | None) -> str:
-    return "" if clip is None else f" clipped to {1.0 - clip[0]:g} … {1.0 + clip[1]:g}"
-
-
-def _clause(cure: str) -> str:
-    """Return a sentence as it stands inside another."""
-    return cure[:1].lower() + cure[1:].removesuffix(".")

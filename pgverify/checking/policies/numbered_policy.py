@@ -23,6 +23,14 @@ DRAWS = 20_000
 FISHER_DIRECTIONS, FISHER_LEVELS = 6, 4
 """Directions of θ, and halvings, for second derivatives: scores that are themselves taken numerically are slow."""
 
+CHANGED = 1e-6
+"""Difference of two answers to one question beyond what single precision may round in another order."""
+
+UNSTEADY = (
+    "probabilities() asked again are others: switch off what is random in them, such as dropout, and what they keep "
+    "between calls"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class NumberedDoors:
@@ -70,6 +78,9 @@ def check_numbered(policy: Any, seed: int) -> tuple[list[PolicyFinding], Numbere
     law = asked("probabilities()", policy.probabilities).astype(np.float64)
     if law.ndim != 2 or 0 in law.shape:
         raise DoorFailed(f"probabilities() has shape {law.shape}, must be [S, A]")
+    again = asked("probabilities()", policy.probabilities).astype(np.float64)
+    if again.shape != law.shape or np.abs(again - law).max() > CHANGED:
+        raise DoorFailed(UNSTEADY)  # whatever is compared with such a law is off for that alone
     theta = asked("parameters", lambda: policy.parameters).real.astype(np.float64)
     findings = [
         compared("probabilities sum to one", law.sum(axis=1), np.ones(len(law))),

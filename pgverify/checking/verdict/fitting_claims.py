@@ -37,6 +37,12 @@ FEWEST = 3
 BONUS = "entropy_bonus(1)"
 
 
+def claimed_apart_from_entropy(target: str) -> str:
+    """Return a claim without its entropy bonus; "" where it is a sum of more than that."""
+    rest = [term for term in (each.strip() for each in target.split("+")) if not term.startswith("entropy_bonus")]
+    return rest[0] if len(rest) == 1 else ""
+
+
 def surrogate_claim(clip: ClipPair | None) -> str:
     """Return the claim of a surrogate with its clip, as `check` takes it."""
     if clip is None:
@@ -101,7 +107,8 @@ def _reported(report: Report, slug: str, main: str, beta: float) -> Report:
         named = replace(report, diagnosis=None, matches=())
         note = f"the exact expectation equals {claim} on every problem"
         return replace(named, outcome=Outcome.OTHER_TARGET, explanation=note, next_step=claim_again(claim))
-    slugs = " + ".join(each for each in (slug, ENTROPY_SIGN.slug) if each)
+    claimed = main == claimed_apart_from_entropy(report.target)  # then what it drops of ∇J is no fault
+    slugs = " + ".join(each for each in ("" if claimed else slug, ENTROPY_SIGN.slug) if each)
     note = f"{report.explanation}; it equals {main} less {abs(beta):.6g} times that of the entropy on every problem"
     return replace(
         report,
@@ -111,5 +118,5 @@ def _reported(report: Report, slug: str, main: str, beta: float) -> Report:
         cause=ENTROPY_SIGN.cause,
         cure=ENTROPY_SIGN.cure,
         source=ENTROPY_SIGN.source,
-        next_step=claim_again(claim, ["add the entropy to what is maximised, subtract it from a loss"]),
+        next_step=claim_again(claim, ["add the entropy to what is maximised, subtract it from a loss"], report.target),
     )

@@ -75,7 +75,7 @@ def after_a_failed_call(happened: str) -> str:
     return "call it on the input above" + (SLOW if "within the time limit" in happened else "")
 
 
-def claim_again(claim: str, cures: Sequence[str] = ()) -> str:
+def claim_again(claim: str, cures: Sequence[str] = (), claimed: str = "") -> str:
     """Return the next step where something else than what was claimed is estimated: the literal claim, after the cures.
 
     Parameters
@@ -84,7 +84,11 @@ def claim_again(claim: str, cures: Sequence[str] = ()) -> str:
         The target that fits, as `check` takes it.
     cures : sequence of str
         What is to be mended before it does, each a clause.
+    claimed : str
+        What is claimed already: where that is what fits, only the cures are left.
     """
+    if cures and claim == claimed:
+        return "; ".join(cures)
     call = f'check(…, target="{claim}")'
     if cures:
         return f"{'; '.join(cures)}; and claim what is estimated then: {call}"

@@ -11,7 +11,16 @@ from checking_problems import named
 import pgverify as pgv
 from pgverify.checking.calling.alarm import Alarm
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.calling.kept_state import CALL_BEFORE, CYCLES, DRIFTS, dependence, kept_state
+from pgverify.checking.calling.kept_state import (
+    CALL_BEFORE,
+    CYCLES,
+    DRIFTS,
+    IN_A_ROW,
+    MOVES,
+    dependence,
+    kept_state,
+    state_in,
+)
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.estimators import RewardToGo
 
@@ -88,6 +97,30 @@ def test_chance_and_none_at_all_are_no_memory() -> None:
     # Two values recur every 2..5 calls, 12 in a row, with a probability below 4·2⁻⁷ each: these seeds do not.
     assert [seen(noisy(seed, values)) for seed in range(10) for values in (0, 2)] == [""] * 20
     assert seen(RewardToGo()) == ""
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.1, 0.9])
+def test_entries_that_come_and_go_by_chance_do_not_settle(kept: float) -> None:
+    """The longest step is that of the heaviest entry again and again, and sooner or later a shorter one.
+
+    Such an entry turns back, and never leads on: 1 after 0 is followed by 0. Entries of one weight, and of four.
+    """
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        for weights in (np.ones(6), np.array([1.0, 1.0, 1.0 / 3.0, 1.0 / 3.0])):
+            row, after = ((rng.random((calls, len(weights))) < kept) * weights for calls in (IN_A_ROW, 4))
+            assert state_in(row, after) not in (DRIFTS, MOVES)
+
+
+def test_what_settles_does_so_in_steps_that_lead_on_or_shorten() -> None:
+    calls = np.arange(float(IN_A_ROW))[:, None]
+    after = np.arange(4.0)[:, None]  # another state each time
+    window = np.minimum(calls, 5.0)  # the mean of the last five: five equal steps, then none
+    running = 1.0 - 0.999 ** np.minimum(calls, 1.0) * 1e-3**calls  # within rounding of its end after five steps
+    several = np.hstack([0.5**calls, -(0.9**calls)])
+    assert [state_in(row, after) for row in (window, running, several)] == [DRIFTS] * 3
+    wiggling = running + 1e-16 * (-1.0) ** calls  # what the last bit of a number does is nothing
+    assert state_in(wiggling, after) == DRIFTS
 
 
 def test_a_memory_is_no_chance_in_a_report_and_its_estimates_count_for_less() -> None:

@@ -116,6 +116,46 @@ def test_a_loss_on_the_policys_own_data(name: str) -> None:
         assert get(diagnosis).cause == report.cause
 
 
+CLAIMED_WITH_ENTROPY: dict[str, tuple[Function, str, str | None, str]] = {
+    # E = main − β·bonus where main + β·bonus is claimed: the sign alone, for γ^t is not claimed either.
+    "wrong sign": (
+        lambda b: b.score_weighted(gae(b)) - 0.05 * entropy_rows(b),
+        "discount_dropped + entropy_bonus(0.05)",
+        "entropy-sign",
+        "add the entropy to what is maximised",
+    ),
+    "another coefficient": (
+        lambda b: b.score_weighted(powers(b) * gae(b)) + 0.05 * entropy_rows(b),
+        "policy_gradient + entropy_bonus(0.01)",
+        None,
+        'check(…, target="policy_gradient + entropy_bonus(0.05)")',
+    ),
+    "no γ^t": (
+        lambda b: b.score_weighted(gae(b)) + 0.05 * entropy_rows(b),
+        "entropy_bonus(0.05) + policy_gradient",
+        None,
+        'check(…, target="discount_dropped + entropy_bonus(0.05)")',
+    ),
+    "token mean": (
+        lambda b: token_mean(b, gae(b)) + 0.01 * entropy_mean(b),
+        "discount_dropped + entropy_bonus(0.01)",
+        "length-per-batch",
+        "number",
+    ),
+}
+"""Losses under a claim that has an entropy bonus: none of them had a name or a claim that fits."""
+
+
+@pytest.mark.parametrize("name", slow_but(CLAIMED_WITH_ENTROPY, ["wrong sign", "another coefficient"]))
+def test_a_loss_under_a_claim_with_entropy(name: str) -> None:
+    loss, claim, diagnosis, step = CLAIMED_WITH_ENTROPY[name]
+    report = pgv.check(loss, problems=PROBLEMS, target=claim, explore=0)
+    assert report.diagnosis == diagnosis, str(report)
+    assert step in report.next_step, report.next_step
+    assert f'target="{claim}"' not in report.next_step  # it is claimed already
+    assert report.outcome is (pgv.Outcome.BIASED if diagnosis else pgv.Outcome.OTHER_TARGET)
+
+
 @pytest.mark.parametrize("name", slow_but(CLIPPED, ["ppo"]))
 def test_a_loss_on_data_of_another_policy(name: str) -> None:
     loss, diagnosis, step = CLIPPED[name]

@@ -77,3 +77,33 @@ def test_a_door_of_another_form_is_told_what_it_is_asked_with(kind: type) -> Non
     report = pgv.check_policy(kind(THETA))
     assert report.outcome is pgv.Outcome.INVALID
     assert "steps.states and steps.actions" in report.explanation
+
+
+class Drifting(Softmax):
+    """A scale that grows with every call, as running statistics do."""
+
+    def __init__(self, parameters, slope=0.5):
+        super().__init__(parameters, slope)
+        self.calls = 0
+
+    def probabilities(self):
+        self.calls += 1
+        return Softmax((1.0 + 1e-3 * self.calls) * self.parameters).probabilities()
+
+
+class Dropping(Softmax):
+    """Every entry is left out with probability 1/10, as in a network that is training."""
+
+    rng = np.random.default_rng(0)
+
+    def probabilities(self):
+        return Softmax(self.parameters * (self.rng.random(S * A) > 0.1)).probabilities()
+
+
+@pytest.mark.parametrize("kind", [Drifting, Dropping])
+def test_a_law_that_changes_from_call_to_call_is_said_to(kind) -> None:
+    """Its scores were compared with another law before, and the drift was called a temperature."""
+    report = pgv.check_policy(kind(THETA))
+    assert report.outcome is pgv.Outcome.INVALID
+    assert "asked again" in report.explanation
+    assert report.diagnosis is None

@@ -16,6 +16,7 @@ from pgverify.checking.agents.window_names import DOWNHILL, fault_of, window_mat
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.first_terms import policy_gradient
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
 from pgverify.checking.verdict.next_steps import next_step
@@ -25,7 +26,6 @@ from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target
 from pgverify.checking.verdict.scope import ProblemScope, Scope
 from pgverify.checking.verdict.targets import CLOSED_FORMS, target_vector
-from pgverify.exact import gradient
 from pgverify.problem import FiniteHorizon
 from pgverify.validation import Array
 
@@ -138,7 +138,7 @@ def _beside_the_gradient(updates: Sequence[ExpectedUpdate]) -> tuple[str, ...]:
     """Return, for each problem, the cosine with ∇J and the largest entry of the component that ∇J does not explain."""
     said = []
     for update in updates:
-        goal, mean = np.asarray(gradient(update.entry.problem)), update.found.mean
+        goal, mean = policy_gradient(update.entry.problem), update.found.mean
         sizes = float(np.linalg.norm(goal)), float(np.linalg.norm(mean))
         if min(sizes) == 0.0:
             continue

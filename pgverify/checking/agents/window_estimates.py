@@ -10,9 +10,10 @@ from jaxtyping import Float
 
 from pgverify.agents import Window
 from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.checking.agents.remembered_windows import remembered_log_probs, remembered_update
 from pgverify.policies import Policy
 from pgverify.policies.real_actions import is_real
-from pgverify.policies.steps import Prefix
+from pgverify.policies.steps import Prefix, remembers
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
@@ -60,6 +61,8 @@ def _ratios(windows: Windows, updated: Policy, acted: Policy) -> Float[Array, "n
     """Return π(a_t|s_t) / μ(a_t|s_t), of densities where actions are real."""
     if updated is acted:
         return np.ones(windows.states.shape)
+    if remembers(updated) or remembers(acted):
+        return np.exp(remembered_log_probs(updated, windows) - remembered_log_probs(acted, windows))
     here = windows.states, windows.actions
     if windows.nodes is None or not (is_real(updated) and is_real(acted)):
         return np.asarray(updated.probabilities()[here] / acted.probabilities()[here])
@@ -114,9 +117,11 @@ def mean_update(
         1 for steps whose entropy counts; by default all but those that only reset.
     """
     policy = problem.policy
+    counted = 1.0 - windows.only_reset if learned is None else np.asarray(learned, dtype=np.float64)
+    if remembers(policy):
+        return remembered_update(policy, windows, _share(windows) * weights, entropy * _share(windows) * counted)
     pi = policy.probabilities()
     visits = np.zeros(len(pi))
-    counted = 1.0 - windows.only_reset if learned is None else np.asarray(learned, dtype=np.float64)
     np.add.at(visits, windows.states, _share(windows) * counted)
     # The entropy of real actions is that of their density: its nodes have another, whatever the density.
     logs = policy.log_densities().real if is_real(policy) else np.log(np.where(pi > 0.0, pi, 1.0))

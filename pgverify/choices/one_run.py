@@ -34,12 +34,15 @@ class Leaf:
         Whether the program returned single precision.
     normals : int
         How many of the draws were of normal numbers.
+    remarks : tuple of str
+        What should be said of it.
     """
 
     value: Float[Array, "d"]
     draws: tuple[Choice, ...]
     single: bool = False
     normals: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
@@ -64,7 +67,7 @@ def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
         ) from reason
     world.close()
     value, single = _vector(returned, world.draws)
-    return Leaf(value, tuple(world.draws), single, world.normals)
+    return Leaf(value, tuple(world.draws), single, world.normals, world.remarks)
 
 
 def path(draws: Sequence[Choice]) -> str:

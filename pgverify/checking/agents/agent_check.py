@@ -102,8 +102,9 @@ def check_agent(
             return _invalid(entry, reason, target)
     if not updates:
         return _nothing(target, untried)
+    remarks = [remark for one in updates for remark in one.found.remarks]
     updates, rough = settled(updates)
-    untried += rough
+    untried += [*rough, *dict.fromkeys(remarks)]
     if not updates:
         return _nothing(target, untried, "on every problem nodes are too few, or rewards not smooth")
     if window is None:

@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.choices.used_seeds import note_seed
+from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput, InvalidRun
 from pgverify.kinds import known_arguments
 from pgverify.problem import FiniteHorizon, Problem

@@ -137,7 +137,7 @@ def coin(number: int, chance: float = 0.5) -> Callable[[], Any]:
 
 
 def test_a_key_that_is_used_again_says_the_same() -> None:
-    """(2 X)² of one coin is 2 in expectation, (X + Y)² of two 1.5: the same bits come by the same key, as they would."""
+    """E (2X)² = 2 of one coin, E (X + Y)² = 1.5 of two: the same bits come by the same key, as they would."""
     assert by_keys(coin(1), coin(1)).mean[0] == pytest.approx(2.0)
     assert by_keys(coin(1), coin(2)).mean[0] == pytest.approx(1.5)
 

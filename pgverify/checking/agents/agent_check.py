@@ -11,6 +11,7 @@ from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
 from pgverify.checking.agents.agent_report import agent_report
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, AgentRun, Parts, RunLimits, Update
+from pgverify.checking.agents.blind_spots import blind_spots, unmet_limits
 from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
 from pgverify.checking.agents.cut_updates import UNCUT, told_cuts
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
@@ -133,7 +134,8 @@ def check_agent(
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
     if window is not None and report.outcome.good:
-        own = (*clip_alike([one.entry.problem for one in updates], window), *own)
+        untried += blind_spots(evidence, precision, window)
+        own = (*clip_alike([one.entry.problem for one in updates], window), *unmet_limits(evidence, window), *own)
     return replace(
         report, warnings=(*report.warnings, *untried), notes=(*report.notes, *_in_rows(updates, parts), *own)
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
-from pgverify.checking.agents.agent_report import agent_report
+from pgverify.checking.agents.agent_report import agent_report, described_beside
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, AgentRun, Parts, RunLimits, Update
 from pgverify.checking.agents.blind_spots import blind_spots, unmet_limits
 from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
@@ -23,10 +23,16 @@ from pgverify.checking.verdict.precision import deviation
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
 from pgverify.choices import TreeProgress
-from pgverify.errors import InvalidFile, InvalidInput, TooLarge
+from pgverify.errors import InvalidFile, InvalidInput, NotRepeatable, TooLarge
 from pgverify.kinds import described
 from pgverify.policies import Policy
 from pgverify.suites import SuiteProblem
+
+ANEW = (
+    "make anew in the update what is left to the next (state of an optimiser, running means, counters, a memory), "
+    "or put it back in reset=, a function of the world that is called before every run"
+)
+"""What to do about state that is left over."""
 
 AgentProgress = Callable[[str, int, int, TreeProgress], None]
 """(name of the problem, its number from 1, of how many, how far its runs have come)"""
@@ -130,6 +136,7 @@ def check_agent(
     if report.outcome is Outcome.BIASED and not report.matches:
         cut = told_cuts(tried)
         report = replace(report, warnings=(*cut, *report.warnings), next_step=UNCUT if cut else report.next_step)
+        report = report if cut else described_beside(report, evidence, precision, window)
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
@@ -182,7 +189,7 @@ def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:
         "exhaustive",
         target,
         "one failing run is enough",
-        next_step="mend the line above, and check again",
+        next_step=ANEW if isinstance(reason, NotRepeatable) else "mend what it names, and check again",
     )
 
 

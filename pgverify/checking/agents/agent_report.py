@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +12,8 @@ from pgverify.agents import Window
 from pgverify.bugs import Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.agents.expected_update import ExpectedUpdate
+from pgverify.checking.agents.told_terms import told_term
+from pgverify.checking.agents.told_windows import told_window
 from pgverify.checking.agents.window_faults import WindowFault
 from pgverify.checking.agents.window_names import DOWNHILL, fault_of, window_matches
 from pgverify.checking.verdict.bug_match import Match
@@ -100,6 +103,28 @@ def _reported(
         notes=_notes(updates, resets),
         scope=_scope(updates, window),
     )
+
+
+def described_beside(
+    report: Report, evidence: Sequence[TargetComparison], precision: Precision, window: Window | None
+) -> Report:
+    """Return the report on a bias without a name, with what describes the update where that is known after all.
+
+    Parameters
+    ----------
+    report : Report
+    evidence : sequence of TargetComparison
+    precision : Precision
+    window : Window or None
+    """
+    other = "" if window is None else told_window(evidence, precision, window)
+    if other:
+        said = f"the expected update is that of Window({other}), the rest as it was said"
+        return replace(report, warnings=(said, *report.warnings), next_step=f"say Window({other}), if it is meant")
+    term = told_term(evidence, precision, report.target, window)
+    if term is None:
+        return report
+    return replace(report, warnings=(term.warning, *report.warnings), next_step=term.next_step)
 
 
 def _next_step(judgement: Judgement, window: Window | None, named: bool, updates: Sequence[ExpectedUpdate]) -> str:

@@ -33,6 +33,8 @@ class Collected:
         ρ_t = π(a_t|s_t) / μ(a_t|s_t), μ the policy that acted.
     clip : float or None
         ε.
+    n_step : int or None
+        How many δ are summed.
     """
 
     windows: Windows
@@ -41,6 +43,7 @@ class Collected:
     trace_decay: float
     ratio: Float[Array, "n T E"]
     clip: float | None
+    n_step: int | None = None
 
 
 WindowAdvantages = Callable[[Collected], Float[Array, "n T E"]]
@@ -54,7 +57,7 @@ def collected(problem: Problem, window: Window) -> Collected:
     windows = windows_of(problem, window)
     acted = problem.policy if window.acting is None else window.acting(problem)
     ratio = _ratios(windows, problem.policy, acted)
-    return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip)
+    return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip, window.n_step)
 
 
 def _ratios(windows: Windows, updated: Policy, acted: Policy) -> Float[Array, "n T E"]:
@@ -76,7 +79,7 @@ def advantages(given: Collected) -> Float[Array, "n T E"]:
     windows = given.windows
     bootstrapped = np.where(windows.terminated, 0.0, given.critic[windows.following])
     errors = windows.rewards + given.discount * bootstrapped - given.critic[windows.states]
-    return accumulated(errors, ~windows.ended * given.discount * given.trace_decay)
+    return accumulated(errors, ~windows.ended * given.discount * given.trace_decay, given.n_step)
 
 
 def surrogate(given: Collected, found: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
@@ -88,9 +91,17 @@ def surrogate(given: Collected, found: Float[Array, "n T E"]) -> Float[Array, "n
     return np.where(held, 0.0, weights)
 
 
-def accumulated(errors: Float[Array, "n T E"], carry: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
-    """Return Y_t = δ_t + carry_t Y_{t+1}, Y_T = 0."""
+def accumulated(
+    errors: Float[Array, "n T E"], carry: Float[Array, "n T E"], n_step: int | None = None
+) -> Float[Array, "n T E"]:
+    """Return Y_t = δ_t + carry_t Y_{t+1}, Y_T = 0; of a number of steps, the sum over so many δ alone."""
     total, out = np.zeros_like(errors[:, 0]), np.zeros_like(errors)
+    if n_step is not None and n_step < errors.shape[1]:
+        out = errors.copy()
+        for _ in range(n_step - 1):
+            out[:, :-1] = errors[:, :-1] + carry[:, :-1] * out[:, 1:]
+            out[:, -1] = errors[:, -1]
+        return out
     for t in range(errors.shape[1] - 1, -1, -1):
         total = errors[:, t] + carry[:, t] * total
         out[:, t] = total

@@ -31,7 +31,7 @@ def _by(weights: Callable[[Collected], np.ndarray]) -> Callable[[Problem, Window
 def _summed(given: Collected, value: np.ndarray, carried: np.ndarray) -> np.ndarray:
     """Return Â from the value that is bootstrapped after each step, and from where the sum goes on."""
     errors = given.windows.rewards + given.discount * value - given.critic[given.windows.states]
-    return accumulated(errors, carried * given.discount * given.trace_decay)
+    return accumulated(errors, carried * given.discount * given.trace_decay, given.n_step)
 
 
 def _limit_is_an_end(given: Collected) -> np.ndarray:

@@ -162,7 +162,7 @@ def _rewarded(
 
 
 def _with_epsilon(
-    few: Sequence[Float[Array, "N B T"]],
+    few: Sequence[Float[Array, "_ _ _"]],
     few_rows: Sequence[LossRows],
     trials: Sequence[Trial],
     sampler: str,

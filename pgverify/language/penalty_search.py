@@ -49,7 +49,7 @@ def penalties_of(trials: Sequence[Trial], off_policy: bool, same: float) -> tupl
 
 def _penalty(
     trials: Sequence[Trial],
-    found: Sequence[Float[Array, "N B T"]],
+    found: Sequence[Float[Array, "_ _ _"]],
     among: Sequence[PenaltyTerm],
     by_entropies: bool,
     same: float,

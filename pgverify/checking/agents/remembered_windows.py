@@ -12,7 +12,7 @@ from pgverify.policies import Policy
 from pgverify.policies.steps import Prefix, log_prob, next_probabilities, score_sum
 from pgverify.validation import Array
 
-History = tuple[tuple[int, ...], tuple[int, ...]]
+EpisodeSoFar = tuple[tuple[int, ...], tuple[int, ...]]
 """The states and the actions of an episode so far, as many of both."""
 
 
@@ -31,8 +31,8 @@ def remembered_update(
         What the entropy at a step counts, likewise.
     """
     zero = np.zeros(weights.shape[1])
-    scored: dict[History, Float[Array, "T"]] = {}
-    met: dict[History, float] = {}
+    scored: dict[EpisodeSoFar, Float[Array, "T"]] = {}
+    met: dict[EpisodeSoFar, float] = {}
     for row, environment, first, stop in _episodes(windows):
         history = _history(windows, row, environment, first, stop)
         total = scored.setdefault(history, zero.copy())
@@ -55,7 +55,7 @@ def remembered_log_probs(policy: Policy, windows: Windows) -> Float[Array, "n T 
     where = list(_episodes(windows))
     histories = list(dict.fromkeys(_history(windows, *one) for one in where))
     table = log_prob(policy, _steps(histories, windows.states.shape[1]))
-    known: Mapping[History, Float[Array, "T"]] = dict(zip(histories, table, strict=True))
+    known: Mapping[EpisodeSoFar, Float[Array, "T"]] = dict(zip(histories, table, strict=True))
     found = np.zeros(windows.states.shape)
     for row, environment, first, stop in where:
         found[row, first:stop, environment] = known[_history(windows, row, environment, first, stop)][: stop - first]
@@ -76,12 +76,12 @@ def _episodes(windows: Windows) -> Iterator[tuple[int, int, int, int]]:
                 first = t + 1
 
 
-def _history(windows: Windows, row: int, environment: int, first: int, stop: int) -> History:
+def _history(windows: Windows, row: int, environment: int, first: int, stop: int) -> EpisodeSoFar:
     here = row, slice(first, stop), environment
     return tuple(windows.states[here].tolist()), tuple(windows.actions[here].tolist())
 
 
-def _steps(histories: Sequence[History], longest: int) -> Prefix:
+def _steps(histories: Sequence[EpisodeSoFar], longest: int) -> Prefix:
     """Return episodes as rows of one length; a state that follows is not looked at."""
     lengths = np.array([len(actions) for _, actions in histories])
     states = np.array([(*states, *(0,) * (longest + 1 - len(states))) for states, _ in histories])

@@ -82,7 +82,7 @@ def _entropy(problem: Problem, window: Window | None) -> Float[Array, "d"]:
 
 
 def _fitted(
-    evidence: Sequence[TargetComparison], terms: Sequence[Float[Array, "d"]], precision: Precision
+    evidence: Sequence[TargetComparison], terms: Sequence[Float[Array, "_"]], precision: Precision
 ) -> tuple[float, float] | None:
     """Return f and c of mean = f·target + c·term; None where they are not the same on every problem."""
     sizes = [item.found.natural for item in evidence]

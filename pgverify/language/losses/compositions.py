@@ -93,7 +93,7 @@ def ratios_tried(sampler: str, apart: bool, clips: Sequence[LossPart] = ()) -> t
     return (*ratios.METHODS, *clips, *faulty_ratios.FAULTY)
 
 
-def tokens_that_fit(found: Sequence[Float[Array, "N B T"]], rows: Sequence[LossRows]) -> tuple[LossPart, ...]:
+def tokens_that_fit(found: Sequence[Float[Array, "_ _ _"]], rows: Sequence[LossRows]) -> tuple[LossPart, ...]:
     """Return the choices of tokens that the weights of some trees allow, the completion's own among them.
 
     What does not count weighs nothing on any batch; of two that allow all that weighs something, the larger is left

@@ -55,7 +55,7 @@ LARGEST = 100.0
 
 
 def fitted_spreads(
-    found: Sequence[Float[Array, "N B T"]],
+    found: Sequence[Float[Array, "_ _ _"]],
     rows: Sequence[LossRows],
     sampler: str,
     apart: bool,
@@ -95,7 +95,7 @@ def fitted_spreads(
 
 
 def _epsilon(
-    found: Sequence[Float[Array, "N B T"]],
+    found: Sequence[Float[Array, "_ _ _"]],
     rows: Sequence[LossRows],
     base: ComposedLoss,
     spread: Spread,
@@ -148,7 +148,7 @@ def _said(words: str, epsilon: float, under_root: bool) -> str:
     return f"{words}, {epsilon:g} added {'to its square' if under_root else 'to that'}"
 
 
-def fitted_group_std(found: Sequence[Float[Array, "N B T"]], rows: Sequence[LossRows]) -> Iterator[tuple[float, int]]:
+def fitted_group_std(found: Sequence[Float[Array, "_ _ _"]], rows: Sequence[LossRows]) -> Iterator[tuple[float, int]]:
     """Yield ε, and what is subtracted from G, of a deviation of the group that divides all of a completion's tokens."""
     for (slug, words, spread, centred, _), freedom in zip(SPREADS[:2], (1, 0), strict=True):
         base = ComposedLoss(LossPart(slug, words, centred), NO_RATIO, shares.RIGHT[0], tokens.RIGHT[0])

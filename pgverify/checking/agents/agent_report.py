@@ -38,6 +38,12 @@ NO_WINDOW = (
 )
 """For a bias without a name that nobody called a window: it may be none."""
 
+OF_LOOPS = (
+    "; no part of the gradient of a window are the loss of V, in layers that are shared with the policy, and steps of "
+    "later epochs or minibatches: return the gradient of the policy's loss, read before the first step"
+)
+"""For a bias without a name of a window."""
+
 NEVER_MOVES = (
     "not one run moves a parameter: look for what is detached, masked out, or multiplied by zero, such as the only "
     "token of a completion, or advantages of one sample less its own mean"
@@ -131,7 +137,9 @@ def _next_step(judgement: Judgement, window: Window | None, named: bool, updates
     if judgement.outcome is Outcome.NO_SIGNAL and all(one.found.scale == 0.0 for one in updates):
         return NEVER_MOVES
     step = next_step(judgement.outcome, "exhaustive", "one update", named=named)
-    return step + NO_WINDOW if judgement.outcome is Outcome.BIASED and window is None and not named else step
+    if judgement.outcome is not Outcome.BIASED or named:
+        return step
+    return step + (NO_WINDOW if window is None else OF_LOOPS)
 
 
 def _vectors(name: str, evidence: Sequence[TargetComparison]) -> list[Float[Array, "_"] | None]:

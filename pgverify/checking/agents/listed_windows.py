@@ -12,8 +12,10 @@ from jaxtyping import Bool, Float, Int
 
 from pgverify.agents import Window
 from pgverify.continuous.node_mdp import NodeMDP
-from pgverify.errors import TooLarge
+from pgverify.errors import InvalidInput, TooLarge, one_sentence
+from pgverify.kinds import described
 from pgverify.policies import Policy
+from pgverify.policies.protocol import is_policy
 from pgverify.policies.steps import Prefix, next_probabilities, remembers
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array
@@ -98,8 +100,26 @@ def listed_windows(
 
 def windows_of(problem: Problem, window: Window) -> Windows:
     """Return the windows that an agent as described collects."""
-    acting = problem if window.acting is None else replace(problem, policy=window.acting(problem))
+    acting = problem if window.acting is None else replace(problem, policy=acting_policy(problem, window))
     return listed_windows(acting, window.steps, window.environments, window.truncates, window.resets_take_a_step)
+
+
+def acting_policy(problem: Problem, window: Window) -> Policy:
+    """Return the policy that collects.
+
+    Raises
+    ------
+    InvalidInput
+        When `acting` raises, or returns no policy for the states and actions of the problem.
+    """
+    assert window.acting is not None
+    try:
+        policy = window.acting(problem)
+    except Exception as reason:
+        raise InvalidInput(f"acting raised {one_sentence(reason)}; it must return a Policy for the problem") from reason
+    if not is_policy(policy):
+        raise InvalidInput(f"acting(problem) is {described(policy)}, must be a Policy, such as pgv.SoftmaxPolicy(…)")
+    return policy
 
 
 def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_take_a_step: bool) -> list[WindowRow]:

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.agents import Window
-from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.checking.agents.listed_windows import Windows, acting_policy, windows_of
 from pgverify.checking.agents.remembered_windows import remembered_log_probs, remembered_update
+from pgverify.errors import InvalidInput, one_sentence
 from pgverify.policies import Policy
 from pgverify.policies.real_actions import is_real
 from pgverify.policies.steps import Prefix, remembers
@@ -51,13 +52,33 @@ WindowAdvantages = Callable[[Collected], Float[Array, "n T E"]]
 
 def collected(problem: Problem, window: Window) -> Collected:
     """Return all windows of a problem, with the agent's critic."""
-    states = problem.mdp.num_states
-    critic = np.zeros(states) if window.critic is None else np.asarray(window.critic(problem), dtype=np.float64)
+    critic = _critic(problem, window)
     discount = float(getattr(problem.objective, "discount", 1.0))
     windows = windows_of(problem, window)
-    acted = problem.policy if window.acting is None else window.acting(problem)
+    acted = problem.policy if window.acting is None else acting_policy(problem, window)
     ratio = _ratios(windows, problem.policy, acted)
-    return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip, window.n_step)
+    return Collected(windows, critic, discount, window.trace_decay, ratio, window.clip, window.n_step)
+
+
+def _critic(problem: Problem, window: Window) -> Float[Array, "S"]:
+    """Return V, zero where there is no critic.
+
+    Raises
+    ------
+    InvalidInput
+        When the critic raises, or returns anything else than S finite numbers.
+    """
+    states = problem.mdp.num_states
+    if window.critic is None:
+        return np.zeros(states)
+    try:
+        found = np.asarray(window.critic(problem), dtype=np.float64)
+    except Exception as reason:
+        raise InvalidInput(f"critic raised {one_sentence(reason)}; it must return V [S] of the problem") from reason
+    if found.size != states or not np.isfinite(found).all():
+        what = f"shape {found.shape}" if found.size != states else "numbers that are not finite"
+        raise InvalidInput(f"critic returned {what}, must return V, {states} finite numbers, one for each state")
+    return found.reshape(states)
 
 
 def _ratios(windows: Windows, updated: Policy, acted: Policy) -> Float[Array, "n T E"]:

@@ -16,7 +16,7 @@ from pgverify.checking.agents.window_estimates import window_gradient
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
-NAMES = ("bandit", "early-stop", "random-end")
+NAMES = ("bandit", "early-stop")
 PROBLEMS = [entry for entry in pgv.suites.get("standard") if entry.name in NAMES]
 ZEROS = "found, total = np.zeros(rewards.shape), np.zeros(rewards.shape[1])"
 OF_TWO = (

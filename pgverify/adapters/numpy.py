@@ -60,13 +60,23 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[ScriptedGenerator]:
     generator = ScriptedGenerator(world, nodes)
     substitutes = {name: getattr(generator, ALSO.get(name, name)) for name in GLOBAL}
     substitutes |= {name: getattr(generator, name) for name in REFUSED if hasattr(np.random, name)}
-    substitutes["default_rng"] = lambda *_, **__: generator
+
+    def made(seed: Any = None, **_: Any) -> ScriptedGenerator:
+        generator.seed(seed if isinstance(seed, int | np.integer | str) else None)
+        return generator
+
+    substitutes["default_rng"] = made
     for name in ("Generator", "RandomState"):
-        substitutes[name] = stand_in(getattr(np.random, name), lambda *_, **__: generator, (ScriptedGenerator,))
+        substitutes[name] = stand_in(getattr(np.random, name), made, (ScriptedGenerator,))
     python = _python(generator, world, nodes)
     instance = SimpleNamespace(**python)
+
+    def made_in_python(seed: Any = None, **_: Any) -> SimpleNamespace:
+        made(seed)
+        return instance
+
     for name in ("Random", "SystemRandom"):
-        python[name] = stand_in(getattr(random, name), lambda *_, **__: instance, (SimpleNamespace,))
+        python[name] = stand_in(getattr(random, name), made_in_python, (SimpleNamespace,))
     with replaced_everywhere(np.random, substitutes), replaced_everywhere(random, python):
         yield generator
 

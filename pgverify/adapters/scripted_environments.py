@@ -75,7 +75,7 @@ class ScriptedEnv(gymnasium.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Begin an episode; return s_0 and an empty dictionary. A seed changes nothing, for the world decides."""
         super().reset(seed=seed, options=options)
-        return self._process.reset()
+        return self._process.reset(seed=seed)
 
     def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         """Take one step; return s_{t+1}, r_t, terminated, truncated, and an empty dictionary."""
@@ -133,9 +133,11 @@ class ScriptedVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self, *, seed: Any = None, options: dict[str, Any] | None = None
     ) -> tuple[Integer[Array, "E"], dict[str, Any]]:
         """Begin an episode in every environment; return s_0 [E] and an empty dictionary. Seeds change nothing."""
-        del seed, options
+        del options
         self._over[:] = False
-        return np.array([env.reset()[0] for env in self.envs], dtype=np.int64), {}
+        seeds = [seed if seed is None else seed + e for e in range(self.num_envs)] if np.ndim(seed) == 0 else seed
+        first = [env.reset(seed=each)[0] for env, each in zip(self.envs, seeds, strict=True)]
+        return np.array(first, dtype=np.int64), {}
 
     def step(
         self, actions: Any

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from pgverify.adapters.dictated_draws import DictatedDraws
 from pgverify.choices.normal_nodes import NODES
+from pgverify.choices.used_seeds import note_seed
 from pgverify.validation import Array
 
 REFUSED = (
@@ -155,8 +156,9 @@ class ScriptedGenerator:
         """Draw uniform numbers, which can be compared."""
         return self._each(size, lambda a, b: self._draws.uniform(float(a), float(b)), object, low, high)
 
-    def seed(self, *_: Any, **__: Any) -> None:
-        """Change nothing: the world decides."""
+    def seed(self, seed: Any = None, *_: Any, **__: Any) -> None:
+        """Change nothing, for the world decides; a seed that is given again after draws is remarked on."""
+        note_seed(self._draws.world, "a generator", seed)
 
     def spawn(self, count: int) -> list[ScriptedGenerator]:
         """Return further generators of the same world."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -52,7 +52,7 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     source = _source_of_bits()
     bits = source.random_bits
     for name in ANSWERED:
-        setattr(jax.random, name, getattr(draws, name))
+        setattr(jax.random, name, draws.by_key(name))
     source.random_bits = draws.random_bits
     compiled = jax.stages.Compiled
     called = compiled.__call__
@@ -83,11 +83,38 @@ class _JaxDraws:
     def __init__(self, jax: Any, draws: DictatedDraws) -> None:
         self.jax = jax
         self.draws = draws
+        kept = getattr(draws.world, "kept", {})
+        self._used: dict[bytes, Any] = kept.setdefault("keys of JAX", {})
 
-    def categorical(
-        self, key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True, **_: Any
-    ) -> Any:
-        self._require_known(key)
+    def by_key(self, name: str) -> Callable[..., Any]:
+        """Return a function of jax.random, answered, which draws once by a key: the second time it says the same.
+
+        Of another function, or of other numbers, the same random bits make something that hangs together with what they
+        made before, and no choice is left: it is refused.
+        """
+        drawn = getattr(self, name)
+
+        def answered(key: Any, *given: Any, **named: Any) -> Any:
+            self._require_known(key)
+            bits = np.asarray(self.jax.random.key_data(key)).tobytes()
+            asked = (
+                name,
+                tuple(map(self._compared, given)),
+                tuple((each, self._compared(named[each])) for each in sorted(named)),
+            )
+            used = self._used.get(bits)
+            if used is None:
+                used = self._used[bits] = asked, drawn(*given, **named)
+            elif used[0] != asked:
+                self.draws.refuse(
+                    f"by {name} with a key that {used[0][0]} had used: both get the same random bits, so that they are "
+                    "not independent; split the key for every draw"
+                )
+            return used[1]
+
+        return answered
+
+    def categorical(self, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True, **_: Any) -> Any:
         table = np.moveaxis(self._numbers(logits), axis, -1)
         weights = np.exp(table - table.max(axis=-1, keepdims=True))
         batch = weights.shape[:-1] if shape is None else tuple(shape)
@@ -96,37 +123,30 @@ class _JaxDraws:
         rows = np.broadcast_to(weights, (*batch, weights.shape[-1])).reshape(-1, weights.shape[-1])
         return self._array([self.draws.category(row) for row in rows], batch, int)
 
-    def bernoulli(self, key: Any, p: Any = 0.5, shape: Any = None, **_: Any) -> Any:
-        self._require_known(key)
+    def bernoulli(self, p: Any = 0.5, shape: Any = None, **_: Any) -> Any:
         chances = self._numbers(p)
         batch = chances.shape if shape is None else tuple(shape)
         return self._array([self.draws.coin(float(x)) for x in np.broadcast_to(chances, batch).ravel()], batch, bool)
 
-    def permutation(self, key: Any, x: Any, axis: int = 0, independent: bool = False, **_: Any) -> Any:
-        self._require_known(key)
+    def permutation(self, x: Any, axis: int = 0, independent: bool = False, **_: Any) -> Any:
         if independent:
             self.draws.refuse("by permutation with independent=True")
         if np.ndim(x) == 0:
             return self._array(self.draws.order(int(x)), (int(x),), int)
         return self.jax.numpy.take(x, self.draws.order(x.shape[axis]), axis=axis)
 
-    def choice(
-        self, key: Any, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0, **_: Any
-    ) -> Any:
-        self._require_known(key)
+    def choice(self, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0, **_: Any) -> Any:
         count = int(a) if np.ndim(a) == 0 else a.shape[axis]
         weights = np.full(count, 1.0 / count) if p is None else self._numbers(p)
         drawn = self.draws.categories(weights, int(np.prod(shape)), replace).reshape(tuple(shape))
         return self.jax.numpy.asarray(drawn) if np.ndim(a) == 0 else self.jax.numpy.take(a, drawn, axis=axis)
 
-    def randint(self, key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = int, **_: Any) -> Any:
-        self._require_known(key)
+    def randint(self, shape: Any, minval: Any, maxval: Any, dtype: Any = int, **_: Any) -> Any:
         low, high = int(self._numbers(minval)), int(self._numbers(maxval))
         found = [low + self.draws.integer(high - low) for _ in range(int(np.prod(shape)))]
         return self._array(found, tuple(shape), dtype)
 
-    def normal(self, key: Any, shape: Any = (), dtype: Any = float, **_: Any) -> Any:
-        self._require_known(key)
+    def normal(self, shape: Any = (), dtype: Any = float, **_: Any) -> Any:
         return self._array([self.draws.normal() for _ in range(int(np.prod(shape)))], tuple(shape), dtype)
 
     def random_bits(self, *_: Any, **__: Any) -> Any:
@@ -153,3 +173,11 @@ class _JaxDraws:
 
     def _array(self, found: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         return self.jax.numpy.asarray(np.array(found).reshape(shape), dtype=dtype)
+
+    def _compared(self, value: Any) -> Any:
+        """Return what tells one argument of a draw from another: the bits of numbers, or words."""
+        known = self.jax.lax.stop_gradient(value) if isinstance(value, self.jax.Array) else value
+        try:
+            return np.asarray(known).tobytes()
+        except Exception:
+            return repr(value)

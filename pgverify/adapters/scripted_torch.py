@@ -15,6 +15,8 @@ from pgverify.adapters.dictated_draws import DictatedDraws
 from pgverify.adapters.module_parameters import imported_torch
 from pgverify.adapters.uniform_tensor import UniformTensor
 from pgverify.choices.normal_nodes import NODES
+from pgverify.choices.stand_ins import replaced_everywhere
+from pgverify.choices.used_seeds import note_seed
 from pgverify.choices.whereabouts_of_draws import OURS
 
 
@@ -53,7 +55,20 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
                 return func(*args, **(kwargs or {}))
             return answer(*args, **(kwargs or {}))
 
-    with Scripted():
+    with Scripted(), _noting_seeds(torch, world):
+        yield
+
+
+@contextmanager
+def _noting_seeds(torch: Any, world: Any) -> Iterator[None]:
+    """Look at the seeds that torch is given, which it does not dispatch."""
+    seeded = torch.manual_seed
+
+    def noting(seed: Any) -> Any:
+        note_seed(world, "torch", seed)
+        return seeded(seed)
+
+    with replaced_everywhere(torch, {"manual_seed": noting}):
         yield
 
 

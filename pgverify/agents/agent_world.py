@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from pgverify.agents.scripted_process import ScriptedProcess
 from pgverify.choices import World
 from pgverify.choices.normal_nodes import NODES
+from pgverify.choices.world import Choice
 from pgverify.errors import InvalidInput
 from pgverify.kinds import known_arguments
 from pgverify.problem import Problem
@@ -37,6 +39,20 @@ class AgentWorld:
     def normal(self, nodes: int = NODES) -> float:
         """Return a number that stands for one of N(0, 1): a node of a quadrature."""
         return self._world.normal(nodes)
+
+    @property
+    def draws(self) -> Sequence[Choice]:
+        """What was drawn so far, in order."""
+        return self._world.draws
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What libraries that are scripted remember of this run."""
+        return self._world.kept
+
+    def remark(self, text: str) -> None:
+        """Remember what should be said of this run, which can be judged all the same."""
+        self._world.remark(text)
 
     def refuse(self, reason: InvalidInput) -> None:
         """Remember why this run cannot be judged."""

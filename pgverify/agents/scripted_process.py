@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from pgverify.choices.used_seeds import note_seed
 from pgverify.continuous.node_mdp import NodeMDP
 from pgverify.errors import InvalidInput, InvalidRun
 from pgverify.kinds import known_arguments
@@ -41,11 +42,18 @@ class ScriptedProcess:
         self._world = world
         self._truncates = truncates
         self._state = self._time = 0
-        self._running = False
+        self._running = self._stepped = False
+        self._seeded: int | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """Begin an episode; return s_0 and an empty dictionary. Seed and options change nothing."""
-        del seed, options
+        """Begin an episode; return s_0 and an empty dictionary. Seed and options change nothing.
+
+        A seed that is given again after steps, or to another environment, is remarked on.
+        """
+        del options
+        if seed is not None and (self._seeded != seed or self._stepped):
+            note_seed(self._world, "an environment", seed, at_once=True)
+            self._seeded, self._stepped = seed, False
         self._state = self._drawn(self.problem.mdp.start)
         self._time, self._running = 0, True
         return self._state, {}
@@ -61,6 +69,7 @@ class ScriptedProcess:
             When no episode is under way.
         """
         mdp, objective = self.problem.mdp, self.problem.objective
+        self._stepped = True
         if not self._running:
             raise InvalidRun("step() was called before reset(), or after the end of an episode: call reset() first")
         if isinstance(mdp, NodeMDP):

@@ -17,7 +17,8 @@ class Window:
     """How an agent collects what it learns from: fixed numbers of steps, and advantages by its own critic.
 
     δ_t = r_t + γ n_t V(s_{t+1}) − V(s_t), Â_t = δ_t + γ λ n_t Â_{t+1}, Â = 0 after the window, n_t = 0 where the
-    episode ends; the estimate is the mean of ψ_t Â_t over all steps.
+    episode ends; the estimate is the mean of ψ_t Â_t over all steps. With `n_step` the sum is over n of the δ alone,
+    Â_t = Σ_{k<n} (γ λ)^k δ_{t+k}: with λ = 1 these are n-step returns less V(s_t).
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class Window:
     resets_take_a_step : bool
         Whether the step after an end only resets (Gymnasium's NEXT_STEP): it is no step of an episode, and should not
         be learned from.
+    n_step : int, optional
+        n ≥ 1; all to the end of the window when left out.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Window:
     acting: Callable[[Any], Any] | None = None
     clip: float | None = None
     resets_take_a_step: bool = False
+    n_step: int | None = None
 
     def __post_init__(self) -> None:
         if self.critic is not None and not callable(self.critic):
@@ -69,6 +73,8 @@ class Window:
             )
         if self.clip is not None:
             settle(self, clip=require_number("clip", self.clip, 0.0, 1e6, InvalidInput))
+        if self.n_step is not None:
+            settle(self, n_step=require_integer("n_step", self.n_step, 1, InvalidInput))
         settle(
             self,
             steps=require_integer("steps", self.steps, 1, InvalidInput),

@@ -34,12 +34,15 @@ class Leaf:
         Whether the program returned single precision.
     normals : int
         How many of the draws were of normal numbers.
+    remarks : tuple of str
+        What should be said of it.
     """
 
     value: Float[Array, "d"]
     draws: tuple[Choice, ...]
     single: bool = False
     normals: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
@@ -64,7 +67,7 @@ def one_run(run: ScriptedProgram, answers: Answers) -> Leaf:
         ) from reason
     world.close()
     value, single = _vector(returned, world.draws)
-    return Leaf(value, tuple(world.draws), single, world.normals)
+    return Leaf(value, tuple(world.draws), single, world.normals, world.remarks)
 
 
 def path(draws: Sequence[Choice]) -> str:
@@ -94,12 +97,19 @@ def _traced(trace: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _vector(returned: Any, draws: Sequence[Choice]) -> tuple[Float[Array, "d"], bool]:
+    if returned is None:
+        raise InvalidRun(f"run returned None, must return numbers [d]: a return statement is missing, {path(draws)}")
     try:
         array = np.asarray(returned)
+        if np.iscomplexobj(array):
+            raise InvalidRun(f"run returned complex numbers, must return real numbers [d], {path(draws)}")
         value = array.astype(np.float64)  # a copy: what the program fills anew in its next run is not kept
+    except InvalidRun:
+        raise
     except Exception:
-        raise InvalidRun(f"run returned {shown(returned)}, must return numbers [d], {path(draws)}") from None
-    if value.ndim != 1 or value.size == 0 or np.iscomplexobj(array):
+        hint = "" if not getattr(returned, "requires_grad", False) else " that are detached: .detach().numpy()"
+        raise InvalidRun(f"run returned {shown(returned)}, must return numbers [d]{hint}, {path(draws)}") from None
+    if value.ndim != 1 or value.size == 0:
         raise InvalidRun(f"run returned shape {value.shape}, must return real numbers [d], d at least 1, {path(draws)}")
     if not np.isfinite(value).all():
         index = int(np.argmin(np.isfinite(value)))

@@ -41,6 +41,8 @@ class ProgramExpectation:
     quadrature_error : [d] or None
         How far the mean is from that on fewer nodes, where normal numbers were drawn: an estimate of its error, on the
         safe side where what is done with them is smooth.
+    remarks : tuple of str
+        What should be said of runs that can be judged all the same, such as seeds that were given twice.
     """
 
     mean: Float[Array, "d"]
@@ -53,6 +55,7 @@ class ProgramExpectation:
     estimated_runs: float | None = None
     _covariance: Float[Array, "d d"] | None = None
     quadrature_error: Float[Array, "d"] | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def covariance(self) -> Float[Array, "d d"]:
@@ -80,9 +83,9 @@ class ProgramExpectation:
         text = f"expectation over {self.runs:,} runs in {self.seconds:.3g} s"
         if self.quadrature_error is not None:
             text += f"; on fewer nodes it is apart by {float(self.quadrature_error.max(initial=0.0)):.2g}"
-        return text + (
-            f"; draws left out, for they change nothing: {', '.join(self.left_out)}" if self.left_out else ""
-        )
+        if self.left_out:
+            text += f"; draws left out, for they change nothing: {', '.join(self.left_out)}"
+        return "; ".join((text, *self.remarks))
 
 
 class WeightedSums:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,12 @@ def expectation(
         None if known is None else known.mean,
         full,
         _apart(walk, idle, sums) if first.normals else None,
+        _remarks([first, *listed.covering, *listed.kept]),
     )
+
+
+def _remarks(runs: Sequence[Leaf]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(remark for run in runs for remark in run.remarks))
 
 
 def _apart(walk: Walk, idle: Mapping[int, str], sums: WeightedSums) -> Float[Array, "d"]:

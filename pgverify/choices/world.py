@@ -69,6 +69,8 @@ class World:
         self._open = True
         self._fewer = 0
         self._normals = 0
+        self._remarks: dict[str, None] = {}
+        self._kept: dict[Any, Any] = {}
 
     def choose(self, probabilities: Any) -> int:
         """Return the index of one option; every option with a probability above zero comes in some run.
@@ -137,6 +139,20 @@ class World:
     def draws(self) -> Sequence[Choice]:
         """What was drawn so far, in order."""
         return tuple(self._draws)
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What libraries that are scripted remember of this run, such as the seeds that were given."""
+        return self._kept
+
+    def remark(self, text: str) -> None:
+        """Remember what should be said of this run, which can be judged all the same."""
+        self._remarks[text] = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be said of this run."""
+        return tuple(self._remarks)
 
     def refuse(self, reason: InvalidInput) -> None:
         """Remember why this run cannot be judged; the first reason counts."""

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pgverify.cli.progress import told
-from pgverify.errors import InvalidInput, unknown_name
+from pgverify.errors import InvalidInput, UnknownName, unknown_name
 
 if TYPE_CHECKING:
     from pgverify.checking import Report
     from pgverify.choices import TreeProgress
     from pgverify.suites import SuiteProblem
 
-READY = ("stable_baselines3", "torchrl", "trl")
-"""Adapters that make agents."""
+READY: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "stable_baselines3": {"stable_baselines3": "stable-baselines3", "gymnasium": "pgverify[gymnasium]"},
+        "torchrl": {"torchrl": "torchrl", "gymnasium": "pgverify[gymnasium]"},
+        "trl": {"trl": "trl"},
+    }
+)
+"""Adapters that make agents; what each imports, and what pip calls that."""
 
 
 def judged_agent(
@@ -55,10 +63,25 @@ def _update(agent: str, arguments: dict[str, Any]) -> Any:
 
     library, _, name = agent.rpartition(":")
     if library in READY:
+        _require_installed(agent, READY[library])
         return getattr(adapters, library).update(name, **arguments)
     if arguments:
         raise InvalidInput(f"--kwargs is {arguments!r}, must be left out of {agent}: it is no agent that is made here")
-    return load_function(agent)
+    try:
+        return load_function(agent)
+    except UnknownName as reason:
+        raise InvalidInput(f"{reason}; ready agents are of {', '.join(READY)}") from None
+
+
+def _require_installed(agent: str, needed: Mapping[str, str]) -> None:
+    """Refuse an agent of a library that is not there, with all that it takes in one command."""
+    missing = [name for module, name in needed.items() if find_spec(module) is None]
+    if missing:
+        which = "is" if len(missing) == 1 else "are"
+        raise InvalidInput(
+            f"--agent {agent} needs {' and '.join(missing)}, which {which} not installed: pip install "
+            + " ".join(f'"{name}"' if "[" in name else name for name in missing)
+        )
 
 
 def _arguments(kwargs: str | None) -> dict[str, Any]:

@@ -117,3 +117,40 @@ def test_what_was_compiled_and_draws_nothing_is_fine_outside() -> None:
     double = jax.jit(lambda x: 2.0 * x)
     found = pgv.choices.expectation(lambda world: [float(double(world.choose([0.5, 0.5])))])
     assert found.mean == pytest.approx([1.0])
+
+
+def by_keys(*draws: Callable[[], Any]) -> Any:
+    """Return E of what several draws sum up to, in contexts of their own as in episodes of their own."""
+
+    def run(world: Any) -> list[float]:
+        total = 0.0
+        for draw in draws:
+            with pgv.adapters.jax.scripted(world):
+                total += float(draw())
+        return [total**2]
+
+    return pgv.choices.expectation(run)
+
+
+def coin(number: int, chance: float = 0.5) -> Callable[[], Any]:
+    return lambda: jax.random.bernoulli(jax.random.key(number), chance)
+
+
+def test_a_key_that_is_used_again_says_the_same() -> None:
+    """E (2X)² = 2 of one coin, E (X + Y)² = 1.5 of two: the same bits come by the same key, as they would."""
+    assert by_keys(coin(1), coin(1)).mean[0] == pytest.approx(2.0)
+    assert by_keys(coin(1), coin(2)).mean[0] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        coin(1, 0.25),
+        lambda: jax.random.categorical(jax.random.key(1), jnp.asarray(LOGITS)),
+        lambda: jax.random.normal(jax.random.key(1)),
+    ],
+)
+def test_a_key_that_is_used_for_something_else_is_refused(other: Callable[[], Any]) -> None:
+    """What it draws hangs together with what was drawn before, in a way of which no option could be listed."""
+    with pytest.raises(UnscriptedDraw, match="split the key for every draw"):
+        by_keys(coin(1), other)

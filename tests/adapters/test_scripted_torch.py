@@ -122,3 +122,17 @@ def test_afterwards_torch_draws_again() -> None:
     first = torch.rand(3)
     torch.manual_seed(0)
     assert torch.equal(first, torch.rand(3))
+
+
+def test_a_seed_that_is_given_again_after_draws_is_said() -> None:
+    def run(world: Any, again: int) -> list[float]:
+        with pgv.adapters.torch.scripted(world):
+            torch.manual_seed(0)
+            torch.manual_seed(0)  # nothing was drawn in between
+            first = torch.bernoulli(torch.tensor(0.5))
+            torch.manual_seed(again)
+            return [float(first + torch.bernoulli(torch.tensor(0.5)))]
+
+    said = pgv.choices.expectation(lambda world: run(world, 0)).remarks
+    assert [remark.partition(" a second time")[0] for remark in said] == ["torch is given the seed 0"]
+    assert pgv.choices.expectation(lambda world: run(world, 1)).remarks == ()

@@ -88,3 +88,27 @@ def test_a_loop_with_a_fault(capsys: pytest.CaptureFixture[str], loop: Any) -> N
 def test_calls_that_are_wrong(arguments: list[str], said: str, loop: Any, capsys: pytest.CaptureFixture[str]) -> None:
     given = [loop("1.0") if each == "LOOP" else each for each in arguments]
     assert said in refused(capsys, "check", *given)
+
+
+@pytest.mark.parametrize(
+    ("absent", "agent", "said"),
+    [
+        (("stable_baselines3",), "stable_baselines3:A2C", "needs stable-baselines3, which is not installed"),
+        (
+            ("torchrl", "gymnasium"),
+            "torchrl:PPO",
+            'needs torchrl and pgverify[gymnasium], which are not installed: pip install torchrl "pgverify[gymnasium]"',
+        ),
+        (("trl",), "trl:GRPO", "pip install trl"),
+    ],
+)
+def test_all_that_a_library_takes_is_said_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...], agent: str, said: str
+) -> None:
+    monkeypatch.setattr("pgverify.cli.check_agent.find_spec", lambda module: None if module in absent else module)
+    assert said in refused(capsys, "check", "--agent", agent)
+
+
+def test_a_library_that_is_misspelt(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "check", "--agent", "stable_baseline:A2C")
+    assert "ready agents are of stable_baselines3, torchrl, trl" in said

@@ -9,8 +9,9 @@ from typing import Any
 
 from pgverify.agents import AgentWorld, Window
 from pgverify.checking.agents.agent_evidence import compared_update, precision_of, settled
-from pgverify.checking.agents.agent_report import agent_report
+from pgverify.checking.agents.agent_report import agent_report, described_beside
 from pgverify.checking.agents.agent_run import UNLIMITED, WHOLE, AgentRun, Parts, RunLimits, Update
+from pgverify.checking.agents.blind_spots import blind_spots, unmet_limits
 from pgverify.checking.agents.clip_reach import clip_alike, unmet_clip
 from pgverify.checking.agents.cut_updates import UNCUT, told_cuts
 from pgverify.checking.agents.expected_update import ExpectedUpdate, expected_update
@@ -22,10 +23,16 @@ from pgverify.checking.verdict.precision import deviation
 from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.targets import target_vector
 from pgverify.choices import TreeProgress
-from pgverify.errors import InvalidFile, InvalidInput, TooLarge
+from pgverify.errors import InvalidFile, InvalidInput, NotRepeatable, TooLarge
 from pgverify.kinds import described
 from pgverify.policies import Policy
 from pgverify.suites import SuiteProblem
+
+ANEW = (
+    "make anew in the update what is left to the next (state of an optimiser, running means, counters, a memory), "
+    "or put it back in reset=, a function of the world that is called before every run"
+)
+"""What to do about state that is left over."""
 
 AgentProgress = Callable[[str, int, int, TreeProgress], None]
 """(name of the problem, its number from 1, of how many, how far its runs have come)"""
@@ -102,8 +109,9 @@ def check_agent(
             return _invalid(entry, reason, target)
     if not updates:
         return _nothing(target, untried)
+    remarks = [remark for one in updates for remark in one.found.remarks]
     updates, rough = settled(updates)
-    untried += rough
+    untried += [*rough, *dict.fromkeys(remarks)]
     if not updates:
         return _nothing(target, untried, "on every problem nodes are too few, or rewards not smooth")
     if window is None:
@@ -128,11 +136,13 @@ def check_agent(
     if report.outcome is Outcome.BIASED and not report.matches:
         cut = told_cuts(tried)
         report = replace(report, warnings=(*cut, *report.warnings), next_step=UNCUT if cut else report.next_step)
+        report = report if cut else described_beside(report, evidence, precision, window)
     if window is not None:
         untried += unmet_clip([one.entry.problem for one in updates], window)
     own = tuple(map(str, getattr(update, "notes", ())))
     if window is not None and report.outcome.good:
-        own = (*clip_alike([one.entry.problem for one in updates], window), *own)
+        untried += blind_spots(evidence, precision, window)
+        own = (*clip_alike([one.entry.problem for one in updates], window), *unmet_limits(evidence, window), *own)
     return replace(
         report, warnings=(*report.warnings, *untried), notes=(*report.notes, *_in_rows(updates, parts), *own)
     )
@@ -179,7 +189,7 @@ def _invalid(entry: SuiteProblem, reason: InvalidInput, target: str) -> Report:
         "exhaustive",
         target,
         "one failing run is enough",
-        next_step="mend the line above, and check again",
+        next_step=ANEW if isinstance(reason, NotRepeatable) else "mend what it names, and check again",
     )
 
 

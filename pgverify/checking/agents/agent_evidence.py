@@ -11,12 +11,14 @@ from jaxtyping import Float
 from pgverify.agents import Window
 from pgverify.checking.agents.expected_update import ExpectedUpdate
 from pgverify.checking.exhaustive.batch_expectation import BatchExpectation
-from pgverify.checking.exhaustive.listed_problem import natural_scale
+from pgverify.checking.exhaustive.listed_problem import every_trajectory, natural_scale
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, SINGLE, Precision
 from pgverify.choices import ProgramExpectation
 from pgverify.choices.normal_nodes import FEWER
 from pgverify.exact import occupancy
+from pgverify.policies.steps import remembers
+from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
 from pgverify.validation import Array
 
@@ -37,10 +39,19 @@ def compared_update(
     """
     entry, found = update.entry, update.found
     size = natural_scale(entry.problem) if natural is None else natural
-    running = occupancy(entry.problem)[:, ~entry.problem.mdp.terminal]
-    steps = len(running) if window is None else window.steps
+    longest, length = _lengths(entry.problem)
+    steps = longest if window is None else window.steps
     item = BatchExpectation(1, found.mean, found.scale, found.trace, size)
-    return TargetComparison(entry, item, target, steps, float(running.sum()), _directions(entry))
+    return TargetComparison(entry, item, target, steps, length, _directions(entry))
+
+
+def _lengths(problem: Problem) -> tuple[int, float]:
+    """Return the most steps of an episode, and how many are expected."""
+    if remembers(problem.policy):  # no recursion over states knows a memory
+        batch, probability = every_trajectory(problem)
+        return batch.num_steps, float(probability @ batch.lengths)
+    running = occupancy(problem)[:, ~problem.mdp.terminal]
+    return len(running), float(running.sum())
 
 
 def precision_of(updates: Sequence[ExpectedUpdate], rounding: float = 0.0) -> Precision:

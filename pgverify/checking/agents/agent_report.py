@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,11 +12,14 @@ from pgverify.agents import Window
 from pgverify.bugs import Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.checking.agents.expected_update import ExpectedUpdate
+from pgverify.checking.agents.told_terms import told_term
+from pgverify.checking.agents.told_windows import told_window
 from pgverify.checking.agents.window_faults import WindowFault
 from pgverify.checking.agents.window_names import DOWNHILL, fault_of, window_matches
 from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison
 from pgverify.checking.verdict.finding import Finding
+from pgverify.checking.verdict.first_terms import policy_gradient
 from pgverify.checking.verdict.judgement import Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
 from pgverify.checking.verdict.next_steps import next_step
@@ -25,7 +29,6 @@ from pgverify.checking.verdict.report import Report
 from pgverify.checking.verdict.scaled_names import reversed_target
 from pgverify.checking.verdict.scope import ProblemScope, Scope
 from pgverify.checking.verdict.targets import CLOSED_FORMS, target_vector
-from pgverify.exact import gradient
 from pgverify.problem import FiniteHorizon
 from pgverify.validation import Array
 
@@ -34,6 +37,12 @@ NO_WINDOW = (
     "window=pgv.agents.Window(steps=…, trace_decay=…, critic=…, entropy=…)"
 )
 """For a bias without a name that nobody called a window: it may be none."""
+
+OF_LOOPS = (
+    "; no part of the gradient of a window are the loss of V, in layers that are shared with the policy, and steps of "
+    "later epochs or minibatches: return the gradient of the policy's loss, read before the first step"
+)
+"""For a bias without a name of a window."""
 
 NEVER_MOVES = (
     "not one run moves a parameter: look for what is detached, masked out, or multiplied by zero, such as the only "
@@ -102,11 +111,35 @@ def _reported(
     )
 
 
+def described_beside(
+    report: Report, evidence: Sequence[TargetComparison], precision: Precision, window: Window | None
+) -> Report:
+    """Return the report on a bias without a name, with what describes the update where that is known after all.
+
+    Parameters
+    ----------
+    report : Report
+    evidence : sequence of TargetComparison
+    precision : Precision
+    window : Window or None
+    """
+    other = "" if window is None else told_window(evidence, precision, window)
+    if other:
+        said = f"the expected update is that of Window({other}), the rest as it was said"
+        return replace(report, warnings=(said, *report.warnings), next_step=f"say Window({other}), if it is meant")
+    term = told_term(evidence, precision, report.target, window)
+    if term is None:
+        return report
+    return replace(report, warnings=(term.warning, *report.warnings), next_step=term.next_step)
+
+
 def _next_step(judgement: Judgement, window: Window | None, named: bool, updates: Sequence[ExpectedUpdate]) -> str:
     if judgement.outcome is Outcome.NO_SIGNAL and all(one.found.scale == 0.0 for one in updates):
         return NEVER_MOVES
     step = next_step(judgement.outcome, "exhaustive", "one update", named=named)
-    return step + NO_WINDOW if judgement.outcome is Outcome.BIASED and window is None and not named else step
+    if judgement.outcome is not Outcome.BIASED or named:
+        return step
+    return step + (NO_WINDOW if window is None else OF_LOOPS)
 
 
 def _vectors(name: str, evidence: Sequence[TargetComparison]) -> list[Float[Array, "_"] | None]:
@@ -138,7 +171,7 @@ def _beside_the_gradient(updates: Sequence[ExpectedUpdate]) -> tuple[str, ...]:
     """Return, for each problem, the cosine with ∇J and the largest entry of the component that ∇J does not explain."""
     said = []
     for update in updates:
-        goal, mean = np.asarray(gradient(update.entry.problem)), update.found.mean
+        goal, mean = policy_gradient(update.entry.problem), update.found.mean
         sizes = float(np.linalg.norm(goal)), float(np.linalg.norm(mean))
         if min(sizes) == 0.0:
             continue

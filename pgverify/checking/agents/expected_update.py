@@ -75,7 +75,8 @@ def expected_update(
     if own.parameters.size != found.mean.size:
         raise InvalidRun(
             f"update returned {found.mean.size} numbers on problem {entry.name}, must be {own.parameters.size}, "
-            "one for each parameter of the policy, in its order"
+            f"one for each parameter of the policy, in its order; the policy there is {described(own)}: leave out, by "
+            "problems=[…], those whose policy the update does not move"
         )
     return ExpectedUpdate(replace(entry, problem=replace(entry.problem, policy=own)), found, rows is not None)
 

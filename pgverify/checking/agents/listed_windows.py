@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 
 import numpy as np
@@ -12,7 +12,11 @@ from jaxtyping import Bool, Float, Int
 
 from pgverify.agents import Window
 from pgverify.continuous.node_mdp import NodeMDP
-from pgverify.errors import TooLarge
+from pgverify.errors import InvalidInput, TooLarge, one_sentence
+from pgverify.kinds import described
+from pgverify.policies import Policy
+from pgverify.policies.protocol import is_policy
+from pgverify.policies.steps import Prefix, next_probabilities, remembers
 from pgverify.problem import FiniteHorizon, Problem
 from pgverify.validation import Array
 
@@ -96,29 +100,74 @@ def listed_windows(
 
 def windows_of(problem: Problem, window: Window) -> Windows:
     """Return the windows that an agent as described collects."""
-    acting = problem if window.acting is None else replace(problem, policy=window.acting(problem))
+    acting = problem if window.acting is None else replace(problem, policy=acting_policy(problem, window))
     return listed_windows(acting, window.steps, window.environments, window.truncates, window.resets_take_a_step)
+
+
+def acting_policy(problem: Problem, window: Window) -> Policy:
+    """Return the policy that collects.
+
+    Raises
+    ------
+    InvalidInput
+        When `acting` raises, or returns no policy for the states and actions of the problem.
+    """
+    assert window.acting is not None
+    try:
+        policy = window.acting(problem)
+    except Exception as reason:
+        raise InvalidInput(f"acting raised {one_sentence(reason)}; it must return a Policy for the problem") from reason
+    if not is_policy(policy):
+        raise InvalidInput(f"acting(problem) is {described(policy)}, must be a Policy, such as pgv.SoftmaxPolicy(…)")
+    return policy
 
 
 def _of_one_environment(problem: Problem, steps: int, truncates: bool, resets_take_a_step: bool) -> list[WindowRow]:
     starts = [(float(problem.mdp.start[s]), int(s)) for s in np.flatnonzero(problem.mdp.start)]
     rows: list[WindowRow] = [(chance, (), state, 0) for chance, state in starts]
+    chosen = _choosing(problem.policy)
     for _ in range(steps):
-        rows = [grown for row in rows for grown in _grown(problem, row, starts, truncates, resets_take_a_step)]
+        rows = [grown for row in rows for grown in _grown(problem, chosen, row, starts, truncates, resets_take_a_step)]
         if len(rows) > MOST_WINDOWS:
             raise TooLarge(f"problem has more than {MOST_WINDOWS:,} windows of {steps} steps, must have fewer")
     return rows
 
 
+def _choosing(policy: Policy) -> Callable[[WindowRow], Float[Array, "A"]]:
+    """Return what gives the probabilities of the next action: by the episode so far, where a policy remembers it."""
+    table = policy.probabilities()
+    if not remembers(policy):
+        return lambda row: table[row[2]]
+
+    @cache
+    def after(states: tuple[int, ...], actions: tuple[int, ...]) -> Float[Array, "A"]:
+        taken = np.ones((1, len(actions)), dtype=bool)
+        return next_probabilities(policy, Prefix(np.array([states]), np.array([actions], dtype=np.int64), taken))[0]
+
+    def chosen(row: WindowRow) -> Float[Array, "A"]:
+        _, past, state, age = row
+        if age < 0:  # whatever is chosen where a step only resets
+            return table[state]
+        episode = past[len(past) - age :]
+        return after((*(step[0] for step in episode), state), tuple(step[1] for step in episode))
+
+    return chosen
+
+
 def _grown(
-    problem: Problem, row: WindowRow, starts: list[tuple[float, int]], truncates: bool, resets_take_a_step: bool
+    problem: Problem,
+    chosen: Callable[[WindowRow], Float[Array, "A"]],
+    row: WindowRow,
+    starts: list[tuple[float, int]],
+    truncates: bool,
+    resets_take_a_step: bool,
 ) -> Iterator[WindowRow]:
     """Yield what a window may become by one more step."""
-    mdp, pi = problem.mdp, problem.policy.probabilities()
+    mdp, pi = problem.mdp, chosen(row)
     horizon = problem.objective.horizon if isinstance(problem.objective, FiniteHorizon) else None
     chance, past, state, age = row
-    for action in np.flatnonzero(pi[state] > 0.0):
-        acted = chance * float(pi[state, action])
+    for action in np.flatnonzero(pi > 0.0):
+        acted = chance * float(pi[action])
         if age < 0:  # the episode is over: this step only begins another
             for c, s in starts:
                 yield acted * c, (*past, (state, int(action), s, 0.0, False, False, True)), s, 0

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.agents import Window
-from pgverify.checking.agents.listed_windows import Windows, windows_of
+from pgverify.checking.agents.listed_windows import Windows, acting_policy, windows_of
+from pgverify.checking.agents.remembered_windows import remembered_log_probs, remembered_update
+from pgverify.errors import InvalidInput, one_sentence
 from pgverify.policies import Policy
 from pgverify.policies.real_actions import is_real
-from pgverify.policies.steps import Prefix
+from pgverify.policies.steps import Prefix, remembers
 from pgverify.problem import Problem
 from pgverify.validation import Array
 
@@ -32,6 +34,8 @@ class Collected:
         ρ_t = π(a_t|s_t) / μ(a_t|s_t), μ the policy that acted.
     clip : float or None
         ε.
+    n_step : int or None
+        How many δ are summed.
     """
 
     windows: Windows
@@ -40,6 +44,7 @@ class Collected:
     trace_decay: float
     ratio: Float[Array, "n T E"]
     clip: float | None
+    n_step: int | None = None
 
 
 WindowAdvantages = Callable[[Collected], Float[Array, "n T E"]]
@@ -47,19 +52,41 @@ WindowAdvantages = Callable[[Collected], Float[Array, "n T E"]]
 
 def collected(problem: Problem, window: Window) -> Collected:
     """Return all windows of a problem, with the agent's critic."""
-    states = problem.mdp.num_states
-    critic = np.zeros(states) if window.critic is None else np.asarray(window.critic(problem), dtype=np.float64)
+    critic = _critic(problem, window)
     discount = float(getattr(problem.objective, "discount", 1.0))
     windows = windows_of(problem, window)
-    acted = problem.policy if window.acting is None else window.acting(problem)
+    acted = problem.policy if window.acting is None else acting_policy(problem, window)
     ratio = _ratios(windows, problem.policy, acted)
-    return Collected(windows, critic.reshape(states), discount, window.trace_decay, ratio, window.clip)
+    return Collected(windows, critic, discount, window.trace_decay, ratio, window.clip, window.n_step)
+
+
+def _critic(problem: Problem, window: Window) -> Float[Array, "S"]:
+    """Return V, zero where there is no critic.
+
+    Raises
+    ------
+    InvalidInput
+        When the critic raises, or returns anything else than S finite numbers.
+    """
+    states = problem.mdp.num_states
+    if window.critic is None:
+        return np.zeros(states)
+    try:
+        found = np.asarray(window.critic(problem), dtype=np.float64)
+    except Exception as reason:
+        raise InvalidInput(f"critic raised {one_sentence(reason)}; it must return V [S] of the problem") from reason
+    if found.size != states or not np.isfinite(found).all():
+        what = f"shape {found.shape}" if found.size != states else "numbers that are not finite"
+        raise InvalidInput(f"critic returned {what}, must return V, {states} finite numbers, one for each state")
+    return found.reshape(states)
 
 
 def _ratios(windows: Windows, updated: Policy, acted: Policy) -> Float[Array, "n T E"]:
     """Return π(a_t|s_t) / μ(a_t|s_t), of densities where actions are real."""
     if updated is acted:
         return np.ones(windows.states.shape)
+    if remembers(updated) or remembers(acted):
+        return np.exp(remembered_log_probs(updated, windows) - remembered_log_probs(acted, windows))
     here = windows.states, windows.actions
     if windows.nodes is None or not (is_real(updated) and is_real(acted)):
         return np.asarray(updated.probabilities()[here] / acted.probabilities()[here])
@@ -73,7 +100,7 @@ def advantages(given: Collected) -> Float[Array, "n T E"]:
     windows = given.windows
     bootstrapped = np.where(windows.terminated, 0.0, given.critic[windows.following])
     errors = windows.rewards + given.discount * bootstrapped - given.critic[windows.states]
-    return accumulated(errors, ~windows.ended * given.discount * given.trace_decay)
+    return accumulated(errors, ~windows.ended * given.discount * given.trace_decay, given.n_step)
 
 
 def surrogate(given: Collected, found: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
@@ -85,9 +112,17 @@ def surrogate(given: Collected, found: Float[Array, "n T E"]) -> Float[Array, "n
     return np.where(held, 0.0, weights)
 
 
-def accumulated(errors: Float[Array, "n T E"], carry: Float[Array, "n T E"]) -> Float[Array, "n T E"]:
-    """Return Y_t = δ_t + carry_t Y_{t+1}, Y_T = 0."""
+def accumulated(
+    errors: Float[Array, "n T E"], carry: Float[Array, "n T E"], n_step: int | None = None
+) -> Float[Array, "n T E"]:
+    """Return Y_t = δ_t + carry_t Y_{t+1}, Y_T = 0; of a number of steps, the sum over so many δ alone."""
     total, out = np.zeros_like(errors[:, 0]), np.zeros_like(errors)
+    if n_step is not None and n_step < errors.shape[1]:
+        out = errors.copy()
+        for _ in range(n_step - 1):
+            out[:, :-1] = errors[:, :-1] + carry[:, :-1] * out[:, 1:]
+            out[:, -1] = errors[:, -1]
+        return out
     for t in range(errors.shape[1] - 1, -1, -1):
         total = errors[:, t] + carry[:, t] * total
         out[:, t] = total
@@ -114,9 +149,11 @@ def mean_update(
         1 for steps whose entropy counts; by default all but those that only reset.
     """
     policy = problem.policy
+    counted = 1.0 - windows.only_reset if learned is None else np.asarray(learned, dtype=np.float64)
+    if remembers(policy):
+        return remembered_update(policy, windows, _share(windows) * weights, entropy * _share(windows) * counted)
     pi = policy.probabilities()
     visits = np.zeros(len(pi))
-    counted = 1.0 - windows.only_reset if learned is None else np.asarray(learned, dtype=np.float64)
     np.add.at(visits, windows.states, _share(windows) * counted)
     # The entropy of real actions is that of their density: its nodes have another, whatever the density.
     logs = policy.log_densities().real if is_real(policy) else np.log(np.where(pi > 0.0, pi, 1.0))

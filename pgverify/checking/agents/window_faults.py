@@ -52,7 +52,7 @@ def _gae(
 ) -> np.ndarray:
     gamma = given.discount if discount is None else discount
     errors = given.windows.rewards + gamma * kept * following - given.critic[given.windows.states]
-    return accumulated(errors, carried * gamma * given.trace_decay)
+    return accumulated(errors, carried * gamma * given.trace_decay, given.n_step)
 
 
 def _no_bootstrap(given: Collected) -> np.ndarray:

@@ -31,7 +31,7 @@ def _by(weights: Callable[[Collected], np.ndarray]) -> Callable[[Problem, Window
 def _summed(given: Collected, value: np.ndarray, carried: np.ndarray) -> np.ndarray:
     """Return Â from the value that is bootstrapped after each step, and from where the sum goes on."""
     errors = given.windows.rewards + given.discount * value - given.critic[given.windows.states]
-    return accumulated(errors, carried * given.discount * given.trace_decay)
+    return accumulated(errors, carried * given.discount * given.trace_decay, given.n_step)
 
 
 def _limit_is_an_end(given: Collected) -> np.ndarray:
@@ -60,6 +60,15 @@ def _only_going_on(problem: Problem, window: Window) -> np.ndarray:
     given = collected(problem, window)
     weights = np.where(given.windows.ended, 0.0, surrogate(given, advantages(given)))
     return mean_update(problem, given.windows, weights, window.entropy)
+
+
+def _over_learned_steps(problem: Problem, window: Window) -> np.ndarray:
+    """Return the update whose mean is over the steps that are learned from, of which there are more or fewer."""
+    given = collected(problem, window)
+    learned = 1.0 - given.windows.only_reset
+    size = learned[0].size
+    share = learned * size / np.maximum(learned.sum(axis=(1, 2), keepdims=True), 1.0)
+    return mean_update(problem, given.windows, surrogate(given, advantages(given)) * share, window.entropy, share)
 
 
 def _one_step(given: Collected) -> np.ndarray:
@@ -100,6 +109,12 @@ LIMIT_FAULTS: tuple[WindowFault, ...] = (
         "the step that ends an episode is not learned from",
         "mask the value after it alone",
         _only_going_on,
+    ),
+    WindowFault(
+        "mean-over-learned-steps",
+        "the sum is divided by the number of steps that are learned from, which is another one in each window",
+        "divide by the number of all steps, or accept it",
+        _over_learned_steps,
     ),
     WindowFault("one-step-advantages", "advantages are those of λ = 0", "sum them by γ λ", _by(_one_step)),
     WindowFault(

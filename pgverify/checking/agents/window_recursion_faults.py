@@ -30,7 +30,7 @@ def _by_powers(powers: Powers) -> Callable[[Problem, Window], np.ndarray]:
         w = given.windows
         value = np.where(w.terminated, 0.0, given.critic[w.following])
         errors = w.rewards + given.discount**bootstrap * value - given.critic[w.states]
-        return accumulated(errors, ~w.ended * given.discount**carry * given.trace_decay**trace)
+        return accumulated(errors, ~w.ended * given.discount**carry * given.trace_decay**trace, given.n_step)
 
     return _by(weights)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -72,6 +73,9 @@ def one_batch(batch_size: int) -> str:
 
 def after_a_failed_call(happened: str) -> str:
     """Return the next step where a call failed, by what is said of it."""
+    missing = re.search(r"ModuleNotFoundError: No module named '(\w+)", happened)
+    if missing:
+        return f"install {missing[1]} where pgverify runs, or pgverify where it is installed"
     return "call it on the input above" + (SLOW if "within the time limit" in happened else "")
 
 

@@ -60,6 +60,11 @@ def test_what_only_needs_longer_is_told_of_the_limit() -> None:
     assert after_a_failed_call("raised ValueError") == "call it on the input above"
 
 
+def test_a_module_that_is_not_there_is_to_be_installed() -> None:
+    raised = "on problem coin it raised ModuleNotFoundError: No module named 'torch.nn' on the batch s=[0]"
+    assert after_a_failed_call(raised) == "install torch where pgverify runs, or pgverify where it is installed"
+
+
 def test_a_group_is_what_shows_a_fault_of_a_group_loss() -> None:
     def squashed(b: Any) -> Any:
         rewards = b.rewards.reshape(-1, 2)

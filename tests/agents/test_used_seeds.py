@@ -58,6 +58,7 @@ AGAIN = {
 ONCE = {
     "a seed for every episode": lambda number: np.random.default_rng(number),
     "no seed": lambda _: np.random.default_rng(),
+    "seeded twice, with nothing drawn in between": lambda number: np.random if number else [legacy(0), legacy(0)][1],
     "seeded once": lambda number: np.random if number else legacy(0),
 }
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 RIGHT = pgv.estimators.RewardToGo()
 
 
+@pytest.mark.usefixtures("thorough")  # as the child does, which nothing was patched in
 def test_the_report_is_the_same() -> None:
     (coin, *_) = standard_suite()
     assert pgv.check(RIGHT, problems=coin, isolate=True) == pgv.check(RIGHT, problems=coin)

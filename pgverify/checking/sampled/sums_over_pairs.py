@@ -83,8 +83,8 @@ def sum_over_pairs(
     E F = E F(k … k) + E [F(k on A, l on B) + F(l on A, k on B) − F(k … k) − F(l … l)] / (2 P)
 
     The first term is listed. The second is a combination of `CrossedTerms`, whose coefficients depend on the cut alone:
-    a few k, l tell them; pairs that have every trajectory between them, that there is nothing else. Cuts are rows of a Hadamard matrix: all of them cut each pair
-    equally often, so that nothing is left to chance where all are tried.
+    a few k, l tell them; pairs that have every trajectory between them, that there is nothing else. Cuts are rows of a
+    Hadamard matrix: all of them cut each pair equally often, so that nothing is left to chance where all are tried.
 
     Parameters
     ----------

@@ -242,15 +242,15 @@ class _Test:
         """Return the verdict on a pair that could not be judged at sight, with a part of the rows left for others."""
         if pair.needed and (verdict := self.by_form(pair, fit, goal)) is not None:
             return verdict
-        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 3)))
-        if pair.changed and (verdict := all_near_the_target(pair, fit, goal, self.multiple, rng)) is not None:
-            return verdict
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
         guarded = replace(goal, unseen=pair.unseen)
         affordable = MOST_CALLS if fit.exact else int(self._left * (1.0 - reserve)) // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
-        return verdict
+        if not pair.changed or verdict.off or verdict.bounded:
+            return verdict
+        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 3)))
+        return all_near_the_target(pair, fit, goal, self.multiple, rng) or verdict
 
 
 def _fit(

@@ -24,7 +24,7 @@ RAREST = 0.05
 RARE = 64
 """Batches with one trajectory that may be any, on which it is seen that rare ones do nothing else."""
 
-NEAR_LOOKS, NEAR_ERRORS = (144, 576), 6.0
+NEAR_LOOKS, NEAR_ERRORS = (144, 576), 4.5
 """Numbers of batches after which their mean is looked at, and its standard errors that are allowed for."""
 
 TOLERANCE = 0.02
@@ -142,6 +142,7 @@ def near_throughout(
 
     Whatever is in fewer than `RAREST` of them adds less than that part of the size of the target, for no batch is
     further from it than that size: neither as they come nor, `RARE` of them, with one trajectory that may be any.
+    Nothing is said where the mean seems to be off at all, however little.
 
     Parameters
     ----------
@@ -161,8 +162,10 @@ def near_throughout(
         off = np.concatenate([off, fit.sample(count - len(off), rng) @ axes - aim])
         if float(np.abs(off).max(initial=0.0)) > unit:
             return None
-        error = np.abs(off.mean(axis=0)) + NEAR_ERRORS * off.std(axis=0) / count**0.5
-        hidden = float(error.max(initial=0.0)) / unit
+        gap, error = np.abs(off.mean(axis=0)), NEAR_ERRORS * off.std(axis=0) / count**0.5 + fit.rounding
+        if (gap > error).any():
+            return None
+        hidden = float((gap + error).max(initial=0.0)) / unit
         if hidden <= BOUNDED:
             evidence = SampledSize(size, fit.used + count + RARE, hidden, RAREST)
             return SizeVerdict(evidence, fit.first.mean(axis=0), off=False)

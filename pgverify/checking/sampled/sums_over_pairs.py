@@ -23,6 +23,9 @@ TRIPLES = 2
 LOOKS = (8, 16, 32, 64)
 """Cuts after which it is looked at whether they suffice: fluctuations over cuts fall with the size of a batch."""
 
+COVERED = 2
+"""Cuts on which every trajectory is tried: what is done to one alone must show, however rare it is."""
+
 ERRORS = 6.0
 """Standard errors over cuts that are allowed for: below 1e-4 even with the seven degrees of freedom of eight cuts."""
 
@@ -80,8 +83,8 @@ def sum_over_pairs(
     E F = E F(k … k) + E [F(k on A, l on B) + F(l on A, k on B) − F(k … k) − F(l … l)] / (2 P)
 
     The first term is listed. The second is a combination of `CrossedTerms`, whose coefficients depend on the cut alone:
-    a few k, l tell them, and that there is nothing else. Cuts are rows of a Hadamard matrix: all of them cut each pair
-    equally often, so that nothing is left to chance where all are tried.
+    a few k, l tell them; pairs that have every trajectory between them, that there is nothing else. Cuts are rows of a
+    Hadamard matrix: all of them cut each pair equally often, so that nothing is left to chance where all are tried.
 
     Parameters
     ----------
@@ -110,12 +113,15 @@ def sum_over_pairs(
     alone = np.stack([called(np.full(size, k)) for k in range(count)])
     every, cuts = _cuts(size, rng)
     begun = law.probability @ alone / law.probability.sum()
+    order = rng.permutation(count)
+    covering = np.stack([order, np.roll(order, 1)], axis=1)[:: 1 if count % 2 else 2]
     found: list[Float[Array, "d"]] = []
     error = np.inf
     for look in LOOKS:
         for cut in cuts[len(found) : look]:
-            crossed = np.stack([_both_ways(called, cut, k, j) - alone[k] - alone[j] for k, j in chosen.tolist()])
-            mean = terms.mean(chosen, crossed, 8.0 * rounding)
+            pairs = np.concatenate([chosen, covering]) if len(found) < COVERED else chosen
+            crossed = np.stack([_both_ways(called, cut, k, j) - alone[k] - alone[j] for k, j in pairs.tolist()])
+            mean = terms.mean(pairs, crossed, 8.0 * rounding)
             if mean is None:
                 return None
             found.append(mean * (every / (every + 1)))  # 1 / (2 P), P = (N/2) / (N − 1)

@@ -138,3 +138,17 @@ def test_cuts_separate_each_pair_of_rows_equally_often(size: int) -> None:
     if len(cuts) == every:
         apart = (cuts[:, :, None] != cuts[:, None, :]).sum(axis=0)
         assert (apart[~np.eye(size, dtype=bool)] == (every + 1) // 2).all()
+
+
+def test_what_is_done_to_one_trajectory_alone_is_met() -> None:
+    """Of sixteen, one in thousands: with all others the sum is right, and a few pairs would not have it among them."""
+    batch, probability = every_trajectory(SUITE["near-deterministic"])
+    rare = batch.actions[int(np.argmin(probability))]
+
+    def halved(one: pgv.Trajectories) -> Array:
+        returns, weights = returns_of(one), np.where((one.actions == rare).all(axis=1), 0.5, 1.0)
+        baseline = (returns.sum() - returns) / (len(one) - 1)
+        return np.asarray(weights * (returns - baseline) @ scores_of(one) / len(one))
+
+    assert mean_of(lambda one: less(one, np.roll(returns_of(one), 1)), "near-deterministic", 10) is not None
+    assert mean_of(halved, "near-deterministic", 10) is None

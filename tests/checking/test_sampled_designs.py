@@ -59,3 +59,17 @@ def test_what_rare_trajectories_may_add_does_not_take_the_rows_of_what_can_be_se
         design=pgv.Independent(sizes=(64,)),
     )
     assert report.outcome is pgv.Outcome.BIASED, str(report)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-9])
+def test_rewards_of_a_millionth_are_settled_by_samples_where_pairs_are_too_many(scale: float) -> None:
+    """128 trajectories have 16,384 pairs. Sums of scores, which do not shrink, say nothing of what rounding leaves."""
+    chain = [[[0.7, 0.3], [0.2, 0.8]], [[0.4, 0.6], [0.9, 0.1]]]
+    mdp = pgv.TabularMDP([0.6, 0.4], chain, scale * np.array([[1.0, -0.5], [0.3, 2.0]]))
+    problem = pgv.Problem(mdp, pgv.SoftmaxPolicy([[0.2, -0.4], [0.5, 0.1]]), pgv.FiniteHorizon(3, 0.9))
+
+    def leave_one_out(batch: pgv.Trajectories) -> np.ndarray:
+        return less_own_mean(batch) * len(batch) / (len(batch) - 1) if len(batch) > 1 else whole(batch, totals(batch))
+
+    report = pgv.check(leave_one_out, problems=problem)
+    assert report.outcome is pgv.Outcome.CONSISTENT, str(report)

@@ -208,10 +208,11 @@ def test_chance_with_other_rewards_only_is_told() -> None:
         calls.append(len(calls))
         return RIGHT(batch) * (1.0 + len(calls) * shifted(batch))
 
-    warnings = pgv.check(drifts, problems=COIN).warnings
-    told = "'reward shift' could not be tried on problem problems[0]: it is random: two calls on the same batch differ"
-    assert len(warnings) == 1
-    assert warnings[0].startswith(told)
+    report = pgv.check(drifts, problems=COIN)
+    assert (
+        report.outcome is pgv.Outcome.CONSISTENT
+    )  # with the rewards of the problem it is right: never CORRECT, though
+    assert "it is random (two calls on the same batch differ" in report.explanation
 
 
 def test_a_part_of_the_trajectories_that_fails_is_told() -> None:

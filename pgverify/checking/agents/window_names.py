@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.agents import Window
+from pgverify.checking.agents.equal_advantages import left_to_rounding, nearest
 from pgverify.checking.agents.window_faults import FAULTS, WindowFault
 from pgverify.checking.agents.window_limit_faults import LIMIT_FAULTS
 from pgverify.checking.agents.window_ratio_faults import RATIO_FAULTS
@@ -40,7 +41,7 @@ def window_matches(evidence: Sequence[TargetComparison], precision: Precision, w
     """Return the faults whose expected update is that found on every problem; else those that it is a multiple of."""
     weighs = window.acting is not None or window.clip is not None
     possible = [fault for fault in KNOWN if weighs or fault.slug not in OF_A_RATIO]
-    made = [(fault.slug, [fault.update(item.entry.problem, window) for item in evidence]) for fault in possible]
+    made = [(fault.slug, _updates(fault, evidence, precision, window)) for fault in possible]
     for sign, multiples in ((1.0, False), (-1.0, False), (1.0, True)):
         found = [match for slug, means in made if (match := _match(slug, means, evidence, precision, sign, multiples))]
         lesser = {PLAINER.get(match.slug) for match in found} & {match.slug for match in found}
@@ -48,6 +49,17 @@ def window_matches(evidence: Sequence[TargetComparison], precision: Precision, w
         if kept:
             return tuple(kept)
     return ()
+
+
+def _updates(
+    fault: WindowFault, evidence: Sequence[TargetComparison], precision: Precision, window: Window
+) -> list[Float[Array, "d"]]:
+    """Return the expected updates with a fault; what rounding decides there is as it was found."""
+    problems = [item.entry.problem for item in evidence]
+    return [
+        nearest(item, fault.update(problem, window), left_to_rounding(fault.slug, problem, window), precision)
+        for item, problem in zip(evidence, problems, strict=True)
+    ]
 
 
 def fault_of(slug: str) -> WindowFault:

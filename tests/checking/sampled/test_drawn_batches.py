@@ -6,7 +6,6 @@ import numpy as np
 
 import pgverify as pgv
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
-from pgverify.checking.sampled import with_controls
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.drawn_batches import Source
@@ -35,13 +34,12 @@ class Counted:
         return np.random.default_rng(len(rows)).standard_normal((len(rows), 1, controls.means.shape[1]))
 
 
-def test_a_family_is_computed_once_on_each_batch_however_often_it_is_tried(monkeypatch):
+def test_a_family_is_computed_once_on_each_batch_however_often_it_is_tried():
     # Nothing explains squares of sums: every family is tried on 32 + 16 batches with coefficients in common, and then
     # on those and 16 more, beside 16 fresh ones, with and without: 64 + 16 batches in all, though tried three times.
     law, source = _source()
     families = Counted(), Counted()
-    monkeypatch.setattr(with_controls, "FAMILIES", families)
-    fit = fitted(law, source.estimate, source.controls, np.random.default_rng(0))
+    fit = fitted(law, source.estimate, source.controls, np.random.default_rng(0), families=families)
     assert not fit.exact
     assert [family.batches for family in families] == [FIT_MORE + CONFIRM] * 2
 

@@ -52,9 +52,10 @@ def test_what_is_beyond_an_ulp_has_no_such_name() -> None:
 
 
 def test_it_is_the_score_of_the_windows_whose_advantages_are_equal() -> None:
-    """On early-stop that is one: to stop three times, which pays the same and begins anew each time.
+    """On early-stop that is one: to stop three times, which pays r and begins anew each time.
 
-    E (1/T) Σ_t ψ(s, stop) = P(stop)³ ψ(0, stop), ψ the unit vector less π in the block of state 0.
+    E (1/T) Σ_t w ψ(s, stop) = w P(stop)³ ψ(0, stop), ψ the unit vector less π in the block of state 0. At most
+    w = 4 · 2⁻²⁴ r / 1e-8, the ulps of r that are beside the usual ε.
     """
     problem = SUITE["early-stop"].problem
     window = pgv.agents.Window(steps=3)
@@ -62,11 +63,12 @@ def test_it_is_the_score_of_the_windows_whose_advantages_are_equal() -> None:
     given = collected(problem, window)
     again = (given.windows.terminated.all(axis=(1, 2))) & (given.windows.states == 0).all(axis=(1, 2))
     assert again.sum() == 1
-    stop = int(given.windows.actions[again][0, 0, 0])
+    stop, paid = int(given.windows.actions[again][0, 0, 0]), given.windows.rewards[again][0, 0, 0]
     pi = problem.policy.probabilities()
     score = np.zeros_like(pi)
     score[0] = np.eye(len(pi[0]))[stop] - pi[0]
-    np.testing.assert_allclose(found, np.outer([1.0, -1.0], pi[0, stop] ** 3 * score.ravel()), atol=1e-15)
+    most = 4.0 * 2.0**-24 * paid / 1e-8 * pi[0, stop] ** 3
+    np.testing.assert_allclose(found, np.outer([most, -most], score.ravel()), atol=1e-15)
 
 
 def test_of_other_faults_nothing_is_left_to_it() -> None:

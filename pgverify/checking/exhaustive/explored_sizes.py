@@ -78,8 +78,7 @@ def with_batches_beyond(
     cases = _chosen(explored.held, explained)
     pairs = tuple(_pairs(cases, explored, explained))
     multiple, rows = report.outcome is Outcome.SCALED, MOST_ROWS if explained else MOST_UNEXPLAINED
-    known = rows, BOUNDED, suite.family, suite.formed
-    sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed, *known)
+    sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed, rows, BOUNDED, suite.family)
     warnings = together({note: note for note in report.warnings}, sampled.notes).values()
     after = lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed)
     if after.outcome is not report.outcome:

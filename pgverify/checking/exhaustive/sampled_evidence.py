@@ -33,8 +33,3 @@ class SampledSizes:
     def family(self) -> Family | None:
         """The further controls by which estimates were last explained wholly, where the usual ones did not."""
         return next((verdict.family for _, verdict in reversed(self.verdicts) if verdict.family is not None), None)
-
-    @property
-    def formed(self) -> bool:
-        """Whether the form of the estimates gave a mean that is as it should be."""
-        return any(verdict.formed for _, verdict in self.verdicts)

@@ -14,13 +14,13 @@ from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction, OutOfTime
 from pgverify.checking.calling.pace import Pace
 from pgverify.checking.exhaustive.bootstrapped import with_bootstrap
-from pgverify.checking.exhaustive.forms_of_estimates import all_near_the_target, by_its_form
 from pgverify.checking.exhaustive.listed_problem import every_trajectory, reference_trace
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
 from pgverify.checking.sampled.batch_law import IndependentLaw, arranged
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.crosses import crossed
 from pgverify.checking.sampled.families import Family, likely_first
 from pgverify.checking.sampled.goal import Goal
 from pgverify.checking.sampled.one_size import (
@@ -114,7 +114,6 @@ def sample_sizes(
     most_rows: int = MOST_ROWS,
     tolerance: float = TOLERANCE,
     likely: Family | None = None,
-    formed: bool = False,
 ) -> SampledSizes:
     """Return what sampled batches of the given sizes say, until one is off or calls and time are spent.
 
@@ -134,15 +133,13 @@ def sample_sizes(
         As `MOST_ROWS`, and relative bias at which drawing ends.
     likely : Family, optional
         Of further controls, which are tried before others: what explained the estimates elsewhere.
-    formed : bool
-        Whether the form of the estimates gave a mean elsewhere: it is tried before further controls.
     """
     calls = Calls(implementation)
     verdicts: dict[SizePair, SizeVerdict] = {}
     failure = ""
     try:
         test = _Test(multiple, alpha / max(len(pairs), 1), seed, most_rows, tolerance)
-        verdicts.update(_verdicts(calls, pairs, target, test, seed, likely, formed))
+        verdicts.update(_verdicts(calls, pairs, target, test, seed, likely))
     except NoEstimate as reason:
         failure = str(reason.failure)
     except OutOfTime:
@@ -153,7 +150,7 @@ def sample_sizes(
 
 
 def _verdicts(
-    calls: Calls, pairs: Sequence[SizePair], target: str, test: _Test, seed: int, likely: Family | None, given: bool
+    calls: Calls, pairs: Sequence[SizePair], target: str, test: _Test, seed: int, likely: Family | None
 ) -> Iterator[tuple[SizePair, SizeVerdict]]:
     """Yield verdicts until one is off: first those at sight, then those that take more batches.
 
@@ -165,7 +162,6 @@ def _verdicts(
     """
     doubtful: list[tuple[SizePair, Fitted, Goal]] = []
     smaller: dict[int, Fitted] = {}
-    formed: bool | None = given  # whether the form of the estimates has given a mean so far; None once it did not
     explained: set[int] = set()  # problems on which controls explained smaller batches wholly
     paces: defaultdict[int, Pace] = defaultdict(Pace)
     multiple = test.multiple
@@ -183,18 +179,13 @@ def _verdicts(
             continue
         long = not pair.needed and pace.expected(batch, pair.size) > LONG
         known = before if before is not None and (before.exact or pair.size >= LARGE) else None
-        few = replace(pair, few=pair.few or long)
-        fit = _fit(calls, pace, few, rng, known, () if formed else likely_first(likely))
-        by_form = test.by_form(pair, fit, goal) if formed is not None and not fit.exact else None
-        if formed and not fit.exact and by_form is None:
-            fit = _fit(calls, pace, few, rng, known, likely_first(likely))
-        formed = formed if fit.exact or formed is None else True if by_form is not None else None
+        fit = _fit(calls, pace, replace(pair, few=pair.few or long), rng, known, likely)
         likely = fit.source.family if fit.exact and fit.source.family is not None else likely
         smaller[pair.index] = fit
         changed = (pair.index in explained or pair.explained) and not fit.exact
         pair = replace(pair, needed=pair.needed or changed, changed=changed)
         explained |= {pair.index} if fit.exact else set()
-        if (verdict := at_sight(fit, goal, pair.size, multiple) or by_form) is not None:
+        if (verdict := at_sight(fit, goal, pair.size, multiple)) is not None:
             yield pair, verdict
         elif pair.explained and nearly(fit, goal, multiple):  # too few batches for as many coefficients as it takes
             continue
@@ -233,24 +224,28 @@ class _Test:
         self.multiple, self._alpha, self._seed = multiple, alpha, seed
         self._left, self._tolerance = most_rows, tolerance
 
-    def by_form(self, pair: SizePair, fit: Fitted, goal: Goal) -> SizeVerdict | None:
-        """Return that a pair is as it should be by the form of its estimates; None where that does not say so."""
-        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 2)))
-        return by_its_form(pair, fit, goal, self.multiple, rng)
-
     def of(self, pair: SizePair, fit: Fitted, goal: Goal, reserve: float = 0.0) -> SizeVerdict:
         """Return the verdict on a pair that could not be judged at sight, with a part of the rows left for others."""
-        if pair.needed and (verdict := self.by_form(pair, fit, goal)) is not None:
+        if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self.multiple)) is not None:
             return verdict
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
         guarded = replace(goal, unseen=pair.unseen)
         affordable = MOST_CALLS if fit.exact else int(self._left * (1.0 - reserve)) // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
-        if not pair.changed or verdict.off or verdict.bounded:
-            return verdict
-        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 3)))
-        return all_near_the_target(pair, fit, goal, self.multiple, rng) or verdict
+        return verdict
+
+
+def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:
+    """Return the verdict on all batches of two where a few crosses of their table give it; None where they do not."""
+    if not isinstance(pair.law, IndependentLaw) or pair.size != 2:
+        return None
+    rng = np.random.default_rng(0)  # of the pairs that are looked at: what is said of them depends on none
+    found = crossed(fit.source.estimate, pair.law.probability, rng)
+    if found is None:
+        return None
+    whole = replace(fit, first=found.mean[None], used=fit.used + found.confirmed, size=max(fit.size, found.size))
+    return at_sight(whole, goal, pair.size, multiple)
 
 
 def _fit(
@@ -259,7 +254,7 @@ def _fit(
     pair: SizePair,
     rng: np.random.Generator,
     smaller: Fitted | None,
-    families: Sequence[Family],
+    likely: Family | None,
 ) -> Fitted:
     batch, _ = every_trajectory(pair.entry.problem)
 
@@ -269,7 +264,7 @@ def _fit(
     controls = _controls(pair.entry.problem, pair.cut)
     known = smaller if pair.few else None
     as_smaller = as_before(pair.law, estimate, controls, rng, known, calls.coarse) if known is not None else None
-    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller, calls.coarse, families)
+    return as_smaller or fitted(pair.law, estimate, controls, rng, smaller, calls.coarse, likely_first(likely))
 
 
 @lru_cache(maxsize=64)

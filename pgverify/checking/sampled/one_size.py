@@ -10,7 +10,6 @@ from jaxtyping import Float
 from pgverify.checking.sampled.beyond_the_range import SHARE, beyond_the_range
 from pgverify.checking.sampled.families import Family
 from pgverify.checking.sampled.goal import Goal
-from pgverify.checking.sampled.sums_over_pairs import PairSum
 from pgverify.checking.sampled.with_controls import ROUNDING, Fitted
 from pgverify.checking.verdict.scope import SampledSize
 from pgverify.errors import InvalidData
@@ -20,12 +19,6 @@ from pgverify.validation import Array
 
 RAREST = 0.05
 """No decision falls before an event of this probability in a batch has shown: a few hundred batches."""
-
-RARE = 64
-"""Batches with one trajectory that may be any, on which it is seen that rare ones do nothing else."""
-
-NEAR_LOOKS, NEAR_ERRORS = (144, 576), 4.5
-"""Numbers of batches after which their mean is looked at, and its standard errors that are allowed for."""
 
 TOLERANCE = 0.02
 """Relative bias at which drawing ends: smaller ones may still hide, and the scope says so."""
@@ -58,8 +51,6 @@ class SizeVerdict:
         Which multiple of the target the mean is, where the controls explain the estimate wholly.
     explained : bool
         Whether the controls do.
-    formed : bool
-        Whether the form of the estimate gives the mean.
     family : Family or None
         Of further controls, where the usual ones do not.
     """
@@ -70,7 +61,6 @@ class SizeVerdict:
     silent: bool = False
     factor: float | None = None
     explained: bool = False
-    formed: bool = False
     family: Family | None = None
 
     @property
@@ -97,24 +87,6 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     return SizeVerdict(evidence, mean, off=False, factor=found, explained=True, family=fit.source.family)
 
 
-def near_enough(found: PairSum, fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict | None:
-    """Return that a mean is within `BOUNDED` of what it should be, by the form of the estimate; None where it is not.
-
-    Parameters
-    ----------
-    found : PairSum
-        The mean, and how far it may be off.
-    fit, goal, size, multiple : as for `judge_size`
-    """
-    factor = _factor(found.mean, goal) if multiple else 1.0
-    unit, used = abs(factor) * goal.scale, fit.used + found.calls
-    gap = float(np.abs(found.mean - factor * goal.vector).max(initial=0.0))
-    error = found.error + 4.0 * max(fit.rounding, ROUNDING * found.size)  # four calls make up a difference
-    if not (factor > 0.0 and unit > 0.0 and gap <= error and gap + error <= BOUNDED * unit):
-        return None
-    return SizeVerdict(SampledSize(size, used, (gap + error) / unit, 1.0 / used), found.mean, off=False, formed=True)
-
-
 def suspicion(fit: Fitted, goal: Goal, multiple: bool) -> float:
     """Return how far the mean seems to be off, in its standard errors: what is drawn first, not what is said.
 
@@ -133,43 +105,6 @@ def nearly(fit: Fitted, goal: Goal, multiple: bool) -> bool:
     factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
     axes, aim = _axes(goal, factor, multiple)
     return float(np.abs(fit.first @ axes - aim).max(initial=0.0)) <= BOUNDED * abs(factor) * goal.scale
-
-
-def near_throughout(
-    fit: Fitted, rare: Fitted, goal: Goal, size: int, multiple: bool, rng: np.random.Generator
-) -> SizeVerdict | None:
-    """Return that the mean is near what it should be, where all batches are, less their controls; None where not.
-
-    Whatever is in fewer than `RAREST` of them adds less than that part of the size of the target, for no batch is
-    further from it than that size: neither as they come nor, `RARE` of them, with one trajectory that may be any.
-    Nothing is said where the mean seems to be off at all, however little.
-
-    Parameters
-    ----------
-    rare : Fitted
-        The same, on the batches with such a trajectory.
-    fit, goal, size, multiple, rng : as for `judge_size`
-    """
-    factor = _factor(fit.first.mean(axis=0), goal) if multiple else 1.0
-    unit = abs(factor) * goal.scale
-    if not (factor > 0.0 and unit > 0.0):
-        return None
-    axes, aim = _axes(goal, factor, multiple)
-    off = np.zeros((0, aim.size))
-    if float(np.abs(rare.sample(RARE, rng) @ axes - aim).max(initial=0.0)) > unit:
-        return None
-    for count in NEAR_LOOKS:
-        off = np.concatenate([off, fit.sample(count - len(off), rng) @ axes - aim])
-        if float(np.abs(off).max(initial=0.0)) > unit:
-            return None
-        gap, error = np.abs(off.mean(axis=0)), NEAR_ERRORS * off.std(axis=0) / count**0.5 + fit.rounding
-        if (gap > error).any():
-            return None
-        hidden = float((gap + error).max(initial=0.0)) / unit
-        if hidden <= BOUNDED:
-            evidence = SampledSize(size, fit.used + count + RARE, hidden, RAREST)
-            return SizeVerdict(evidence, fit.first.mean(axis=0), off=False)
-    return None
 
 
 def judge_size(

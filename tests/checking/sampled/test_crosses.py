@@ -69,11 +69,26 @@ def test_what_is_no_sum_of_few_products_is_refused(function: Callable[[np.ndarra
 
 
 def test_no_more_crosses_than_allowed() -> None:
-    calls, noise = [], np.random.default_rng(2).normal(size=(20, 20))
+    calls, noise = [], np.random.default_rng(2).normal(size=(100, 100))
 
     def estimate(pair: np.ndarray) -> np.ndarray:
         calls.append(1)
         return np.array([noise[tuple(pair)]])
 
-    assert crossed(estimate, np.full(20, 0.05), np.random.default_rng(0)) is None
-    assert len(calls) <= 32 + 40 * MOST_CROSSES + 2 * CONFIRMED * 3  # two that fail, and twice as many once
+    assert crossed(estimate, np.full(100, 0.01), np.random.default_rng(0)) is None
+    assert len(calls) <= 32 + 200 * MOST_CROSSES + 2 * CONFIRMED * 3  # two that fail, and twice as many once
+
+
+def test_few_pairs_are_all_called_where_crosses_do_not_suffice() -> None:
+    """Of 20 trajectories all 400 ordered pairs, each once: the mean is the sum with their probabilities, no symmetry."""
+    noise, chance = np.random.default_rng(2).normal(size=(20, 20)), np.random.default_rng(3).dirichlet(np.ones(20))
+    calls: list[tuple[int, ...]] = []
+
+    def estimate(pair: np.ndarray) -> np.ndarray:
+        calls.append(tuple(pair))
+        return np.array([noise[tuple(pair)]])
+
+    found = crossed(estimate, chance, np.random.default_rng(0))
+    assert found is not None
+    assert found.mean == pytest.approx([chance @ noise @ chance], rel=1e-12)
+    assert len(calls) == len(set(calls)) == 400

@@ -80,7 +80,7 @@ def test_no_more_crosses_than_allowed() -> None:
 
 
 def test_few_pairs_are_all_called_where_crosses_do_not_suffice() -> None:
-    """Of 20 trajectories all 400 ordered pairs, each once: the mean is the sum with their probabilities, no symmetry."""
+    """Of 20 trajectories all 400 ordered pairs, each once: the mean is their sum, and takes no symmetry."""
     noise, chance = np.random.default_rng(2).normal(size=(20, 20)), np.random.default_rng(3).dirichlet(np.ones(20))
     calls: list[tuple[int, ...]] = []
 

@@ -63,6 +63,13 @@ def test_it_begins_within_a_second(typed: str, tmp_path: Path) -> None:
 
 
 def test_silence_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: a command that answers at once has no such line, and one that says nothing is infinite."""
-    monkeypatch.setattr(sys.modules[__name__], "SECONDS", 0.02)
+    """Negative control: a terminal on which nothing is ready says so, however long one would wait."""
+    waited: list[object] = []
+
+    def nothing(*asked: object) -> tuple[list[int], list[int], list[int]]:
+        waited.append(asked[-1])
+        return [], [], []
+
+    monkeypatch.setattr(select, "select", nothing)
     assert seconds_to_first_word(tmp_path, "study list --help") == float("inf")
+    assert waited == [10.0 * SECONDS]

@@ -34,9 +34,19 @@ def dropped(factor: float = 1.0) -> Function:
     return lambda batch: plain(batch) * (factor + 1e-4 * rng.normal())
 
 
-def test_tiny_noise_is_consistent_where_no_trajectory_is_rare() -> None:
-    """What rare trajectories of near-deterministic add takes more batches than are affordable, and is named."""
-    report = pgv.check(noisy(1.0), problems=named("coin", "bandit", "near-deterministic"))
+def test_tiny_noise_is_consistent_and_settled_everywhere() -> None:
+    """Of rare trajectories too few or too many may be drawn: of the first eight seeds of batches six settle it."""
+    report = pgv.check(noisy(1.0), problems=named("coin", "bandit", "near-deterministic"), seed=1)
+    assert report.outcome is pgv.Outcome.CONSISTENT, str(report)
+    assert "any relative bias above" in report.explanation
+    assert "open" not in report.explanation
+    resting = [warning for warning in report.warnings if "assumption that no event matters" in warning]
+    assert [warning.split(":")[0] for warning in resting] == ["problems[2]"]  # the others have no rare trajectory
+
+
+def test_tiny_noise_is_consistent_where_rare_trajectories_leave_a_problem_open() -> None:
+    """Seed 0 is one of the other two: what stays open is named, and the verdict is about the rest."""
+    report = pgv.check(noisy(1.0), problems=named("coin", "bandit", "near-deterministic"), seed=0)
     assert report.outcome is pgv.Outcome.CONSISTENT, str(report)
     assert "on 2 problems any relative bias above" in report.explanation
     assert "problems[2] is open: the budget did not suffice there" in report.explanation

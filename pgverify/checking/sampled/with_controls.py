@@ -130,7 +130,7 @@ def fitted(
         and where nothing explained it, further families are not tried again.
     coarse : as in `Source`
     families : sequence of Family
-        Tried in this order, before others that which explained smaller batches; none where it is empty.
+        Tried in this order, after that which explained smaller batches.
     """
     plain, spread = (
         Source(rows, estimate, controls, law.group, law.rows, coarse=coarse) for rows in (law.draw, law.spread)
@@ -178,9 +178,8 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, fami
     usual = _fitted(source, begun, fresh)
     if usual.exact:
         return usual
-    # Where no family explained smaller ones none is tried again, for calls on larger ones take longer.
-    if not families or (smaller is not None and not smaller.exact):
-        return min((usual, *known), key=lambda fit: fit.spread)
+    if smaller is not None and not smaller.exact:  # no family explained it there, and calls on larger ones take longer
+        return min(usual, *known, key=lambda fit: fit.spread)
     if smaller is not None:
         families = sorted(families, key=lambda family: family is not smaller.source.family)
     for family in families:

@@ -51,9 +51,11 @@ def scripted(world: Any, nodes: int = NODES) -> Iterator[None]:
     class Scripted(TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             answer = answers.get(func)
+            named = kwargs or {}
             if answer is None:
-                return func(*args, **(kwargs or {}))
-            return answer(*args, **(kwargs or {}))
+                return func(*args, **named)
+            _note_generator(world, named.get("generator"))
+            return answer(*args, **named)
 
     with Scripted(), _noting_seeds(torch, world):
         yield
@@ -70,6 +72,20 @@ def _noting_seeds(torch: Any, world: Any) -> Iterator[None]:
 
     with replaced_everywhere(torch, {"manual_seed": noting}):
         yield
+
+
+def _note_generator(world: Any, generator: Any) -> None:
+    """Look at the seed that a generator began with, when it draws for the first time in a run.
+
+    A new one that nobody seeds has always the same. Those of a loader are seeded with what it draws, which is dictated.
+    """
+    kept = getattr(getattr(world, "world", world), "kept", None)
+    if generator is None or kept is None or _asked_by_loader():
+        return
+    drawing = kept.setdefault("generators of torch that drew", [])
+    if not any(one is generator for one in drawing):
+        drawing.append(generator)
+        note_seed(world, "a generator of torch", generator.initial_seed(), at_once=True)
 
 
 class _TorchDraws:

@@ -136,3 +136,31 @@ def test_a_seed_that_is_given_again_after_draws_is_said() -> None:
     said = pgv.choices.expectation(lambda world: run(world, 0)).remarks
     assert [remark.partition(" a second time")[0] for remark in said] == ["torch is given the seed 0"]
     assert pgv.choices.expectation(lambda world: run(world, 1)).remarks == ()
+
+
+GENERATORS: dict[str, tuple[Callable[[], list[Any]], bool]] = {
+    "one for both draws": (lambda: [torch.Generator().manual_seed(0)] * 2, False),
+    "two seeds": (lambda: [torch.Generator().manual_seed(k) for k in (0, 1)], False),
+    "one seed twice": (lambda: [torch.Generator().manual_seed(0) for _ in range(2)], True),
+    "nobody seeds them": (lambda: [torch.Generator(), torch.Generator()], True),  # both begin with torch's own seed
+}
+
+
+@pytest.mark.parametrize("how", GENERATORS)
+def test_generators_that_begin_alike_are_said(how: str) -> None:
+    made, alike = GENERATORS[how]
+
+    def run(world: Any) -> list[float]:
+        with pgv.adapters.torch.scripted(world):
+            return [float(sum(torch.bernoulli(torch.tensor(0.5), generator=one) for one in made()))]
+
+    said = pgv.choices.expectation(run).remarks
+    assert [remark.partition(" the seed")[0] for remark in said] == ["a generator of torch is given"] * alike
+
+
+def test_generators_of_loaders_are_left_alone() -> None:
+    def run(world: Any) -> list[float]:
+        with pgv.adapters.torch.scripted(world):
+            return [float(_loaded(shuffle=True)[0] + _loaded(shuffle=True)[0])]
+
+    assert pgv.choices.expectation(run).remarks == ()

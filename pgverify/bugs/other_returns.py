@@ -24,6 +24,9 @@ from pgverify.validation import Array
 Returns = Float[Array, "number"]
 """Of all steps of a batch, or one an episode."""
 
+Numbers = Float[Array, "*shape"]
+"""Returns in whatever order."""
+
 ADDED_TO_SIZES = (SMALL, 1e-6, 1e-5, 1e-4)
 
 
@@ -44,11 +47,11 @@ def _over_episodes(changed: Callable[[Returns], Returns], values: StepValues, _:
     return np.broadcast_to(changed(values[:, 0])[:, None], values.shape) if values.size else values
 
 
-def _within(bound: float, values: Returns) -> Returns:
+def _within(bound: float, values: Numbers) -> Numbers:
     return np.clip(values, -bound, bound)
 
 
-def _success(values: Returns) -> Returns:
+def _success(values: Numbers) -> Numbers:
     return (values > 0.0).astype(float)
 
 
@@ -96,7 +99,7 @@ def _above_the_mean(values: Returns) -> Returns:
     return np.maximum(values - values.mean(), 0.0)
 
 
-def _positive(values: Returns) -> Returns:
+def _positive(values: Numbers) -> Numbers:
     return np.maximum(values, 0.0)
 
 
@@ -116,7 +119,7 @@ def _by_start(freedom: int | None, added: float, batch: Trajectories, weights: S
     return np.broadcast_to(found[:, None], weights.shape)
 
 
-def _alone(slug: str, words: str, curve: Callable[[Returns], Returns]) -> tuple[Change, Change]:
+def _alone(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> tuple[Change, Change]:
     """Return a change of each step's return, and of the episode's on every step of it."""
     changed = partial(_each, curve)
     return Change(slug, words, returns=changed), Change(
@@ -211,7 +214,7 @@ def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...
         source=source,
         implementation=ChangedEstimate(ChangedLoss(change)),
         correct=RewardToGo(),
-        batch_size=2 if change.coupled else 1,
+        batch_size=(3 if slug == "returns-winsorised" else 2) if change.coupled else 1,
         ordered=change.ordered,
         note=note,
     )
@@ -261,7 +264,7 @@ RETURNS_WINSORISED = _entry(
     "depend on the own return.",
     "Leave the returns as they are, or subtract a baseline of the others.",
     NO_THREAD,
-    "The entry has the percentiles 5 and 95.",
+    "The entry has the percentiles 5 and 95; in pairs both are drawn to their mean by as much.",
 )
 
 RETURNS_RANKED = _entry(

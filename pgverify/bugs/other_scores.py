@@ -18,7 +18,7 @@ from pgverify.validation import Array
 FLOORS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-1, 1e-7, 1e-8)
 """What is added to a probability before the logarithm."""
 
-LEAST = (0.1, 0.01, 0.001, 0.05, 0.2, *(float(np.exp(-size)) for size in (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)), 1e-6)
+LEAST = (*(float(np.exp(-size)) for size in (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)), 0.2, 0.1, 0.05, 0.01, 0.001, 1e-6)
 """Probabilities below which the logarithm is clamped."""
 
 MOST = (0.9, 0.95, 0.99, 0.999)
@@ -162,7 +162,7 @@ LOG_PROB_CLAMPED = _entry(
     "nearly certain ones, are learnt nothing from.",
     "Compute log π by log_softmax, which needs no clamp.",
     ("DigiRL-agent/digirl#22", "SlopDotCash/asi#2738"),
-    "The entry clamps at π = 0.1; other bounds are recognised as well.",
+    "The entry clamps log π at −1; other bounds are recognised as well.",
 )
 
 LOG_OF_RAISED_PROBABILITY = _entry(

@@ -19,7 +19,12 @@ from pgverify.bugs import (
     kl,
     leave_one_out,
     lengths,
+    misplaced_steps,
     normalisation,
+    other_bonuses,
+    other_returns,
+    other_rewards,
+    other_scores,
     ppo,
     returns,
     sampling_mismatch,
@@ -28,7 +33,9 @@ from pgverify.bugs import (
     whole_batch,
 )
 from pgverify.bugs.bug import Bug
+from pgverify.bugs.changed_losses import changed_bug
 from pgverify.bugs.changed_rows import CHANGES, with_rows_changed
+from pgverify.bugs.changes import PLAINEST
 from pgverify.bugs.compositions import COMPOSITIONS, with_sign_reversed
 from pgverify.bugs.loss_bug import LossBug
 from pgverify.bugs.losses.catalogue import LOSS_ENTRIES
@@ -118,6 +125,39 @@ ENTRIES: tuple[Bug, ...] = (
     leave_one_out.GROUP_STD_POPULATION,
     group_baselines.BEST_OF_GROUP_BASELINE,
     group_baselines.MEDIAN_BASELINE,
+    other_rewards.REWARD_SIGN,
+    other_rewards.REWARD_THRESHOLDED,
+    other_rewards.REWARD_SQUASHED,
+    other_rewards.REWARD_RECTIFIED,
+    other_rewards.LAST_REWARD_ALONE,
+    other_rewards.REWARDS_STANDARDISED,
+    other_rewards.REWARDS_CENTRED,
+    other_returns.RETURN_CLIPPED,
+    other_returns.RETURN_SIGN,
+    other_returns.RETURN_THRESHOLDED,
+    other_returns.POSITIVE_PART_ALONE,
+    other_returns.RETURNS_WINSORISED,
+    other_returns.RETURNS_RANKED,
+    other_returns.MIN_MAX_SCALED,
+    other_returns.DIVIDED_BY_BATCH_SCALE,
+    other_scores.LOG_MISSING,
+    other_scores.LOG_PROB_CLAMPED,
+    other_scores.LOG_OF_RAISED_PROBABILITY,
+    other_scores.LOG_PROBS_AVERAGED_FIRST,
+    other_scores.GREEDY_ACTION_SCORED,
+    other_scores.SOFTMAX_OVER_WRONG_AXIS,
+    misplaced_steps.FIRST_STEP_ALONE,
+    misplaced_steps.LAST_STEP_LEFT_OUT,
+    misplaced_steps.FIRST_STEP_LEFT_OUT,
+    misplaced_steps.DISCOUNT_APPLIED_TWICE,
+    misplaced_steps.VALUE_OF_NEXT_STATE,
+    misplaced_steps.BOOTSTRAP_UNDISCOUNTED,
+    other_bonuses.ENTROPY_AVERAGED_OVER_ACTIONS,
+    other_bonuses.ENTROPY_OF_TAKEN_ACTION,
+    other_bonuses.LOG_PROBS_OF_ALL_ACTIONS,
+    group_baselines.WORST_OF_GROUP_BASELINE,
+    importance.RATIO_OF_A_STEP_MISSING,
+    importance.RATIOS_SUMMED,
 )
 """Of trajectories, in the order of their numbers."""
 
@@ -156,8 +196,9 @@ def get(slug: str) -> Any:
     for known in (*CATALOGUE, *PAIRS, *COMPOSITIONS):
         if known.slug == slug:
             return known
-    if (usual := usual_bug(slug, {bug.slug: bug for bug in ENTRIES})) is not None:
-        return usual
+    entries = {bug.slug: bug for bug in ENTRIES}
+    if (made := usual_bug(slug, entries) or changed_bug(slug, PLAINEST, entries)) is not None:
+        return made
     rest, _, last = slug.rpartition(" + ")
     if rest and last == whole_batch.SIGN_REVERSED.slug:
         return with_sign_reversed(get(rest))

@@ -18,7 +18,12 @@ from jaxtyping import Float, Inexact
 from pgverify.bugs.bug import BUG, Bug, Effect
 from pgverify.bugs.credited_rewards import CREDITED, CREDITING, WITHOUT_POWERS
 from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
-from pgverify.bugs.group_baselines import BEST_OF_GROUP_BASELINE, MEDIAN_BASELINE, over_batch_std
+from pgverify.bugs.group_baselines import (
+    BEST_OF_GROUP_BASELINE,
+    MEDIAN_BASELINE,
+    WORST_OF_GROUP_BASELINE,
+    over_batch_std,
+)
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
@@ -40,7 +45,12 @@ OTHERS = "mean of the others"
 """The right thing to subtract; it matters beside a division by lengths."""
 
 BASELINES: Mapping[str, Callable[[Float[Array, "n"]], float]] = MappingProxyType(
-    {GROUP_MEAN_SELF.slug: np.mean, BEST_OF_GROUP_BASELINE.slug: np.max, MEDIAN_BASELINE.slug: np.median}
+    {
+        GROUP_MEAN_SELF.slug: np.mean,
+        BEST_OF_GROUP_BASELINE.slug: np.max,
+        MEDIAN_BASELINE.slug: np.median,
+        WORST_OF_GROUP_BASELINE.slug: np.min,
+    }
 )
 """What is subtracted from each return of a group, its own included."""
 
@@ -139,6 +149,7 @@ STAGES: Mapping[str, Bug | LossBug] = {
         BATCH_STD,
         BEST_OF_GROUP_BASELINE,
         MEDIAN_BASELINE,
+        WORST_OF_GROUP_BASELINE,
         NORMALISE_MINIBATCH,
         BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,

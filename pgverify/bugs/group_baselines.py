@@ -1,8 +1,8 @@
-"""Baselines that are one number of the group, no mean: its best return, its median; and a deviation of the batch.
+"""Baselines that are one number of the group, no mean: its best, least or median return; and a deviation of the batch.
 
 For any baseline b that the returns of a group determine, whatever their order, E[b Ψ_i] is the same for every i, and
 Σ_i E[b Ψ_i] = ∇E[b]. So the mean of Ψ_i (R_i − b) over n trajectories estimates ∇J − (1/n) ∇E[b], with b = mean the
-factor (n−1)/n that is known, and with the best or the median another direction.
+factor (n−1)/n that is known, and with the best, the least or the median another direction.
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ def _best(batch: Trajectories) -> Inexact[Array, "n d"]:
 def _best_of_others(batch: Trajectories) -> Inexact[Array, "n d"]:
     values = returns(batch)
     return _whole_episode(batch, values if len(values) < 2 else values - _ordered_others(values)[:, -1])
+
+
+def _worst(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Ψ_i (R_i − min_j R_j): what is worst learns nothing, the others are drawn near."""
+    values = returns(batch)
+    return _whole_episode(batch, values - values.min(initial=np.inf))
+
+
+def _worst_of_others(batch: Trajectories) -> Inexact[Array, "n d"]:
+    values = returns(batch)
+    return _whole_episode(batch, values if len(values) < 2 else values - _ordered_others(values)[:, 0])
 
 
 def _median(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -83,4 +94,18 @@ MEDIAN_BASELINE = Bug(
     correct=_median_of_others,
     batch_size=3,
     note="Its expectation is that of ∇J − (1/n) ∇E[median of n]; in pairs the median is the mean, a factor 1/2.",
+)
+
+WORST_OF_GROUP_BASELINE = Bug(
+    number=145,
+    slug="worst-of-group-baseline",
+    effect=Effect.BIASED,
+    cause="The least return of the group is subtracted: it depends on the own sample, of which nothing is left where "
+    "it is the least.",
+    cure="Subtract the least of the others, or their mean.",
+    source=("no public thread found",),
+    implementation=_worst,
+    correct=_worst_of_others,
+    batch_size=2,
+    note="Its expectation is that of ∇J − (1/n) ∇E[least of n].",
 )

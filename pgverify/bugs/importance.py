@@ -50,6 +50,19 @@ def _applied_twice(batch: Trajectories) -> Inexact[Array, "n d"]:
     return rows(seen_from_target(batch), ratio(batch) * _per_decision(batch, log_ratio(batch)))
 
 
+def _before_the_action(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Σ_t ψ'_t Σ_{k≥t} γ^k ρ_0 ⋯ ρ_{k−1} r_k: the reward of step k without the ratio of its own action."""
+    ratios = log_ratio(batch)
+    before = np.concatenate([np.zeros_like(ratios[:, :1]), ratios[:, :-1]], axis=1)
+    return rows(seen_from_target(batch), _per_decision(batch, before))
+
+
+def _summed(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return (Σ_t ρ_t) Σ_t γ^t ψ'_t G_t: ratios added up over the episode, not multiplied."""
+    total = np.where(batch.mask, ratio(batch), 0.0).sum(axis=1, keepdims=True)
+    return rows(seen_from_target(batch), total * credit(batch))
+
+
 def _uncorrected(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return Σ_t γ^t ψ'_t G_t on trajectories of θ, as if they had been drawn from θ'."""
     return rows(seen_from_target(batch), credit(batch))
@@ -101,6 +114,33 @@ RATIO_NOISE = Bug(
     implementation=_rounded_ratio,
     correct=RewardToGo(),
     note="The entry rounds log π to bfloat16: a relative bias of about 1e-3. Dropout adds variance to the bias.",
+)
+
+RATIO_OF_A_STEP_MISSING = Bug(
+    number=146,
+    slug="ratio-of-a-step-missing",
+    effect=Effect.BIASED,
+    cause="The importance ratio of a step, or of the steps before or behind the action, is missing from the product.",
+    cure="Weight r_k by the product ρ_0 ⋯ ρ_k, that of its own action included.",
+    source=("no public thread found",),
+    implementation=_before_the_action,
+    correct=_corrected,
+    target="off_policy_gradient",
+    note="The entry leaves out the reward's own step; the first, the last, and all before or behind the action are "
+    "recognised as well.",
+)
+
+RATIOS_SUMMED = Bug(
+    number=147,
+    slug="ratios-summed",
+    effect=Effect.BIASED,
+    cause="The importance ratios of an episode are added or averaged, not multiplied.",
+    cure="Weight r_k by the product ρ_0 ⋯ ρ_k.",
+    source=("no public thread found",),
+    implementation=_summed,
+    correct=_corrected,
+    target="off_policy_gradient",
+    note="The entry adds; their mean is recognised as well.",
 )
 
 STALE_SAMPLES = Bug(

@@ -13,7 +13,12 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import Bug
-from pgverify.bugs.importance import LOG_RHO_SWAPPED, RATIO_APPLIED_TWICE
+from pgverify.bugs.importance import (
+    LOG_RHO_SWAPPED,
+    RATIO_APPLIED_TWICE,
+    RATIO_OF_A_STEP_MISSING,
+    RATIOS_SUMMED,
+)
 from pgverify.bugs.steps import credit, rows
 from pgverify.estimators import RewardToGo
 from pgverify.estimators.discounted_sum import discounted_sum
@@ -49,6 +54,63 @@ def _twice_on_the_step(batch: Trajectories, ratios: Ratios) -> Ratios:
     return ratios**2 * credit(batch)
 
 
+def _shifted(ratios: Ratios) -> Ratios:
+    return np.concatenate([np.ones_like(ratios[:, :1]), ratios[:, :-1]], axis=1)
+
+
+def _without_own(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return Σ_{k≥t} γ^k ρ_0 ⋯ ρ_{k−1} r_k."""
+    return _per_decision(batch, _shifted(ratios))
+
+
+def _first_missing(batch: Trajectories, ratios: Ratios) -> Ratios:
+    return np.where(np.arange(batch.num_steps) == 0, 1.0, ratios)
+
+
+def _last_missing(batch: Trajectories, ratios: Ratios) -> Ratios:
+    return np.where(np.arange(batch.num_steps) == batch.lengths[:, None] - 1, 1.0, ratios)
+
+
+def _without_past(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return γ^t Y_t with Y_t = ρ_t (r_t + γ Y_{t+1}): Σ_{k≥t} γ^k ρ_t ⋯ ρ_k r_k."""
+    return ratios * _without_past_and_own(batch, ratios)
+
+
+def _without_past_and_own(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return Σ_{k≥t} γ^k ρ_{t+1} ⋯ ρ_k r_k."""
+    return batch.discount_powers * discounted_sum(batch.relative_rewards, batch.discount, ratios)
+
+
+def _without_future(batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return ρ_0 ⋯ ρ_t γ^t G_t."""
+    return np.cumprod(ratios, axis=1) * credit(batch)
+
+
+def _total(batch: Trajectories, ratios: Ratios) -> Ratios:
+    return np.where(batch.mask, ratios, 0.0).sum(axis=1, keepdims=True)
+
+
+def _added(batch: Trajectories, ratios: Ratios) -> Ratios:
+    return _total(batch, ratios) * credit(batch)
+
+
+def _averaged(batch: Trajectories, ratios: Ratios) -> Ratios:
+    return _total(batch, ratios) / np.maximum(batch.lengths, 1)[:, None] * credit(batch)
+
+
+MISSING: tuple[Callable[[Trajectories, Ratios], Ratios], ...] = (
+    _without_own,
+    _without_past,
+    _without_past_and_own,
+    _without_future,
+    lambda batch, ratios: _per_decision(batch, _first_missing(batch, ratios)),
+    lambda batch, ratios: _per_decision(batch, _last_missing(batch, ratios)),
+    lambda batch, ratios: _whole(batch, _first_missing(batch, ratios)),
+    lambda batch, ratios: _whole(batch, _last_missing(batch, ratios)),
+)
+"""Products from which the ratios of some steps are missing."""
+
+
 def _form(entry: Bug, weights: Callable[[Trajectories, Ratios], Ratios]) -> Bug:
     power = -1.0 if entry is LOG_RHO_SWAPPED else 1.0
 
@@ -61,5 +123,7 @@ def _form(entry: Bug, weights: Callable[[Trajectories, Ratios], Ratios]) -> Bug:
 OFF_POLICY_FORMS: tuple[Bug, ...] = (
     *(_form(LOG_RHO_SWAPPED, weights) for weights in (_per_decision, _whole, _of_the_step)),
     *(_form(RATIO_APPLIED_TWICE, weights) for weights in (_twice, _twice_on_the_step)),
+    *(_form(RATIO_OF_A_STEP_MISSING, weights) for weights in MISSING),
+    *(_form(RATIOS_SUMMED, weights) for weights in (_added, _averaged)),
 )
 """Each has the slug of its entry. Where nobody else acted all are the gradient itself, and are not tried."""

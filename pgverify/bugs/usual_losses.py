@@ -79,6 +79,11 @@ class UsualLoss:
     added: float = SMALL
 
     @property
+    def by_weights(self) -> bool:
+        """Whether what is paid for is a weight times the score of each step."""
+        return True
+
+    @property
     def slugs(self) -> tuple[str, ...]:
         """Entries of the catalogue that it is made of, but for those of the ratio."""
         centred = "" if self.freedom is None else NORMALISE_MINIBATCH.slug
@@ -105,6 +110,10 @@ class UsualLoss:
         """Return by how much a row counts, an entropy's too."""
         divided = len(batch) / np.asarray(DIVISORS[self.divisor](batch))
         return np.broadcast_to(divided, len(batch))[:, None]
+
+    def bonus_rows(self, batch: Trajectories) -> Inexact[Array, "n d"]:
+        """Return what an entropy bonus adds [n, d], for a coefficient of 1."""
+        return self.share(batch) * entropy_rows(batch)
 
     def _advantage(self, batch: Trajectories) -> Float[Array, "n T"]:
         undiscounted = self.target == RETURN_UNDISCOUNTED.slug

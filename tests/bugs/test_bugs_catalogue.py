@@ -22,6 +22,12 @@ reward-running-std unequal-comparison action-baseline-uncorrected argmax-action 
 return-undiscounted sign-reversed last-row-lost first-as-baseline sum-over-steps length-of-longest immediate-reward
 last-reward-doubled reward-clipped done-index-late trace-crosses-cut rloo-token-mean rloo-sequence-mean
 group-std-population best-of-group-baseline median-baseline
+reward-sign reward-thresholded reward-squashed reward-rectified last-reward-alone rewards-standardised rewards-centred
+return-clipped return-sign return-thresholded positive-part-alone returns-winsorised returns-ranked min-max-scaled
+divided-by-batch-scale log-missing log-prob-clamped log-of-raised-probability log-probs-averaged-first
+greedy-action-scored softmax-over-wrong-axis first-step-alone last-step-left-out first-step-left-out
+discount-applied-twice value-of-next-state bootstrap-undiscounted entropy-averaged-over-actions entropy-of-taken-action
+log-probs-of-all-actions worst-of-group-baseline ratio-of-a-step-missing ratios-summed
 """
 LOSSES = """
 normalised-twice batch-whitened batch-std token-whitened group-then-token-whitened gpg-nonzero-rewards

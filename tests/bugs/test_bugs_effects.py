@@ -200,10 +200,14 @@ def test_no_two_faults_have_the_same_direction() -> None:
     pairs = [(a.slug, b.slug) for i, a in enumerate(faulty) for j, b in enumerate(faulty) if i < j
              and seen[i].shape == seen[j].shape and np.abs(seen[i] - seen[j]).max() < 1e-9]  # fmt: skip
     # Some rows are a factor times ∇J, as they should be; truncation to two actions of two is no fault at all; and
-    # E Σ_t ψ_t Σ_{k≤t} r_k = E Σ_t ψ_t r_t.
+    # E Σ_t ψ_t Σ_{k≤t} r_k = E Σ_t ψ_t r_t; an outer product over the steps of one episode is the mean of log π times
+    # the sum of returns, and is another thing in larger batches.
     scaled = [bug.slug for bug in faulty if bug.effect is Effect.SCALED]
     multiples = set(combinations(scaled, 2)) | {("truncated-sampling", slug) for slug in scaled}
-    assert set(pairs) == multiples | {("past-rewards", "immediate-reward")}
+    assert set(pairs) == multiples | {
+        ("past-rewards", "immediate-reward"),
+        ("broadcast-outer-product", "log-probs-averaged-first"),
+    }
 
 
 # --- negative controls: the judge of effects itself

@@ -21,6 +21,11 @@ def factor_words(factor: float) -> str:
     return "" if abs(abs(factor) - 1.0) <= SAME else f"{abs(factor):.6g} times "
 
 
+def divided_words(divisor: str) -> str:
+    """Return how a sum is divided, by the entry that it is."""
+    return DIVIDED[divisor]
+
+
 def loss_words(loss: UsualLoss, beta: float, clipped: bool) -> str:
     """Return what a loss is, part by part."""
     summed = "rewards summed without γ" if loss.target == RETURN_UNDISCOUNTED.slug else "returns"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -72,11 +73,19 @@ def matching_bugs(
         immediate = [bug for bug in COMPOSITIONS if bug.slug.startswith(IMMEDIATE)]
         pairs = [bug for bug in (*PAIRS, *immediate) if bug.target == target]
         tries += [([bug for bug in suspected if combines(bug)], True), (pairs, False), (pairs, True)]
+    off = cache(partial(_off, found, precision))
     matches: list[Match] = []
     for bugs, multiples in tries:
         if not matches:
-            matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples)) is not None]
+            matches = [match for bug in bugs if (match := _match(bug, found, precision, multiples, off)) is not None]
     return ranked(matches)
+
+
+def _off(found: Sequence[tuple[SuiteProblem, BatchExpectation]], precision: Precision, target: str, place: int) -> bool:
+    """Return whether one of the expectations is off a target: the same for all faults that claim it."""
+    entry, expectation = found[place]
+    goal = target_vector(target, entry.problem, expectation.batch_size)
+    return goal is None or deviation(expectation, goal, precision) > precision.relative
 
 
 def ranked(matches: Iterable[Match]) -> tuple[Match, ...]:
@@ -118,18 +127,21 @@ def combines(bug: Bug) -> bool:
 
 
 def _match(
-    bug: Bug, found: Sequence[tuple[SuiteProblem, BatchExpectation]], precision: Precision, multiples: bool
+    bug: Bug,
+    found: Sequence[tuple[SuiteProblem, BatchExpectation]],
+    precision: Precision,
+    multiples: bool,
+    off_target: Callable[[str, int], bool],
 ) -> Match | None:
     worst, seen = 0.0, 0
     off = told = 0
     factors: list[float] = []
-    for entry, expectation in found:
+    for place, (entry, expectation) in enumerate(found):
         size = expectation.batch_size
         # An entry for rows that do not affect each other may still couple them (an outer product): it is tried on both.
         # One of batches is the same as one of single trajectories on some problems: of equal length, say.
         sizes = (1, 2, 3) if bug.batch_size > 1 and size == 1 else (size,)
-        goal = target_vector(bug.target, entry.problem, size)
-        differs = goal is None or deviation(expectation, goal, precision) > precision.relative
+        differs = off_target(bug.target, place)
         off += differs
         means = (mean_of(bug, "implementation", entry.problem, number) for number in sizes)
         known = (mean for mean in means if mean is not None)

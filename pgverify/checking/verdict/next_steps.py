@@ -41,7 +41,10 @@ LAWLESS = (
 
 SLOW = "; if it only needs longer, as what is compiled in its first call may, raise time_limit"
 
-UNNAMED = "; faults that meet have no name: take out one part at a time, such as a normalisation, and check again"
+UNNAMED = (
+    "; no fault that has a name explains it, alone or composed: take out one part at a time, such as a normalisation, "
+    "and check again"
+)
 """For a bias that no entry of the catalogue explains, alone or composed with another."""
 
 

@@ -104,7 +104,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(2, 2, 8, 1, 0.4, states=8, rewards="ties", scale=1e-6),
     Recipe(16, 2, 3, 1, 0.95, states=6, over=1, scale=1e6, cut=10, stays=True),
     Recipe(15, 2, 2, 1, 0.0, states=6, over=1, scale=1e-6, stays=True),
-    Recipe(2, 4, 2, 1, 0.15, rewards="ties", chance=True),
+    Recipe(2, 4, 1, 1, 0.15, rewards="ties", chance=True),
     Recipe(16, 2, 1, 1, 0.95, states=16, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start

@@ -19,7 +19,7 @@ from pgverify.problem import Discounted, FiniteHorizon, Objective, Problem
 from pgverify.suites.explored_problem import ExploredProblem
 from pgverify.validation import Array
 
-SEQUENCE = 11
+SEQUENCE = 50
 """Seed of the sequence."""
 
 
@@ -38,8 +38,9 @@ class Recipe:
         Those in which something is done; at least `starts` less those that are over.
     over : int
         Start states in which the episode has ended before its first step.
-    rewards : "plain", "ties" or "zeros"
-        All different from zero, of three values only, or half of them zero.
+    rewards : "plain", "ties", "zeros", "ends" or "start"
+        All different from zero, of three values only, half of them zero, paid by every other state for an end alone,
+        or by the first state alone.
     scale : float
         What every reward is multiplied by.
     chance : bool
@@ -48,6 +49,8 @@ class Recipe:
         Steps after which episodes are cut; 0 where they are not.
     endless : bool
         Whether there is no horizon, so that only a cut ends what goes on.
+    stays : bool
+        Whether the last of the states leads to itself; otherwise it leads to the first.
     rare : int
         Actions of each state that hardly ever happen, and pay so much that no rounding hides their share of ∇J.
     """
@@ -64,6 +67,7 @@ class Recipe:
     chance: bool = False
     cut: int = 0
     endless: bool = False
+    stays: bool = False
     rare: int = 0
 
 
@@ -74,36 +78,41 @@ RARE: tuple[tuple[float, float], ...] = ((-10.0, 30.0), (-12.3, 20.0))
 would be called wrong."""
 
 
+FEW = 4
+"""Actions of which chance lets every one go on somewhere."""
+
 RECIPES: tuple[Recipe, ...] = (
-    Recipe(16, 2, 1, 1, 0.9, states=16),
+    Recipe(16, 2, 1, 1, 0.9, states=12, stays=True),
     Recipe(1, 2, 8, 2, 0.9, states=8),
-    Recipe(1, 8, 2, 8, 1.0),
+    Recipe(1, 8, 2, 8, 1.0, states=9),
     Recipe(3, 2, 1, 2, 0.8, cut=3, endless=True),
-    Recipe(3, 2, 3, 1, 0.3, over=1),
+    Recipe(12, 2, 2, 1, 0.45, states=6, over=1, stays=True),
     Recipe(3, 2, 2, 2, 0.0),
-    Recipe(3, 2, 1, 2, 1.0, chance=True),
-    Recipe(12, 4, 1, 1, 1.0),
-    Recipe(4, 2, 3, 1, 0.9, scale=1e6),
-    Recipe(8, 3, 2, 1, 1.0, cut=3),
-    Recipe(2, 2, 8, 1, 0.7, states=8, rewards="ties"),
-    Recipe(2, 8, 1, 1, 0.95, rare=2),
-    Recipe(16, 2, 1, 1, 0.97, states=16, rewards="zeros", scale=1e-6),
-    Recipe(2, 8, 1, 1, 0.0),
-    Recipe(2, 2, 8, 2, 1.0, states=5, over=3),
-    Recipe(2, 4, 1, 3, 0.9, cut=2, endless=True),
+    Recipe(3, 2, 1, 2, 1.0, scale=1e-6, chance=True),
+    Recipe(9, 8, 1, 1, 1.0, states=9),
+    Recipe(4, 2, 3, 1, 0.9, states=6, rewards="zeros", scale=1e6),
+    Recipe(8, 8, 1, 1, 1.0, states=9, cut=2),
+    Recipe(4, 2, 8, 1, 0.7, states=8, rewards="start"),
+    Recipe(2, 8, 1, 1, 0.95, states=9, rare=2),
+    Recipe(16, 2, 1, 1, 0.97, states=16, rewards="ends", scale=1e-6),
+    Recipe(2, 8, 1, 1, 0.0, states=1, scale=1e-6, stays=True),
+    Recipe(2, 2, 8, 2, 1.0, states=5, over=3, scale=1e6),
+    Recipe(2, 4, 1, 3, 0.4, rewards="zeros", cut=2, endless=True),
     Recipe(4, 2, 1, 2, 1.0, rewards="ties", scale=987.6),
     Recipe(16, 3, 1, 1, 1.0, states=16, scale=1e6),
-    Recipe(3, 8, 1, 1, 0.9, rewards="zeros"),
-    Recipe(2, 2, 8, 1, 0.4, states=8, scale=1e-6),
-    Recipe(16, 2, 3, 1, 0.95, over=1, cut=10),
-    Recipe(4, 2, 2, 1, 0.0, over=1),
-    Recipe(2, 4, 2, 1, 0.15, rewards="ties", scale=1e6, chance=True),
-    Recipe(16, 2, 1, 1, 0.95, rewards="zeros", scale=1e-6, cut=16, endless=True),
+    Recipe(5, 8, 1, 1, 0.45, states=9, rewards="ends", scale=1e6),
+    Recipe(2, 2, 8, 1, 0.4, states=8, rewards="ties", scale=1e-6),
+    Recipe(16, 2, 3, 1, 0.95, states=6, over=1, scale=1e6, cut=10, stays=True),
+    Recipe(15, 2, 2, 1, 0.0, states=6, over=1, scale=1e-6, stays=True),
+    Recipe(2, 4, 1, 1, 0.15, rewards="ties", chance=True),
+    Recipe(16, 2, 1, 1, 0.95, states=16, rewards="zeros", scale=1e-6, cut=16, endless=True),
 )
 """One after another, and again with other numbers. At least three each of: 16 steps, 16 states, 8 actions, 8 start
 states, γ = 0, 0 < γ < ½, γ = 1, episodes without a step, cuts, ties, zeros, rewards of 1e6 and of 1e-6; and once some
-that are large and no integers, which those of 1e6 are, and once actions that hardly ever happen. Few
-trajectories each: of all but five so few that pairs can be listed too."""
+that are large and no integers, which those of 1e6 are, and once actions that hardly ever happen. They are mixed so that
+any two features, small discounts and late steps, many actions and the same one again, meet somewhere where few
+trajectories can hold both. Few trajectories each: of two thirds so few that pairs can be listed too, and of those with
+many actions once all but two of them are forbidden."""
 
 
 def explored_problems(count: int) -> tuple[ExploredProblem, ...]:
@@ -146,13 +155,16 @@ def explored_problem(index: int) -> ExploredProblem:
         places = np.flatnonzero(~terminal), rare[:, rank]
         logits[places] = logit
         rewards[places] *= factor
-    mdp = TabularMDP(start, transition, rewards, terminal)
+    # Numbers in no order: a state with a large one comes early, too, and what has ended need not be the last.
+    named = np.argsort(rng.random(len(terminal)), kind="stable")
+    anywhere = np.ix_(named, np.arange(recipe.actions), named)
+    mdp = TabularMDP(start[named], transition[anywhere], rewards[anywhere], terminal[named])
     objective: Objective = FiniteHorizon(recipe.horizon, recipe.discount)
     if recipe.endless:
         objective = Discounted(recipe.discount)
     cut = f" (cut after {recipe.cut} steps)" if recipe.cut else ""
     return ExploredProblem(
-        f"explored[{index}]{cut}", Problem(mdp, SoftmaxPolicy(logits), objective), recipe.cut or None
+        f"explored[{index}]{cut}", Problem(mdp, SoftmaxPolicy(logits[named]), objective), recipe.cut or None
     )
 
 
@@ -160,11 +172,17 @@ def _transition(recipe: Recipe, terminal: Bool[Array, "S"], rng: np.random.Gener
     states = int((~terminal).sum())
     transition = np.zeros((len(terminal), recipe.actions, len(terminal)))
     transition[terminal, :, terminal] = 1.0
+    turns = np.argsort(rng.random(recipe.actions), kind="stable")
     for state in range(states):
         order = np.argsort(rng.random(recipe.actions), kind="stable")
+        if recipe.actions > FEW:
+            # The actions go on in turn, from one state each, so that every one is taken twice running somewhere.
+            order = np.roll(turns, -state)
         for rank, action in enumerate(order):
             # The next state in turn: none is out of reach, however narrow the problem.
             following = (state + 1 + int(rank > 0) * int(states * rng.random())) % states
+            if recipe.stays and rank == 0 and state == states - 1:
+                following = state
             if rank >= recipe.going:
                 following = states
             transition[state, action, following] += 1.0
@@ -195,6 +213,11 @@ def _rewards(
     if recipe.rewards == "zeros":
         states, chosen = np.indices(transition.shape[:2])
         table = np.where(((states + chosen) % 2 == 0)[:, :, None], 0.0, table)
+    if recipe.rewards == "ends":
+        pays = terminal & (np.arange(len(terminal)) % 2 == 0)[:, None, None]
+        table = np.where(pays, table, 0.0)
+    if recipe.rewards == "start":
+        table = np.where((np.arange(len(terminal)) == 0)[:, None, None], table, 0.0)
     return np.where((transition > 0) & ~terminal[:, None, None], recipe.scale * table, 0.0)
 
 

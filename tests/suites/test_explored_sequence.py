@@ -25,7 +25,7 @@ LAWS = [law(explored) for explored in SEQUENCE]
 
 EXTREMES: dict[str, Callable[[pgv.Trajectories], bool]] = {
     "16 steps": lambda batch: bool(batch.lengths.max() == 16),
-    "16 states": lambda batch: batch.states[:, :-1][batch.mask].max() == 15,
+    "16 states": lambda batch: len(np.unique(batch.states[:, :-1][batch.mask])) == 16,
     "8 actions": lambda batch: batch.actions.max() == 7,
     "8 start states": lambda batch: len(np.unique(batch.states[:, 0])) == 8,
     "γ = 0": lambda batch: batch.discount == 0.0,
@@ -108,4 +108,4 @@ def test_the_sequence_goes_on_and_a_longer_one_begins_alike() -> None:
     assert explored_problems(25)[24].as_code() != SEQUENCE[0].as_code()
 
 
-DIGEST = "0dc04997b8478e252e7b4e728348605fd0cb9f7f1e448824eda8c240df02dd17"
+DIGEST = "73f03ec11fab536f2cf6301bd6e91ca9d9330535e8e61005aebf4e818af402bf"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from pgverify.checking.exhaustive.excuses import excuse
 from pgverify.checking.exhaustive.explored_case import ExploredCase, case_of, known_case
 from pgverify.checking.exhaustive.explored_expectation import (
     COUPLED_HERE,
+    MOST_IN_ORDER,
+    TOO_MANY_PAIRS,
     Company,
     NotExplored,
     explored_expectation,
 )
+from pgverify.checking.exhaustive.narrowed_problem import narrowed
 from pgverify.checking.exhaustive.shrinking import shrunk
 from pgverify.checking.verdict.explored_judgement import Compared, SuiteVerdict
 from pgverify.errors import TooLarge
@@ -24,6 +28,9 @@ from pgverify.suites.explored_problem import ExploredProblem
 
 SHRINKING_CALLS = 2_000
 """For making a problem smaller. They are counted, not timed: on a slow machine the same problem has to come out."""
+
+FEW_ACTIONS, MOST_NARROWED = 2, 10
+"""Actions that are left where there are too many for pairs, and trajectories that are few enough then."""
 
 PLAIN_TO_SEE = 0.01
 """Of a gradient estimate: a deviation that a smaller problem must keep, unless that found was smaller already."""
@@ -103,17 +110,19 @@ def explore(implementation: LimitedFunction, verdict: SuiteVerdict, company: Com
 def _one_more(
     done: Explored, implementation: LimitedFunction, verdict: SuiteVerdict, company: Company, case: ExploredCase
 ) -> Explored:
-    name = case.explored.name
-    targets = verdict.targets(case, 2 if company.pairs else 1)
-    if not targets:
+    whole, name = case, case.explored.name
+    if not verdict.targets(case, 2 if company.pairs else 1):
         return done.noting("undefined", name)
+    case = _for_pairs(case) if company.pairs else case
     found = explored_expectation(implementation, case, company)
     if isinstance(found, NotExplored) and found.reason == COUPLED_HERE:
         done = replace(done, unclear=done.unclear or f"on problem {name} {COUPLED_HERE}")
-        company = Company(pairs=True, ordered=True)
+        company, case = Company(pairs=True, ordered=True), _for_pairs(case)
         found = explored_expectation(implementation, case, company)
     if isinstance(found, NotExplored):
         return done.noting(found.reason, name)
+    if isinstance(found, Failure) and case is not whole:  # log π of what is forbidden is no number
+        return done.noting(TOO_MANY_PAIRS, name)
     if isinstance(found, Failure):
         why = excuse(implementation, case, company, found)
         if not why:
@@ -124,11 +133,19 @@ def _one_more(
     if compared.hidden:
         return done.noting("rounding", name)
     kind = "whole" if case.explored.max_steps is None else "cut"
-    possible = done.names.get(kind, frozenset(targets))
+    possible = done.names.get(kind, frozenset(compared.targets))
     left = possible & compared.holding
     if left:
         return replace(done, held=(*done.held, case), names={**done.names, kind: left})
     return replace(done, different=_made_small(implementation, verdict, company, case, compared, possible))
+
+
+@lru_cache(maxsize=128)
+def _for_pairs(case: ExploredCase) -> ExploredCase:
+    """Return a problem of which pairs can be listed: the same, or where actions are what is too many, with fewer."""
+    if len(case.batch) <= MOST_IN_ORDER or case.explored.problem.mdp.num_actions <= FEW_ACTIONS:
+        return case
+    return narrowed(case.explored, lambda smaller: len(smaller.batch) <= MOST_NARROWED) or case
 
 
 def _made_small(

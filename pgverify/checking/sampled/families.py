@@ -8,8 +8,10 @@ from typing import TypeAlias
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_by_block import controls_by_block, controls_by_end
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
+from pgverify.checking.sampled.controls_by_row import controls_by_row, controls_by_row_and_time
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
@@ -41,6 +43,20 @@ def _by_place(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array,
     return controls_by_place(controls, rows)
 
 
+def _by_row(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_by_row(controls, rows)
+
+
+def _by_row_and_time(
+    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
+) -> Float[Array, "m k d"]:
+    return controls_by_row_and_time(controls, rows)
+
+
+def _by_end(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+    return controls_by_end(controls, rows)
+
+
 def _by_start(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
     return controls_by_start(controls, rows)
 
@@ -67,12 +83,16 @@ FAMILIES: tuple[Family, ...] = (
     _by_start,
     _of_parts,
     _by_place,
+    _by_row,
+    _by_row_and_time,
+    controls_by_block,
+    _by_end,
     _by_state,
     _by_coordinate,
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, value tables fitted to others, and baselines of each parameter.
+what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, value tables fitted to others, and baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

@@ -83,6 +83,8 @@ def _listed_alike(
 ) -> bool:
     """Return whether what was listed is a positive multiple throughout, of each size that one which samples gave."""
     evidence = compared(known, target)
+    if not evidence:
+        return True
     factors = common_factor(
         [item.found for item in evidence], [item.target for item in evidence], recognised_precision(known)
     )

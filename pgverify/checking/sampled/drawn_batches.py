@@ -92,7 +92,10 @@ class Source:
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
-        rows = self.rows(count, rng)
+        return self.called_on(self.rows(count, rng))
+
+    def called_on(self, rows: Integer[Array, "m n"]) -> Drawn:
+        """Return batches of the given rows with their estimates."""
         return Drawn((DrawnAtOnce(rows, np.stack([self.estimate(each) for each in rows])),))
 
     def on(self, drawn: Drawn) -> Float[Array, "m k d"]:

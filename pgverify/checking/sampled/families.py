@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TypeAlias
 
 from jaxtyping import Float, Integer
@@ -11,10 +12,12 @@ from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.controls_by_block import controls_by_block, controls_by_end
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
+from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
 from pgverify.checking.sampled.controls_by_row import controls_by_row, controls_by_row_and_time
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
+from pgverify.checking.sampled.controls_by_weight import controls_by_piece, controls_by_weight
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.controls_of_parts import controls_of_parts
 from pgverify.checking.sampled.more_controls import more_controls
@@ -27,72 +30,45 @@ Family: TypeAlias = Callable[
 """Controls of mean zero on batches of the given rows, in the given groups if there are any."""
 
 
-def _of_others(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_of_others(controls, rows)
+def _without_groups(of: Callable[[Controls, Integer[Array, "m n"]], Float[Array, "m k d"]]) -> Family:
+    """Return the family of controls that do not depend on which rows belong together."""
+
+    @wraps(of)
+    def family(
+        controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None = None
+    ) -> Float[Array, "m k d"]:
+        return of(controls, rows)
+
+    return family
 
 
-def _of_resets(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+def _of_resets(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
     return controls.resets.controls(rows)
-
-
-def _by_time(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_time(controls, rows)
-
-
-def _by_place(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_place(controls, rows)
-
-
-def _by_row(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_row(controls, rows)
-
-
-def _by_row_and_time(
-    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
-) -> Float[Array, "m k d"]:
-    return controls_by_row_and_time(controls, rows)
-
-
-def _by_end(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_end(controls, rows)
-
-
-def _by_start(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_start(controls, rows)
-
-
-def _by_state(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_state(controls, rows)
-
-
-def _by_coordinate(
-    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
-) -> Float[Array, "m k d"]:
-    return controls_by_coordinate(controls, rows)
-
-
-def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_of_parts(controls, rows)
 
 
 FAMILIES: tuple[Family, ...] = (
     more_controls,
-    _of_others,
-    _of_resets,
-    _by_time,
-    _by_start,
-    _of_parts,
-    _by_place,
-    _by_row,
-    _by_row_and_time,
+    _without_groups(controls_of_others),
+    _without_groups(_of_resets),
+    _without_groups(controls_by_time),
+    _without_groups(controls_by_start),
+    _without_groups(controls_of_parts),
+    _without_groups(controls_by_place),
+    _without_groups(controls_by_row),
+    _without_groups(controls_by_row_and_time),
     controls_by_block,
-    _by_end,
-    _by_state,
-    _by_coordinate,
+    _without_groups(controls_by_end),
+    _without_groups(controls_by_weight),
+    _without_groups(controls_by_piece),
+    _without_groups(controls_by_ratio),
+    _without_groups(controls_by_state),
+    _without_groups(controls_by_coordinate),
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, value tables fitted to others, and baselines of each parameter.
+what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, what
+weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted to others, and
+baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

@@ -80,8 +80,13 @@ class Fitted:
         unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
         one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
-        dust = DUST * float(np.abs(controls.rows[:-1]).max(initial=0.0))  # the last are sums of scores, without rewards
-        return max(ROUNDING * self.size, dust, one_by_one, coarse)
+        return max(ROUNDING * self.size, self.dust, one_by_one, coarse)
+
+    @property
+    def dust(self) -> float:
+        """Return what is left in double precision where all that was added up cancels."""
+        rows = self.source.controls.rows[:-1]  # the last are sums of scores, without rewards
+        return DUST * float(np.abs(rows).max(initial=0.0))
 
     @property
     def leverage(self) -> float:

@@ -1,8 +1,8 @@
-"""Controls made of the return of one row of a batch as the baseline of all others."""
+"""Controls made of a few rows of a batch, whose returns are the baseline of all others, wherever they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -10,18 +10,22 @@ from jaxtyping import Float, Integer
 from pgverify.checking.sampled.controls import Controls
 from pgverify.validation import Array
 
-FIRST, LAST = 10, 3
-"""So many of the first and of the last rows, each of which may be the baseline of all others."""
+MOST = 8
+"""Rows that are looked for: a mean over more is that of a block."""
 
-PARTS = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4))
-"""The row ⌊n k / l⌋ for each of these, and that before the middle of an even number."""
+FIRST, LAST, PARTS = 10, 4, (2, 3, 4)
+"""Among so many of the first and of the last rows, and those where halves, thirds and quarters begin or end, they are
+looked for before all others: among fewer they are told apart in fewer batches."""
+
+NOTHING = 1e-12
+"""Relative to the largest: returns that are all alike have no part in what is left."""
 
 
-def controls_by_row(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
-    """Return controls of mean zero that the return of one row k of a batch is in.
+def controls_by_row(controls: Controls, rows: Integer[Array, "m n"], places: Sequence[int]) -> Float[Array, "m k d"]:
+    """Return controls of mean zero that single rows k of a batch are in, by their returns and their rewards-to-go.
 
-    R_k Σ_{i≠k} ψ_i / n               for R_k is independent of all other rows
-    (R_k ψ_k − Σ_i R_i ψ_i / n) / n   for all rows have one law
+    R_k Σ_{i≠k} ψ_i / n,  Σ_t G_kt Σ_{i≠k} ψ_it / n     for row k is independent of all others
+    (R_k ψ_k − Σ_i R_i ψ_i / n) / n, and with G         for all rows have one law
 
     What has the return of row k subtracted from all, its own included, is by these the total return's mean times
     (n−1)/n; a sum over a few rows is a baseline made of those.
@@ -31,47 +35,67 @@ def controls_by_row(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Ar
     controls : Controls
     rows : [m, n]
         Of m batches.
+    places : sequence of int
+        Which rows. Those of one that is not there are 0: as many controls whatever the size, for coefficients are
+        carried on.
     """
-    score, total = controls.rows[5], controls.totals[0]
-    scores = controls.times(rows, np.ones(rows.shape)) @ score
+    times = controls.times(rows, np.ones(rows.shape))
+    scores = np.tensordot(times, controls.steps, axes=(1, 1))  # [m, T, d]
+    means = [times @ controls.rows[kind] / rows.shape[1] for kind in (0, 3)]
     found = []
-    for chosen in _chosen(rows):
-        # None where there is no such row: as many controls whatever the size, for coefficients are carried on.
-        found.append(0.0 * scores if chosen is None else total[chosen][:, None] * (scores - score[chosen]))
-    return np.stack([*found, *_own(controls, rows, 3)], axis=1) / rows.shape[1]
-
-
-def controls_by_row_and_time(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
-    """Return the same of rewards-to-go, each the baseline of the others at the same time.
-
-    Σ_t G_kt Σ_{i≠k} ψ_it / n,  (Σ_t G_kt ψ_kt − Σ_it G_it ψ_it / n) / n
-
-    Parameters as for `controls_by_row`.
-    """
-    scores = np.tensordot(controls.times(rows, np.ones(rows.shape)), controls.steps, axes=(1, 1))  # [m, T, d]
-    found = []
-    for chosen in _chosen(rows):
-        if chosen is None:
-            found.append(np.zeros_like(scores[:, 0]))
+    for place in places:
+        if place >= rows.shape[1]:
+            found += [np.zeros_like(means[0])] * 4
             continue
+        chosen = rows[:, place]
         others = scores - np.moveaxis(controls.steps[:, chosen], 0, 1)
+        found.append(controls.totals[0][chosen][:, None] * others.sum(axis=1))
         found.append(np.einsum("tm,mtd->md", controls.to_go[:, chosen], others))
-    return np.stack([*found, *_own(controls, rows, 0)], axis=1) / rows.shape[1]
+        found += [controls.rows[kind][chosen] - mean for kind, mean in zip((0, 3), means, strict=True)]
+    return np.stack(found, axis=1) / rows.shape[1]
 
 
-def _own(controls: Controls, rows: Integer[Array, "m n"], kind: int) -> Iterator[Float[Array, "m d"]]:
-    """Yield what each of the rows is paid itself, less the mean of all."""
-    each = controls.rows[kind]
-    mean = controls.times(rows, np.ones(rows.shape)) @ each / rows.shape[1]
-    for chosen in _chosen(rows):
-        yield 0.0 * mean if chosen is None else each[chosen] - mean
+def rows_that_stand_out(
+    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"], among: Integer[Array, "r"]
+) -> tuple[int, ...]:
+    """Return the rows whose returns, times the sum of scores, are most of what other controls have left.
+
+    One after another, each the best beside those before: a sum over few rows is found row by row (orthogonal matching
+    pursuit; Pati et al. 1993).
+
+    Parameters
+    ----------
+    controls : Controls
+    rows : [m, n]
+        Of m batches.
+    left : [m, d]
+        Of the estimates on the same batches.
+    among : [r]
+        The rows that come into question.
+    """
+    scores = controls.times(rows, np.ones(rows.shape)) @ controls.rows[5]
+    returns = controls.totals[0][rows[:, among]]
+    away = returns - returns.mean()
+    length = np.sqrt((away**2 * (scores**2).sum(axis=1, keepdims=True)).sum(axis=0))
+    length = np.where(length > NOTHING * length.max(initial=0.0), length, np.inf)
+    rest = left - left.mean(axis=0)
+    free, found = np.ones(len(among), dtype=bool), []
+    columns: list[Float[Array, "md"]] = []
+    for _ in range(min(MOST, len(among))):
+        share = np.where(free, np.abs((rest * scores).sum(axis=1) @ away) / length, -1.0)
+        best = int(np.argmax(share))
+        free[best] = False
+        found.append(int(among[best]))
+        each = controls_by_row(controls, rows, found[-1:])
+        columns += [each[:, kind].ravel() for kind in range(each.shape[1])]
+        known = np.stack(columns, axis=1)
+        slopes = np.linalg.lstsq(known, left.ravel(), rcond=None)[0]
+        rest = left - (known @ slopes).reshape(left.shape)
+    return tuple(found)
 
 
-def _chosen(rows: Integer[Array, "m n"]) -> Iterator[Integer[Array, "m"] | None]:
-    """Yield which trajectory of the list is at each of the places; None for a place that is not there."""
-    count = rows.shape[1]
-    first = (place if place < count else None for place in range(FIRST))
-    last = (count - place if place <= count else None for place in range(1, LAST + 1))
-    parts = (count * above // below for above, below in PARTS)
-    for place in (*first, *last, *parts, (count - 1) // 2):
-        yield None if place is None else rows[:, place]
+def usual_places(count: int) -> Integer[Array, "r"]:
+    """Return the rows of a batch that are most often singled out: near its ends, and where its parts meet."""
+    inner = [count * part // parts + step for parts in PARTS for part in range(1, parts) for step in (-1, 0)]
+    places = np.unique([*range(FIRST), *inner, *range(count - LAST, count)])
+    return places[(places >= 0) & (places < count)]

@@ -56,6 +56,11 @@ class Drawn:
         """The estimates on all of them."""
         return np.concatenate([part.estimates for part in self.parts])
 
+    @property
+    def rows(self) -> Integer[Array, "m n"]:
+        """The rows of all of them."""
+        return np.concatenate([part.rows for part in self.parts])
+
     def after(self, earlier: Drawn) -> Drawn:
         """Return the earlier ones and these."""
         return Drawn((*earlier.parts, *self.parts))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeAlias
 
+import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
@@ -13,7 +14,7 @@ from pgverify.checking.sampled.controls_by_block import controls_by_block, contr
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
-from pgverify.checking.sampled.controls_by_row import controls_by_row, controls_by_row_and_time
+from pgverify.checking.sampled.controls_by_row import controls_by_row, rows_that_stand_out, usual_places
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
@@ -54,8 +55,6 @@ FAMILIES: tuple[Family, ...] = (
     _without_groups(controls_by_start),
     _without_groups(controls_of_parts),
     _without_groups(controls_by_place),
-    _without_groups(controls_by_row),
-    _without_groups(controls_by_row_and_time),
     controls_by_block,
     _without_groups(controls_by_end),
     _without_groups(controls_by_weight),
@@ -66,12 +65,38 @@ FAMILIES: tuple[Family, ...] = (
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, what
+what adds up every second or third row, what has a block of rows or the first of each few as its baseline, what
 weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted to others, and
 baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """
+
+
+def of_outstanding_rows(
+    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]
+) -> tuple[Family, Family]:
+    """Return the families of the few rows of a batch that what other controls leave depends on: near its ends and the
+    middle, and wherever they are.
+
+    Seen on some batches; whether they explain the estimate is for others to confirm.
+
+    Parameters
+    ----------
+    controls : Controls
+    rows : [m, n]
+        Of m batches.
+    left : [m, d]
+        Of the estimates on them.
+    """
+    count = rows.shape[1]
+    near, anywhere = (
+        rows_that_stand_out(controls, rows, left, among) for among in (usual_places(count), np.arange(count))
+    )
+    return (
+        _without_groups(lambda controls, rows: controls_by_row(controls, rows, near)),
+        _without_groups(lambda controls, rows: controls_by_row(controls, rows, anywhere)),
+    )
 
 
 def likely_first(likely: Family | None) -> tuple[Family, ...]:

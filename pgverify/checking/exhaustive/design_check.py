@@ -19,11 +19,12 @@ from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.explored_design import explore_design
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
-from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
+from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
-from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
+from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere, tells_multiples
 from pgverify.checking.exhaustive.other_critics import reads_critic
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
+from pgverify.checking.exhaustive.sampled_multiple import left_open, sampled_multiple
 from pgverify.checking.exhaustive.sampled_sizes import MOST_ROWS, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
@@ -53,9 +54,6 @@ AS_DESIGNED = "make groups of consecutive rows, or say design=pgv.Independent(..
 """What to do where the groups of a function are not those of the design, though its expectation is right."""
 
 SAMPLES_SHOWED_NONE = "samples showed no bias on the suite"
-
-AGREE = 1e-3
-"""Relative difference of factors that sampled batches give: larger, and they are no common multiple."""
 
 
 def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: int) -> Report:
@@ -200,8 +198,8 @@ def _with_samples(
     def sampled(multiple: bool, most_rows: int = MOST_ROWS) -> SampledSizes:
         return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed, most_rows)
 
-    # In one direction everything is a multiple of anything: then samples must tell.
-    telling = any(directions(entry.problem) > 1 for entry, _ in known)
+    # In one direction everything is a multiple of anything, and of a target of zero, too: then samples must tell.
+    telling = any(tells_multiples(entry, claim.target) for entry, _ in known)
     if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
         found = sampled(report.outcome is Outcome.SCALED)
         return lowered(report, found, alpha, seed), found
@@ -224,7 +222,7 @@ def _with_samples(
             return after, found
         report = after
     found = sampled(True, most_rows)
-    return _multiple(report, found, design, alpha, seed), found
+    return sampled_multiple(report, known, found, design, alpha, seed), found
 
 
 def _some_signal(report: Report, shown: SizePair | None) -> Report:
@@ -249,37 +247,7 @@ def _consistent(report: Report, found: SampledSizes, left: Sequence[SizePair], a
     shown = replace(
         report, outcome=Outcome.CONSISTENT, explanation=why, evidence="sampled", error_rate=rate, next_step=""
     )
-    return replace(shown, warnings=(*report.warnings, *_left_open(left)))
-
-
-def _left_open(left: Sequence[SizePair]) -> tuple[str, ...]:
-    where = ", ".join(f"{pair.entry.name} in batches of {pair.size}" for pair in left)
-    return (f"samples did not settle {where}",) if left else ()
-
-
-def _multiple(report: Report, found: SampledSizes, design: Design, alpha: float, seed: int) -> Report:
-    """Return SCALED where every sampled pair of a size gave one multiple of the target, else the report as it is."""
-    by_size: dict[int, list[float]] = {}
-    for pair, verdict in found.verdicts:
-        if verdict.factor is not None:
-            by_size.setdefault(pair.size, []).append(verdict.factor)
-    settled = settled_elsewhere(found, design)
-    factors = [factor for several in by_size.values() for factor in several]
-    agree = all(np.ptp(several) <= AGREE * abs(several[0]) for several in by_size.values())
-    if settled is None or len(factors) < 2 or not agree or min(factors) <= 0.0:
-        return report
-    if max(abs(factor - 1.0) for factor in factors) <= AGREE:
-        return report
-    shown = {size: f"{float(np.mean(several)):.6g}" for size, several in sorted(by_size.items())}
-    one = next(iter(shown.values())) + " times the target"
-    if len(set(shown.values())) > 1:
-        one = "; ".join(f"{factor} times the target in batches of {size}" for size, factor in shown.items()) + ","
-    why = f"in sampled batches the expectation is {one} on every problem"
-    rate = f"false alarm at most {alpha:g} in all; seed {seed}"
-    step = next_step(Outcome.SCALED, "sampled")
-    bare = replace(report, outcome=Outcome.SCALED, explanation=why, evidence="sampled", error_rate=rate, next_step=step)
-    warned = (*report.warnings, *_left_open(settled[1]))
-    return replace(bare, diagnosis=None, matches=(), cause="", cure="", source=(), warnings=warned)
+    return replace(shown, warnings=(*report.warnings, *left_open(left)))
 
 
 def _random(

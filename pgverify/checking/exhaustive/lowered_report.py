@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pgverify.checking.calling.answer import together
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
@@ -16,6 +18,7 @@ from pgverify.checking.verdict.finding import Finding
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scope import SampledSize
 from pgverify.counts import counted
 from pgverify.suites import SuiteProblem
 
@@ -72,30 +75,55 @@ def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> R
             rate = f"false alarm at most {alpha:g} in all; {calls} of {pair.size}; seed {seed}"
             finding = _finding(pair, verdict, report.target)
             why = f"in batches of {pair.size}, which were sampled, its expectation is {_beside(report)}"
-            why += f" (problem {pair.entry.name}); in those that were listed it is: {report.explanation}"
+            why += f" (problem {pair.entry.name})"
+            if any(each.check == "expectation" for each in report.findings):
+                why += f"; in those that were listed it is: {report.explanation}"
             lower = _other(report, Outcome.BIASED, why, error_rate=rate)
             return replace(lower, evidence="sampled", findings=(finding, *report.findings))
     open_pairs = [(pair, verdict.evidence) for pair, verdict in sampled.verdicts if pair.needed and not verdict.bounded]
     missing = [pair for pair in sampled.untried if pair.needed]
     silent = next((pair for pair, verdict in sampled.verdicts if verdict.silent), None)
     if open_pairs or missing:
-        pair = open_pairs[0][0] if open_pairs else missing[0]
-        why = (
-            f"its trajectories affect each other in a batch of {pair.size}, too large for all such batches to be "
-            f"listed, and samples do not exclude a bias of {BOUNDED:g} of the target (problem {pair.entry.name})"
-        )
-        if pair.changed:
-            why = (
-                f"in batches of {pair.size} it does something else than in smaller ones (problem {pair.entry.name}), "
-                f"and samples do not exclude a bias of {BOUNDED:g} of the target there"
-            )
-            step = f"look at what it does in batches of {pair.size} and not in smaller ones"
-            return _other(report, Outcome.INCONCLUSIVE, why, next_step=step)
-        return _other(report, Outcome.INCONCLUSIVE, why)
+        pair, evidence = open_pairs[0] if open_pairs else (missing[0], None)
+        return _other(report, Outcome.INCONCLUSIVE, _why_open(pair, evidence), next_step=_settled_by(pair, evidence))
     if silent is not None:
         why = f"in batches of {silent.size}, which were sampled, nothing but zeros was seen on problem"
         return _other(report, Outcome.INCONCLUSIVE, f"{why} {silent.entry.name}")
     return report
+
+
+def _why_open(pair: SizePair, evidence: SampledSize | None) -> str:
+    """Return why nothing is said: that a function does something else in larger batches, no test has shown here."""
+    where = f"(problem {pair.entry.name})"
+    if evidence is None:
+        left = "no time was left to sample them"
+    elif np.isfinite(evidence.hidden_bias):
+        left = f"{evidence.calls} samples leave room for a bias of {evidence.hidden_bias:.2g} times the target"
+    else:
+        left = f"{evidence.calls} samples do not bound a bias at all"
+    if pair.changed:
+        return (
+            f"the usual estimators, of which smaller batches are made, do not explain those of {pair.size} {where}; "
+            f"what remains there may cancel on average, but {left}, where {BOUNDED:g} is asked"
+        )
+    return (
+        f"its trajectories affect each other in a batch of {pair.size}, too large for all such batches to be listed, "
+        f"and {left}, where {BOUNDED:g} is asked {where}"
+    )
+
+
+def _settled_by(pair: SizePair, evidence: SampledSize | None) -> str:
+    """Return what would settle it: standard errors fall with the root of the number of batches."""
+    if evidence is None:
+        return "raise total_time_limit"
+    step = (
+        f"judge batches of {pair.size} by more samples: check(lambda problem, count, rng: …, kind=\"sampler\"), which "
+        f"returns its estimates on batches of {pair.size} trajectories that it draws"
+    )
+    if not np.isfinite(evidence.hidden_bias):
+        return step
+    needed = evidence.calls * (evidence.hidden_bias / BOUNDED) ** 2
+    return f"{step}; some {float(f'{needed:.1g}'):,.0f} of them would do"
 
 
 def _other(report: Report, outcome: Outcome, why: str, **changes: str) -> Report:

@@ -74,7 +74,7 @@ def open_pairs(
     judged = {
         _shown(entry, item.batch_size, design, coupled)
         for entry, one in known
-        if directions(entry.problem) > 1 and _owed(entry, target)
+        if tells_multiples(entry, target)
         for item in one.expectations
     }
     pairs = []
@@ -84,9 +84,12 @@ def open_pairs(
     return pairs
 
 
-def _owed(entry: SuiteProblem, target: str) -> bool:
+def tells_multiples(entry: SuiteProblem, target: str) -> bool:
+    """Return whether there is something to estimate on a problem, and more than one direction to miss it in."""
     vector = target_vector(target, entry.problem, smallest_batch(target))
-    return vector is not None and float(np.abs(vector).max()) > NOTHING * natural_scale(entry.problem)
+    if vector is None or directions(entry.problem) < 2:
+        return False
+    return float(np.abs(vector).max()) > NOTHING * natural_scale(entry.problem)
 
 
 def _shown(

@@ -66,6 +66,9 @@ RESERVE = 0.4
 """Part of the rows that a pair leaves for others where larger batches do something else: what stays open on a problem
 with rare trajectories may show on one without."""
 
+MOST_COVERING = 500
+"""Batches that hold every trajectory once, of pairs those of a thousand: so many are called before an accusation."""
+
 DOUBT = 3.0
 """Standard errors from which on one more pair is looked into, though another has shown that nothing can be said."""
 
@@ -229,11 +232,27 @@ class _Test:
         if pair.needed and (verdict := _of_all_pairs(pair, fit, goal, self.multiple)) is not None:
             return verdict
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(pair.size, pair.index, 1)))
-        guarded = replace(goal, unseen=pair.unseen)
+        guarded = replace(goal, unseen=() if _covered(pair, fit, rng) else pair.unseen)
         affordable = MOST_CALLS if fit.exact else int(self._left * (1.0 - reserve)) // (pair.size + ROWS_A_CALL)
         verdict = judge_size(fit, guarded, pair.size, self.multiple, self._alpha, affordable, rng, self._tolerance)
         self._left -= (verdict.evidence.calls - fit.used) * (pair.size + ROWS_A_CALL)
         return verdict
+
+
+def _covered(pair: SizePair, fit: Fitted, rng: np.random.Generator) -> bool:
+    """Return whether the controls explain the estimate wholly on batches that hold every trajectory of the list.
+
+    Then none is too rare to have been seen, and what rare ones may add is known to be nothing.
+    """
+    if not fit.exact or not isinstance(pair.law, IndependentLaw):
+        return False
+    count = len(pair.law.probability)
+    number = -(-count // pair.size)
+    if number > MOST_COVERING:
+        return False
+    every = rng.permutation(np.resize(np.arange(count), number * pair.size)).reshape(number, pair.size)
+    away = fit.reduced(fit.source.called_on(every)) - fit.first.mean(axis=0)
+    return float(np.abs(away).max(initial=0.0)) <= fit.rounding
 
 
 def _of_all_pairs(pair: SizePair, fit: Fitted, goal: Goal, multiple: bool) -> SizeVerdict | None:

@@ -30,6 +30,8 @@ class Controls:
         Their returns, discounted and not.
     starts : [K]
         Their first states.
+    ratios : [K]
+        Their Π_t π/μ, 1 where the policy acted itself.
     steps : [T, K, d]
         ∇ log π at each time, likewise.
     to_go : [T, K]
@@ -54,6 +56,7 @@ class Controls:
     rows: Float[Array, "r K d"]
     totals: Float[Array, "two K"]
     starts: Integer[Array, "K"]
+    ratios: Float[Array, "K"]
     steps: Float[Array, "T K d"]
     to_go: Float[Array, "T K"]
     ahead: Float[Array, "T K"]
@@ -87,7 +90,7 @@ class Controls:
         amplitude = float(np.einsum("k,rkd->rd", probability, np.abs(rows[:-1])).max(initial=0.0))
         visited = np.unique(batch.states[:, :-1], return_inverse=True)[1].reshape(batch.states[:, :-1].shape)
         of_steps = to_go.T, unweighted.T, visited.T, powers, under_way
-        return cls(rows, totals, batch.states[:, 0], steps, *of_steps, means, resets, amplitude)
+        return cls(rows, totals, batch.states[:, 0], weight[:, 0], steps, *of_steps, means, resets, amplitude)
 
     def on(self, rows: Integer[Array, "m n"], group: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
         """Return the controls on m batches of the given rows of the list, in the given groups if there are any."""

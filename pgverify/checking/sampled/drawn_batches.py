@@ -56,6 +56,11 @@ class Drawn:
         """The estimates on all of them."""
         return np.concatenate([part.estimates for part in self.parts])
 
+    @property
+    def rows(self) -> Integer[Array, "m n"]:
+        """The rows of all of them."""
+        return np.concatenate([part.rows for part in self.parts])
+
     def after(self, earlier: Drawn) -> Drawn:
         """Return the earlier ones and these."""
         return Drawn((*earlier.parts, *self.parts))
@@ -92,7 +97,10 @@ class Source:
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Return so many batches with their estimates."""
-        rows = self.rows(count, rng)
+        return self.called_on(self.rows(count, rng))
+
+    def called_on(self, rows: Integer[Array, "m n"]) -> Drawn:
+        """Return batches of the given rows with their estimates."""
         return Drawn((DrawnAtOnce(rows, np.stack([self.estimate(each) for each in rows])),))
 
     def on(self, drawn: Drawn) -> Float[Array, "m k d"]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TypeAlias
 
+import numpy as np
 from jaxtyping import Float, Integer
 
 from pgverify.checking.sampled.controls import Controls
+from pgverify.checking.sampled.controls_by_block import controls_by_block, controls_by_end
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
+from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
+from pgverify.checking.sampled.controls_by_row import controls_by_row, rows_that_stand_out, usual_places
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
+from pgverify.checking.sampled.controls_by_weight import controls_by_piece, controls_by_weight
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.controls_of_parts import controls_of_parts
 from pgverify.checking.sampled.more_controls import more_controls
@@ -25,57 +31,72 @@ Family: TypeAlias = Callable[
 """Controls of mean zero on batches of the given rows, in the given groups if there are any."""
 
 
-def _of_others(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_of_others(controls, rows)
+def _without_groups(of: Callable[[Controls, Integer[Array, "m n"]], Float[Array, "m k d"]]) -> Family:
+    """Return the family of controls that do not depend on which rows belong together."""
+
+    @wraps(of)
+    def family(
+        controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None = None
+    ) -> Float[Array, "m k d"]:
+        return of(controls, rows)
+
+    return family
 
 
-def _of_resets(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
+def _of_resets(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
     return controls.resets.controls(rows)
-
-
-def _by_time(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_time(controls, rows)
-
-
-def _by_place(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_place(controls, rows)
-
-
-def _by_start(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_start(controls, rows)
-
-
-def _by_state(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_by_state(controls, rows)
-
-
-def _by_coordinate(
-    controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None
-) -> Float[Array, "m k d"]:
-    return controls_by_coordinate(controls, rows)
-
-
-def _of_parts(controls: Controls, rows: Integer[Array, "m n"], _: Integer[Array, "n"] | None) -> Float[Array, "m k d"]:
-    return controls_of_parts(controls, rows)
 
 
 FAMILIES: tuple[Family, ...] = (
     more_controls,
-    _of_others,
-    _of_resets,
-    _by_time,
-    _by_start,
-    _of_parts,
-    _by_place,
-    _by_state,
-    _by_coordinate,
+    _without_groups(controls_of_others),
+    _without_groups(_of_resets),
+    _without_groups(controls_by_time),
+    _without_groups(controls_by_start),
+    _without_groups(controls_of_parts),
+    _without_groups(controls_by_place),
+    controls_by_block,
+    _without_groups(controls_by_end),
+    _without_groups(controls_by_weight),
+    _without_groups(controls_by_piece),
+    _without_groups(controls_by_ratio),
+    _without_groups(controls_by_state),
+    _without_groups(controls_by_coordinate),
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, value tables fitted to others, and baselines of each parameter.
+what adds up every second or third row, what has a block of rows or the first of each few as its baseline, what
+weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted to others, and
+baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """
+
+
+def of_outstanding_rows(
+    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]
+) -> tuple[Family, Family]:
+    """Return the families of the few rows of a batch that what other controls leave depends on: near its ends and the
+    middle, and wherever they are.
+
+    Seen on some batches; whether they explain the estimate is for others to confirm.
+
+    Parameters
+    ----------
+    controls : Controls
+    rows : [m, n]
+        Of m batches.
+    left : [m, d]
+        Of the estimates on them.
+    """
+    count = rows.shape[1]
+    near, anywhere = (
+        rows_that_stand_out(controls, rows, left, among) for among in (usual_places(count), np.arange(count))
+    )
+    return (
+        _without_groups(lambda controls, rows: controls_by_row(controls, rows, near)),
+        _without_groups(lambda controls, rows: controls_by_row(controls, rows, anywhere)),
+    )
 
 
 def likely_first(likely: Family | None) -> tuple[Family, ...]:

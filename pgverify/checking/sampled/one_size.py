@@ -34,6 +34,11 @@ SUSPECT = 20.0
 """Standard errors beyond which one suspicion is as good as another: the smaller batch is drawn first."""
 
 
+FINER, NEGLIGIBLE = 100.0, 1e-6
+"""Times what batches differ by beside their controls, and relative to what they should be: less than both is rounding,
+though the estimates be a million times as large as the target."""
+
+
 @dataclass(frozen=True, eq=False)
 class SizeVerdict:
     """What sampled batches of one size on one problem have shown.
@@ -79,10 +84,10 @@ def at_sight(fit: Fitted, goal: Goal, size: int, multiple: bool) -> SizeVerdict 
     unit, used = abs(factor) * goal.scale, fit.used
     if multiple and fit.exact and unit <= ROUNDING**2 * fit.size:
         return SizeVerdict(SampledSize(size, used, np.inf, 1.0 / used), mean, off=False, silent=True)
-    gap = float(np.abs(mean - factor * goal.vector).max(initial=0.0))
-    if not (fit.exact and factor > 0.0 and gap <= fit.rounding):
+    gap, rounding = float(np.abs(mean - factor * goal.vector).max(initial=0.0)), _rounding(fit, unit)
+    if not (fit.exact and factor > 0.0 and gap <= rounding):
         return None
-    hidden = (gap + fit.rounding) / unit if unit > 0.0 else 0.0
+    hidden = (gap + rounding) / unit if unit > 0.0 else 0.0
     evidence, found = SampledSize(size, used, hidden, 1.0 / used), factor if goal.vector.any() else None
     return SizeVerdict(evidence, mean, off=False, factor=found, explained=True, family=fit.source.family)
 
@@ -148,10 +153,11 @@ def judge_size(
     if test is None or unit == 0.0:
         return SizeVerdict(nothing, mean, off=False)
     unseen = tuple(_turned(rare, axes, fit.leverage) for rare in goal.unseen)
+    rounding = _rounding(fit, unit)
 
     def draw(count: int, _: int) -> Float[Array, "m e"]:
         off = fit.sample(count, rng) @ axes - aim
-        return np.where(np.abs(off) <= fit.rounding, 0.0, off) + aim
+        return np.where(np.abs(off) <= rounding, 0.0, off) + aim
 
     result = Goal(aim, unit, goal.trace, unseen).test(test, draw)
     shown = result.outcome is SequentialOutcome.BIASED
@@ -161,6 +167,14 @@ def judge_size(
     hidden = float(result.hidden_bias) if factor > 0.0 else np.inf
     found = mean if multiple else goal.vector + unit * result.bias
     return SizeVerdict(SampledSize(size, used + result.n, hidden, RAREST), found, wrong)
+
+
+def _rounding(fit: Fitted, unit: float) -> float:
+    """Return what rounding explains of a gap: less than it may, where the controls explain the estimates finely."""
+    if not fit.exact or len(fit.first) < 2:  # a mean that was had otherwise shows no spread
+        return fit.rounding
+    seen = FINER * float(np.ptp(fit.first, axis=0).max(initial=0.0))
+    return min(fit.rounding, max(seen, NEGLIGIBLE * unit, FINER * fit.dust))
 
 
 def _factor(mean: Float[Array, "d"], goal: Goal) -> float:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.drawn_batches import Drawn, Estimate, Source
-from pgverify.checking.sampled.families import FAMILIES, Family
+from pgverify.checking.sampled.families import FAMILIES, Family, of_outstanding_rows
 from pgverify.validation import Array
 
 FIT, CONFIRM = 32, 16
@@ -80,8 +80,13 @@ class Fitted:
         unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
         one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
-        dust = DUST * float(np.abs(controls.rows[:-1]).max(initial=0.0))  # the last are sums of scores, without rewards
-        return max(ROUNDING * self.size, dust, one_by_one, coarse)
+        return max(ROUNDING * self.size, self.dust, one_by_one, coarse)
+
+    @property
+    def dust(self) -> float:
+        """Return what is left in double precision where all that was added up cancels."""
+        rows = self.source.controls.rows[:-1]  # the last are sums of scores, without rewards
+        return DUST * float(np.abs(rows).max(initial=0.0))
 
     @property
     def leverage(self) -> float:
@@ -182,19 +187,25 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, fami
         return min(usual, *known, key=lambda fit: fit.spread)
     if smaller is not None:
         families = sorted(families, key=lambda family: family is not smaller.source.family)
-    for family in families:
+    for family in (*_outstanding(source, begun, fresh), *families):
         whole = _fitted(replace(source, family=family), begun, fresh, common=True)
         if whole.exact:
             return whole
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
     fits = [_fitted(source, more, fresh)]
-    for family in families:
+    for family in (*_outstanding(source, more, fresh), *families):
         for common in (False, True):
             fits.append(_fitted(replace(source, family=family), more, fresh, common))
             if fits[-1].exact:
                 return fits[-1]
     return min(fits, key=lambda fit: fit.spread)
+
+
+def _outstanding(source: Source, begun: Drawn, fresh: Drawn) -> tuple[Family, Family]:
+    """Return the families of the rows that the usual controls, fitted in common, leave most of."""
+    left = _fitted(source, begun, fresh, common=True).reduced(begun)
+    return of_outstanding_rows(source.controls, begun.rows, left)
 
 
 def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:

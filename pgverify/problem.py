@@ -154,7 +154,8 @@ class Problem(SuggestsNames):
         if type(self) is not Problem or type(policy) not in SURE or self.objective.bonus is not None:
             return replace(self, policy=policy)
         made = object.__new__(Problem)
-        vars(made).update(mdp=self.mdp, policy=policy, objective=self.objective)
+        kept = vars(made)
+        kept["mdp"], kept["policy"], kept["objective"] = self.mdp, policy, self.objective
         return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,22 @@ from pgverify.exact.plain_gradient import plain_softmax_gradient
 from pgverify.native import library
 from pgverify.policies.tabular_softmax import SoftmaxPolicy
 from pgverify.problem import FiniteHorizon, Problem
-from pgverify.validation import Array, read_only
+from pgverify.validation import Array
 
 LIBRARY = Path(__file__).with_name("_finite_horizon.so")
 """Built by `hatch_build.py` with the package."""
 
 PLACE = "_compiled_dynamics"
-"""Where the fixed parts of an MDP keep what the library calls `Dynamics`."""
+"""Where the fixed parts of an MDP keep them as the library reads them."""
 
 KEPT = "_gradient_and_return"
 """Where a problem keeps ∇J and J, which come together; neither copied nor written to files with it."""
 
 FEW = 10_000
 """Logits up to which copying them takes no longer than asking NumPy for their address."""
+
+NOT_ON_THIS_PROCESSOR = 2
+"""What the library answers where its processor has no fused products; `dynamics.h` lists the answers."""
 
 MOST_ACTIONS = 256
 """Actions up to which the advantage is a sum over their pairs."""
@@ -42,14 +46,55 @@ class _Dynamics(ctypes.Structure):
     )
 
 
+class _Task(ctypes.Structure):
+    """What the library calls `Task`."""
+
+    _fields_ = (
+        ("law", ctypes.c_void_p),
+        ("reward", ctypes.c_void_p),
+        ("horizon", ctypes.c_int64),
+        ("discount", ctypes.c_double),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _LaidOut:
+    """The fixed parts of an MDP as the library reads them.
+
+    Attributes
+    ----------
+    dynamics, reward : int
+        Addresses of the `Dynamics`, and of r(s,a).
+    room : class
+        Of a gradient with J behind it: a ctypes array has its address at hand, NumPy is asked for it.
+    tasks : {(horizon, discount): reference to a `Task`}
+    owners : tuple
+        What the addresses point to.
+    """
+
+    dynamics: int
+    reward: int
+    room: type[ctypes.Array[ctypes.c_double]]
+    tasks: dict[tuple[int, float], Any]
+    owners: tuple[Any, ...]
+
+    def task(self, horizon: int, discount: float) -> Any:
+        """Return the reference to a `Task`, the same every time."""
+        key = horizon, discount
+        if key not in self.tasks:
+            self.tasks[key] = ctypes.byref(_Task(self.dynamics, self.reward, horizon, discount))
+        return self.tasks[key]
+
+
 @cache
 def compiled() -> ctypes.CDLL | None:
     """Return the library with the types of its functions; None where NumPy alone serves."""
     found = library(LIBRARY)
-    if found is not None:
-        pointer, count, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-        found.pgverify_action_sums.argtypes = (pointer, pointer, pointer, count, number, pointer, pointer)
-        found.pgverify_softmax_gradient.argtypes = (pointer, ctypes.c_char_p, pointer, count, number, pointer)
+    if found is None or not hasattr(found, "pgverify_gradient"):  # one that an earlier version left there
+        return None
+    pointer, count, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+    found.pgverify_action_sums.argtypes = (pointer, pointer, pointer, count, number, pointer, pointer)
+    # The gradient's arguments have types of their own: to convert them takes as long as the gradient of few states.
     return found
 
 
@@ -77,9 +122,10 @@ def compiled_action_sums(
     sums, expected = np.empty(probabilities.shape), ctypes.c_double()
     chosen, paid = (np.ascontiguousarray(table, dtype=np.float64) for table in (probabilities, reward))
     arrays = chosen.ctypes.data, paid.ctypes.data, horizon, discount, sums.ctypes.data, ctypes.byref(expected)
-    if native.pgverify_action_sums(_kept(fixed)[0], *arrays) < 0:
+    failed = native.pgverify_action_sums(_laid_out(fixed).dynamics, *arrays)
+    if failed < 0:
         raise MemoryError(f"no room for the visits of {len(sums):,} states at {horizon} times")
-    return sums, expected.value
+    return None if failed else (sums, expected.value)
 
 
 def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
@@ -106,21 +152,20 @@ def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
     policy, objective = problem.policy, problem.objective
     if type(policy) is not SoftmaxPolicy or type(objective) is not FiniteHorizon or objective.bonus is not None:
         return None
-    native, logits = compiled(), policy.logits
-    if logits.dtype != np.float64 or logits.shape[1] > MOST_ACTIONS:
+    logits = policy.logits
+    if logits.dtype.kind != "f" or logits.shape[1] > MOST_ACTIONS:
         return None
     fixed = fixed_parts(problem.mdp)
     if fixed.common_reward != 0.0:  # it is taken out first, and how depends on where episodes end
         return None
-    if native is None:
-        plain = plain_softmax_gradient(fixed, problem.mdp.noise, logits, objective.horizon, objective.discount)
-        return None if plain is None else read_only(plain)
-    dynamics, reward, room, _ = _kept(fixed)
-    found = room()  # a ctypes array has its address at hand: asking an array of NumPy for it takes a microsecond
-    failed = native.pgverify_softmax_gradient(
-        dynamics, _address(logits), reward, objective.horizon, objective.discount, found
-    )
-    return None if failed else read_only(np.frombuffer(memoryview(found)))
+    native = compiled()
+    if native is not None:
+        laid = _laid_out(fixed)
+        found = laid.room()
+        failed = native.pgverify_gradient(laid.task(objective.horizon, objective.discount), _address(logits), found)
+        if failed != NOT_ON_THIS_PROCESSOR:
+            return None if failed else np.frombuffer(found)
+    return plain_softmax_gradient(fixed, problem.mdp.noise, logits, objective.horizon, objective.discount)
 
 
 def _address(logits: Float[Array, "S A"]) -> Any:
@@ -129,8 +174,7 @@ def _address(logits: Float[Array, "S A"]) -> Any:
     return logits.tobytes() if small else ctypes.c_char_p(logits.ctypes.data)
 
 
-def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any]:
-    """Return the addresses of the dynamics and of r(s,a), the type of a gradient with J behind it, and the arrays."""
+def _laid_out(fixed: FixedParts) -> _LaidOut:
     kept: dict[str, Any] = vars(fixed)
     if PLACE not in kept:
         lists = fixed.successors
@@ -142,9 +186,8 @@ def _kept(fixed: FixedParts) -> tuple[int, int, type[ctypes.Array[ctypes.c_doubl
             np.ascontiguousarray(fixed.running, dtype=np.uint8),
             np.ascontiguousarray(fixed.step_reward, dtype=np.float64),
         )
-        everywhere = most == states and bool((lists.successor == np.arange(states)).all())
-        fields = _Dynamics(*(array.ctypes.data for array in arrays[:4]), states, actions, most, everywhere)
+        fields = _Dynamics(*(array.ctypes.data for array in arrays[:4]), states, actions, most, lists.everywhere)
         room = ctypes.c_double * (states * actions + 1)
-        kept.setdefault(PLACE, (ctypes.addressof(fields), arrays[4].ctypes.data, room, (fields, arrays)))
-    found: tuple[int, int, type[ctypes.Array[ctypes.c_double]], Any] = kept[PLACE]
+        kept.setdefault(PLACE, _LaidOut(ctypes.addressof(fields), arrays[4].ctypes.data, room, {}, (fields, arrays)))
+    found: _LaidOut = kept[PLACE]
     return found

@@ -15,7 +15,7 @@ from pgverify.kinds import SuggestsNames, known_arguments
 from pgverify.policies.protocol import dense_score, table_weights
 from pgverify.policies.softmax_algebra import logit_vjp, softmax
 from pgverify.policies.steps import CELLS_AT_ONCE, Steps, histogram, score_sum_by_table
-from pgverify.validation import Array, parameter_array, read_only, refuse_non_finite, require_shape
+from pgverify.validation import Array, parameter_array, refuse_non_finite, require_shape
 
 SMALL_TABLE = 256
 """Logits up to which one product over all states is faster than picking those visited; measured."""
@@ -65,7 +65,7 @@ class SoftmaxPolicy(SuggestsNames):
         array = parameter_array("theta", theta, InvalidPolicy)
         require_shape("theta", array, (self.logits.size,), "[S·A]", InvalidPolicy)
         policy = object.__new__(SoftmaxPolicy)  # what __init__ checks has been checked, or cannot have changed
-        object.__setattr__(policy, "logits", read_only(array.reshape(self.logits.shape)))
+        vars(policy)["logits"] = array.reshape(self.logits.shape)  # of an array that is read-only
         return policy
 
     def probabilities(self) -> Inexact[Array, "S A"]:

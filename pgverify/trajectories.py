@@ -149,7 +149,8 @@ class Trajectories(SuggestsNames):
     @property
     def relative_rewards(self) -> Float[Array, "n T"]:
         """Return r_t − ρ on the steps that were taken, 0 on padding; ρ = 0 but for the average reward."""
-        return where_taken(self.mask, self.rewards - self.gain)
+        gain = self.gain
+        return where_taken(self.mask, self.rewards - gain if gain else self.rewards)
 
     @property
     def ongoing(self) -> Bool[Array, "n T_plus_1"]:

@@ -109,16 +109,17 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
     nothing that follows depends on a', E[ψ(s_L, a') A] = 0: the contribution is noise. A batch holds no a': the first
     action of the next episode stands for it, with the likelihood ratio π(a'|s_L)/π(a'|s'_0) of the two laws.
     """
-    index = np.arange(len(batch))
-    after = (index + 1) % len(batch)
-    last, following, action = batch.states[index, batch.lengths], batch.states[after, 0], batch.action_numbers[after, 0]
+    count, lengths = len(batch), batch.lengths
+    index, after = np.arange(count), np.arange(1, count + 1)
+    after[-1:] = 0
+    last, following, action = batch.states[index, lengths], batch.states[:, 0][after], batch.action_numbers[:, 0][after]
     probabilities, values = batch.policy.probabilities(), rough_critic(batch)
-    advantage = batch.discount * values[after, 0] - values[index, batch.lengths]
+    advantage = batch.discount * values[:, 0][after] - values[index, lengths]
     advantage = advantage * probabilities[last, action] / probabilities[following, action]
     # A next episode of length zero has no action to lend; an episode that was cut has no reset step here.
-    lends = (batch.lengths[after] > 0) & batch.terminated
-    weight = np.where(lends, np.power(batch.discount, batch.lengths) * advantage, 0.0)
-    table = np.zeros((len(batch), *probabilities.shape))
+    lends = (lengths[after] > 0) & batch.terminated
+    weight = np.where(lends, np.power(batch.discount, lengths) * advantage, 0.0)
+    table = np.zeros((count, *probabilities.shape))
     table[index, last, action] = weight
     return rows(batch, credit(batch)) + batch.policy.score_vjp(batch.step_scale * table)
 

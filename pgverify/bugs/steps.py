@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Inexact
 
+from pgverify.batch_arrays import all_true
 from pgverify.estimators.discounted_sum import discounted_sum
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -74,8 +75,10 @@ def rough_critic(batch: Trajectories) -> Float[Array, "n T_plus_1"]:
 
     Where an episode is cut it is V itself: whatever else is bootstrapped there is a bias of its own.
     """
-    rough = 0.5 + 0.5 * np.cos(batch.states)
-    if batch.terminated.all():
+    rough = np.cos(batch.states)
+    rough *= 0.5
+    rough += 0.5
+    if all_true(batch.terminated):
         return rough
     at_the_cut = batch.truncated[:, None] & (np.arange(batch.num_steps + 1) == batch.lengths[:, None])
     return np.where(at_the_cut, batch.values, rough)

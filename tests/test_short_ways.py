@@ -108,3 +108,24 @@ def test_logits_by_address_or_by_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = gradient()
     monkeypatch.setattr("pgverify.exact.compiled_sums.FEW", 0)
     assert gradient() == copied
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_parameters_are_refused_in_one_sentence_whatever_warnings_are_made_of(dtype: type) -> None:
+    """Squares of huge and of tiny entries leave the range: nobody is told of that but by the error, or not at all."""
+    here = problem()
+    size = here.policy.parameters.size
+    with np.errstate(all="raise"):
+        for bad in (1e38, np.inf, -np.inf, np.nan) if dtype is np.float32 else (1e101, 1e200, np.inf, -np.inf, np.nan):
+            theta = np.zeros(size, dtype=dtype)
+            theta[-1] = bad
+            if bad == 1e38:
+                assert here.with_parameters(theta).policy.parameters[-1] == theta[-1]
+                continue
+            with pytest.raises(InvalidPolicy, match=rf"theta\[{size - 1}\]"):
+                here.with_parameters(theta)
+        tiny = np.full(size, np.finfo(dtype).tiny, dtype=dtype)
+        np.testing.assert_array_equal(here.with_parameters(tiny).policy.parameters, tiny)
+    moved = here.with_parameters(tiny).policy.parameters
+    assert not moved.flags.writeable
+    assert not np.shares_memory(moved, tiny)

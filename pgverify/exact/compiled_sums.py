@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,8 +66,8 @@ class _LaidOut:
     ----------
     dynamics, reward : int
         Addresses of the `Dynamics`, and of r(s,a).
-    room : class
-        Of a gradient with J behind it: a ctypes array has its address at hand, NumPy is asked for it.
+    room : function () -> ctypes array
+        For a gradient with J behind it: a ctypes array has its address at hand, NumPy is asked for it.
     tasks : {(horizon, discount): reference to a `Task`}
     owners : tuple
         What the addresses point to.
@@ -74,7 +75,7 @@ class _LaidOut:
 
     dynamics: int
     reward: int
-    room: type[ctypes.Array[ctypes.c_double]]
+    room: Callable[[], Any]
     tasks: dict[tuple[int, float], Any]
     owners: tuple[Any, ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,10 @@ KINDS = {
     "nothing later": (6, 2, 6, 4, 0.0),
     "some follow": (15, 3, 5, 33, 1.0),
     "few follow": (90, 2, 3, 20, 0.97),
+    # the compiled pass takes states by four and by eight: none, some, and all of a block are left over
+    "two blocks of eight": (16, 2, 16, 5, 0.9),
+    "blocks and a rest": (21, 2, 21, 6, 1.0),
+    "a block of four": (12, 3, 12, 2, 0.95),
 }
 ROUNDING = 1e-12
 
@@ -130,6 +135,31 @@ def test_without_the_library_the_gradient_is_the_same(monkeypatch: pytest.Monkey
     monkeypatch.setattr(compiled_sums, "compiled", lambda: None)
     again = pgv.exact.gradient(case.with_parameters(case.policy.parameters))
     assert near(again, compiled_gradient)
+
+
+@pytest.mark.parametrize("kind", ["everywhere", "some follow", "few follow"])
+def test_a_processor_without_fused_products_has_numpy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = problem(kind, terminal=True)
+    here = pgv.exact.gradient(case)
+    refuses = SimpleNamespace(pgverify_gradient=lambda *_: 2, pgverify_action_sums=lambda *_: 2)
+    monkeypatch.setattr(compiled_sums, "compiled", lambda: refuses)
+    again = case.with_parameters(case.policy.parameters)
+    assert near(pgv.exact.gradient(again), here)
+    assert pgv.exact.expected_return(again) == pytest.approx(pgv.exact.expected_return(case), abs=ROUNDING)
+    chain = Solution(case).chain
+    assert compiled_action_sums(fixed_parts(case.mdp), chain.probabilities, chain.step_reward, 3, 0.9) is None
+
+
+def test_a_library_of_an_earlier_version_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_sums, "library", lambda _: SimpleNamespace(pgverify_action_sums=None))
+    assert compiled.__wrapped__() is None
+
+
+def test_horizons_and_discounts_of_one_mdp_are_kept_apart() -> None:
+    case = problem("everywhere")
+    for horizon, discount in ((3, 0.9), (4, 0.9), (3, 0.8), (3, 0.9)):
+        other = replace(case, objective=pgv.FiniteHorizon(horizon, discount))
+        assert near(pgv.exact.gradient(other), pgv.exact.gradient_by_value_derivative(other))
 
 
 def test_extreme_logits_go_the_general_way() -> None:

@@ -19,7 +19,7 @@ from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.explored_design import explore_design
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
-from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, directions, every_trajectory
+from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
 from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
 from pgverify.checking.exhaustive.other_critics import reads_critic
@@ -35,6 +35,7 @@ from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
 from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
+from pgverify.checking.verdict.judgement import has_a_target
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE
@@ -200,8 +201,8 @@ def _with_samples(
     def sampled(multiple: bool, most_rows: int = MOST_ROWS) -> SampledSizes:
         return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed, most_rows)
 
-    # In one direction everything is a multiple of anything: then samples must tell.
-    telling = any(directions(entry.problem) > 1 for entry, _ in known)
+    # In one direction, or of zero, everything is a multiple of anything: then samples must tell.
+    telling = any(item.directions > 1 and has_a_target(item) for item in compared(known, claim.target))
     if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
         found = sampled(report.outcome is Outcome.SCALED)
         return lowered(report, found, alpha, seed), found

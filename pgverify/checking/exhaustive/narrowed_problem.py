@@ -24,7 +24,7 @@ def narrowed(explored: ExploredProblem, fits: Callable[[ExploredCase], bool]) ->
 
     In each state two actions stay: the likelier of those that go on, and the last of the others, for what ignores
     actions ignores the later ones. Then, from the first state that is reached to the last, only the one that goes on:
-    episodes become long, and differ in their last steps.
+    episodes become long, and differ in their last steps. At last one state alone has both.
 
     Parameters
     ----------
@@ -58,8 +58,13 @@ def _narrower(explored: ExploredProblem) -> Iterator[Float[Array, "S A"]]:
     one = kept.copy()
     kept[np.arange(len(kept)), np.where(first == actions - 1, actions - 2, actions - 1)] = True
     yield np.where(kept, logits, NEVER)
-    for state in _in_turn(mdp)[:-1]:
+    two, turn = kept.copy(), _in_turn(mdp)
+    for state in turn[:-1]:
         kept[state] = one[state]
+        yield np.where(kept, logits, NEVER)
+    for state in turn[-2::-1]:  # a last state that leads to itself is free at many steps
+        kept = one.copy()
+        kept[state] = two[state]
         yield np.where(kept, logits, NEVER)
 
 

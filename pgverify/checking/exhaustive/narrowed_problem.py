@@ -69,7 +69,7 @@ def _narrower(explored: ExploredProblem) -> Iterator[Float[Array, "S A"]]:
 
 
 def _in_turn(mdp: TabularMDP) -> list[int]:
-    """Return the states in which something is done, in the order in which episodes reach them; the others at the end."""
+    """Return the states in which something is done, in the order in which episodes reach them; others at the end."""
     leads = (mdp.transition > 0.0).any(axis=1) & ~mdp.terminal[:, None]
     new, met = mdp.start > 0.0, np.zeros(mdp.num_states, dtype=bool)
     order: list[int] = []

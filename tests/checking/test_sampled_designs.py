@@ -44,6 +44,30 @@ def test_a_multiple_that_samples_show_is_no_bias_where_the_target_is_zero(
     assert words in report.explanation
 
 
+@pytest.mark.parametrize("size", [pytest.param(6, marks=pytest.mark.slow), 8])
+def test_a_multiple_on_two_arms_is_no_bias_and_no_other_target_where_the_other_problem_has_no_gradient(
+    size: int,
+) -> None:
+    """Of coupled batches of 6 to 9 those of coin can be listed, and of constant-reward, where ∇J = 0: neither tells.
+
+    On coin 7/8 of ∇J is the gradient of rewards clipped to ±1 as well: (1 + 0.4)/(1.2 + 0.4) = 7/8.
+    """
+    report = pgv.check(less_own_mean, design=pgv.Independent(sizes=(size,)), explore=0)
+    assert report.outcome is pgv.Outcome.SCALED, str(report)
+    assert f"{1.0 - 1.0 / size:.6g} times the target" in report.explanation
+    assert report.diagnosis != "reward-clipped"
+
+
+def more_on_longer_episodes(batch: pgv.Trajectories) -> np.ndarray:
+    return whole(batch, (totals(batch) - totals(batch).mean()) * (1.0 + 0.5 * (batch.lengths > 1)))
+
+
+@pytest.mark.slow
+def test_what_is_a_multiple_on_two_arms_alone_is_biased() -> None:
+    report = pgv.check(more_on_longer_episodes, design=pgv.Independent(sizes=(8,)), explore=0)
+    assert report.outcome is pgv.Outcome.BIASED
+
+
 def undiscounted_unless_first_two_begin_alike(batch: pgv.Trajectories) -> np.ndarray:
     """Right where there is one start; with two, half of all batches are the gradient of Σ r."""
     powers = batch.discount_powers if batch.states[0, 0] == batch.states[1, 0] else np.ones(batch.num_steps)

@@ -80,7 +80,7 @@ def judge(
         multiple = common_multiple(evidence, level if level is precision else replace(level, rounding=0.0))
         if multiple.words and multiple.constant > 0:
             return _multiple(multiple, worst, level)
-        if _narrow(evidence):
+        if _narrow(evidence, level):
             return Judgement(Outcome.INCONCLUSIVE, NARROW, worst, level=level)
         names = [name for name, targets in others.items() if _is_target(evidence, targets, level)]
         if names:
@@ -109,7 +109,7 @@ def _inside(evidence: Sequence[TargetComparison]) -> bool:
 
 def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float) -> Judgement:
     """Return CORRECT, unless equality is empty: nothing to estimate, or rounding that could hide a fault."""
-    cases = [item for item in evidence if size_of(item.target) > NOTHING * item.found.natural]
+    cases = [item for item in evidence if has_a_target(item)]
     if not cases:
         note = "the target is zero on every problem given: equality does not tell a right implementation from none"
         return Judgement(Outcome.INCONCLUSIVE, note, worst, level=level)
@@ -139,10 +139,21 @@ def _equal(evidence: Sequence[TargetComparison], level: Precision, worst: float)
     return Judgement(outcome, note, worst, 1.0 if outcome.good else None, level, left_out=left_out)
 
 
-def _narrow(evidence: Sequence[TargetComparison]) -> bool:
-    """Return whether batches of one size on one problem, of one direction, are all: one number, that many explain."""
-    several = len({(id(item.entry), item.found.batch_size) for item in evidence}) > 1
-    return not several and evidence[0].found.batch_size > 1 and evidence[0].directions < 2
+def has_a_target(item: TargetComparison) -> bool:
+    """Return whether there is anything to estimate: of zero everything right is a multiple."""
+    return size_of(item.target) > NOTHING * item.found.natural
+
+
+def _narrow(evidence: Sequence[TargetComparison], level: Precision) -> bool:
+    """Return whether batches of one size on one problem, of one direction, are all: one number, that many explain.
+
+    A problem with nothing to estimate tells a drift, and where there is none nothing more.
+    """
+    told = [item for item in evidence if has_a_target(item)]
+    if any(not vanishes(item.found, level) for item in evidence if not has_a_target(item)) or not told:
+        return False
+    several = len({(id(item.entry), item.found.batch_size) for item in told}) > 1
+    return not several and told[0].found.batch_size > 1 and told[0].directions < 2
 
 
 def _is_target(

@@ -111,6 +111,13 @@ def test_a_narrowed_problem_is_as_long_and_as_wide(index: int) -> None:
     np.testing.assert_allclose(small.probability.sum(), 1.0)
 
 
+def test_a_narrowed_problem_has_a_gradient() -> None:
+    """Without one only rounding could be compared: at γ = 0 nothing but the first step is paid for."""
+    small = [narrowed(known_case(index).explored, lambda smaller: len(smaller.batch) <= 4) for index in range(24)]
+    assert all(case.natural > 0.0 for case in small if case is not None)
+    assert sum(case is not None for case in small) >= 16
+
+
 def with_trace(decay: float) -> Function:
     def function(b: pgv.Trajectories) -> np.ndarray:
         v = b.values

@@ -103,7 +103,7 @@ WRITTEN: dict[str, Function] = {
         b, np.repeat((returns(b) - returns(b).min())[:, None], b.num_steps, 1)
     ),
     "discount-dropped + log-missing": lambda b: b.score_weighted(script(b) * taken(b)),
-    "discount-dropped + log-prob-clamped": lambda b: b.score_weighted(script(b) * (b.log_probs > -2.0)),
+    "discount-dropped + log-prob-clamped": lambda b: b.score_weighted(script(b) * (b.log_probs > -1.0)),
     "log-of-raised-probability": lambda b: b.score_weighted(powers(b) * script(b) * taken(b) / (taken(b) + 1e-3)),
     "discount-dropped + log-probs-averaged-first": lambda b: episodes(b, script(b).sum(1) / np.maximum(b.lengths, 1)),
     "length-per-trajectory": lambda b: episodes(b, returns(b) / np.maximum(b.lengths, 1)),
@@ -165,6 +165,11 @@ def beside_the_squares(estimate: Function, batch: pgv.Trajectories) -> np.ndarra
     return estimate(batch) + 0.02 * batch.score_weighted(batch.mask * batch.rewards**2)
 
 
+def beside_the_entropy(estimate: Function, batch: pgv.Trajectories) -> np.ndarray:
+    """Return two bonuses: half of one alone is that one, with another coefficient."""
+    return estimate(batch) + 0.05 * entropy_rows(batch)
+
+
 NEAR = (half, in_long_episodes, by_first_action, one_parameter_more, beside_the_squares)
 """Five near misses of each name: none is what the name says."""
 
@@ -172,6 +177,8 @@ NEAR = (half, in_long_episodes, by_first_action, one_parameter_more, beside_the_
 @pytest.mark.parametrize("near", NEAR)
 @pytest.mark.parametrize("slug", slow_but(PLAINEST, ["log-missing"]))
 def test_what_is_near_has_no_such_name(slug: str, near: Callable[[Function, pgv.Trajectories], np.ndarray]) -> None:
+    if near is half and PLAINEST[slug].added is not None:
+        near = beside_the_entropy
     report = pgv.check(lambda batch: near(entry(slug), batch), problems=PROBLEMS, explore=0)
     assert not report.outcome.good
     assert slug not in (report.diagnosis or ""), str(report)

@@ -23,8 +23,8 @@ MOST_PROBLEMS, MOST_BATCHES = 4, 6
 """Problems, and batches of each size, that are called twice as they are."""
 
 ALTERED = (
-    "but two answers were given only to a batch that had been altered (other rewards, padding, another critic), and "
-    "none to those of the problems, which were sampled: they do not show what was seen"
+    "two answers were given only to a batch that had been altered (other rewards, padding, another critic), none to "
+    "those of the problems: that these show no bias says nothing of what was seen"
 )
 
 ALTERED_NEXT = (
@@ -87,7 +87,7 @@ def where_only_altered(
             return report
     except OutOfTime:
         return report
-    why = f"{report.explanation}; {ALTERED}"
+    why = f"{ALTERED}; {report.explanation}"
     return replace(report, outcome=Outcome.INCONCLUSIVE, explanation=why, next_step=ALTERED_NEXT)
 
 
@@ -105,4 +105,4 @@ def _as_they_are(suite: Sequence[SuiteProblem], size: int | None) -> Iterator[Tr
 def _two_answers(implementation: LimitedFunction, batch: Trajectories) -> bool:
     found = [implementation.estimate(batch) for _ in range(2)]
     arrays = [each.array for each in found if not isinstance(each, Failure)]
-    return len(arrays) == 2 and not np.array_equal(*arrays, equal_nan=True)
+    return len(arrays) == 2 and not np.array_equal(arrays[0], arrays[1])

@@ -156,8 +156,8 @@ def by_first_action(estimate: Function, batch: pgv.Trajectories) -> np.ndarray:
     return estimate(batch) * (1.0 + 0.25 * (first == 0))
 
 
-def one_parameter_more(estimate: Function, batch: pgv.Trajectories) -> np.ndarray:
-    return estimate(batch) * np.where(np.arange(len(batch.policy.parameters)) == 0, 1.5, 1.0)
+def some_parameters_more(estimate: Function, batch: pgv.Trajectories) -> np.ndarray:
+    return estimate(batch) * np.where(np.arange(len(batch.policy.parameters)) % 2 == 0, 1.5, 1.0)
 
 
 def beside_the_squares(estimate: Function, batch: pgv.Trajectories) -> np.ndarray:
@@ -170,7 +170,7 @@ def beside_the_entropy(estimate: Function, batch: pgv.Trajectories) -> np.ndarra
     return estimate(batch) + 0.05 * entropy_rows(batch)
 
 
-NEAR = (half, in_long_episodes, by_first_action, one_parameter_more, beside_the_squares)
+NEAR = (half, in_long_episodes, by_first_action, some_parameters_more, beside_the_squares)
 """Five near misses of each name: none is what the name says."""
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Inexact
 from pgverify.bugs.bug import Bug, Effect
 from pgverify.bugs.compositions import DIVISORS
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
-from pgverify.bugs.entropy import entropy_rows
+from pgverify.bugs.entropy import ENTROPY_SIGN, ENTROPY_WEIGHT, entropy_rows
 from pgverify.bugs.steps import rows
 from pgverify.estimators import RewardToGo
 from pgverify.estimators.discounted_sum import discounted_sum
@@ -172,10 +172,12 @@ def changed_bug(slug: str, changes: Mapping[str, Change], entries: Mapping[str, 
         return None
     target = next((each for each in (DISCOUNT_DROPPED.slug, RETURN_UNDISCOUNTED.slug) if each in parts), "")
     divisor = next((each for each in DIVISORS if each and each in parts), "")
-    if set(parts) - {change, target, divisor}:
+    if set(parts) - {change, target, divisor, ENTROPY_SIGN.slug}:
         return None
     each = [entries[part] for part in parts]
     loss = ChangedLoss(changes[change], target, divisor)
+    bonus = ENTROPY_WEIGHT if changes[change].added is not None else 0.0
+    bonus = -ENTROPY_WEIGHT if ENTROPY_SIGN.slug in parts else bonus
     return Bug(
         number=0,
         slug=slug,
@@ -183,7 +185,7 @@ def changed_bug(slug: str, changes: Mapping[str, Change], entries: Mapping[str, 
         cause=" ".join(part.cause for part in each),
         cure=" ".join(part.cure for part in each),
         source=tuple(dict.fromkeys(place for part in each for place in part.source)),
-        implementation=ChangedEstimate(loss),
+        implementation=ChangedEstimate(loss, bonus),
         correct=RewardToGo(),
         batch_size=max(part.batch_size for part in each),
         ordered=changes[change].ordered,

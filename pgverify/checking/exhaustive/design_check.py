@@ -29,7 +29,7 @@ from pgverify.checking.exhaustive.sampled_sizes import MOST_ROWS, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Failing, Late, Listed, Random, TooMany
 from pgverify.checking.sampled.batch_law import BatchLaw, arranged
-from pgverify.checking.sampled.stateful_function import check_changing
+from pgverify.checking.sampled.stateful_function import check_changing, where_only_altered
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.comparison import compared
@@ -105,7 +105,7 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     if invariants.changed is not None:
         name, reason = invariants.changed
         entry = next(entry for entry in claim.suite if entry.name == name)
-        return with_scope(_random(claim, entry, reason, design, alpha, seed), claim.suite)
+        return with_scope(_altered(claim, entry, reason, design, alpha, seed), claim.suite)
     report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
@@ -115,7 +115,7 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
         try:
             tried = reads_critic(claim.implementation, listable, lambda problem: laws_of(design, problem))
         except Changed as seen:
-            return with_scope(_random(claim, listable[0], Random(seen.difference), design, alpha, seed), claim.suite)
+            return with_scope(_altered(claim, listable[0], Random(seen.difference), design, alpha, seed), claim.suite)
         report = judged_with_critics(report, tried, DOUBLE, known_target=True)
     if stride := groups_with_a_stride(claim.implementation, listable, design):
         report = replace(report, warnings=(*report.warnings, stride), next_step=report.next_step or AS_DESIGNED)
@@ -261,3 +261,11 @@ def _random(
     arguments = claim.implementation, claim.suite, entry, claim.target, alpha, seed, change, reason.notes
     size, group = design.trajectories
     return check_changing(*arguments, size=size, group_size=group)
+
+
+def _altered(
+    claim: ClaimedTarget, entry: SuiteProblem, reason: Random, design: Design, alpha: float, seed: int
+) -> Report:
+    """Return the verdict where two answers were given to a batch with other rewards, padding or another critic."""
+    report = _random(claim, entry, reason, design, alpha, seed)
+    return where_only_altered(report, claim.implementation, claim.suite, design.trajectories[0])

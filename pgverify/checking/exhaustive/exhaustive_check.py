@@ -23,7 +23,7 @@ from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.usual_loss_names import with_usual_loss
 from pgverify.checking.exhaustive.what_was_listed import Failing, Listed, Random
 from pgverify.checking.exhaustive.whole_suite import Progress, listed_on
-from pgverify.checking.sampled.stateful_function import check_changing
+from pgverify.checking.sampled.stateful_function import check_changing, where_only_altered
 from pgverify.checking.scope_of_suite import with_scope
 from pgverify.checking.verdict.advantage_family import judged_with_critics
 from pgverify.checking.verdict.exhaustive_report import differs, exhaustive_report
@@ -202,14 +202,13 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
         if progress.failed is not None:  # with other rewards it gave two answers to one batch
             index, reason = progress.failed
             seen = _not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed)
-            return with_scope(seen, claim.suite)
+            return with_scope(where_only_altered(seen, claim.implementation, claim.suite), claim.suite)
         report, explored = claim.explored(report, progress)
         try:
             report, critic = claim.with_critics(claim.with_weights(report, known), known)
-        except Changed as seen:
-            return with_scope(
-                _not_listed(claim, known[0][0], Random(seen.difference), progress.notes, alpha, seed), claim.suite
-            )
+        except Changed as found:
+            seen = _not_listed(claim, known[0][0], Random(found.difference), progress.notes, alpha, seed)
+            return with_scope(where_only_altered(seen, claim.implementation, claim.suite), claim.suite)
     if report.outcome in MISSED and remembers_objects(claim.implementation, every_trajectory(known[0][0].problem)[0]):
         report = replace(report, warnings=(*report.warnings, STALE))
     share = SHARE if explored.held else 0.0

@@ -117,7 +117,7 @@ def _settled_by(pair: SizePair, evidence: SampledSize | None) -> str:
     if evidence is None:
         return "raise total_time_limit"
     step = (
-        f"judge batches of {pair.size} by more samples: check(lambda problem, count, rng: …, kind=\"sampler\"), which "
+        f'judge batches of {pair.size} by more samples: check(lambda problem, count, rng: …, kind="sampler"), which '
         f"returns its estimates on batches of {pair.size} trajectories that it draws"
     )
     if not np.isfinite(evidence.hidden_bias):

@@ -81,9 +81,7 @@ def _own(
         yield there * (each[rows[:, place if there else 0]] - mean)
 
 
-def rows_that_stand_out(
-    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]
-) -> tuple[int, ...]:
+def rows_that_stand_out(controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]) -> tuple[int, ...]:
     """Return the rows whose returns, times the sum of scores, are most of what other controls have left.
 
     One after another, each the best beside those before: a sum over few rows is found row by row (orthogonal matching

@@ -173,7 +173,7 @@ def test_what_changes_in_larger_batches_is_not_vouched_for_by_smaller_ones(funct
     report = pgv.check(function, problems=named("early-stop", "random-end", "stochastic-chain"), explore=0)
     assert report.outcome in (pgv.Outcome.INCONCLUSIVE, pgv.Outcome.BIASED)
     if report.outcome is pgv.Outcome.INCONCLUSIVE:
-        assert "of which smaller batches are made, do not explain those of" in report.explanation
+        assert "of which smaller ones are made, do not explain batches of" in report.explanation
         assert "something else" not in report.explanation  # which no test has shown
         assert "judge batches of" in report.next_step
 

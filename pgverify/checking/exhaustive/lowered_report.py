@@ -103,7 +103,7 @@ def _why_open(pair: SizePair, evidence: SampledSize | None) -> str:
         left = f"{evidence.calls} samples do not bound a bias at all"
     if pair.changed:
         return (
-            f"the usual estimators, of which smaller batches are made, do not explain those of {pair.size} {where}; "
+            f"the usual estimators, of which smaller ones are made, do not explain batches of {pair.size} {where}; "
             f"what remains there may cancel on average, but {left}, where {BOUNDED:g} is asked"
         )
     return (
@@ -117,7 +117,7 @@ def _settled_by(pair: SizePair, evidence: SampledSize | None) -> str:
     if evidence is None:
         return "raise total_time_limit"
     step = (
-        f"judge batches of {pair.size} by more samples: check(lambda problem, count, rng: …, kind=\"sampler\"), which "
+        f'judge batches of {pair.size} by more samples: check(lambda problem, count, rng: …, kind="sampler"), which '
         f"returns its estimates on batches of {pair.size} trajectories that it draws"
     )
     if not np.isfinite(evidence.hidden_bias):

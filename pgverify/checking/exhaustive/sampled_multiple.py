@@ -78,9 +78,7 @@ def left_open(left: Sequence[SizePair]) -> tuple[str, ...]:
     return (f"samples did not settle {where}",) if left else ()
 
 
-def _listed_alike(
-    known: Sequence[tuple[SuiteProblem, Listed]], target: str, means: Mapping[int, float]
-) -> bool:
+def _listed_alike(known: Sequence[tuple[SuiteProblem, Listed]], target: str, means: Mapping[int, float]) -> bool:
     """Return whether what was listed is a positive multiple throughout, of each size that one which samples gave."""
     evidence = compared(known, target)
     if not evidence:

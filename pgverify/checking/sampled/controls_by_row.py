@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -13,19 +13,21 @@ from pgverify.validation import Array
 MOST = 8
 """Rows that are looked for: a mean over more is that of a block."""
 
-FIRST, LAST, PARTS = 10, 4, (2, 3, 4)
-"""Among so many of the first and of the last rows, and those where halves, thirds and quarters begin or end, they are
-looked for before all others: among fewer they are told apart in fewer batches."""
+FIRST, LAST = 10, 3
+"""So many of the first and of the last rows, each of which may be the baseline of all others."""
+
+PARTS = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4))
+"""The row ⌊n k / l⌋ for each of these, and that before the middle of an even number."""
 
 NOTHING = 1e-12
 """Relative to the largest: returns that are all alike have no part in what is left."""
 
 
 def controls_by_row(controls: Controls, rows: Integer[Array, "m n"], places: Sequence[int]) -> Float[Array, "m k d"]:
-    """Return controls of mean zero that single rows k of a batch are in, by their returns and their rewards-to-go.
+    """Return controls of mean zero that the returns of single rows k of a batch are in.
 
-    R_k Σ_{i≠k} ψ_i / n,  Σ_t G_kt Σ_{i≠k} ψ_it / n     for row k is independent of all others
-    (R_k ψ_k − Σ_i R_i ψ_i / n) / n, and with G         for all rows have one law
+    R_k Σ_{i≠k} ψ_i / n                for R_k is independent of all other rows
+    (R_k ψ_k − Σ_i R_i ψ_i / n) / n    for all rows have one law
 
     What has the return of row k subtracted from all, its own included, is by these the total return's mean times
     (n−1)/n; a sum over a few rows is a baseline made of those.
@@ -39,25 +41,47 @@ def controls_by_row(controls: Controls, rows: Integer[Array, "m n"], places: Seq
         Which rows. Those of one that is not there are 0: as many controls whatever the size, for coefficients are
         carried on.
     """
-    times = controls.times(rows, np.ones(rows.shape))
-    scores = np.tensordot(times, controls.steps, axes=(1, 1))  # [m, T, d]
-    means = [times @ controls.rows[kind] / rows.shape[1] for kind in (0, 3)]
+    score, total = controls.rows[5], controls.totals[0]
+    scores = controls.times(rows, np.ones(rows.shape)) @ score
     found = []
     for place in places:
-        if place >= rows.shape[1]:
-            found += [np.zeros_like(means[0])] * 4
-            continue
-        chosen = rows[:, place]
+        there = 0 <= place < rows.shape[1]
+        chosen = rows[:, place if there else 0]
+        found.append(there * total[chosen][:, None] * (scores - score[chosen]))
+    return np.stack([*found, *_own(controls, rows, 3, places)], axis=1) / rows.shape[1]
+
+
+def controls_by_row_and_time(
+    controls: Controls, rows: Integer[Array, "m n"], places: Sequence[int]
+) -> Float[Array, "m k d"]:
+    """Return the same of rewards-to-go, each the baseline of the others at the same time.
+
+    Σ_t G_kt Σ_{i≠k} ψ_it / n,  (Σ_t G_kt ψ_kt − Σ_it G_it ψ_it / n) / n
+
+    Parameters as for `controls_by_row`.
+    """
+    scores = np.tensordot(controls.times(rows, np.ones(rows.shape)), controls.steps, axes=(1, 1))  # [m, T, d]
+    found = []
+    for place in places:
+        there = 0 <= place < rows.shape[1]
+        chosen = rows[:, place if there else 0]
         others = scores - np.moveaxis(controls.steps[:, chosen], 0, 1)
-        found.append(controls.totals[0][chosen][:, None] * others.sum(axis=1))
-        found.append(np.einsum("tm,mtd->md", controls.to_go[:, chosen], others))
-        found += [controls.rows[kind][chosen] - mean for kind, mean in zip((0, 3), means, strict=True)]
-    return np.stack(found, axis=1) / rows.shape[1]
+        found.append(there * np.einsum("tm,mtd->md", controls.to_go[:, chosen], others))
+    return np.stack([*found, *_own(controls, rows, 0, places)], axis=1) / rows.shape[1]
 
 
-def rows_that_stand_out(
-    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"], among: Integer[Array, "r"]
-) -> tuple[int, ...]:
+def _own(
+    controls: Controls, rows: Integer[Array, "m n"], kind: int, places: Sequence[int]
+) -> Iterator[Float[Array, "m d"]]:
+    """Yield what each of the rows is paid itself, less the mean of all."""
+    each = controls.rows[kind]
+    mean = controls.times(rows, np.ones(rows.shape)) @ each / rows.shape[1]
+    for place in places:
+        there = 0 <= place < rows.shape[1]
+        yield there * (each[rows[:, place if there else 0]] - mean)
+
+
+def rows_that_stand_out(controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]) -> tuple[int, ...]:
     """Return the rows whose returns, times the sum of scores, are most of what other controls have left.
 
     One after another, each the best beside those before: a sum over few rows is found row by row (orthogonal matching
@@ -70,22 +94,19 @@ def rows_that_stand_out(
         Of m batches.
     left : [m, d]
         Of the estimates on the same batches.
-    among : [r]
-        The rows that come into question.
     """
     scores = controls.times(rows, np.ones(rows.shape)) @ controls.rows[5]
-    returns = controls.totals[0][rows[:, among]]
+    returns = controls.totals[0][rows]
     away = returns - returns.mean()
     length = np.sqrt((away**2 * (scores**2).sum(axis=1, keepdims=True)).sum(axis=0))
     length = np.where(length > NOTHING * length.max(initial=0.0), length, np.inf)
     rest = left - left.mean(axis=0)
-    free, found = np.ones(len(among), dtype=bool), []
+    found: list[int] = []
     columns: list[Float[Array, "md"]] = []
-    for _ in range(min(MOST, len(among))):
-        share = np.where(free, np.abs((rest * scores).sum(axis=1) @ away) / length, -1.0)
-        best = int(np.argmax(share))
-        free[best] = False
-        found.append(int(among[best]))
+    for _ in range(min(MOST, rows.shape[1])):
+        share = np.abs((rest * scores).sum(axis=1) @ away) / length
+        share[found] = -1.0
+        found.append(int(np.argmax(share)))
         each = controls_by_row(controls, rows, found[-1:])
         columns += [each[:, kind].ravel() for kind in range(each.shape[1])]
         known = np.stack(columns, axis=1)
@@ -94,8 +115,7 @@ def rows_that_stand_out(
     return tuple(found)
 
 
-def usual_places(count: int) -> Integer[Array, "r"]:
-    """Return the rows of a batch that are most often singled out: near its ends, and where its parts meet."""
-    inner = [count * part // parts + step for parts in PARTS for part in range(1, parts) for step in (-1, 0)]
-    places = np.unique([*range(FIRST), *inner, *range(count - LAST, count)])
-    return places[(places >= 0) & (places < count)]
+def usual_places(count: int) -> tuple[int, ...]:
+    """Return the rows of a batch that are most often singled out, whether it has so many or not."""
+    last = (count - place for place in range(1, LAST + 1))
+    return (*range(FIRST), *last, *(count * above // below for above, below in PARTS), (count - 1) // 2)

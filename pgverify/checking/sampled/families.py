@@ -14,7 +14,12 @@ from pgverify.checking.sampled.controls_by_block import controls_by_block, contr
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
-from pgverify.checking.sampled.controls_by_row import controls_by_row, rows_that_stand_out, usual_places
+from pgverify.checking.sampled.controls_by_row import (
+    controls_by_row,
+    controls_by_row_and_time,
+    rows_that_stand_out,
+    usual_places,
+)
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
@@ -47,6 +52,10 @@ def _of_resets(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, 
     return controls.resets.controls(rows)
 
 
+def _of_usual_rows(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
+    return controls_by_row(controls, rows, usual_places(rows.shape[1]))
+
+
 FAMILIES: tuple[Family, ...] = (
     more_controls,
     _without_groups(controls_of_others),
@@ -55,6 +64,7 @@ FAMILIES: tuple[Family, ...] = (
     _without_groups(controls_by_start),
     _without_groups(controls_of_parts),
     _without_groups(controls_by_place),
+    _without_groups(_of_usual_rows),
     controls_by_block,
     _without_groups(controls_by_end),
     _without_groups(controls_by_weight),
@@ -65,7 +75,7 @@ FAMILIES: tuple[Family, ...] = (
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, what has a block of rows or the first of each few as its baseline, what
+what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, what
 weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted to others, and
 baselines of each parameter.
 
@@ -73,11 +83,8 @@ Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batch
 """
 
 
-def of_outstanding_rows(
-    controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]
-) -> tuple[Family, Family]:
-    """Return the families of the few rows of a batch that what other controls leave depends on: near its ends and the
-    middle, and wherever they are.
+def of_outstanding_rows(controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]) -> Family:
+    """Return the family of the few rows of a batch that what other controls leave depends on, wherever they are.
 
     Seen on some batches; whether they explain the estimate is for others to confirm.
 
@@ -89,14 +96,13 @@ def of_outstanding_rows(
     left : [m, d]
         Of the estimates on them.
     """
-    count = rows.shape[1]
-    near, anywhere = (
-        rows_that_stand_out(controls, rows, left, among) for among in (usual_places(count), np.arange(count))
-    )
-    return (
-        _without_groups(lambda controls, rows: controls_by_row(controls, rows, near)),
-        _without_groups(lambda controls, rows: controls_by_row(controls, rows, anywhere)),
-    )
+    places = rows_that_stand_out(controls, rows, left)
+
+    def found(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
+        each = (of(controls, rows, places) for of in (controls_by_row, controls_by_row_and_time))
+        return np.concatenate(list(each), axis=1)
+
+    return _without_groups(found)
 
 
 def likely_first(likely: Family | None) -> tuple[Family, ...]:

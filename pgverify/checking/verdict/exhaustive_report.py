@@ -18,9 +18,9 @@ from pgverify.checking.verdict.bug_match import Match
 from pgverify.checking.verdict.comparison import TargetComparison, compared, compared_alone
 from pgverify.checking.verdict.composed_names import composed_matches
 from pgverify.checking.verdict.finding import Finding, smallest_failure
-from pgverify.checking.verdict.judgement import Judgement, judge
+from pgverify.checking.verdict.judgement import NARROW, Judgement, judge
 from pgverify.checking.verdict.matching_bugs import REVERSED, matching_bugs
-from pgverify.checking.verdict.next_steps import LAWLESS, claim_again, next_step, one_batch
+from pgverify.checking.verdict.next_steps import LAWLESS, ONE_DIRECTION, claim_again, next_step, one_batch
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import SINGLE, Precision, deviation, levels_of
 from pgverify.checking.verdict.recognised_precision import recognised_precision
@@ -111,6 +111,8 @@ def exhaustive_report(
 def _next_step(judgement: Judgement, findings: Sequence[Finding], named: bool) -> str:
     if not judgement.lawful:
         return LAWLESS
+    if judgement.explanation == NARROW:
+        return ONE_DIRECTION
     if judgement.targets:
         return claim_again(judgement.targets[0])
     shown = smallest_failure(findings)

@@ -39,6 +39,9 @@ LAWLESS = (
 """For a multiple whose factors are listed: no one step size is right for it."""
 
 
+ONE_DIRECTION = "give one more problem, small enough to list, whose policy can change in more than one direction"
+"""For a multiple on a problem where anything is one."""
+
 SLOW = "; if it only needs longer, as what is compiled in its first call may, raise time_limit"
 
 UNNAMED = (

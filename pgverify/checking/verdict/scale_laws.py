@@ -40,10 +40,11 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
     | {f"⌈n/{k}⌉": lambda n, k=k: float(ceil(n / k)) for k in (2, 3, 4)}
     | {f"n/⌈n/{k}⌉": lambda n, k=k: n / ceil(n / k) for k in (2, 3, 4)}
+    | {f"(n−1)/n from n = {k} on, else 1": lambda n, k=k: (n - 1.0) / n if n >= k else 1.0 for k in (3, 4, 5)}
     | {f"(n−⌈n/{k}⌉)/n": lambda n, k=k: (n - ceil(n / k)) / n for k in (3, 4, 5, 8)}
 )
 """Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
-batch smaller than a group is kept)."""
+batch smaller than a group is kept), a row that smaller batches have not."""
 
 BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {"T": lambda x: x, "1/T": lambda x: 1.0 / x, "√T": sqrt, "1/√T": lambda x: 1.0 / sqrt(x)}
@@ -131,7 +132,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
             factors.append(factor)
     wide = [item for item in cases if item.directions > 1]
     if len({item.target.tobytes() for item in cases}) < 2 and not wide:
-        return NONE
+        return _by_size_alone(cases, factors, precision, silent)
     pairs_alone = {item.found.batch_size for item in (wide or cases)} == {2}
     fitted = fitted_law(cases, factors, precision)
     if fitted is not None and _explains(fitted, cases, precision):
@@ -139,6 +140,23 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     if min(factors) <= 0.0 or len(_telling(cases, factors, precision)) < 2:
         return NONE
     return Multiple(float(np.mean(factors)), _listed(cases, factors) + silent, lawful=False)
+
+
+def _by_size_alone(
+    cases: Sequence[TargetComparison], factors: Sequence[float], precision: Precision, silent: str
+) -> Multiple:
+    """Return the multiple on one target of one direction, where a law of the batch size has no constant to be fitted.
+
+    Anything is a multiple there; but what is (n−1)/n of it in batches of three sizes and more is no chance.
+    """
+    fitted = (
+        fitted_law(cases, factors, precision) if len({item.found.batch_size for item in cases}) >= DISTINCT else None
+    )
+    if fitted is None or fitted.law not in BY_SIZE or abs(fitted.constant - 1.0) > _apart(precision):
+        return NONE
+    if not _explains(fitted, cases, precision):
+        return NONE
+    return Multiple(fitted.constant, fitted.words + silent, fitted.law)
 
 
 def _without_silent(

@@ -42,7 +42,9 @@ def test_without_weights_they_have_not() -> None:
     batch, chance = every_trajectory(PROBLEMS["lent-bandit"])
     own = replace(batch, rollout=replace(batch.rollout, acting=batch.policy))
     usual, *others = errors_of_means(Controls.of(own, chance), chance)
-    by_law = [error for family, error in zip(FAMILIES, others, strict=True) if family.__name__ != "_by_place"]
+    by_law = [error for family, error in zip(FAMILIES, others, strict=True) if family.__name__ != "controls_by_place"]
     assert min(usual, *by_law) > 0.1
-    by_place = next(error for family, error in zip(FAMILIES, others, strict=True) if family.__name__ == "_by_place")
+    by_place = next(
+        error for family, error in zip(FAMILIES, others, strict=True) if family.__name__ == "controls_by_place"
+    )
     assert by_place <= 1e-13  # some rows beside the others: whoever acted, they are alike

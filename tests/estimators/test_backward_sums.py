@@ -9,7 +9,7 @@ from pgverify.estimators.discounted_sum import discounted_sum
 from pgverify.validation import Array
 
 SHAPES = ((1, 1), (1, 2), (1, 40), (2, 3), (6, 3), (7, 3), (30, 3))
-"""Rows and steps on both sides of where arrays are the faster: six rows of three steps are the last in plain numbers."""
+"""On both sides of where arrays are the faster: six rows of three steps are the last in plain numbers."""
 
 
 def step_by_step(steps: Array, factor: float) -> Array:

@@ -136,4 +136,4 @@ def _kept() -> _Kept | None:
             keys, ends, values = file["keys"], file["ends"], read_only(file["values"])
     except OSError:  # not there: everything is computed
         return None
-    return _Kept({str(key): number for number, key in enumerate(keys)}, ends, values)
+    return _Kept({key: number for number, key in enumerate(keys.tolist())}, ends, values)

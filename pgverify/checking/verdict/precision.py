@@ -70,9 +70,10 @@ def deviation(found: BatchExpectation, vector: Float[Array, "d"], precision: Pre
 
     With a factor, relative to that many times the size: a small multiple is held to the same standard.
     """
-    size = max(abs(factor) * found.natural, size_of(vector))
-    rounded = min(lost_to_rounding(found, precision, abs(factor)), precision.most * size_of(vector))
-    lost = precision.operations * found.scale + rounded + precision.forgiven * size_of(vector)
+    length = size_of(vector)
+    size = max(abs(factor) * found.natural, length)
+    rounded = min(lost_to_rounding(found, precision, abs(factor)), precision.most * length)
+    lost = precision.operations * found.scale + rounded + precision.forgiven * length
     gap = size_of(found.mean - vector) - lost
     return 0.0 if gap <= 0.0 else gap / size if size > 0.0 else 1.0
 
@@ -121,4 +122,6 @@ def common_factor(
 
 def size_of(vector: Float[Array, "d"]) -> float:
     """Return max|v|."""
-    return float(np.abs(vector).max(initial=0.0))
+    return float(
+        np.maximum.reduce(np.abs(vector), axis=None, initial=0.0)
+    )  # what `max` does, in two thirds of the time

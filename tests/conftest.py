@@ -11,12 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from import_hook import install
 from jaxtyping import config as jaxtyping_config
-from quick_shapes import quicken
 
 # The hook rewrites modules as they are imported, so none may have been imported before it. Spawned workers do not
 # load this file: they run the code as users do, unchecked.
 install("pgverify")
-quicken()
 
 settings.register_profile(
     "pgverify",

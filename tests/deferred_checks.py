@@ -19,10 +19,12 @@ from typing import Any
 from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import AbstractArray, TypeCheckError, config, jaxtyped
-from jaxtyping._storage import pop_shape_memo, push_shape_memo
 
 # The tower (an int is a float, a float is a complex) is what type checkers mean by `float`, and NumPy by ArrayLike.
 CONFIGURATION = BeartypeConf(is_pep484_tower=True)
+
+ONE_CALL = jaxtyped("context")
+"""Within it a letter of a shape stands for one number."""
 
 FRAMES = "<@beartype at the first call>"
 """Where our frames say they are, so that whoever looks for the line of a caller passes them over, as beartype's own."""
@@ -54,11 +56,8 @@ def _checked_function(function: FunctionType) -> Callable[..., Any]:
         try:
             if not has_shapes:
                 return checked(*arguments, **keywords)
-            push_shape_memo({})  # within it a letter of a shape stands for one number
-            try:
+            with ONE_CALL:
                 return checked(*arguments, **keywords)
-            finally:
-                pop_shape_memo()
         except BeartypeCallHintViolation as violation:
             raise TypeCheckError(str(violation)) from violation
 

@@ -32,7 +32,7 @@ KeptSteps = Bool[Array, "n T"]
 
 
 @dataclass(frozen=True)
-class Change:
+class LossChange:
     """What is done to the parts of a loss, each None where it is left as it is.
 
     Attributes
@@ -77,7 +77,7 @@ class ChangedLoss:
 
     Attributes
     ----------
-    change : Change
+    change : LossChange
     target : str
         "" with γ in the return and γ^t, or the slug of an entry: without γ^t, or without either.
     divisor : str
@@ -86,7 +86,7 @@ class ChangedLoss:
         Whether V(s_t) of the batch is subtracted from the returns.
     """
 
-    change: Change
+    change: LossChange
     target: str = ""
     divisor: str = ""
     critic: bool = False
@@ -156,7 +156,7 @@ class ChangedEstimate:
         return paid + self.bonus * self.loss.bonus_rows(batch) if self.bonus else paid
 
 
-def changed_bug(slug: str, changes: Mapping[str, Change], entries: Mapping[str, Bug]) -> Bug | None:
+def changed_bug(slug: str, changes: Mapping[str, LossChange], entries: Mapping[str, Bug]) -> Bug | None:
     """Return the entry that a change is together with what else is dropped or divided; None where it is no such thing.
 
     Parameters

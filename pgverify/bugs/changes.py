@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 
-from pgverify.bugs.changed_losses import Change, ChangedLoss
+from pgverify.bugs.changed_losses import ChangedLoss, LossChange
 from pgverify.bugs.compositions import DIVISORS
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.lengths import LENGTH_PER_TRAJECTORY
@@ -17,10 +17,10 @@ from pgverify.bugs.other_returns import RETURN_CHANGES
 from pgverify.bugs.other_rewards import REWARD_CHANGES
 from pgverify.bugs.other_scores import SCORE_CHANGES
 
-WHOLE_RETURNS = Change("", "returns of whole episodes", whole=True)
+WHOLE_RETURNS = LossChange("", "returns of whole episodes", whole=True)
 """No fault by itself, but a loss to divide by lengths."""
 
-LOSS_CHANGES: tuple[Change, ...] = (
+LOSS_CHANGES: tuple[LossChange, ...] = (
     WHOLE_RETURNS,
     *REWARD_CHANGES,
     *RETURN_CHANGES,
@@ -30,7 +30,7 @@ LOSS_CHANGES: tuple[Change, ...] = (
 )
 """Every form of every change."""
 
-PLAINEST: Mapping[str, Change] = MappingProxyType(
+PLAINEST: Mapping[str, LossChange] = MappingProxyType(
     {change.slug: change for change in reversed(LOSS_CHANGES) if change.slug}
 )
 """The first form of each, by slug."""

@@ -116,8 +116,10 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
     probabilities, values = batch.policy.probabilities(), rough_critic(batch)
     advantage = batch.discount * values[:, 0][after] - values[index, lengths]
     advantage = advantage * probabilities[last, action] / probabilities[following, action]
-    # A next episode of length zero has no action to lend; an episode that was cut has no reset step here.
-    lends = (lengths[after] > 0) & batch.terminated
+    # A next episode of length zero has no action to lend, nor has one that begins where an action of s_L never comes;
+    # an episode that was cut has no reset step here.
+    covered = ((probabilities == 0.0)[following] <= (probabilities == 0.0)[last]).all(axis=1)
+    lends = (lengths[after] > 0) & batch.terminated & covered
     weight = np.where(lends, np.power(batch.discount, lengths) * advantage, 0.0)
     table = np.zeros((count, *probabilities.shape))
     table[index, last, action] = weight

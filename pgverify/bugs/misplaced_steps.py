@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import Change, ChangedEstimate, ChangedLoss, StepValues
+from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange, StepValues
 from pgverify.bugs.steps import rows, to_go
 from pgverify.estimators import RewardToGo
 from pgverify.estimators.discounted_sum import discounted_sum
@@ -55,22 +55,22 @@ def _bootstrapped_without_discount(batch: Trajectories) -> Inexact[Array, "n d"]
     return rows(batch, batch.discount_powers * np.where(batch.mask, error, 0.0))
 
 
-STEP_CHANGES: tuple[Change, ...] = (
-    Change("first-step-alone", "the first step of each episode alone", weights=_first_alone),
-    Change("last-step-left-out", "every step but the last of each episode", weights=_last_left_out),
-    Change("first-step-left-out", "every step but the first of each episode", weights=_first_left_out),
-    Change("discount-applied-twice", "returns weighted by γ^t twice", weights=_discounted_again),
-    Change(
+STEP_CHANGES: tuple[LossChange, ...] = (
+    LossChange("first-step-alone", "the first step of each episode alone", weights=_first_alone),
+    LossChange("last-step-left-out", "every step but the last of each episode", weights=_last_left_out),
+    LossChange("first-step-left-out", "every step but the first of each episode", weights=_first_left_out),
+    LossChange("discount-applied-twice", "returns weighted by γ^t twice", weights=_discounted_again),
+    LossChange(
         "discount-applied-twice",
         "rewards times γ^t, then summed with γ",
         weights=partial(_discounted_rewards, 0.0),
     ),
-    Change(
+    LossChange(
         "discount-applied-twice",
         "rewards times γ^t, then summed with γ and weighted by γ^t",
         weights=partial(_discounted_rewards, 1.0),
     ),
-    Change("discount-applied-twice", "rewards summed with γ²", weights=_discount_squared),
+    LossChange("discount-applied-twice", "rewards summed with γ²", weights=_discount_squared),
 )
 """The plainest form of each slug comes first."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import Change, ChangedEstimate, ChangedLoss
+from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange
 from pgverify.bugs.entropy import ENTROPY_SIGN, ENTROPY_WEIGHT, entropy_rows
 from pgverify.bugs.steps import rows, rows_over_actions
 from pgverify.trajectories import Trajectories
@@ -32,10 +32,12 @@ def _of_every_action(batch: Trajectories) -> Inexact[Array, "n d"]:
     return rows_over_actions(batch, -np.ones((*batch.rewards.shape, batch.problem.mdp.num_actions)))
 
 
-BONUS_CHANGES: tuple[Change, ...] = (
-    Change("entropy-averaged-over-actions", "returns and a mean over actions of −π log π", added=_mean_over_actions),
-    Change("entropy-of-taken-action", "returns and −π log π of the actions taken", added=_of_taken_action),
-    Change("log-probs-of-all-actions", "returns and −log π of every action", added=_of_every_action),
+BONUS_CHANGES: tuple[LossChange, ...] = (
+    LossChange(
+        "entropy-averaged-over-actions", "returns and a mean over actions of −π log π", added=_mean_over_actions
+    ),
+    LossChange("entropy-of-taken-action", "returns and −π log π of the actions taken", added=_of_taken_action),
+    LossChange("log-probs-of-all-actions", "returns and −log π of every action", added=_of_every_action),
 )
 
 

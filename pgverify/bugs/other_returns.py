@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import Change, ChangedEstimate, ChangedLoss, KeptSteps, StepValues
+from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, KeptSteps, LossChange, StepValues
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION
 from pgverify.bugs.normalisation import SMALL
@@ -119,26 +119,26 @@ def _by_start(freedom: int | None, added: float, batch: Trajectories, weights: S
     return np.broadcast_to(found[:, None], weights.shape)
 
 
-def _alone(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> tuple[Change, Change]:
+def _alone(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> tuple[LossChange, LossChange]:
     """Return a change of each step's return, and of the episode's on every step of it."""
     changed = partial(_each, curve)
-    return Change(slug, words, returns=changed), Change(
+    return LossChange(slug, words, returns=changed), LossChange(
         slug, f"{words}, of the whole episode", None, changed, whole=True
     )
 
 
 def _of_batch(
     slug: str, words: str, changed: Callable[[Returns], Returns], ordered: bool = False
-) -> tuple[Change, Change]:
+) -> tuple[LossChange, LossChange]:
     """Return a change by what the episodes of a batch earned, and by what is left to earn at each of its steps."""
     episodes, steps = partial(_over_episodes, changed), partial(_over_steps, changed)
     return (
-        Change(slug, f"{words}, of whole episodes", None, episodes, whole=True, coupled=True, ordered=ordered),
-        Change(slug, f"{words}, of all steps", None, steps, coupled=True, ordered=ordered),
+        LossChange(slug, f"{words}, of whole episodes", None, episodes, whole=True, coupled=True, ordered=ordered),
+        LossChange(slug, f"{words}, of all steps", None, steps, coupled=True, ordered=ordered),
     )
 
 
-RETURN_CHANGES: tuple[Change, ...] = (
+RETURN_CHANGES: tuple[LossChange, ...] = (
     *(
         change
         for bound in (1.0, 5.0, 10.0)
@@ -179,7 +179,7 @@ RETURN_CHANGES: tuple[Change, ...] = (
             partial(_over_deviation, freedom, added),
         )
     ),
-    Change(
+    LossChange(
         GROUP_MEAN_SELF.slug,
         "returns less the mean of those with the same start, the own included",
         weights=partial(_by_start, None, 0.0),
@@ -187,7 +187,7 @@ RETURN_CHANGES: tuple[Change, ...] = (
         coupled=True,
     ),
     *(
-        Change(
+        LossChange(
             slug,
             "returns standardised among those with the same start",
             weights=partial(_by_start, freedom, added),

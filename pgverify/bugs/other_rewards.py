@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import Change, ChangedEstimate, ChangedLoss, KeptSteps, StepValues
+from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, KeptSteps, LossChange, StepValues
 from pgverify.bugs.changed_rewards import REWARD_CLIPPED
 from pgverify.bugs.normalisation import SMALL
 from pgverify.estimators import RewardToGo
@@ -56,22 +56,26 @@ def _standardised(divided: bool, rewards: StepValues, mask: KeptSteps) -> StepVa
     return (rewards - taken.mean()) / (taken.std() + SMALL if divided else 1.0)
 
 
-REWARD_CHANGES: tuple[Change, ...] = (
-    Change("reward-sign", "the signs of rewards", partial(_each, np.sign)),
+REWARD_CHANGES: tuple[LossChange, ...] = (
+    LossChange("reward-sign", "the signs of rewards", partial(_each, np.sign)),
     *(
-        Change("reward-thresholded", f"1 for each reward above {bound:g}", partial(_above, bound))
+        LossChange("reward-thresholded", f"1 for each reward above {bound:g}", partial(_above, bound))
         for bound in (0.0, 0.5, 1.0)
     ),
-    Change("reward-squashed", "tanh of each reward", partial(_each, np.tanh)),
-    Change("reward-squashed", "sign(r) log(1 + |r|) of each reward r", partial(_each, symmetric_logarithm)),
-    Change("reward-rectified", "what of each reward is above 0", _positive_part),
-    Change("last-reward-alone", "the last reward of each episode alone", _last_alone),
+    LossChange("reward-squashed", "tanh of each reward", partial(_each, np.tanh)),
+    LossChange("reward-squashed", "sign(r) log(1 + |r|) of each reward r", partial(_each, symmetric_logarithm)),
+    LossChange("reward-rectified", "what of each reward is above 0", _positive_part),
+    LossChange("last-reward-alone", "the last reward of each episode alone", _last_alone),
     *(
-        Change(REWARD_CLIPPED.slug, f"rewards clipped to [−{bound:g}, {bound:g}]", partial(_clipped, bound))
+        LossChange(REWARD_CLIPPED.slug, f"rewards clipped to [−{bound:g}, {bound:g}]", partial(_clipped, bound))
         for bound in (1.0, 5.0, 10.0, 0.5)
     ),
-    Change("rewards-standardised", "rewards standardised over the batch", partial(_standardised, True), coupled=True),
-    Change("rewards-centred", "rewards less their mean over the batch", partial(_standardised, False), coupled=True),
+    LossChange(
+        "rewards-standardised", "rewards standardised over the batch", partial(_standardised, True), coupled=True
+    ),
+    LossChange(
+        "rewards-centred", "rewards less their mean over the batch", partial(_standardised, False), coupled=True
+    ),
 )
 """The plainest form of each slug comes first."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import Change, ChangedEstimate, ChangedLoss, StepValues
+from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange, StepValues
 from pgverify.bugs.steps import by_step, one_hot, rows, rows_over_actions
 from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
@@ -107,22 +107,25 @@ def _over_axis(axis: int, batch: Trajectories, weights: StepValues) -> Inexact[A
     return _by_logit(batch, table)
 
 
-SCORE_CHANGES: tuple[Change, ...] = (
-    Change("log-missing", "returns times π instead of log π", weights=_times_probability),
+SCORE_CHANGES: tuple[LossChange, ...] = (
+    LossChange("log-missing", "returns times π instead of log π", weights=_times_probability),
     *(
-        Change(
+        LossChange(
             "log-prob-clamped",
             f"log π clamped where π is outside [{least:.3g}, {most:g}]",
             weights=partial(_clamped, least, most),
         )
         for least, most in CLAMPS
     ),
-    *(Change("log-of-raised-probability", f"log(π + {added:g})", weights=partial(_floored, added)) for added in FLOORS),
-    Change("log-probs-averaged-first", "the mean of log π times the sum of returns", weights=_averaged),
-    Change("greedy-action-scored", "log π of the likeliest action", contributions=_of_the_greedy_action),
-    Change("softmax-over-wrong-axis", "a softmax over the states", contributions=_over_states),
-    Change("softmax-over-wrong-axis", "a softmax over the steps", contributions=partial(_over_axis, 1)),
-    Change(
+    *(
+        LossChange("log-of-raised-probability", f"log(π + {added:g})", weights=partial(_floored, added))
+        for added in FLOORS
+    ),
+    LossChange("log-probs-averaged-first", "the mean of log π times the sum of returns", weights=_averaged),
+    LossChange("greedy-action-scored", "log π of the likeliest action", contributions=_of_the_greedy_action),
+    LossChange("softmax-over-wrong-axis", "a softmax over the states", contributions=_over_states),
+    LossChange("softmax-over-wrong-axis", "a softmax over the steps", contributions=partial(_over_axis, 1)),
+    LossChange(
         "softmax-over-wrong-axis",
         "a softmax over the trajectories of the batch",
         contributions=partial(_over_axis, 0),

@@ -17,7 +17,7 @@ from pgverify.bugs.entropy import ENTROPY_SIGN
 from pgverify.bugs.other_bonuses import LOG_PROBS_OF_ALL_ACTIONS
 from pgverify.bugs.whole_batch import SIGN_REVERSED
 from pgverify.checking.exhaustive.changed_loss_candidates import candidates
-from pgverify.checking.exhaustive.fitted_losses import Fitted, SeenBatch, explains, fitted_throughout
+from pgverify.checking.exhaustive.fitted_losses import LossFit, SeenBatch, explains, fitted_throughout
 from pgverify.checking.exhaustive.usual_loss_words import clause, divided_words, factor_words
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
@@ -48,7 +48,7 @@ def with_changed_loss(
     """
     losses = (loss for plain in candidates(groups, coupled, critic) for loss in divided_losses(plain, coupled))
     fits = [found for loss in losses if (found := fitted_throughout(loss, groups)) is not None and _is_a_change(found)]
-    best: dict[str, Fitted] = {}
+    best: dict[str, LossFit] = {}
     for found in sorted(fits, key=lambda one: len(_faults(one, report.target))):
         slug = " + ".join(_faults(found, report.target))
         plainer = best and min(len(other.split(" + ")) for other in best) < len(slug.split(" + "))
@@ -79,18 +79,18 @@ def with_changed_loss(
     )
 
 
-def _loss(found: Fitted) -> ChangedLoss:
+def _loss(found: LossFit) -> ChangedLoss:
     assert isinstance(found.loss, ChangedLoss)
     return found.loss
 
 
-def _is_a_change(found: Fitted) -> bool:
+def _is_a_change(found: LossFit) -> bool:
     """Return whether what makes it a change is there: a bonus with a coefficient of 0 is none."""
     loss = _loss(found)
     return bool(loss.slugs) and (loss.change.added is None or found.entropy != 0.0)
 
 
-def _faults(found: Fitted, target: str) -> tuple[str, ...]:
+def _faults(found: LossFit, target: str) -> tuple[str, ...]:
     """Return the entries that it is made of; what a target drops of ∇J is no fault where that target is claimed."""
     loss, beta = _loss(found), found.entropy / found.factor
     dropped = loss.target if CLAIMED[loss.target] == claimed_apart_from_entropy(target) else ""

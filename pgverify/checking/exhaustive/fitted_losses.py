@@ -71,7 +71,7 @@ class SeenBatch:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class LossFit:
     """A usual loss whose estimates are the implementation's: `factor` times it, and β times its entropy."""
 
     loss: FittedLoss
@@ -102,7 +102,7 @@ def _telling(case: tuple[SuiteProblem, Listed]) -> tuple[bool, int]:
     return bool(np.ptp(batch.lengths) == 0), -batch.num_steps
 
 
-def fitted(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> Fitted | None:
+def fitted(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> LossFit | None:
     """Return with which coefficients a loss and its entropy are the estimates on every batch; None where they are not.
 
     Two batches tell most losses from it, and no further one is asked; the coefficients are those of several.
@@ -110,14 +110,14 @@ def fitted(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> Fitted | 
     return None if _coefficients(loss, groups[-1][:FIRST]) is None else fitted_throughout(loss, groups)
 
 
-def fitted_throughout(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> Fitted | None:
+def fitted_throughout(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> LossFit | None:
     """Return the same of a loss that is not told from the implementation so soon."""
     found = _coefficients(loss, [seen for group in groups for seen in group[:FIRST]])
     rest = [seen for group in groups for seen in group[FIRST:]]
     return found if found is not None and _holds(found, rest) else None
 
 
-def _coefficients(loss: FittedLoss, several: Sequence[SeenBatch]) -> Fitted | None:
+def _coefficients(loss: FittedLoss, several: Sequence[SeenBatch]) -> LossFit | None:
     paid = np.concatenate([seen.paid(loss) for seen in several])
     found = np.concatenate([seen.estimate for seen in several])
     if not np.isfinite(paid).all() or not paid.any():
@@ -130,17 +130,17 @@ def _coefficients(loss: FittedLoss, several: Sequence[SeenBatch]) -> Fitted | No
         factor, coefficient = map(float, np.linalg.lstsq(table, found, rcond=None)[0])
         if np.abs(table @ (factor, coefficient) - found).max() > limit:
             return None
-    return Fitted(loss, _round(factor), _round(coefficient)) if abs(factor) > SAME else None
+    return LossFit(loss, _round(factor), _round(coefficient)) if abs(factor) > SAME else None
 
 
-def _holds(found: Fitted, several: Sequence[SeenBatch]) -> bool:
+def _holds(found: LossFit, several: Sequence[SeenBatch]) -> bool:
     largest = max((float(np.abs(seen.estimate).max(initial=0.0)) for seen in several), default=0.0)
     expected = (found.factor * seen.paid(found.loss) + found.entropy * seen.entropy(found.loss) for seen in several)
     pairs = zip(expected, several, strict=True)
     return all(np.abs(each - seen.estimate).max(initial=0.0) <= SAME * largest for each, seen in pairs)
 
 
-def explains(found: Fitted, known: Sequence[tuple[SuiteProblem, Listed]]) -> bool:
+def explains(found: LossFit, known: Sequence[tuple[SuiteProblem, Listed]]) -> bool:
     """Return whether its expectation is that of the implementation on every problem: estimates were met on a few.
 
     Of large batches the largest of each problem are looked at, too: what begins there is not what small ones are.
@@ -160,7 +160,7 @@ def explains(found: Fitted, known: Sequence[tuple[SuiteProblem, Listed]]) -> boo
     return True
 
 
-def _rows(found: Fitted, batch: Trajectories) -> Float[Array, "n d"]:
+def _rows(found: LossFit, batch: Trajectories) -> Float[Array, "n d"]:
     added = found.entropy * found.loss.bonus_rows(batch) if found.entropy else 0.0
     return np.asarray(found.factor * found.loss(batch) + added)
 

@@ -21,7 +21,7 @@ from pgverify.bugs.whole_batch import SIGN_REVERSED
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.changed_loss_names import with_changed_loss
-from pgverify.checking.exhaustive.fitted_losses import Fitted, SeenBatch, explains, fitted, seen_batches
+from pgverify.checking.exhaustive.fitted_losses import LossFit, SeenBatch, explains, fitted, seen_batches
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.usual_loss_words import clause, factor_words, loss_words
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
@@ -99,12 +99,12 @@ def _reads_critic(calls: Calls, groups: Sequence[Sequence[SeenBatch]]) -> bool:
     return False
 
 
-def _usual(found: Fitted) -> UsualLoss:
+def _usual(found: LossFit) -> UsualLoss:
     assert isinstance(found.loss, UsualLoss)
     return found.loss
 
 
-def _claim(found: Fitted, ratios: bool) -> str:
+def _claim(found: LossFit, ratios: bool) -> str:
     """Return the target to be claimed of what was found."""
     beta = found.entropy / found.factor
     return _claimed(_usual(found), ratios) + (f" + entropy_bonus({abs(beta):.6g})" if beta else "")
@@ -114,7 +114,7 @@ def _claimed(loss: UsualLoss, ratios: bool) -> str:
     return surrogate_claim(loss.clip) if ratios else CLAIMED[loss.target]
 
 
-def _named(report: Report, found: Fitted, ratios: bool) -> Report:
+def _named(report: Report, found: LossFit, ratios: bool) -> Report:
     loss, beta = _usual(found), found.entropy / found.factor
     clipped = ratios and loss.written != OLD_LOGP_RECOMPUTED.slug
     ratio = (WITHOUT.get(loss.written, loss.written),) if ratios and loss.written else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 import tempfile
 from collections.abc import Iterable
 from typing import Any
@@ -21,11 +22,28 @@ NAMES: Any = getattr(tempfile, "_RandomNameSequence", None)
 def living_generators() -> list[Any]:
     """Return the generators that the garbage collector knows, whoever holds them.
 
-    Those that only make up names, of temporary files and of the locks of multiprocessing, are none.
+    Those that only make up names, of temporary files and of the locks of multiprocessing, are none. After `gc.freeze`
+    the collector tells nothing of what was there before: the generators that everybody has are known all the same.
     """
     known = gc.get_objects()
-    names = {id(getattr(thing, "_rng", None)) for thing in known if type(thing) is NAMES}
-    return [thing for thing in known if issubclass(type(thing), KINDS) and id(thing) not in names]
+    names = {id(getattr(thing, "_rng", None)) for thing in (*known, *_naming()) if type(thing) is NAMES}
+    living = [thing for thing in known if issubclass(type(thing), KINDS) and id(thing) not in names]
+    return living if gc.get_freeze_count() == 0 else _with(living, _everybodys())
+
+
+def _everybodys() -> tuple[Any, ...]:
+    return np.random.mtrand._rand._bit_generator, random._inst
+
+
+def _naming() -> list[Any]:
+    """Return what makes up names of temporary files, and of locks, where there is any."""
+    locks = getattr(sys.modules.get("multiprocessing.synchronize"), "SemLock", None)
+    return [getattr(tempfile, "_name_sequence", None), getattr(locks, "_rand", None)]
+
+
+def _with(living: list[Any], further: Iterable[Any]) -> list[Any]:
+    seen = {id(one) for one in living}
+    return [*living, *(one for one in further if id(one) not in seen)]
 
 
 def state_of(generator: Any) -> Any:

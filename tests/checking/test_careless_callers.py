@@ -209,10 +209,9 @@ def test_chance_with_other_rewards_only_is_told() -> None:
         return RIGHT(batch) * (1.0 + len(calls) * shifted(batch))
 
     report = pgv.check(drifts, problems=COIN)
-    assert (
-        report.outcome is pgv.Outcome.CONSISTENT
-    )  # with the rewards of the problem it is right: never CORRECT, though
-    assert "it is random (two calls on the same batch differ" in report.explanation
+    # With the rewards of the problem it is right, but samples of those cannot show what it does with others.
+    assert report.outcome is pgv.Outcome.INCONCLUSIVE
+    assert "two answers were given only to a batch that had been altered" in report.explanation
 
 
 def test_a_part_of_the_trajectories_that_fails_is_told() -> None:

@@ -102,10 +102,13 @@ def test_a_name_without_the_estimates_stays_an_equality_of_expectations() -> Non
 def test_what_is_right_has_no_name_and_what_is_no_catalogued_fault_none_either() -> None:
     right = pgv.check(in_groups(less_others), problems=named(*SMALL), design=pgv.Grouped(size=G, prompts=2))
     assert (right.outcome, right.diagnosis, right.matches) == (pgv.Outcome.CORRECT, None, ())
-    worst = pgv.check(
-        in_groups(lambda r: r - r.min(axis=1, keepdims=True)), problems=named("bandit"), design=pgv.Grouped(G, 1)
-    )
-    assert (worst.outcome, worst.diagnosis) == (pgv.Outcome.BIASED, None)
+    for baseline, name in ((np.min, "worst-of-group-baseline"), (lambda r, **how: (r**2).mean(**how), None)):
+        wrong = pgv.check(
+            in_groups(lambda r, baseline=baseline: r - baseline(r, axis=1, keepdims=True)),
+            problems=named("bandit"),
+            design=pgv.Grouped(G, 1),
+        )
+        assert (wrong.outcome, wrong.diagnosis) == (pgv.Outcome.BIASED, name)
 
 
 def test_one_large_batch_names_its_standard_deviation() -> None:

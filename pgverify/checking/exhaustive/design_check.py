@@ -21,7 +21,7 @@ from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
-from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere, tells_multiples
+from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
 from pgverify.checking.exhaustive.other_critics import reads_critic
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.sampled_multiple import left_open, sampled_multiple
@@ -36,6 +36,7 @@ from pgverify.checking.verdict.comparison import compared
 from pgverify.checking.verdict.exhaustive_report import exhaustive_report
 from pgverify.checking.verdict.explored_judgement import SuiteVerdict
 from pgverify.checking.verdict.explored_report import COULD_BE_LOWERED, not_explored, report_after
+from pgverify.checking.verdict.judgement import has_a_target
 from pgverify.checking.verdict.next_steps import next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import DOUBLE
@@ -199,7 +200,7 @@ def _with_samples(
         return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha, seed, most_rows)
 
     # In one direction everything is a multiple of anything, and of a target of zero, too: then samples must tell.
-    telling = any(tells_multiples(entry, claim.target) for entry, _ in known)
+    telling = any(item.directions > 1 and has_a_target(item) for item in compared(known, claim.target))
     if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
         found = sampled(report.outcome is Outcome.SCALED)
         return lowered(report, found, alpha, seed), found

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What is compiled when the package is installed: an older library would not be used.
+KERNELS := hatch_build.py $(wildcard pgverify/*/*.c pgverify/*/*.h)
 SEED ?= 0
 # Third-party implementations are heavy, so they have an environment of their own.
 THIRDPARTY := .venv-thirdparty
@@ -88,13 +90,13 @@ clean:
 	rm -rf $(VENV) $(THIRDPARTY) $(DOCS) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The constraints pin every version used in development, so that a new release of a library cannot break main.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(KERNELS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,gymnasium,dev]'
 	touch $(READY)
 
 # torch comes first and alone, so that no other requirement can choose its version.
-$(THIRDPARTY)/.ready: pyproject.toml constraints.txt constraints-thirdparty.txt
+$(THIRDPARTY)/.ready: pyproject.toml constraints.txt constraints-thirdparty.txt $(KERNELS)
 	$(PYTHON) -m venv $(THIRDPARTY)
 	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \

@@ -29,9 +29,9 @@ ROUNDING = 1e-5
 DUST = 1e-13
 """Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
 
-LONG_SUM, OF_SINGLE = 16.0, 2.0**-24
-"""Rows added one after another lose some √n units of their size: a few standard errors of that. Single precision where
-it is not known to be another."""
+LONG_SUM, OF_SINGLE = 32.0, 2.0**-24
+"""Rows added one after another lose some √n units of their size: many standard errors of that, since where rows have
+few values the same are rounded alike, up to n units. Single precision where it is not known to be another."""
 
 COARSE = 4.0
 """Units of a coarser rounding that an estimate may be off by, relative to what is added up, as single ones may."""

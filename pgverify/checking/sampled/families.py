@@ -13,6 +13,7 @@ from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.controls_by_block import controls_by_block, controls_by_end
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
 from pgverify.checking.sampled.controls_by_place import controls_by_place
+from pgverify.checking.sampled.controls_by_prefix import controls_by_prefix
 from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
 from pgverify.checking.sampled.controls_by_row import (
     controls_by_row,
@@ -67,6 +68,7 @@ FAMILIES: tuple[Family, ...] = (
     _without_groups(_of_usual_rows),
     controls_by_block,
     _without_groups(controls_by_end),
+    _without_groups(controls_by_prefix),
     _without_groups(controls_by_weight),
     _without_groups(controls_by_piece),
     _without_groups(controls_by_ratio),
@@ -75,9 +77,9 @@ FAMILIES: tuple[Family, ...] = (
 )
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
-what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, what
-weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted to others, and
-baselines of each parameter.
+what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, or
+a running mean, what weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted
+to others, and baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

@@ -16,6 +16,11 @@ from pgverify.checking.verdict.precision import FINE, HIDDEN, Precision, common_
 TWO_ROUNDINGS = 3.0
 """Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
 
+
+def _harmonic(n: float) -> float:
+    return sum(1.0 / k for k in range(1, round(n) + 1))
+
+
 BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "n": lambda n: n,
@@ -34,6 +39,7 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "√(n(n−1))": lambda n: sqrt(n * (n - 1.0)),
         "√((n−1)/n)": lambda n: sqrt((n - 1.0) / n),
         "√(n/(n−1))": lambda n: sqrt(n / (n - 1.0)),
+        "1 − (1 + 1/2 + … + 1/n)/n": lambda n: 1.0 - _harmonic(n) / n,
     }
     | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
     | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
@@ -44,7 +50,7 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
     | {f"(n−⌈n/{k}⌉)/n": lambda n, k=k: (n - ceil(n / k)) / n for k in (3, 4, 5, 8)}
 )
 """Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
-batch smaller than a group is kept), a row that smaller batches have not."""
+batch smaller than a group is kept), a row that smaller batches have not, the own part of a running mean."""
 
 BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {"T": lambda x: x, "1/T": lambda x: 1.0 / x, "√T": sqrt, "1/√T": lambda x: 1.0 / sqrt(x)}

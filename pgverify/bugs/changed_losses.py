@@ -8,7 +8,7 @@ a mean over steps or with a critic is the same mistake, and is looked for beside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,9 @@ from pgverify.validation import Array
 
 StepValues = Float[Array, "n T"]
 """One number a step, 0 on padding."""
+
+NO_THREAD = ("no public thread found",)
+"""The source of what many do, and nobody was found to have been told of."""
 
 KeptSteps = Bool[Array, "n T"]
 """Which columns are steps."""
@@ -154,6 +157,43 @@ class ChangedEstimate:
         """Return one contribution a trajectory [n, d]."""
         paid = self.loss(batch)
         return paid + self.bonus * self.loss.bonus_rows(batch) if self.bonus else paid
+
+
+def entry_of_change(
+    changes: Sequence[LossChange],
+    number: int,
+    slug: str,
+    cause: str,
+    cure: str,
+    source: tuple[str, ...] = NO_THREAD,
+    note: str = "",
+    batch_size: int | None = None,
+) -> Bug:
+    """Return the entry of a change in its plainest form, which is the first of its slug.
+
+    A bonus is added with β = `ENTROPY_WEIGHT`, beside what its gradient should be; what couples rows is shown in pairs.
+
+    Parameters
+    ----------
+    changes : sequence of LossChange
+    number, slug, cause, cure, source, note, batch_size : as in `Bug`
+    """
+    change = next(each for each in changes if each.slug == slug)
+    bonus = ENTROPY_WEIGHT if change.added is not None else 0.0
+    return Bug(
+        number=number,
+        slug=slug,
+        effect=Effect.BIASED,
+        cause=cause,
+        cure=cure,
+        source=source,
+        implementation=ChangedEstimate(ChangedLoss(change), bonus),
+        correct=ENTROPY_SIGN.correct if bonus else RewardToGo(),
+        target=ENTROPY_SIGN.target if bonus else "policy_gradient",
+        batch_size=batch_size or (2 if change.coupled else 1),
+        ordered=change.ordered,
+        note=note or (f"β = {ENTROPY_WEIGHT}." if bonus else ""),
+    )
 
 
 def changed_bug(slug: str, changes: Mapping[str, LossChange], entries: Mapping[str, Bug]) -> Bug | None:

@@ -8,7 +8,12 @@ import numpy as np
 from jaxtyping import Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange, StepValues
+from pgverify.bugs.changed_losses import (
+    NO_THREAD,
+    LossChange,
+    StepValues,
+    entry_of_change,
+)
 from pgverify.bugs.steps import rows, to_go
 from pgverify.estimators import RewardToGo
 from pgverify.estimators.discounted_sum import discounted_sum
@@ -75,22 +80,8 @@ STEP_CHANGES: tuple[LossChange, ...] = (
 """The plainest form of each slug comes first."""
 
 
-def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...], note: str = "") -> Bug:
-    change = next(each for each in STEP_CHANGES if each.slug == slug)
-    return Bug(
-        number=number,
-        slug=slug,
-        effect=Effect.BIASED,
-        cause=cause,
-        cure=cure,
-        source=source,
-        implementation=ChangedEstimate(ChangedLoss(change)),
-        correct=RewardToGo(),
-        note=note,
-    )
+_entry = partial(entry_of_change, STEP_CHANGES)
 
-
-NO_THREAD = ("no public thread found",)
 
 FIRST_STEP_ALONE = _entry(
     136,

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from jaxtyping import Inexact
 
-from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange
-from pgverify.bugs.entropy import ENTROPY_SIGN, ENTROPY_WEIGHT, entropy_rows
+from pgverify.bugs.changed_losses import NO_THREAD, LossChange, entry_of_change
+from pgverify.bugs.entropy import ENTROPY_WEIGHT, entropy_rows
 from pgverify.bugs.steps import rows, rows_over_actions
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
@@ -41,20 +42,7 @@ BONUS_CHANGES: tuple[LossChange, ...] = (
 )
 
 
-def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...], note: str = "") -> Bug:
-    change = next(each for each in BONUS_CHANGES if each.slug == slug)
-    return Bug(
-        number=number,
-        slug=slug,
-        effect=Effect.BIASED,
-        cause=cause,
-        cure=cure,
-        source=source,
-        implementation=ChangedEstimate(ChangedLoss(change), ENTROPY_WEIGHT),
-        correct=ENTROPY_SIGN.correct,
-        target="entropy_regularised_gradient",
-        note=note or f"β = {ENTROPY_WEIGHT}.",
-    )
+_entry = partial(entry_of_change, BONUS_CHANGES)
 
 
 ENTROPY_AVERAGED_OVER_ACTIONS = _entry(
@@ -81,5 +69,5 @@ LOG_PROBS_OF_ALL_ACTIONS = _entry(
     "log π of every action is added without its factor π: what is driven is KL(uniform ‖ π), not the entropy, and "
     "−log π as a bonus drives away from the uniform policy.",
     "Sum −π log π over the actions of the state.",
-    ("no public thread found",),
+    NO_THREAD,
 )

@@ -12,12 +12,16 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, KeptSteps, LossChange, StepValues
+from pgverify.bugs.changed_losses import (
+    NO_THREAD,
+    KeptSteps,
+    LossChange,
+    StepValues,
+    entry_of_change,
+)
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION
 from pgverify.bugs.normalisation import SMALL
-from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -203,24 +207,8 @@ RETURN_CHANGES: tuple[LossChange, ...] = (
 """The plainest form of each slug comes first."""
 
 
-def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...], note: str = "") -> Bug:
-    change = next(each for each in RETURN_CHANGES if each.slug == slug)
-    return Bug(
-        number=number,
-        slug=slug,
-        effect=Effect.BIASED,
-        cause=cause,
-        cure=cure,
-        source=source,
-        implementation=ChangedEstimate(ChangedLoss(change)),
-        correct=RewardToGo(),
-        batch_size=(3 if slug == "returns-winsorised" else 2) if change.coupled else 1,
-        ordered=change.ordered,
-        note=note,
-    )
+_entry = partial(entry_of_change, RETURN_CHANGES)
 
-
-NO_THREAD = ("no public thread found",)
 
 RETURN_CLIPPED = _entry(
     122,
@@ -265,6 +253,7 @@ RETURNS_WINSORISED = _entry(
     "Leave the returns as they are, or subtract a baseline of the others.",
     NO_THREAD,
     "The entry has the percentiles 5 and 95; in pairs both are drawn to their mean by as much.",
+    batch_size=3,
 )
 
 RETURNS_RANKED = _entry(

@@ -12,11 +12,15 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
-from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, KeptSteps, LossChange, StepValues
+from pgverify.bugs.changed_losses import (
+    NO_THREAD,
+    KeptSteps,
+    LossChange,
+    StepValues,
+    entry_of_change,
+)
 from pgverify.bugs.changed_rewards import REWARD_CLIPPED
 from pgverify.bugs.normalisation import SMALL
-from pgverify.estimators import RewardToGo
 from pgverify.validation import Array
 
 Curve = Callable[[StepValues], StepValues]
@@ -80,20 +84,7 @@ REWARD_CHANGES: tuple[LossChange, ...] = (
 """The plainest form of each slug comes first."""
 
 
-def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...], note: str = "") -> Bug:
-    change = next(each for each in REWARD_CHANGES if each.slug == slug)
-    return Bug(
-        number=number,
-        slug=slug,
-        effect=Effect.BIASED,
-        cause=cause,
-        cure=cure,
-        source=source,
-        implementation=ChangedEstimate(ChangedLoss(change)),
-        correct=RewardToGo(),
-        batch_size=2 if change.coupled else 1,
-        note=note,
-    )
+_entry = partial(entry_of_change, REWARD_CHANGES)
 
 
 REWARD_SIGN = _entry(
@@ -110,7 +101,7 @@ REWARD_THRESHOLDED = _entry(
     "reward-thresholded",
     "A reward counts as 1 where it is above a bound, else as 0: by how much it is, is lost.",
     "Keep the rewards, or say that the number of successes is the objective.",
-    ("no public thread found",),
+    NO_THREAD,
     "The bound is 0; others are recognised as well. Innocent where every reward is 0 or 1.",
 )
 
@@ -119,7 +110,7 @@ REWARD_SQUASHED = _entry(
     "reward-squashed",
     "Rewards go through a curve, tanh or a symmetric logarithm, before they are summed: the sum is of other rewards.",
     "Sum the rewards as they are; squash what a critic predicts, if anything.",
-    ("no public thread found",),
+    NO_THREAD,
     "The entry has tanh; sign(r) log(1 + |r|) is recognised as well.",
 )
 
@@ -128,7 +119,7 @@ REWARD_RECTIFIED = _entry(
     "reward-rectified",
     "Negative rewards count as 0: what costs something is not avoided.",
     "Keep the sign of the rewards.",
-    ("no public thread found",),
+    NO_THREAD,
     "Innocent where no reward is negative.",
 )
 
@@ -137,7 +128,7 @@ LAST_REWARD_ALONE = _entry(
     "last-reward-alone",
     "Only the last reward of an episode counts, as if the others were 0.",
     "Sum the rewards of all steps.",
-    ("no public thread found",),
+    NO_THREAD,
     "Innocent where the others are 0, or episodes have one step.",
 )
 
@@ -147,7 +138,7 @@ REWARDS_STANDARDISED = _entry(
     "Rewards are standardised over the batch before they are summed: an episode is paid less, the longer it lasts, "
     "and the mean and the deviation depend on the own reward.",
     "Sum the rewards as they are; subtract a baseline from the sums.",
-    ("no public thread found",),
+    NO_THREAD,
 )
 
 REWARDS_CENTRED = _entry(
@@ -156,5 +147,5 @@ REWARDS_CENTRED = _entry(
     "The mean reward of the batch is subtracted from each reward before they are summed: how long an episode lasts is "
     "paid for, and the mean depends on the own reward.",
     "Sum the rewards as they are; subtract a baseline from the sums.",
-    ("no public thread found",),
+    NO_THREAD,
 )

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Inexact
 
-from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.changed_losses import ChangedEstimate, ChangedLoss, LossChange, StepValues
+from pgverify.bugs.changed_losses import (
+    NO_THREAD,
+    LossChange,
+    StepValues,
+    entry_of_change,
+)
 from pgverify.bugs.steps import by_step, one_hot, rows, rows_over_actions
-from pgverify.estimators import RewardToGo
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
@@ -135,19 +138,7 @@ SCORE_CHANGES: tuple[LossChange, ...] = (
 """The plainest form of each slug comes first."""
 
 
-def _entry(number: int, slug: str, cause: str, cure: str, source: tuple[str, ...], note: str = "") -> Bug:
-    change = next(each for each in SCORE_CHANGES if each.slug == slug)
-    return Bug(
-        number=number,
-        slug=slug,
-        effect=Effect.BIASED,
-        cause=cause,
-        cure=cure,
-        source=source,
-        implementation=ChangedEstimate(ChangedLoss(change)),
-        correct=RewardToGo(),
-        note=note,
-    )
+_entry = partial(entry_of_change, SCORE_CHANGES)
 
 
 LOG_MISSING = _entry(
@@ -155,7 +146,7 @@ LOG_MISSING = _entry(
     "log-missing",
     "The probability of the action is differentiated, not its logarithm: likely actions count for more.",
     "Weight ∇ log π, not ∇π: the action was drawn, and is counted as often as it is likely already.",
-    ("no public thread found",),
+    NO_THREAD,
 )
 
 LOG_PROB_CLAMPED = _entry(
@@ -174,7 +165,7 @@ LOG_OF_RAISED_PROBABILITY = _entry(
     "A small number is added to π before the logarithm: the score is multiplied by π/(π + ε), and rare actions count "
     "for less.",
     "Compute log π by log_softmax, which needs nothing added.",
-    ("no public thread found",),
+    NO_THREAD,
     "The entry adds 0.01; other numbers are recognised as well.",
 )
 
@@ -192,7 +183,7 @@ GREEDY_ACTION_SCORED = _entry(
     "greedy-action-scored",
     "The log-probability is that of the likeliest action, not of the action that was taken.",
     "Score the action that was taken.",
-    ("no public thread found",),
+    NO_THREAD,
 )
 
 SOFTMAX_OVER_WRONG_AXIS = _entry(

@@ -29,9 +29,13 @@ ROUNDING = 1e-5
 DUST = 1e-13
 """Relative to what estimates of ∇J are made of: what is left where all that was added up cancels."""
 
-LONG_SUM, OF_SINGLE = 32.0, 2.0**-24
-"""Rows added one after another lose some √n units of their size: many standard errors of that, since where rows have
-few values the same are rounded alike, up to n units. Single precision where it is not known to be another."""
+LONG_SUM, OF_SINGLE = 16.0, 2.0**-24
+"""Rows added one after another lose some √n units of their size: a few standard errors of that. Single precision where
+it is not known to be another."""
+
+ALIKE = 3.0 / 8.0
+"""Of n units, what is lost at most where all rows are one number, which is rounded alike: at the sum of k rows by
+2^⌊log₂ k⌋ units. The mean of those up to n = 2^e (1 + f) is (1/3 + f)/(1 + f)² n, at most 3/8 n, at f = 1/3."""
 
 COARSE = 4.0
 """Units of a coarser rounding that an estimate may be off by, relative to what is added up, as single ones may."""
@@ -78,7 +82,8 @@ class Fitted:
         """Return what rounding explains: of the estimates, of what they were before it cancelled, or of a long sum."""
         controls = self.source.controls
         unit = min(OF_SINGLE, self.source.coarse or OF_SINGLE)
-        one_by_one = LONG_SUM * unit * self.source.size**0.5 * controls.amplitude
+        lost = max(LONG_SUM * self.source.size**0.5, ALIKE * self.source.size)
+        one_by_one = lost * unit * controls.amplitude
         coarse = COARSE * self.source.coarse * controls.amplitude
         return max(ROUNDING * self.size, self.dust, one_by_one, coarse)
 

@@ -18,6 +18,7 @@ from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import with_larger_batches
+from pgverify.checking.exhaustive.multiple_of_sizes import open_multiple
 from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.usual_loss_names import with_usual_loss
@@ -203,6 +204,7 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
             index, reason = progress.failed
             seen = _not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed)
             return with_scope(where_only_altered(seen, claim.implementation, claim.suite), claim.suite)
+        report = open_multiple(report, claim.implementation, known, claim.given, alpha, seed)
         report, explored = claim.explored(report, progress)
         try:
             report, critic = claim.with_critics(claim.with_weights(report, known), known)

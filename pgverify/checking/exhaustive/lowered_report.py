@@ -9,6 +9,7 @@ import numpy as np
 
 from pgverify.checking.calling.answer import together
 from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.exhaustive.multiple_of_sizes import factors_in_samples, with_multiples
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.sampled_sizes import pairs_to_sample, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
@@ -58,8 +59,12 @@ def with_larger_batches(
         return report, None
     multiple = report.outcome is Outcome.SCALED
     sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed)
+    if not multiple and any(verdict.off for _, verdict in sampled.verdicts):
+        again = sample_sizes(implementation, pairs, report.target, True, alpha, seed)
+        sampled = sampled if factors_in_samples(again, report.target) is None else again
     warnings = together({note: note for note in report.warnings}, sampled.notes).values()
-    return lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed), sampled
+    after = lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed)
+    return with_multiples(after, known, sampled, alpha, seed) if after.outcome is report.outcome else after, sampled
 
 
 def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> Report:

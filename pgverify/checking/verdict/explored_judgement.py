@@ -13,7 +13,17 @@ from pgverify.checking.exhaustive.listed_problem import directions
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.comparison import TargetComparison, compared
 from pgverify.checking.verdict.outcome import Outcome
-from pgverify.checking.verdict.precision import DOUBLE, HIDDEN, MIXED, SINGLE, Precision, deviation, size_of, vanishes
+from pgverify.checking.verdict.precision import (
+    DOUBLE,
+    HIDDEN,
+    MIXED,
+    SINGLE,
+    Precision,
+    common_factor,
+    deviation,
+    size_of,
+    vanishes,
+)
 from pgverify.checking.verdict.scale_laws import common_multiple, silent_by_law
 from pgverify.checking.verdict.targets import TARGETS, target_vector
 from pgverify.exact import occupancy
@@ -124,6 +134,10 @@ class SuiteVerdict:
             nothing = silent_by_law(before, here) or size_of(vector) <= loose.relative * found.natural
             if nothing and vanishes(found, loose):
                 holding.append(name)
+                continue
+            if not before.words:  # samples have shown a multiple: what was listed has no law to go on
+                factor = common_factor([found], [vector], loose)
+                holding += [name] if factor is not None and (factor[0] or 0.0) > 0.0 else []
                 continue
             multiple = common_multiple([*self.evidence, here], loose)
             if multiple.words and multiple.constant > 0 and (multiple.lawful or not before.lawful):

@@ -5,52 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, sqrt
+from math import sqrt
 from types import MappingProxyType
 
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
+from pgverify.checking.verdict.laws_of_size import BY_SIZE, DISTINCT, in_words
 from pgverify.checking.verdict.precision import FINE, HIDDEN, Precision, common_factor, deviation, size_of, vanishes
 
 TWO_ROUNDINGS = 3.0
 """Limits that an expectation may be off a multiple whose factor is rounded itself, and beside a larger estimate."""
 
-
-def _harmonic(n: float) -> float:
-    return sum(1.0 / k for k in range(1, round(n) + 1))
-
-
-BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
-    {
-        "n": lambda n: n,
-        "1/n": lambda n: 1.0 / n,
-        "(n−1)/n": lambda n: (n - 1.0) / n,
-        "n/(n−1)": lambda n: n / (n - 1.0),
-        "(n−2)/n": lambda n: (n - 2.0) / n,
-        "(n−1)": lambda n: n - 1.0,
-        "1/(n−1)": lambda n: 1.0 / (n - 1.0),
-        "n/(n+1)": lambda n: n / (n + 1.0),
-        "(n+1)/n": lambda n: (n + 1.0) / n,
-        "1/(n+1)": lambda n: 1.0 / (n + 1.0),
-        "√n": sqrt,
-        "1/√n": lambda n: 1.0 / sqrt(n),
-        "n²/(n−1)": lambda n: n * n / (n - 1.0),
-        "√(n(n−1))": lambda n: sqrt(n * (n - 1.0)),
-        "√((n−1)/n)": lambda n: sqrt((n - 1.0) / n),
-        "√(n/(n−1))": lambda n: sqrt(n / (n - 1.0)),
-        "1 − (1 + 1/2 + … + 1/n)/n": lambda n: 1.0 - _harmonic(n) / n,
-    }
-    | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
-    | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
-    | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}
-    | {f"⌈n/{k}⌉": lambda n, k=k: float(ceil(n / k)) for k in (2, 3, 4)}
-    | {f"n/⌈n/{k}⌉": lambda n, k=k: n / ceil(n / k) for k in (2, 3, 4)}
-    | {f"(n−1)/n from n = {k} on, else 1": lambda n, k=k: (n - 1.0) / n if n >= k else 1.0 for k in (3, 4, 5)}
-    | {f"(n−⌈n/{k}⌉)/n": lambda n, k=k: (n - ceil(n / k)) / n for k in (3, 4, 5, 8)}
-)
-"""Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
-batch smaller than a group is kept), a row that smaller batches have not, the own part of a running mean."""
 
 BY_STEPS: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {"T": lambda x: x, "1/T": lambda x: 1.0 / x, "√T": sqrt, "1/√T": lambda x: 1.0 / sqrt(x)}
@@ -86,12 +52,6 @@ WORDS = MappingProxyType(
     }
 )
 """What the letters mean."""
-
-DISTINCT = 3
-"""Values that a quantity of the problem must have among those compared: two are met by too many laws."""
-
-MOST_SHOWN = 6
-"""Factors that are listed in words."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +103,10 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     fitted = fitted_law(cases, factors, precision)
     if fitted is not None and _explains(fitted, cases, precision):
         return Multiple(fitted.constant, fitted.words + silent, fitted.law, pairs_alone)
+    places = {(item.entry.name, item.found.batch_size): factor for item, factor in zip(cases, factors, strict=True)}
     if min(factors) <= 0.0 or len(_telling(cases, factors, precision)) < 2:
         return NONE
-    return Multiple(float(np.mean(factors)), _listed(cases, factors) + silent, lawful=False)
+    return Multiple(float(np.mean(factors)), in_words(places) + silent, lawful=False)
 
 
 def _by_size_alone(
@@ -284,13 +245,3 @@ def _value(law: str, item: TargetComparison) -> float:
 
 def _discount(item: TargetComparison) -> float:
     return float(getattr(item.entry.problem.objective, "discount", 1.0))
-
-
-def _listed(cases: Sequence[TargetComparison], factors: Sequence[float]) -> str:
-    """Return the factors in words, with where they were found."""
-    shown: dict[str, str] = {}
-    for item, factor in zip(cases, factors, strict=True):
-        size = item.found.batch_size
-        shown.setdefault(f"{factor:.4g}", f"{item.entry.name}, batch of {size}" if size > 1 else item.entry.name)
-    most = [f"{factor} ({where})" for factor, where in list(shown.items())[:MOST_SHOWN]]
-    return "; ".join([*most, *(["…"] if len(shown) > MOST_SHOWN else [])])

@@ -1,0 +1,144 @@
+"""Whether what is off the target in some sizes of batches is a multiple of it there, on several problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pgverify.checking.calling.implementation import LimitedFunction
+from pgverify.checking.exhaustive.listed_problem import every_trajectory
+from pgverify.checking.exhaustive.open_pairs import tells_multiples
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
+from pgverify.checking.exhaustive.sampled_sizes import SAMPLED_PROBLEMS, sample_sizes
+from pgverify.checking.exhaustive.size_pair import SizePair
+from pgverify.checking.exhaustive.what_was_listed import Listed
+from pgverify.checking.sampled.batch_law import IndependentLaw
+from pgverify.checking.verdict.comparison import compared
+from pgverify.checking.verdict.laws_of_size import Place, goes_on, in_words
+from pgverify.checking.verdict.next_steps import LAWLESS
+from pgverify.checking.verdict.outcome import Outcome
+from pgverify.checking.verdict.precision import HIDDEN, common_factor
+from pgverify.checking.verdict.recognised_precision import recognised_precision
+from pgverify.checking.verdict.report import Report
+from pgverify.suites import SuiteProblem
+
+PROBLEMS = 2
+"""On so many, of more than one direction each, a multiple must have shown: one may be symmetric, and keep any."""
+
+
+def factors_in_samples(sampled: SampledSizes, target: str) -> Mapping[Place, float] | None:
+    """Return which multiple of the target sampled batches gave, by problem and size; None where they tell none.
+
+    Every pair must be explained wholly by controls of known mean: the multiple is then exact, and a part of no test.
+
+    Parameters
+    ----------
+    sampled : SampledSizes
+        Where any multiple was allowed.
+    target : str
+    """
+    if sampled.failure or any(pair.needed for pair in sampled.untried):
+        return None
+    factors: dict[Place, float] = {}
+    for pair, verdict in sampled.verdicts:
+        if not verdict.explained:
+            return None
+        if verdict.factor is not None:
+            factors[pair.entry.name, pair.size] = verdict.factor
+    telling = {
+        pair.entry.name
+        for pair, verdict in sampled.verdicts
+        if verdict.factor is not None and abs(verdict.factor - 1.0) > HIDDEN and tells_multiples(pair.entry, target)
+    }
+    return factors if len(telling) >= PROBLEMS else None
+
+
+def with_multiples(
+    report: Report,
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    sampled: SampledSizes,
+    alpha: float,
+    seed: int,
+) -> Report:
+    """Return SCALED, as was listed and sampled, where samples tell a multiple that the report does not.
+
+    Parameters
+    ----------
+    report : Report
+        CORRECT or SCALED, after what was sampled.
+    known : problems that were listed, with what was
+    sampled : SampledSizes
+    alpha : float
+        Total false-alarm probability of what said that there is any bias.
+    seed : int
+    """
+    found = factors_in_samples(sampled, report.target)
+    if found is None:
+        return report
+    listed = listed_factors(known, report.target)
+    told = report.outcome is Outcome.SCALED and report.evidence == "exhaustive"
+    return report if told and goes_on(listed, found) else _scaled(report, {**listed, **found}, alpha, seed)
+
+
+def _scaled(report: Report, factors: Mapping[Place, float], alpha: float, seed: int) -> Report:
+    why = f"the expectation is {in_words(factors)} times the target on every problem, in batches listed and sampled"
+    rate = f"false alarm at most {alpha:g} in all; seed {seed}"
+    bare = replace(report, outcome=Outcome.SCALED, explanation=why, evidence="sampled", error_rate=rate)
+    return replace(bare, next_step=LAWLESS, diagnosis=None, matches=(), cause="", cure="", source=())
+
+
+def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> Mapping[Place, float]:
+    """Return which multiple of the target each listed expectation is, by problem and size; nothing if one is none.
+
+    Parameters
+    ----------
+    known : problems that were listed, with what was
+    target : str
+    """
+    evidence = compared(known, target)
+    found, vectors = [item.found for item in evidence], [item.target for item in evidence]
+    factors = common_factor(found, vectors, recognised_precision(known)) or ()
+    pairs = zip(evidence, factors, strict=False)
+    return {(item.entry.name, item.found.batch_size): factor for item, factor in pairs if factor is not None}
+
+
+def open_multiple(
+    report: Report,
+    implementation: LimitedFunction,
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    given: bool,
+    alpha: float,
+    seed: int,
+) -> Report:
+    """Return SCALED where too few problems could be listed to tell a multiple, and samples show it on others.
+
+    What was listed must be a positive multiple throughout; sizes at which it is another than 1 are sampled on problems
+    where they could not be listed.
+
+    Parameters
+    ----------
+    report : Report
+        On what was listed.
+    implementation : LimitedFunction
+    known : problems that were listed, with what was
+    given : bool
+        Whether the caller gave the problems: then all of them serve.
+    alpha : float
+        Total false-alarm probability.
+    seed : int
+    """
+    if report.outcome is not Outcome.BIASED or recognised_precision(known).coarse:
+        return report
+    places = listed_factors(known, report.target)
+    sizes = {size for (_, size), factor in places.items() if abs(factor - 1.0) > HIDDEN and size > 2}
+    if not sizes or min(places.values()) <= 0.0:
+        return report
+    pairs = [
+        SizePair(entry, index, IndependentLaw(every_trajectory(entry.problem)[1], size), needed=True)
+        for size in sorted(sizes)
+        for index, (entry, _) in enumerate(known)
+        if (given or entry.name in SAMPLED_PROBLEMS) and (entry.name, size) not in places
+    ]
+    sampled = sample_sizes(implementation, pairs, report.target, multiple=True, alpha=alpha, seed=seed)
+    found = factors_in_samples(sampled, report.target)
+    return report if found is None else _scaled(report, {**places, **found}, alpha, seed)

@@ -14,12 +14,13 @@ from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.verdict.comparison import compared
-from pgverify.checking.verdict.laws_of_size import Place, goes_on, in_words
+from pgverify.checking.verdict.laws_of_size import Place, in_words
 from pgverify.checking.verdict.next_steps import LAWLESS
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import HIDDEN, common_factor
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
+from pgverify.checking.verdict.scale_laws import common_multiple
 from pgverify.suites import SuiteProblem
 
 PROBLEMS = 2
@@ -75,9 +76,10 @@ def with_multiples(
     found = factors_in_samples(sampled, report.target)
     if found is None:
         return report
-    listed = listed_factors(known, report.target)
     told = report.outcome is Outcome.SCALED and report.evidence == "exhaustive"
-    return report if told and goes_on(listed, found) else _scaled(report, {**listed, **found}, alpha, seed)
+    if told and common_multiple(compared(known, report.target), recognised_precision(known)).goes_on(found):
+        return report
+    return _scaled(report, {**listed_factors(known, report.target), **found}, alpha, seed)
 
 
 def _scaled(report: Report, factors: Mapping[Place, float], alpha: float, seed: int) -> Report:

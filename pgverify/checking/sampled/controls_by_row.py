@@ -19,6 +19,9 @@ FIRST, LAST = 10, 3
 PARTS = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4))
 """The row ⌊n k / l⌋ for each of these, and that before the middle of an even number."""
 
+COLLINEAR = 1e-9
+"""Singular values below this part of the largest are zero: some controls coincide on some problems."""
+
 NOTHING = 1e-12
 """Relative to the largest: returns that are all alike have no part in what is left."""
 
@@ -81,8 +84,10 @@ def _own(
         yield there * (each[rows[:, place if there else 0]] - mean)
 
 
-def rows_that_stand_out(controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]) -> tuple[int, ...]:
-    """Return the rows whose returns, times the sum of scores, are most of what other controls have left.
+def rows_that_stand_out(
+    controls: Controls, rows: Integer[Array, "m n"], estimates: Float[Array, "m d"], beside: Float[Array, "m k d"]
+) -> tuple[int, ...]:
+    """Return the rows whose returns, times the sum of scores, are most of what other controls leave of estimates.
 
     One after another, each the best beside those before: a sum over few rows is found row by row (orthogonal matching
     pursuit; Pati et al. 1993).
@@ -92,27 +97,33 @@ def rows_that_stand_out(controls: Controls, rows: Integer[Array, "m n"], left: F
     controls : Controls
     rows : [m, n]
         Of m batches.
-    left : [m, d]
-        Of the estimates on the same batches.
+    estimates : [m, d]
+        On the same batches.
+    beside : [m, k, d]
+        The other controls on them.
     """
     scores = controls.times(rows, np.ones(rows.shape)) @ controls.rows[5]
     returns = controls.totals[0][rows]
     away = returns - returns.mean()
     length = np.sqrt((away**2 * (scores**2).sum(axis=1, keepdims=True)).sum(axis=0))
     length = np.where(length > NOTHING * length.max(initial=0.0), length, np.inf)
-    rest = left - left.mean(axis=0)
+    aim = (estimates - estimates.mean(axis=0)).ravel()
+    known = _in_common(beside)
     found: list[int] = []
-    columns: list[Float[Array, "md"]] = []
     for _ in range(min(MOST, rows.shape[1])):
-        share = np.abs((rest * scores).sum(axis=1) @ away) / length
+        unit = np.maximum(np.abs(known).max(axis=0, initial=0.0), np.finfo(float).tiny)
+        rest = aim - known @ (np.linalg.lstsq(known / unit, aim, rcond=COLLINEAR)[0] / unit)
+        share = np.abs((rest.reshape(estimates.shape) * scores).sum(axis=1) @ away) / length
         share[found] = -1.0
         found.append(int(np.argmax(share)))
-        each = controls_by_row(controls, rows, found[-1:])
-        columns += [each[:, kind].ravel() for kind in range(each.shape[1])]
-        known = np.stack(columns, axis=1)
-        slopes = np.linalg.lstsq(known, left.ravel(), rcond=None)[0]
-        rest = left - (known @ slopes).reshape(left.shape)
+        known = np.concatenate([known, _in_common(controls_by_row(controls, rows, found[-1:]))], axis=1)
     return tuple(found)
+
+
+def _in_common(columns: Float[Array, "m k d"]) -> Float[Array, "md k"]:
+    """Return controls less their means as columns over batches and coordinates, for coefficients that all share."""
+    centred = columns - columns.mean(axis=0)
+    return np.moveaxis(centred, 1, 2).reshape(-1, columns.shape[1])
 
 
 def usual_places(count: int) -> tuple[int, ...]:

@@ -85,7 +85,9 @@ Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batch
 """
 
 
-def of_outstanding_rows(controls: Controls, rows: Integer[Array, "m n"], left: Float[Array, "m d"]) -> Family:
+def of_outstanding_rows(
+    controls: Controls, rows: Integer[Array, "m n"], estimates: Float[Array, "m d"], beside: Float[Array, "m k d"]
+) -> Family:
     """Return the family of the few rows of a batch that what other controls leave depends on, wherever they are.
 
     Seen on some batches; whether they explain the estimate is for others to confirm.
@@ -95,10 +97,12 @@ def of_outstanding_rows(controls: Controls, rows: Integer[Array, "m n"], left: F
     controls : Controls
     rows : [m, n]
         Of m batches.
-    left : [m, d]
-        Of the estimates on them.
+    estimates : [m, d]
+        On them.
+    beside : [m, k, d]
+        The other controls on them.
     """
-    places = rows_that_stand_out(controls, rows, left)
+    places = rows_that_stand_out(controls, rows, estimates, beside)
 
     def found(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
         each = (of(controls, rows, places) for of in (controls_by_row, controls_by_row_and_time))

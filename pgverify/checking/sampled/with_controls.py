@@ -192,14 +192,14 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, fami
         return min(usual, *known, key=lambda fit: fit.spread)
     if smaller is not None:
         families = sorted(families, key=lambda family: family is not smaller.source.family)
-    for family in (_outstanding(source, begun, fresh), *families):
+    for family in (_outstanding(source, begun), *families):
         whole = _fitted(replace(source, family=family), begun, fresh, common=True)
         if whole.exact:
             return whole
     more = source.draw(FIT_MORE - FIT - CONFIRM, rng).after(fresh.after(begun))
     fresh = source.draw(CONFIRM, rng)
     fits = [_fitted(source, more, fresh)]
-    for family in (_outstanding(source, more, fresh), *families):
+    for family in (_outstanding(source, more), *families):
         for common in (False, True):
             fits.append(_fitted(replace(source, family=family), more, fresh, common))
             if fits[-1].exact:
@@ -207,10 +207,9 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, fami
     return min(fits, key=lambda fit: fit.spread)
 
 
-def _outstanding(source: Source, begun: Drawn, fresh: Drawn) -> Family:
+def _outstanding(source: Source, begun: Drawn) -> Family:
     """Return the family of the rows that the usual controls, fitted in common, leave most of."""
-    left = _fitted(source, begun, fresh, common=True).reduced(begun)
-    return of_outstanding_rows(source.controls, begun.rows, left)
+    return of_outstanding_rows(source.controls, begun.rows, begun.estimates, source.on(begun))
 
 
 def _as_before(source: Source, smaller: Fitted, drawn: Drawn) -> Fitted:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil, floor, sqrt
 from types import MappingProxyType
 
 from pgverify.checking.verdict.precision import HIDDEN
 
 
-def _one(_: float) -> float:
+def no_law(_: float) -> float:
+    """Return 1, whatever the size: a multiple that is a constant."""
     return 1.0
 
 
@@ -56,7 +56,7 @@ DISTINCT = 3
 """Values that a quantity of the problem must have among those compared: two are met by too many laws."""
 
 MOST_SHOWN = 6
-"""Factors that are listed in words."""
+"""Factors that are listed in words: of more, the first and the last."""
 
 WITH_A_CONSTANT = ("", "n", "1/n", "√n", "1/√n")
 """Laws that begin at a size and may have a constant: as where at most k rows count, k/n."""
@@ -69,37 +69,10 @@ def in_words(factors: Mapping[Place, float]) -> str:
     ----------
     factors : mapping of problem and size to the multiple there
     """
-    law, by_size = _law(factors), _by_size(factors)
-    if law is not None:
-        return law.words
+    by_size = _by_size(factors)
     if by_size is not None:
-        return _listed({f"batches of {size}": factor for size, factor in by_size.items()})
+        return _law(by_size) or _listed({f"batches of {size}": factor for size, factor in by_size.items()})
     return _listed({f"{name}, batch of {size}" if size > 1 else name: one for (name, size), one in factors.items()})
-
-
-def goes_on(factors: Mapping[Place, float], later: Mapping[Place, float]) -> bool:
-    """Return whether multiples found elsewhere follow the law of the batch size that some do; if these have none, true.
-
-    Parameters
-    ----------
-    factors, later : mapping of problem and size to the multiple there
-    """
-    law = _law(factors)
-    return law is None or all(abs(one - law.value(size)) <= HIDDEN * one for (_, size), one in later.items())
-
-
-@dataclass(frozen=True)
-class _Law:
-    """A law of the batch size from a size on, below which a multiple is 1, in words and as a function."""
-
-    words: str
-    begin: int
-    constant: float
-    shape: Callable[[float], float]
-
-    def value(self, size: int) -> float:
-        """Return the multiple in batches of a size."""
-        return self.constant * self.shape(size) if size >= self.begin else 1.0
 
 
 def _by_size(factors: Mapping[Place, float]) -> Mapping[int, float] | None:
@@ -109,26 +82,24 @@ def _by_size(factors: Mapping[Place, float]) -> Mapping[int, float] | None:
     return dict(sorted(first.items())) if one else None
 
 
-def _law(factors: Mapping[Place, float]) -> _Law | None:
-    """Return the law that multiples follow from the first size on that is not 1; None where none is known.
+def _law(by_size: Mapping[int, float]) -> str:
+    """Return the law that multiples follow from the first size on that is not 1; nothing where none is known.
 
     Fewer than three sizes are met by too many laws.
     """
-    by_size = _by_size(factors) or {}
     begin = min((size for size, factor in by_size.items() if abs(factor - 1.0) > HIDDEN), default=0)
     later = {size: factor for size, factor in by_size.items() if size >= begin}
-    if len(later) < DISTINCT:
-        return None
+    if len(later) < DISTINCT or min(later) < 2:
+        return ""
     where = "" if begin in (0, min(by_size)) else f" in batches of {begin} and more, and 1 in smaller ones,"
     largest = max(later)
-    for law, value in {"": _one, **BY_SIZE}.items():
+    for law, value in {"": no_law, **BY_SIZE}.items():
         constant = later[largest] / value(largest) if law in WITH_A_CONSTANT else 1.0
-        values = {size: constant * value(size) for size in later}
-        if all(abs(factor - values[size]) <= HIDDEN * factor for size, factor in later.items()):
+        if all(abs(factor - constant * value(size)) <= HIDDEN * factor for size, factor in later.items()):
             explained = f"{law} (n the batch size)" if law else ""
             shown = f"{constant:.6g}" if abs(constant - 1.0) > HIDDEN or not law else ""
-            return _Law(" × ".join(filter(None, (shown, explained))) + where, begin, constant, value)
-    return None
+            return " × ".join(filter(None, (shown, explained))) + where
+    return ""
 
 
 def _listed(shown: Mapping[str, float]) -> str:
@@ -136,5 +107,6 @@ def _listed(shown: Mapping[str, float]) -> str:
     where: dict[str, str] = {}
     for place, factor in shown.items():
         where.setdefault(f"{factor:.4g}", place)
-    most = [f"{factor} ({place})" for factor, place in list(where.items())[:MOST_SHOWN]]
-    return "; ".join([*most, *(["…"] if len(where) > MOST_SHOWN else [])])
+    each = [f"{factor} ({place})" for factor, place in where.items()]
+    half = MOST_SHOWN // 2
+    return "; ".join(each if len(each) <= MOST_SHOWN else [*each[:half], "…", *each[-half:]])

@@ -33,7 +33,9 @@ BY_EVIDENCE: Mapping[str, Mapping[Outcome, str]] = MappingProxyType(
 )
 
 
-LAWLESS = "the direction is right, the length differs from batch to batch: find what it is divided by before tuning a step size"
+LAWLESS = (
+    "the direction is right, the length differs from batch to batch: find what divides it before tuning a step size"
+)
 """For a multiple whose factors are listed: no one step size is right for it."""
 
 

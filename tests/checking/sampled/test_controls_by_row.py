@@ -70,12 +70,14 @@ def test_with_the_own_row_among_those_that_it_is_subtracted_from_the_mean_is_not
 
 
 def test_the_rows_that_stand_out_are_those_that_were_subtracted() -> None:
-    """What is left of R_37 Σ ψ_i / n is made of row 37 alone, of 100."""
+    """Σ_i (R_i − (R_11 + R_37 + R_83)/3) ψ_i / n is the total return's mean less what is made of three rows, of 100."""
     batch, probability = every_trajectory(SUITE["three-starts"])
     controls = Controls.of(batch, probability)
     rows = IndependentLaw(probability, 100).draw(64, np.random.default_rng(0))
-    left = controls.totals[0][rows[:, [37]]] * controls.rows[5][rows].mean(axis=1)
-    assert rows_that_stand_out(controls, rows, left)[0] == 37
+    score, total = controls.rows[5], controls.totals[0]
+    usual = np.stack([(total[:, None] * score)[rows].mean(axis=1), score[rows].mean(axis=1)], axis=1)
+    estimates = usual[:, 0] - total[rows[:, [11, 37, 83]]].mean(axis=1)[:, None] * usual[:, 1]
+    assert set(rows_that_stand_out(controls, rows, estimates, usual)[:3]) == {11, 37, 83}
 
 
 def ends(returns: Array) -> float:

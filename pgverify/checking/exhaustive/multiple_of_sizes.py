@@ -20,7 +20,7 @@ from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import HIDDEN, common_factor
 from pgverify.checking.verdict.recognised_precision import recognised_precision
 from pgverify.checking.verdict.report import Report
-from pgverify.checking.verdict.scale_laws import common_multiple
+from pgverify.checking.verdict.scale_laws import common_multiple, without_silent
 from pgverify.suites import SuiteProblem
 
 PROBLEMS = 2
@@ -79,29 +79,33 @@ def with_multiples(
     told = report.outcome is Outcome.SCALED and report.evidence == "exhaustive"
     if told and common_multiple(compared(known, report.target), recognised_precision(known)).goes_on(found):
         return report
-    return _scaled(report, {**listed_factors(known, report.target), **found}, alpha, seed)
+    listed, silent = listed_factors(known, report.target)
+    return _scaled(report, {**listed, **found}, silent, alpha, seed)
 
 
-def _scaled(report: Report, factors: Mapping[Place, float], alpha: float, seed: int) -> Report:
-    why = f"the expectation is {in_words(factors)} times the target on every problem, in batches listed and sampled"
+def _scaled(report: Report, factors: Mapping[Place, float], silent: str, alpha: float, seed: int) -> Report:
+    words = f"{in_words(factors)}{silent} times the target"
+    why = f"the expectation is {words} on every problem, in batches listed and sampled"
     rate = f"false alarm at most {alpha:g} in all; seed {seed}"
     bare = replace(report, outcome=Outcome.SCALED, explanation=why, evidence="sampled", error_rate=rate)
     return replace(bare, next_step=LAWLESS, diagnosis=None, matches=(), cause="", cure="", source=())
 
 
-def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> Mapping[Place, float]:
+def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> tuple[Mapping[Place, float], str]:
     """Return which multiple of the target each listed expectation is, by problem and size; nothing if one is none.
+
+    And what to say of batches so small that nothing is left of them.
 
     Parameters
     ----------
     known : problems that were listed, with what was
     target : str
     """
-    evidence = compared(known, target)
-    found, vectors = [item.found for item in evidence], [item.target for item in evidence]
-    factors = common_factor(found, vectors, recognised_precision(known)) or ()
+    precision = recognised_precision(known)
+    evidence, silent = without_silent(compared(known, target), precision)
+    factors = common_factor([item.found for item in evidence], [item.target for item in evidence], precision) or ()
     pairs = zip(evidence, factors, strict=False)
-    return {(item.entry.name, item.found.batch_size): factor for item, factor in pairs if factor is not None}
+    return {(item.entry.name, item.found.batch_size): factor for item, factor in pairs if factor is not None}, silent
 
 
 def open_multiple(
@@ -131,7 +135,7 @@ def open_multiple(
     """
     if report.outcome is not Outcome.BIASED or recognised_precision(known).coarse:
         return report
-    places = listed_factors(known, report.target)
+    places, silent = listed_factors(known, report.target)
     sizes = {size for (_, size), factor in places.items() if abs(factor - 1.0) > HIDDEN and size > 2}
     if not sizes or min(places.values()) <= 0.0:
         return report
@@ -143,4 +147,4 @@ def open_multiple(
     ]
     sampled = sample_sizes(implementation, pairs, report.target, multiple=True, alpha=alpha, seed=seed)
     found = factors_in_samples(sampled, report.target)
-    return report if found is None else _scaled(report, {**places, **found}, alpha, seed)
+    return report if found is None else _scaled(report, {**places, **found}, silent, alpha, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -12,6 +12,9 @@ from pgverify.validation import Array
 
 PARTS, STRIDES = (2, 3, 4), (2, 3, 4)
 """So many equal parts of a batch, and rows i, i + k, i + 2k, …, each with a weight of its own."""
+
+ENDS = 8
+"""So many of the first and of the last rows may each have a weight."""
 
 PIECES = (9, 15, 24, 25, 30, 40, 48, 50, 96, 100, 120, 128, 200, 250, 256, 500, 512, 1000, 1024, 2048)
 """Consecutive rows that are compared with each other, beside the usual sizes: minibatches and chunks."""
@@ -31,10 +34,25 @@ def controls_by_weight(controls: Controls, rows: Integer[Array, "m n"]) -> Float
     rows : [m, n]
         Of m batches, two trajectories or more in each.
     """
+    return _weighted(controls, rows, list(_weights(rows.shape[1])))
+
+
+def controls_by_kept_row(controls: Controls, rows: Integer[Array, "m n"]) -> Float[Array, "m k d"]:
+    """Return the same for each of the first and of the last rows: any of them may be left out, or count twice.
+
+    Parameters as for `controls_by_weight`.
+    """
+    index = np.arange(rows.shape[1])
+    ends = (*range(ENDS), *(rows.shape[1] - 1 - place for place in range(ENDS)))
+    return _weighted(controls, rows, [(index == place).astype(float) for place in ends])
+
+
+def _weighted(
+    controls: Controls, rows: Integer[Array, "m n"], weights: Sequence[Float[Array, "n"]]
+) -> Float[Array, "m k d"]:
     count = rows.shape[1]
     returns = controls.totals[0][rows]
     others = (returns.sum(axis=1, keepdims=True) - returns) / max(count - 1, 1)
-    weights = list(_weights(count))
     found = controls.each_weighted(rows, (weight * others for weight in weights))
     for weight in weights:
         times = controls.times(rows, np.broadcast_to(weight - weight.mean(), rows.shape)) / count

@@ -24,7 +24,7 @@ from pgverify.checking.sampled.controls_by_row import (
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
 from pgverify.checking.sampled.controls_by_time import controls_by_time
-from pgverify.checking.sampled.controls_by_weight import controls_by_piece, controls_by_weight
+from pgverify.checking.sampled.controls_by_weight import controls_by_kept_row, controls_by_piece, controls_by_weight
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.controls_of_parts import controls_of_parts
 from pgverify.checking.sampled.more_controls import more_controls
@@ -70,6 +70,7 @@ FAMILIES: tuple[Family, ...] = (
     _without_groups(controls_by_end),
     _without_groups(controls_by_prefix),
     _without_groups(controls_by_weight),
+    _without_groups(controls_by_kept_row),
     _without_groups(controls_by_piece),
     _without_groups(controls_by_ratio),
     _without_groups(controls_by_state),
@@ -78,8 +79,8 @@ FAMILIES: tuple[Family, ...] = (
 """What depends on the order of the rows, what bends the others' returns, what an environment's resets add, what bends
 the others' rewards-to-go at each time, what is made of those that begin in the same state, and of parts of a batch,
 what adds up every second or third row, what has one row, a block of them or the first of each few as its baseline, or
-a running mean, what weighs rows by their place, what compares them in pieces or by their ratios, value tables fitted
-to others, and baselines of each parameter.
+a running mean, what weighs rows by their place, what leaves some of the first or last out, what compares them in
+pieces or by their ratios, value tables fitted to others, and baselines of each parameter.
 
 Each beside the usual ones, not all together: what is fitted on `FIT_MORE` batches must be fewer than those.
 """

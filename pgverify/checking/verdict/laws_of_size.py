@@ -24,7 +24,6 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "1/n": lambda n: 1.0 / n,
         "(n−1)/n": lambda n: (n - 1.0) / n,
         "n/(n−1)": lambda n: n / (n - 1.0),
-        "(n−2)/n": lambda n: (n - 2.0) / n,
         "(n−1)": lambda n: n - 1.0,
         "1/(n−1)": lambda n: 1.0 / (n - 1.0),
         "n/(n+1)": lambda n: n / (n + 1.0),
@@ -38,6 +37,7 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "√(n/(n−1))": lambda n: sqrt(n / (n - 1.0)),
         "1 − (1 + 1/2 + … + 1/n)/n": lambda n: 1.0 - _harmonic(n) / n,
     }
+    | {f"(n−{k})/n": lambda n, k=k: (n - k) / n for k in (2, 3, 4, 5, 8, 10)}
     | {f"⌈n/{k}⌉/n": lambda n, k=k: ceil(n / k) / n for k in (2, 3, 4)}
     | {f"⌊n/{k}⌋/n": lambda n, k=k: floor(n / k) / n for k in (2, 3, 4)}
     | {f"{k}⌊n/{k}⌋/n": lambda n, k=k: k * floor(n / k) / n if n >= k else 1.0 for k in (3, 4, 5)}

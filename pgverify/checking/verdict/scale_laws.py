@@ -95,7 +95,7 @@ def common_multiple(evidence: Sequence[TargetComparison], precision: Precision) 
     In one direction everything is a multiple of anything; so one problem with two directions, or two targets, must be
     among them. Without a law all factors must be positive, and two problems show that the direction is kept.
     """
-    evidence, silent = _without_silent(evidence, precision)
+    evidence, silent = without_silent(evidence, precision)
     found = common_factor([i.found for i in evidence], [i.target for i in evidence], precision)
     pairs = zip(evidence, found or [], strict=False)
     cases, factors = [], []
@@ -133,13 +133,18 @@ def _by_size_alone(
     return Multiple(fitted.constant, fitted.words + silent, fitted.law)
 
 
-def _without_silent(
+def without_silent(
     evidence: Sequence[TargetComparison], precision: Precision
 ) -> tuple[Sequence[TargetComparison], str]:
     """Return the evidence without batches so small that nothing is left of them, and what to say of these.
 
     A sum that leaves two rows out is 0 in pairs, and (n−2)/n times the target in larger batches. All sizes up to one
     must be silent, on every problem with something to estimate, and none of the larger.
+
+    Parameters
+    ----------
+    evidence : what was compared
+    precision : Precision
     """
     told = [item for item in evidence if size_of(item.target) > precision.relative * item.found.natural]
     none = {item.found.batch_size for item in told if vanishes(item.found, precision)}

@@ -14,7 +14,7 @@ from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.sampled.batch_law import IndependentLaw
 from pgverify.checking.verdict.comparison import compared
-from pgverify.checking.verdict.laws_of_size import Place, in_words
+from pgverify.checking.verdict.laws_of_size import WhereFound, in_words
 from pgverify.checking.verdict.next_steps import LAWLESS
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.precision import HIDDEN, common_factor
@@ -27,7 +27,7 @@ PROBLEMS = 2
 """On so many, of more than one direction each, a multiple must have shown: one may be symmetric, and keep any."""
 
 
-def factors_in_samples(sampled: SampledSizes, target: str) -> Mapping[Place, float] | None:
+def factors_in_samples(sampled: SampledSizes, target: str) -> Mapping[WhereFound, float] | None:
     """Return which multiple of the target sampled batches gave, by problem and size; None where they tell none.
 
     Every pair must be explained wholly by controls of known mean: the multiple is then exact, and a part of no test.
@@ -40,7 +40,7 @@ def factors_in_samples(sampled: SampledSizes, target: str) -> Mapping[Place, flo
     """
     if sampled.failure or any(pair.needed for pair in sampled.untried):
         return None
-    factors: dict[Place, float] = {}
+    factors: dict[WhereFound, float] = {}
     for pair, verdict in sampled.verdicts:
         if not verdict.explained:
             return None
@@ -83,7 +83,7 @@ def with_multiples(
     return _scaled(report, {**listed, **found}, silent, alpha, seed)
 
 
-def _scaled(report: Report, factors: Mapping[Place, float], silent: str, alpha: float, seed: int) -> Report:
+def _scaled(report: Report, factors: Mapping[WhereFound, float], silent: str, alpha: float, seed: int) -> Report:
     words = f"{in_words(factors)}{silent} times the target"
     why = f"the expectation is {words} on every problem, in batches listed and sampled"
     rate = f"false alarm at most {alpha:g} in all; seed {seed}"
@@ -91,7 +91,7 @@ def _scaled(report: Report, factors: Mapping[Place, float], silent: str, alpha: 
     return replace(bare, next_step=LAWLESS, diagnosis=None, matches=(), cause="", cure="", source=())
 
 
-def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> tuple[Mapping[Place, float], str]:
+def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> tuple[Mapping[WhereFound, float], str]:
     """Return which multiple of the target each listed expectation is, by problem and size; nothing if one is none.
 
     And what to say of batches so small that nothing is left of them.

@@ -49,7 +49,7 @@ BY_SIZE: Mapping[str, Callable[[float], float]] = MappingProxyType(
 """Laws in the batch size: sums and means, the own row left out, one row too many, every second row, whole groups (a
 batch smaller than a group is kept), a row that smaller batches have not, the own part of a running mean."""
 
-Place = tuple[str, int]
+WhereFound = tuple[str, int]
 """Name of a problem and size of batches: where a multiple was found."""
 
 DISTINCT = 3
@@ -62,7 +62,7 @@ WITH_A_CONSTANT = ("", "n", "1/n", "√n", "1/√n")
 """Laws that begin at a size and may have a constant: as where at most k rows count, k/n."""
 
 
-def in_words(factors: Mapping[Place, float]) -> str:
+def in_words(factors: Mapping[WhereFound, float]) -> str:
     """Return by what expectations are multiples: a law of the batch size where one is followed, else what was found.
 
     Parameters
@@ -75,7 +75,7 @@ def in_words(factors: Mapping[Place, float]) -> str:
     return _listed({f"{name}, batch of {size}" if size > 1 else name: one for (name, size), one in factors.items()})
 
 
-def _by_size(factors: Mapping[Place, float]) -> Mapping[int, float] | None:
+def _by_size(factors: Mapping[WhereFound, float]) -> Mapping[int, float] | None:
     """Return the multiple of each size, smallest first; None where it is not one on all problems."""
     first: dict[int, float] = {}
     one = all(abs(each - first.setdefault(size, each)) <= HIDDEN * each for (_, size), each in factors.items())

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pgverify.checking.verdict.comparison import TargetComparison
-from pgverify.checking.verdict.laws_of_size import BY_SIZE, DISTINCT, Place, in_words, no_law
+from pgverify.checking.verdict.laws_of_size import BY_SIZE, DISTINCT, WhereFound, in_words, no_law
 from pgverify.checking.verdict.precision import FINE, HIDDEN, Precision, common_factor, deviation, size_of, vanishes
 
 TWO_ROUNDINGS = 3.0
@@ -78,7 +78,7 @@ class Multiple:
     pairs_alone: bool = False
     lawful: bool = True
 
-    def goes_on(self, factors: Mapping[Place, float]) -> bool:
+    def goes_on(self, factors: Mapping[WhereFound, float]) -> bool:
         """Return whether multiples in other batches follow the law, where it is one of the size alone; else true."""
         law = BY_SIZE.get(self.law) if self.law else no_law
         if law is None or not self.words or not self.lawful:

@@ -58,7 +58,7 @@ def test_factors_of_both_signs_are_no_multiple() -> None:
 
 
 def test_pairs_alone_say_nothing_of_larger_batches() -> None:
-    """No triples of coin-door are listed here: half the target in pairs, and a multiple nowhere else, as samples show."""
+    """No triples of coin-door are listed here: half the target in pairs; samples of larger ones are no multiple."""
 
     def only_in_pairs(batch: pgv.Trajectories) -> np.ndarray:
         rows = RIGHT(batch)

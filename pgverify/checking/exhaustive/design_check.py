@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,8 @@ from pgverify.checking.exhaustive.explored_design import explore_design
 from pgverify.checking.exhaustive.invariants import Invariants
 from pgverify.checking.exhaustive.listed_design import list_design
 from pgverify.checking.exhaustive.listed_problem import MOST_TRAJECTORIES, every_trajectory
-from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.lowered_report import lowered, lowered_or_multiple
+from pgverify.checking.exhaustive.multiple_of_sizes import open_multiple
 from pgverify.checking.exhaustive.open_pairs import not_zero, open_pairs, settled_elsewhere
 from pgverify.checking.exhaustive.other_critics import reads_critic
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
@@ -110,6 +111,16 @@ def check_by_design(claim: ClaimedTarget, design: Design, alpha: float, seed: in
     report = exhaustive_report(known, invariants, claim.target, claim.given)
     if design.trajectories[0] == 2:
         report = _of_pairs(report, known)
+    listed = [
+        SizePair(entry, index, law, needed=True)
+        for index, (entry, _) in enumerate(known)
+        for law in laws_of(design, entry.problem)
+    ]
+
+    def sampled_in(sizes: Container[int]) -> list[SizePair]:
+        return [*pairs, *(pair for pair in listed if pair.size in sizes)]
+
+    report = open_multiple(report, claim.implementation, known, sampled_in, claim.given, alpha, seed)
     report, sampled = _with_samples(claim, report, known, pairs, design, alpha, seed)
     report = _explored(claim, report, known, design)
     if report.outcome.good:
@@ -202,8 +213,7 @@ def _with_samples(
     # In one direction everything is a multiple of anything, and of a target of zero, too: then samples must tell.
     telling = any(item.directions > 1 and has_a_target(item) for item in compared(known, claim.target))
     if report.outcome in (Outcome.CORRECT, Outcome.SCALED) and telling:
-        found = sampled(report.outcome is Outcome.SCALED)
-        return lowered(report, found, alpha, seed), found
+        return lowered_or_multiple(report, known, sampled, claim.given, alpha, seed)
     if report.outcome is Outcome.NO_SIGNAL:
         return _some_signal(report, not_zero(claim.implementation, pairs)), None
     if report.outcome is not Outcome.INCONCLUSIVE and telling:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pgverify.checking.calling.answer import Notes
 from pgverify.checking.calling.calls import Changed
@@ -18,7 +19,7 @@ from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import with_larger_batches
-from pgverify.checking.exhaustive.multiple_of_sizes import open_multiple
+from pgverify.checking.exhaustive.multiple_of_sizes import also_larger, open_multiple
 from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.usual_loss_names import with_usual_loss
@@ -204,7 +205,8 @@ def _in_the_end(claim: ClaimedTarget, progress: Progress, alpha: float, seed: in
             index, reason = progress.failed
             seen = _not_listed(claim, claim.suite[index], reason, progress.notes, alpha, seed)
             return with_scope(where_only_altered(seen, claim.implementation, claim.suite), claim.suite)
-        report = open_multiple(report, claim.implementation, known, claim.given, alpha, seed)
+        sampled_in = partial(also_larger, known, progress.ordered, claim.given)
+        report = open_multiple(report, claim.implementation, known, sampled_in, claim.given, alpha, seed)
         report, explored = claim.explored(report, progress)
         try:
             report, critic = claim.with_critics(claim.with_weights(report, known), known)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from pgverify.checking.calling.answer import together
 from pgverify.checking.calling.implementation import LimitedFunction
-from pgverify.checking.exhaustive.multiple_of_sizes import factors_in_samples, with_multiples
+from pgverify.checking.exhaustive.multiple_of_sizes import tells_another, with_multiples
 from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.sampled_sizes import pairs_to_sample, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
@@ -57,14 +57,45 @@ def with_larger_batches(
     pairs = pairs_to_sample(known, ordered, given)
     if not pairs:
         return report, None
-    multiple = report.outcome is Outcome.SCALED
-    sampled = sample_sizes(implementation, pairs, report.target, multiple, alpha, seed)
-    if not multiple and any(verdict.off for _, verdict in sampled.verdicts):
-        again = sample_sizes(implementation, pairs, report.target, True, alpha, seed)
-        sampled = sampled if factors_in_samples(again, report.target) is None else again
+
+    def drawn(multiple: bool) -> SampledSizes:
+        return sample_sizes(implementation, pairs, report.target, multiple, alpha, seed)
+
+    return lowered_or_multiple(report, known, drawn, given, alpha, seed)
+
+
+def lowered_or_multiple(
+    report: Report,
+    known: Sequence[tuple[SuiteProblem, Listed]],
+    drawn: Callable[[bool], SampledSizes],
+    given: bool,
+    alpha: float,
+    seed: int,
+) -> tuple[Report, SampledSizes]:
+    """Return the report on what was listed after samples, SCALED where they are another multiple, and the samples.
+
+    Parameters
+    ----------
+    report : Report
+        CORRECT or SCALED.
+    known : problems that were listed, with what was
+    drawn : callable
+        Draws the samples, where any multiple is allowed, or none.
+    given : bool
+        Whether the caller gave the problems.
+    alpha : float
+        Total false-alarm probability.
+    seed : int
+    """
+    sampled = drawn(report.outcome is Outcome.SCALED)
+    if report.outcome is not Outcome.SCALED and any(verdict.off for _, verdict in sampled.verdicts):
+        again = drawn(True)
+        sampled = again if tells_another(again, report.target, given) else sampled
     warnings = together({note: note for note in report.warnings}, sampled.notes).values()
     after = lowered(replace(report, warnings=tuple(dict.fromkeys(warnings))), sampled, alpha, seed)
-    return with_multiples(after, known, sampled, alpha, seed) if after.outcome is report.outcome else after, sampled
+    if after.outcome is report.outcome:
+        after = with_multiples(after, known, sampled, given, alpha, seed)
+    return after, sampled
 
 
 def lowered(report: Report, sampled: SampledSizes, alpha: float, seed: int) -> Report:

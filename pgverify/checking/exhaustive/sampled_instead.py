@@ -9,6 +9,8 @@ from pgverify.checking.exhaustive.design_check import check_by_design
 from pgverify.checking.exhaustive.exhaustive_check import ClaimedTarget
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import lowered
+from pgverify.checking.exhaustive.multiple_of_sizes import factors_in_samples, scaled, tells_another
+from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.sampled_sizes import SAMPLED_SIZES, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
@@ -52,7 +54,18 @@ def sampled_where_too_many(claim: ClaimedTarget, report: Report, alpha: float, s
         if size not in FIRST
         for index, entry in enumerate(claim.suite)
     ]
-    multiple = found.outcome is Outcome.SCALED
-    larger = sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha / 2.0, seed)
+
+    def drawn(multiple: bool) -> SampledSizes:
+        return sample_sizes(claim.implementation, pairs, claim.target, multiple, alpha / 2.0, seed)
+
+    larger = drawn(found.outcome is Outcome.SCALED)
     after = lowered(found, larger, alpha, seed)
-    return replace(after, explanation=after.explanation.replace("those that were listed it is", "smaller ones it is"))
+    if after.outcome is Outcome.BIASED and found.outcome is not Outcome.SCALED:
+        again = drawn(True)
+        if tells_another(again, claim.target, claim.given):
+            smaller = {(entry.name, size): 1.0 for entry in claim.suite for size in FIRST}
+            after = scaled(found, {**smaller, **(factors_in_samples(again) or {})}, "", alpha, seed)
+    explanation = after.explanation.replace("those that were listed it is", "smaller ones it is")
+    if after.outcome is Outcome.BIASED and "smaller ones" not in explanation:
+        explanation = f"{explanation}; in smaller ones it is: {why}"
+    return replace(after, explanation=explanation)

@@ -19,7 +19,7 @@ from pgverify.checking.verdict.targets import mean_of
 GROUP_MEAN = "group-mean-self"
 
 MOST_SIZE = 6
-"""Trajectories in a batch: more make too many batches for some hundred compositions."""
+"""Trajectories in a batch, for faults that couple them: more make too many batches for some hundred compositions."""
 
 UNDOING = ("n/(n−1)", "n²/(n−1)", "1/(n−1)")
 """Laws that undo the factor (n−1)/n of a mean that includes the own sample: n/(n−1) times it is the mean of the others,
@@ -39,8 +39,7 @@ def composed_matches(evidence: Sequence[TargetComparison], precision: Precision,
     target : str
         What the implementation claims to estimate.
     """
-    small = [item for item in evidence if item.found.batch_size <= MOST_SIZE]
-    cases = [i for i in small if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
+    cases = [i for i in evidence if precision.operations * i.found.scale <= HIDDEN * i.found.natural]
     # A multiple in one direction says nothing, and batches of few trajectories are listed sooner.
     cases = sorted(cases, key=lambda i: (i.directions < 2, _calls(i)))
     if len({id(i.entry) for i in cases if i.directions > 1}) < FEWEST:
@@ -64,6 +63,8 @@ def _match(bug: Bug, cases: Sequence[TargetComparison], precision: Precision) ->
     seen, factors, worst = [], [], 0.0
     for item in cases:
         size = item.found.batch_size if bug.batch_size > 1 else 1
+        if size > MOST_SIZE:
+            continue
         mean = mean_of(bug, "implementation", item.entry.problem, size)
         if mean is None:
             continue

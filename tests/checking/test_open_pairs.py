@@ -125,5 +125,15 @@ def test_the_own_mean_on_a_problem_of_ones_own_scales_by_the_size() -> None:
 
 def test_a_fast_path_on_a_problem_of_ones_own_is_seen() -> None:
     report = pgv.check(lambda b: leave_one_out(b, fast=64), problems=own_problem())
+    assert report.outcome is pgv.Outcome.SCALED
+    assert "0.9 in batches of 64 and more, and 1 in smaller ones" in report.explanation
+
+
+def test_another_target_on_a_fast_path_on_a_problem_of_ones_own_is_seen() -> None:
+    report = pgv.check(lambda b: leave_one_out(b) if len(b) < 64 else past(b), problems=own_problem())
     assert report.outcome is pgv.Outcome.BIASED
     assert "in smaller ones it is" in report.explanation
+
+
+def past(batch: pgv.Trajectories) -> np.ndarray:
+    return batch.score_weighted(np.cumsum(batch.discount_powers * batch.rewards, axis=1))

@@ -113,7 +113,7 @@ def rows_that_stand_out(
     for _ in range(min(MOST, rows.shape[1])):
         unit = np.maximum(np.abs(known).max(axis=0, initial=0.0), np.finfo(float).tiny)
         rest = aim - known @ (np.linalg.lstsq(known / unit, aim, rcond=COLLINEAR)[0] / unit)
-        if np.abs(rest).max(initial=0.0) <= COLLINEAR * np.abs(aim).max(initial=0.0):
+        if found and np.abs(rest).max(initial=0.0) <= COLLINEAR * np.abs(aim).max(initial=0.0):
             break  # more rows would be chosen by chance
         share = np.abs((rest.reshape(estimates.shape) * scores).sum(axis=1) @ away) / length
         share[found] = -1.0

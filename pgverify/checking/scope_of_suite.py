@@ -52,6 +52,24 @@ def with_scope(
     return replace(report, scope=replace(scope, beyond=beyond))
 
 
+def also_sampled(report: Report, sampled: SampledSizes) -> Report:
+    """Return the report with the sizes in its scope that were sampled later, beside those that were before.
+
+    Parameters
+    ----------
+    report : Report
+    sampled : SampledSizes
+    """
+    if report.scope is None:
+        return report
+    problems = []
+    for one in report.scope.problems:
+        before = {each.size for each in one.sampled}
+        drawn = (verdict.evidence for pair, verdict in sampled.verdicts if pair.entry.name == one.problem)
+        problems.append(replace(one, sampled=(*one.sampled, *(each for each in drawn if each.size not in before))))
+    return replace(report, scope=replace(report.scope, problems=tuple(problems)))
+
+
 def _by_size(evidence: Iterable[SampledSize]) -> tuple[SampledSize, ...]:
     return tuple(sorted(evidence, key=lambda one: one.size))
 

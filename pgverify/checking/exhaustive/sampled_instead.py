@@ -14,6 +14,7 @@ from pgverify.checking.exhaustive.sampled_evidence import SampledSizes
 from pgverify.checking.exhaustive.sampled_sizes import SAMPLED_SIZES, sample_sizes
 from pgverify.checking.exhaustive.size_pair import SizePair
 from pgverify.checking.sampled.batch_law import IndependentLaw
+from pgverify.checking.scope_of_suite import also_sampled
 from pgverify.checking.verdict.exhaustive_report import TOO_MANY_BATCHES
 from pgverify.checking.verdict.judgement import NONE_LARGER
 from pgverify.checking.verdict.outcome import Outcome
@@ -51,7 +52,7 @@ def sampled_where_too_many(claim: ClaimedTarget, report: Report, alpha: float, s
     pairs = [
         SizePair(entry, index, IndependentLaw(every_trajectory(entry.problem)[1], size), needed=False)
         for size in SAMPLED_SIZES
-        if size not in FIRST
+        if size >= FIRST[-1]  # the largest of them once more: what explains it must explain the larger ones, too
         for index, entry in enumerate(claim.suite)
     ]
 
@@ -68,4 +69,4 @@ def sampled_where_too_many(claim: ClaimedTarget, report: Report, alpha: float, s
     explanation = after.explanation.replace("those that were listed it is", "smaller ones it is")
     if after.outcome is Outcome.BIASED and "smaller ones" not in explanation:
         explanation = f"{explanation}; in smaller ones it is: {why}"
-    return replace(after, explanation=explanation)
+    return also_sampled(replace(after, explanation=explanation), larger)

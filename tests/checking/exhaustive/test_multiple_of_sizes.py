@@ -127,3 +127,29 @@ def test_a_law_of_what_was_listed_that_larger_batches_do_not_follow_is_not_said(
     report = pgv.check(from_size(2, lambda _, r: leave_one_out(r) if len(r) >= 100 else r - r.mean()), explore=0)
     assert report.outcome is Outcome.SCALED
     assert "1 (batches of 128)" in report.explanation
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("function", "outcome"), [(less_row(12), Outcome.SCALED), (NO_MULTIPLES["other sign"], Outcome.BIASED)]
+)
+def test_a_multiple_in_the_larger_batches_of_a_design_is_scaled(function: Function, outcome: Outcome) -> None:
+    assert pgv.check(function, design=pgv.Independent(sizes=(8, 16, 64)), explore=0).outcome is outcome
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begin", [4, 5])
+def test_a_fault_that_shows_on_no_problem_given_has_no_law(begin: int) -> None:
+    """Composed with a law it equals whatever is a multiple: the law must hold in all batches that were listed."""
+    report = pgv.check(less_row(begin), explore=0)
+    assert not any(match.law for match in report.matches)
+
+
+def test_what_a_known_fault_explains_is_no_multiple_of_ones_own_problem() -> None:
+    """On one step with rewards 0 and 1 the worst of all as baseline keeps the direction: Σ r ψ but where all are 1."""
+    stay = np.zeros((2, 4, 2))
+    stay[:, :, 1] = 1.0
+    mdp = pgv.TabularMDP([1.0, 0.0], stay, [[1.0, 0.0, 0.0, 0.0], [0.0] * 4], [False, True])
+    problem = pgv.Problem(mdp, pgv.SoftmaxPolicy(np.zeros((2, 4))), pgv.FiniteHorizon(1, 1.0))
+    report = pgv.check(lambda b: weighted(b, 1.0 * (totals(b) > totals(b).mean())), problems=problem)
+    assert report.outcome is Outcome.BIASED

@@ -52,6 +52,9 @@ def test_a_dropped_minibatch_is_never_correct(rows: Function, size: int) -> None
         assert report.outcome is pgv.Outcome.SCALED
         assert "4⌊n/4⌋/n" in report.explanation
         return
+    if size == 64:  # blocks of so many have no control
+        assert report.outcome is pgv.Outcome.BIASED
+        return
     assert report.outcome is pgv.Outcome.SCALED
     assert f"{size * (300 // size) / 300:.4g} (batches of 300)" in report.explanation
 

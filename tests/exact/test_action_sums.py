@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -245,3 +246,19 @@ def test_a_policy_that_may_err_is_still_checked_at_other_parameters() -> None:
     halved = pgv.Problem(case.mdp, Halved(np.zeros((9, 3))), case.objective)
     with pytest.raises(InvalidPolicy, match="must sum to 1"):
         halved.with_parameters(np.ones(27))
+
+
+def test_what_problems_share_over_parameters_stays_with_their_mdp_and_objective() -> None:
+    case = problem("everywhere")
+    theta = case.policy.parameters + 0.1
+    pgv.exact.gradient(case.with_parameters(theta))
+    for other in (
+        replace(case, objective=pgv.FiniteHorizon(3, 0.5)),
+        replace(case, mdp=problem("everywhere", terminal=True).mdp),
+        replace(case, objective=pgv.Discounted(0.9)),
+        pickle.loads(pickle.dumps(case)),
+    ):
+        moved = other.with_parameters(theta)
+        assert near(pgv.exact.gradient(moved), pgv.exact.gradient_by_value_derivative(moved))
+    with_a_step = case.with_parameters(theta + 1e-20j)
+    assert pgv.exact.gradient(with_a_step).dtype.kind == "c"

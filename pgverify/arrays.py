@@ -16,6 +16,9 @@ from pgverify.errors import InvalidInput, shown
 
 Array = np.ndarray
 
+FLOAT = np.dtype(np.float64)
+"""There is one object of it: arrays of doubles, which come by thousands, are known by identity."""
+
 LARGEST = 1e100
 """Entries beyond it are refused: their squares, which variances are made of, come near the end of the range."""
 
@@ -87,16 +90,18 @@ def real_numbers(
     may_be_complex : bool
         Whether complex numbers are let through, as complex128: where derivatives are taken by complex step.
     """
+    if type(value) is np.ndarray and value.dtype is FLOAT:  # nothing to convert
+        copied: Float[Array, "..."] = value.copy()
+        if not _within(copied, largest):
+            _refuse_large(name, copied, largest, error)
+        return copied
     array = as_array(name, value, error)
     kind = array.dtype.kind
     if kind == "O":
         numbers = _from_objects(name, array, value, error)
     elif kind in "fiu" or (kind == "c" and may_be_complex):
-        if array.dtype == np.float64:
-            numbers = array.copy()  # nothing to convert
-        else:
-            with np.errstate(over="ignore"):  # a long double beyond the range is infinite, and refused as that
-                numbers = np.array(array, dtype=np.complex128 if kind == "c" else np.float64, order="C")
+        with np.errstate(over="ignore"):  # a long double beyond the range is infinite, and refused as that
+            numbers = np.array(array, dtype=np.complex128 if kind == "c" else np.float64, order="C")
     else:
         found = f"{shown(value)} ({KINDS.get(kind, array.dtype)})"
         raise error(f"{name} must be an array of real numbers, found {found}{CURES.get(kind, '')}")

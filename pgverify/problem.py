@@ -154,10 +154,14 @@ class Problem(SuggestsNames):
         if type(self) is not Problem or type(policy) not in SURE or self.objective.bonus is not None:
             return replace(self, policy=policy)
         made = object.__new__(Problem)
-        kept = vars(made)
-        kept["mdp"], kept["policy"], kept["objective"] = self.mdp, policy, self.objective
+        kept, own = made.__dict__, self.__dict__
+        kept["mdp"], kept["policy"], kept["objective"] = own["mdp"], policy, own["objective"]
+        kept[UNCHANGED] = own.setdefault(UNCHANGED, {})
         return made
 
+
+UNCHANGED = "_unchanged"
+"""Where a problem keeps what is the same at all parameters, for all problems that come of it by `with_parameters`."""
 
 SURE = (SoftmaxPolicy, LinearSoftmaxPolicy)
 """Policies whose probabilities are a distribution of the same shape at whatever θ they accept: nothing to check."""

@@ -118,8 +118,10 @@ def _autoreset(batch: Trajectories) -> Inexact[Array, "n d"]:
     advantage = advantage * probabilities[last, action] / probabilities[following, action]
     # A next episode of length zero has no action to lend, nor has one that begins where an action of s_L never comes;
     # an episode that was cut has no reset step here.
-    covered = ((probabilities == 0.0)[following] <= (probabilities == 0.0)[last]).all(axis=1)
-    lends = (lengths[after] > 0) & batch.terminated & covered
+    lends = (lengths[after] > 0) & batch.terminated
+    if not probabilities.all():
+        never = probabilities == 0.0
+        lends &= (never[following] <= never[last]).all(axis=1)
     weight = np.where(lends, np.power(batch.discount, lengths) * advantage, 0.0)
     table = np.zeros((count, *probabilities.shape))
     table[index, last, action] = weight

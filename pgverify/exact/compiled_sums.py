@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ from pgverify.exact.fixed_parts import FixedParts, fixed_parts
 from pgverify.exact.plain_gradient import plain_softmax_gradient
 from pgverify.native import library
 from pgverify.policies.tabular_softmax import SoftmaxPolicy
-from pgverify.problem import FiniteHorizon, Problem
+from pgverify.problem import UNCHANGED, FiniteHorizon, Problem
 from pgverify.validation import Array
 
 LIBRARY = Path(__file__).with_name("_finite_horizon.so")
 """Built by `hatch_build.py` with the package."""
 
 PLACE = "_compiled_dynamics"
-"""Where the fixed parts of an MDP keep them as the library reads them."""
+"""Where the fixed parts of an MDP keep them as the library reads them, and problems what they need of them."""
 
 KEPT = "_gradient_and_return"
 """Where a problem keeps ∇J and J, which come together; neither copied nor written to files with it."""
@@ -142,31 +142,66 @@ def compiled_softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | N
     -------
     [d + 1], the same array for the same problem.
     """
-    kept: dict[str, Any] = vars(problem)
+    kept: dict[str, Any] = problem.__dict__
     if KEPT not in kept:
         kept.setdefault(KEPT, _softmax_gradient(problem))
     found: Float[Array, "d_and_one"] | None = kept[KEPT]
     return found
 
 
-def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What a gradient needs that is the same at all parameters.
+
+    Attributes
+    ----------
+    fixed : FixedParts
+    horizon : int
+    discount : float
+    """
+
+    fixed: FixedParts
+    horizon: int
+    discount: float
+
+    @cached_property
+    def asked(self) -> tuple[Callable[[], Any], Any]:
+        """What makes the room for the answer, and the reference to the `Task`."""
+        laid = _laid_out(self.fixed)
+        return laid.room, laid.task(self.horizon, self.discount)
+
+
+def _prepared(problem: Problem) -> _Prepared | None:
+    """Return it; None where the general way serves, whatever the parameters are."""
     policy, objective = problem.policy, problem.objective
     if type(policy) is not SoftmaxPolicy or type(objective) is not FiniteHorizon or objective.bonus is not None:
         return None
-    logits = policy.logits
-    if logits.dtype.kind != "f" or logits.shape[1] > MOST_ACTIONS:
-        return None
     fixed = fixed_parts(problem.mdp)
-    if fixed.common_reward != 0.0:  # it is taken out first, and how depends on where episodes end
+    # A common reward is taken out first, and how depends on where episodes end.
+    if policy.logits.shape[1] > MOST_ACTIONS or fixed.common_reward != 0.0:
+        return None
+    return _Prepared(fixed, objective.horizon, objective.discount)
+
+
+def _softmax_gradient(problem: Problem) -> Float[Array, "d_and_one"] | None:
+    own: dict[str, Any] = problem.__dict__
+    shared: dict[str, Any] = own.setdefault(UNCHANGED, {})
+    if PLACE not in shared:
+        shared.setdefault(PLACE, _prepared(problem))
+    prepared: _Prepared | None = shared[PLACE]
+    if prepared is None:
+        return None
+    logits = own["policy"].logits
+    if logits.dtype.kind != "f":
         return None
     native = compiled()
     if native is not None:
-        laid = _laid_out(fixed)
-        found = laid.room()
-        failed = native.pgverify_gradient(laid.task(objective.horizon, objective.discount), _address(logits), found)
+        room, task = prepared.asked
+        found = room()
+        failed = native.pgverify_gradient(task, _address(logits), found)
         if failed != NOT_ON_THIS_PROCESSOR:
             return None if failed else np.frombuffer(found)
-    return plain_softmax_gradient(fixed, problem.mdp.noise, logits, objective.horizon, objective.discount)
+    return plain_softmax_gradient(prepared.fixed, problem.mdp.noise, logits, prepared.horizon, prepared.discount)
 
 
 def _address(logits: Float[Array, "S A"]) -> Any:

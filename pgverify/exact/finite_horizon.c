@@ -7,8 +7,9 @@
  *     G(s,s') = sum_t gamma^t d_t(s) V_{t+1}(s'),   N(s) = sum_t gamma^t d_t(s),
  *
  * because the advantage is linear in Q with coefficients that do not depend on time: it is taken once, of the sum.
- * With few states G is a table [S, S]; with many, the visits are kept and U is summed while the values go backward,
- * in the same gather. No sum is reordered between machines: no BLAS, and no product is fused but where `fused.h` says.
+ * With few states G is a table [S, S], and gamma is in P from the start; with many, the visits are kept and U is
+ * summed while the values go backward, in the same gather. No sum is reordered between machines: no BLAS, and no
+ * product is fused but where `fused.h` says.
  */
 #include <math.h>
 #include <stdint.h>
@@ -16,7 +17,19 @@
 #include <string.h>
 
 #include "dynamics.h"
+
+#define WIDE 0 /* eight numbers in two registers */
+#include "fused.h"
 #include "table_pass.h"
+#if defined(__x86_64__) && defined(__GNUC__)
+#undef WIDE
+#define WIDE 1 /* in one */
+#include "fused.h"
+#include "table_pass.h"
+#else
+#define by_table_in_one by_table_in_two
+#endif
+#undef by_table
 
 /* One step of the visits along the lists, added to what is there. */
 static void onward(const Dynamics *law, const double *restrict probability, const double *restrict here,
@@ -101,8 +114,16 @@ int pgverify_action_sums(const Dynamics *law, const double *probability, const d
                          double discount, double *sums, double *expected) {
     const int64_t S = law->states, table = S * S <= 2 * S * law->actions * law->most;
     if (!table) return by_lists(law, probability, reward, horizon, discount, sums, expected);
+    if (has_wide_registers()) return by_table_in_one(law, probability, reward, horizon, discount, sums, expected);
+    if (has_fused_products()) return by_table_in_two(law, probability, reward, horizon, discount, sums, expected);
+    return NOT_ON_THIS_PROCESSOR;
+}
+
+/* The same of a table on a processor whose registers are narrow: for the test that it is the same to the bit. */
+int pgverify_action_sums_in_two(const Dynamics *law, const double *probability, const double *reward, int64_t horizon,
+                                double discount, double *sums, double *expected) {
     if (!has_fused_products()) return NOT_ON_THIS_PROCESSOR;
-    return by_table(law, probability, reward, horizon, discount, sums, expected);
+    return by_table_in_two(law, probability, reward, horizon, discount, sums, expected);
 }
 
 /* The sums of all others, from both ends: nothing is subtracted. Returns the sum of all. */

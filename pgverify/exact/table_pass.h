@@ -1,90 +1,109 @@
-/* Few states: the chain as a table, padded with rows and columns of zeros to a multiple of four. */
-#ifndef PGVERIFY_TABLE_PASS
-#define PGVERIFY_TABLE_PASS
+/* Few states: the chain as a table, padded with zeros: rows to a multiple of four, columns to one of eight. Included
+ * once for each width of registers, after `fused.h`.
+ */
+#undef row_of
+#undef some_rows
+#undef both
+#undef joint_of
+#undef sums_of
+#undef by_table
+#define row_of NAMED(row_of)
+#define some_rows NAMED(some_rows)
+#define both NAMED(both)
+#define joint_of NAMED(joint_of)
+#define sums_of NAMED(sums_of)
+#define by_table NAMED(by_table)
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "dynamics.h"
-#include "fused.h"
-
-/* P of one state, zero before, and what is paid there on average. */
+/* gamma P of one state, and what is paid there on average. */
 INLINE double row_of(const Dynamics *law, int64_t s, const double *restrict chosen, const double *restrict reward,
-                     double *restrict row) {
+                     double discount, int64_t width, double *restrict row) {
     const int64_t A = law->actions, K = law->most;
     const double *restrict w = law->weight + s * A * K;
     const int32_t *restrict next = law->successor + s * A * K;
     double mean = 0.0;
     for (int64_t a = 0; a < A; a++) mean += chosen[a] * reward[a];
-    int64_t k = 0;
-    if (law->everywhere) {
-        for (; k + 8 <= K; k += 8) { /* each sum over actions in a register: the row is written once */
-            Four one = {0.0}, two = {0.0};
-            for (int64_t a = 0; a < A; a++) {
-                one = fused(four_times(chosen[a]), four_at(w + a * K + k), one);
-                two = fused(four_times(chosen[a]), four_at(w + a * K + k + 4), two);
-            }
-            put_four(row + k, one);
-            put_four(row + k + 4, two);
+    if (law->everywhere) { /* each sum over actions in a register: the row is written once */
+        int64_t k = 0;
+        for (; k + 8 <= K; k += 8) {
+            Eight sum = eight_times(0.0);
+            for (int64_t a = 0; a < A; a++)
+                sum = fused(eight_times(discount * chosen[a]), eight_at(w + a * K + k), sum);
+            put_eight(row + k, sum);
         }
-        for (; k < K; k++)
-            for (int64_t a = 0; a < A; a++) row[k] = __builtin_fma(chosen[a], w[a * K + k], row[k]);
+        if (k < K) {
+            Eight sum = eight_times(0.0);
+            for (int64_t a = 0; a < A; a++)
+                sum = fused(eight_times(discount * chosen[a]), first_of(w + a * K + k, K - k), sum);
+            put_eight(row + k, sum);
+        }
         return mean;
     }
+    memset(row, 0, sizeof(double) * (size_t)width);
     for (int64_t a = 0; a < A; a++, w += K, next += K)
-        for (k = 0; k < K; k++) row[next[k]] = __builtin_fma(chosen[a], w[k], row[next[k]]);
+        for (int64_t k = 0; k < K; k++) row[next[k]] = __builtin_fma(discount * chosen[a], w[k], row[next[k]]);
     return mean;
 }
 
-/* One step of the visits and one of the values, which do not wait for each other, while P is read once:
- * after = Pᵀ visits (zero before), here = paid + gamma P following. */
-INLINE void both(const double *restrict onward, int64_t width, int upward, double discount,
-                 const double *restrict visits, double *restrict after, const double *restrict following,
-                 const double *restrict paid, double *restrict here) {
-    for (int64_t done = 0; done < width; done += 4) {
-        const int64_t s = upward ? width - 4 - done : done;
-        const double *p = onward + s * width, *q = p + width, *r = q + width, *u = r + width;
-        const Four a = four_times(visits[s]), b = four_times(visits[s + 1]), c = four_times(visits[s + 2]),
-                   d = four_times(visits[s + 3]);
-        Four one = {0.0}, two = {0.0}, three = {0.0}, four = {0.0};
-        for (int64_t i = 0; i < width; i += 4) {
-            const Four w = four_at(p + i), x = four_at(q + i), y = four_at(r + i), z = four_at(u + i),
-                       v = four_at(following + i);
-            put_four(after + i, fused(d, z, fused(c, y, fused(b, x, fused(a, w, four_at(after + i))))));
-            one = fused(w, v, one);
-            two = fused(x, v, two);
-            three = fused(y, v, three);
-            four = fused(z, v, four);
+/* What so many rows of N, four or eight, do in one step of the visits and one of the values, read once for both. */
+INLINE void some_rows(const int many, const double *restrict onward, int64_t width, int first,
+                      const double *restrict visits, double *restrict after, const double *restrict following,
+                      const double *restrict paid, double *restrict here) {
+    Eight weight[8], sum[8];
+    for (int row = 0; row < many; row++) weight[row] = eight_times(visits[row]);
+    for (int row = 0; row < many; row++) sum[row] = eight_times(0.0);
+    for (int64_t i = 0; i < width; i += 8) {
+        const Eight v = eight_at(following + i);
+        Eight arrived = first ? eight_times(0.0) : eight_at(after + i);
+        for (int row = 0; row < many; row++) {
+            const Eight w = eight_at(onward + row * width + i);
+            arrived = fused(weight[row], w, arrived);
+            sum[row] = fused(w, v, sum[row]);
         }
-        const Four ahead = sums_of_four(one, two, three, four);
-        put_four(here + s, fused(four_times(discount), ahead, four_at(paid + s)));
+        put_eight(after + i, arrived);
     }
+    for (int row = 0; row < many; row += 4)
+        put_sums(sum[row], sum[row + 1], sum[row + 2], sum[row + 3], paid + row, here + row);
 }
 
-/* G = sum_t visits[t]ᵀ values[t], four rows and eight columns in registers over all times. */
-INLINE void joint_of(const double *restrict visits, const double *restrict values, int64_t times, int64_t width,
-                     double *restrict joint) {
-    for (int64_t s = 0; s < width; s += 4)
-        for (int64_t k = 0; k < width; k += 8) {
-            Four sum[4][2] = {{{0.0}}};
-            const int pair = k + 8 <= width;
+/* One step of each, which do not wait for each other, with N = gamma P: after = Nᵀ visits, here = paid + N following.
+ */
+INLINE void both(const double *restrict onward, int64_t rows, int64_t width, const double *restrict visits,
+                 double *restrict after, const double *restrict following, const double *restrict paid,
+                 double *restrict here) {
+    int64_t s = 0;
+    for (; WIDE && s + 8 <= rows; s += 8) /* there are registers for them */
+        some_rows(8, onward + s * width, width, s == 0, visits + s, after, following, paid + s, here + s);
+    for (; s < rows; s += 4)
+        some_rows(4, onward + s * width, width, s == 0, visits + s, after, following, paid + s, here + s);
+}
+
+/* G = sum_t visits[t]ᵀ values[t], four rows and eight or sixteen columns in registers over all times. */
+INLINE void joint_of(const double *restrict visits, const double *restrict values, int64_t times, int64_t rows,
+                     int64_t width, double *restrict joint) {
+    enum { SPAN = WIDE ? 2 : 1 };
+    for (int64_t s = 0; s < rows; s += 4)
+        for (int64_t k = 0; k < width; k += 8 * SPAN) {
+            Eight sum[4][SPAN];
+            const int64_t further = k + 8 * SPAN <= width ? 8 * (SPAN - 1) : 0; /* the last one twice */
+            for (int row = 0; row < 4; row++)
+                for (int half = 0; half < SPAN; half++) sum[row][half] = eight_times(0.0);
             for (int64_t t = 0; t < times; t++) {
                 const double *x = visits + t * width + s, *v = values + t * width + k;
-                const Four one = four_at(v), two = pair ? four_at(v + 4) : one;
+                const Eight one = eight_at(v), two = eight_at(v + further);
                 for (int row = 0; row < 4; row++) {
-                    sum[row][0] = fused(four_times(x[row]), one, sum[row][0]);
-                    sum[row][1] = fused(four_times(x[row]), two, sum[row][1]);
+                    const Eight weight = eight_times(x[row]);
+                    sum[row][0] = fused(weight, one, sum[row][0]);
+                    if (SPAN == 2) sum[row][SPAN - 1] = fused(weight, two, sum[row][SPAN - 1]);
                 }
             }
             for (int row = 0; row < 4; row++) {
-                put_four(joint + (s + row) * width + k, sum[row][0]);
-                if (pair) put_four(joint + (s + row) * width + k + 4, sum[row][1]);
+                put_eight(joint + (s + row) * width + k, sum[row][0]);
+                if (further) put_eight(joint + (s + row) * width + k + further, sum[row][SPAN - 1]);
             }
         }
 }
 
-/* U [S, A] from G, N and r. */
+/* U [S, A] from G, N and r; nothing is summed where no step is taken. */
 INLINE void sums_of(const Dynamics *law, const double *restrict joint, int64_t width, const double *restrict total,
                     const double *restrict reward, double discount, double *restrict sums) {
     const int64_t S = law->states, A = law->actions, K = law->most;
@@ -94,6 +113,10 @@ INLINE void sums_of(const Dynamics *law, const double *restrict joint, int64_t w
         const double *row = joint + s * width;
         for (int64_t a = 0; a < A; a++, w += K, next += K) {
             double ahead = 0.0;
+            if (!law->running[s]) {
+                sums[s * A + a] = 0.0;
+                continue;
+            }
             if (law->everywhere)
                 ahead = product(w, row, K);
             else
@@ -105,34 +128,27 @@ INLINE void sums_of(const Dynamics *law, const double *restrict joint, int64_t w
 
 FUSED static int by_table(const Dynamics *law, const double *probability, const double *reward, int64_t horizon,
                           double discount, double *sums, double *expected) {
-    const int64_t S = law->states, A = law->actions, width = (S + 3) / 4 * 4, table = width * width;
-    char *room = malloc(64 + sizeof(double) * (size_t)(2 * table + 2 * (horizon + 1) * width + 2 * width));
+    const int64_t S = law->states, A = law->actions, rows = (S + 3) / 4 * 4, width = (S + 7) / 8 * 8;
+    char *room = malloc(64 + sizeof(double) * (size_t)(width * (2 * rows + 2 * (horizon + 1) + 2)));
     if (!room) return NO_MEMORY;
-    double *onward = (double *)(((uintptr_t)room + 63) / 64 * 64), *joint = onward + table; /* P and G */
-    double *visits = joint + table, *values = visits + (horizon + 1) * width; /* [T + 1, width] each */
+    double *onward = (double *)(((uintptr_t)room + 63) / 64 * 64), *joint = onward + rows * width; /* N and G */
+    double *visits = joint + rows * width, *values = visits + (horizon + 1) * width; /* [T + 1, width] each */
     double *last = values + horizon * width, *paid = last + width, *total = paid + width;
-    memset(onward, 0, sizeof(double) * (size_t)table);
-    memset(visits, 0, sizeof(double) * (size_t)((horizon + 1) * width));
     memset(last, 0, sizeof(double) * (size_t)(3 * width)); /* V_T and the sums behind it */
     for (int64_t s = 0; s < S; s++)
-        paid[s] = row_of(law, s, probability + s * A, reward + s * A, onward + s * width);
+        paid[s] = row_of(law, s, probability + s * A, reward + s * A, discount, width, onward + s * width);
+    memset(onward + S * width, 0, sizeof(double) * (size_t)((rows - S) * width));
+    memset(visits + S, 0, sizeof(double) * (size_t)(width - S));
     memcpy(visits, law->start, sizeof(double) * (size_t)S);
-    for (int64_t t = 0; t < horizon; t++) {
+    for (int64_t t = 0; t < horizon; t++) { /* gamma^t times the visits */
         double *here = visits + t * width, *following = values + (horizon - t) * width;
-        /* To and fro: the rows of P that were read last are still near. */
-        both(onward, width, t % 2, discount, here, here + width, following, paid, following - width);
+        for (int64_t s = rows; s < width; s++) following[s - width] = 0.0;
+        for (int64_t s = 0; s < rows; s++) total[s] += here[s];
+        both(onward, rows, width, here, here + width, following, paid, following - width);
     }
     *expected = product(law->start, values, S);
-    double power = 1.0;
-    for (int64_t t = 0; t < horizon; t++) {
-        double *row = visits + t * width;
-        for (int64_t s = 0; s < S; s++) total[s] += row[s] *= law->running[s] ? power : 0.0;
-        power *= discount;
-    }
-    joint_of(visits, values + width, horizon, width, joint);
+    joint_of(visits, values + width, horizon, rows, width, joint);
     sums_of(law, joint, width, total, reward, discount, sums);
     free(room);
     return FOUND;
 }
-
-#endif

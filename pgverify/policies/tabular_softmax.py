@@ -62,10 +62,12 @@ class SoftmaxPolicy(SuggestsNames):
 
     def with_parameters(self, theta: ArrayLike) -> SoftmaxPolicy:
         """Return the same policy at another θ [S·A]."""
+        logits = self.logits
         array = parameter_array("theta", theta, InvalidPolicy)
-        require_shape("theta", array, (self.logits.size,), "[S·A]", InvalidPolicy)
+        if array.shape != (logits.size,):
+            require_shape("theta", array, (logits.size,), "[S·A]", InvalidPolicy)
         policy = object.__new__(SoftmaxPolicy)  # what __init__ checks has been checked, or cannot have changed
-        vars(policy)["logits"] = array.reshape(self.logits.shape)  # of an array that is read-only
+        policy.__dict__["logits"] = array.reshape(logits.shape)  # of an array that is read-only
         return policy
 
     def probabilities(self) -> Inexact[Array, "S A"]:

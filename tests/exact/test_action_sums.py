@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -31,6 +33,7 @@ KINDS = {
     "two blocks of eight": (16, 2, 16, 5, 0.9),
     "blocks and a rest": (21, 2, 21, 6, 1.0),
     "a block of four": (12, 3, 12, 2, 0.95),
+    "many blocks and a rest": (43, 2, 43, 9, 0.9),
 }
 ROUNDING = 1e-12
 
@@ -106,6 +109,26 @@ def test_every_way_in_numpy_is_the_same(
     monkeypatch.setattr(in_numpy, "ROWS_AT_ONCE", rows)
     monkeypatch.setattr(in_numpy, "LARGEST_TABLE", largest)
     assert near(action_sums(Solution(case).chain, *KINDS["some follow"][3:])[0], expected)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("few follow", "one state")])
+def test_narrow_registers_give_the_same_bits(kind: str, terminal: bool) -> None:
+    """Eight numbers in two registers are multiplied and added in the order of eight in one."""
+    case, native = problem(kind, terminal), compiled()
+    if native is None:
+        pytest.skip("the library was not built: no C compiler")
+    fixed, chosen, (horizon, discount) = fixed_parts(case.mdp), case.policy.probabilities(), KINDS[kind][3:]
+    expected = compiled_action_sums(fixed, chosen, fixed.step_reward, horizon, discount)
+    if expected is None:
+        pytest.skip("this processor has no fused products")
+    sums, value = np.empty(chosen.shape), ctypes.c_double()
+    tables = chosen.ctypes.data, fixed.step_reward.ctypes.data, ctypes.c_int64(horizon), ctypes.c_double(discount)
+    pointers = (ctypes.c_void_p(pointer) for pointer in (compiled_sums._laid_out(fixed).dynamics, *tables[:2]))
+    narrow = native.pgverify_action_sums_in_two
+    assert narrow(*pointers, *tables[2:], ctypes.c_void_p(sums.ctypes.data), ctypes.byref(value)) == 0
+    np.testing.assert_array_equal(sums, expected[0])
+    assert value.value == expected[1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -223,3 +246,19 @@ def test_a_policy_that_may_err_is_still_checked_at_other_parameters() -> None:
     halved = pgv.Problem(case.mdp, Halved(np.zeros((9, 3))), case.objective)
     with pytest.raises(InvalidPolicy, match="must sum to 1"):
         halved.with_parameters(np.ones(27))
+
+
+def test_what_problems_share_over_parameters_stays_with_their_mdp_and_objective() -> None:
+    case = problem("everywhere")
+    theta = case.policy.parameters + 0.1
+    pgv.exact.gradient(case.with_parameters(theta))
+    for other in (
+        replace(case, objective=pgv.FiniteHorizon(3, 0.5)),
+        replace(case, mdp=problem("everywhere", terminal=True).mdp),
+        replace(case, objective=pgv.Discounted(0.9)),
+        pickle.loads(pickle.dumps(case)),
+    ):
+        moved = other.with_parameters(theta)
+        assert near(pgv.exact.gradient(moved), pgv.exact.gradient_by_value_derivative(moved))
+    with_a_step = case.with_parameters(theta + 1e-20j)
+    assert pgv.exact.gradient(with_a_step).dtype.kind == "c"

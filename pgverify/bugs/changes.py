@@ -16,6 +16,7 @@ from pgverify.bugs.other_bonuses import BONUS_CHANGES
 from pgverify.bugs.other_returns import RETURN_CHANGES
 from pgverify.bugs.other_rewards import REWARD_CHANGES
 from pgverify.bugs.other_scores import SCORE_CHANGES
+from pgverify.bugs.preferred_returns import PREFERENCES
 
 WHOLE_RETURNS = LossChange("", "returns of whole episodes", whole=True)
 """No fault by itself, but a loss to divide by lengths."""
@@ -24,6 +25,7 @@ LOSS_CHANGES: tuple[LossChange, ...] = (
     WHOLE_RETURNS,
     *REWARD_CHANGES,
     *RETURN_CHANGES,
+    *PREFERENCES,
     *SCORE_CHANGES,
     *STEP_CHANGES,
     *BONUS_CHANGES,

@@ -21,7 +21,9 @@ from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
 from pgverify.bugs.group_baselines import (
     BEST_OF_GROUP_BASELINE,
     MEDIAN_BASELINE,
+    MIDRANGE_BASELINE,
     WORST_OF_GROUP_BASELINE,
+    midrange,
     over_batch_std,
 )
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
@@ -44,12 +46,13 @@ ADDED = (SMALL, 1e-6, 1e-5, 1e-4)
 OTHERS = "mean of the others"
 """The right thing to subtract; it matters beside a division by lengths."""
 
-BASELINES: Mapping[str, Callable[[Float[Array, "n"]], float]] = MappingProxyType(
+BASELINES: Mapping[str, Callable[[Float[Array, "n"]], float | Float[Array, ""]]] = MappingProxyType(
     {
         GROUP_MEAN_SELF.slug: np.mean,
         BEST_OF_GROUP_BASELINE.slug: np.max,
         MEDIAN_BASELINE.slug: np.median,
         WORST_OF_GROUP_BASELINE.slug: np.min,
+        MIDRANGE_BASELINE.slug: midrange,
     }
 )
 """What is subtracted from each return of a group, its own included."""
@@ -150,6 +153,7 @@ STAGES: Mapping[str, Bug | LossBug] = {
         BEST_OF_GROUP_BASELINE,
         MEDIAN_BASELINE,
         WORST_OF_GROUP_BASELINE,
+        MIDRANGE_BASELINE,
         NORMALISE_MINIBATCH,
         BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,

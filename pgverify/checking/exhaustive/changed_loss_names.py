@@ -12,7 +12,6 @@ from dataclasses import replace
 from pgverify.bugs import Bug, LossBug
 from pgverify.bugs import get as get_bug
 from pgverify.bugs.changed_losses import ChangedLoss
-from pgverify.bugs.changes import divided_losses
 from pgverify.bugs.entropy import ENTROPY_SIGN
 from pgverify.bugs.other_bonuses import LOG_PROBS_OF_ALL_ACTIONS
 from pgverify.bugs.whole_batch import SIGN_REVERSED
@@ -46,7 +45,7 @@ def with_changed_loss(
     coupled, critic : bool
         Whether trajectories affect each other, and whether `batch.values` is read.
     """
-    losses = (loss for plain in candidates(groups, coupled, critic) for loss in divided_losses(plain, coupled))
+    losses = candidates(groups, coupled, critic)
     fits = [found for loss in losses if (found := fitted_throughout(loss, groups)) is not None and _is_a_change(found)]
     best: dict[str, LossFit] = {}
     for found in sorted(fits, key=lambda one: len(_faults(one, report.target))):

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from pgverify.bugs.centring import ADDED, WHOLE_EPISODE
 from pgverify.bugs.changed_losses import ChangedLoss, LossChange
-from pgverify.bugs.compositions import DIVISORS
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.groups import GROUP_STD
 from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION

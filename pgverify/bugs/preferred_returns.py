@@ -101,7 +101,7 @@ ELITE_WORDS = "the best episodes of each batch alone"
 
 
 def _elites(chosen: Shares, ordered: bool) -> tuple[LossChange, ...]:
-    """Return the losses of the episodes chosen: their scores, or these by the return of the episode, or what is left."""
+    """Return the losses of the episodes chosen: their scores, or these by the return, or by what is left to earn."""
     forms = (("", True, False), (", by their returns", True, True), (", by what is left to earn", False, True))
     return tuple(
         LossChange(

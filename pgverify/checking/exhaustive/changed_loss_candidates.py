@@ -124,7 +124,7 @@ class _Together:
         alike = [(each,) for each in DIVISORS] if len(first.parts) > 1 else OF_ROWS
         sums = first.sums(loss, [each[-1] for each in alike])
         left = [kind for kind, each in zip(alike, sums, strict=True) if _fits(first.estimate, *each, loss)]
-        divisors = [each for kind in left for each in kind if loss.coupled or each not in WITHOUT_COUPLING]
+        divisors = [each for kind in left for each in kind]
         if divisors:
             found = np.stack([batch.estimate for batch in self.batches])
             tables = [batch.sums(loss, divisors) for batch in self.batches]
@@ -144,7 +144,9 @@ def candidates(groups: Sequence[Sequence[Seen]], coupled: bool, critic: bool) ->
         Whether trajectories affect each other, and whether `batch.values` is read.
     """
     probe = _together(groups) if coupled else _alone(groups)
-    for loss in changed_losses(critic, coupled) if probe is not None else ():
+    if probe is None:
+        return
+    for loss in changed_losses(critic, coupled):
         yield from (replace(loss, divisor=divisor) for divisor in probe.divisors(loss))
 
 
@@ -153,7 +155,12 @@ def _together(groups: Sequence[Sequence[Seen]]) -> _Together | None:
     found = [seen for seen in chosen if seen.estimate.any()]
     # The first alone tells most losses from what was found: the one whose trajectories differ most.
     found = sorted(found, key=lambda seen: _telling([seen]), reverse=True)
-    batches = tuple(_Batch(tuple(map(_part, seen.groups)), seen.shares, seen.estimate) for seen in found)
+    batches = tuple(
+        _Batch(
+            tuple(_Part(part.batch, part.scores, part.entropies) for part in seen.groups), seen.shares, seen.estimate
+        )
+        for seen in found
+    )
     return _Together(batches) if batches else None
 
 
@@ -182,17 +189,12 @@ def _alone(groups: Sequence[Sequence[Seen]]) -> _Alone | None:
     return _Alone(one, np.stack([each.estimate for each in chosen]))
 
 
-def _part(seen: Seen) -> _Part:
-    (part,) = seen.groups
-    return _Part(part.batch, part.scores, part.entropies)
-
-
 def _telling(several: Sequence[Seen]) -> float:
     """Return how much batches tell: by how many numbers an estimate has beside two coefficients, in all batches.
 
     Equal trajectories tell nothing apart, and of one step nothing of the first and the last.
     """
-    parts = [part for seen in several for part in seen.groups if seen.estimate.any()]
+    parts = [part for seen in several if seen.estimate.any() for part in seen.groups]
     if not parts:
         return 0.0
     scores = parts[0].scores

@@ -165,7 +165,7 @@ def fitted_throughout(loss: FittedLoss, groups: Sequence[Sequence[Seen]]) -> Los
         return None
     found = _coefficients(loss, [seen for group in groups for seen in group[:FIRST]])
     rest = [seen for group in groups for seen in group[FIRST:]]
-    return found if found is not None and _holds(found, rest) else None
+    return found if found is not None and holds(found, rest) else None
 
 
 def _coefficients(loss: FittedLoss, several: Sequence[Seen]) -> LossFit | None:
@@ -184,7 +184,8 @@ def _coefficients(loss: FittedLoss, several: Sequence[Seen]) -> LossFit | None:
     return LossFit(loss, _round(factor), _round(coefficient)) if abs(factor) > SAME else None
 
 
-def _holds(found: LossFit, several: Sequence[Seen]) -> bool:
+def holds(found: LossFit, several: Sequence[Seen]) -> bool:
+    """Return whether a loss with its coefficients is the implementation on further batches."""
     largest = max((float(np.abs(seen.estimate).max(initial=0.0)) for seen in several), default=0.0)
     expected = (found.factor * seen.paid(found.loss) + found.entropy * seen.entropy(found.loss) for seen in several)
     pairs = zip(expected, several, strict=True)

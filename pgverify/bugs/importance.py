@@ -149,7 +149,7 @@ RATIOS_SUMMED = Bug(
     implementation=_summed,
     correct=_corrected,
     target="off_policy_gradient",
-    note="The entry adds; their mean, and the root of their product, are recognised as well.",
+    note="The entry adds; their mean is recognised as well.",
 )
 
 RATIO_PRODUCT_CAPPED = Bug(

@@ -100,11 +100,6 @@ def _averaged(batch: Trajectories, ratios: Ratios) -> Ratios:
     return _total(batch, ratios) / np.maximum(batch.lengths, 1)[:, None] * credit(batch)
 
 
-def _root(batch: Trajectories, ratios: Ratios) -> Ratios:
-    """Return (ρ_0 ⋯ ρ_{L−1})^{1/L} γ^t G_t."""
-    return np.prod(ratios, axis=1, keepdims=True) ** (1.0 / np.maximum(batch.lengths, 1)[:, None]) * credit(batch)
-
-
 def _cap(low: float, high: float, ratios: Ratios) -> Ratios:
     return np.clip(ratios, low, high)
 
@@ -166,7 +161,7 @@ OFF_POLICY_FORMS: tuple[Bug, ...] = (
     *(_form(LOG_RHO_SWAPPED, weights) for weights in (_per_decision, _whole, _of_the_step)),
     *(_form(RATIO_APPLIED_TWICE, weights) for weights in (_twice, _twice_on_the_step)),
     *(_form(RATIO_OF_A_STEP_MISSING, weights) for weights in MISSING),
-    *(_form(RATIOS_SUMMED, weights) for weights in (_added, _averaged, _root)),
+    *(_form(RATIOS_SUMMED, weights) for weights in (_added, _averaged)),
     *(_form(RATIO_PRODUCT_CAPPED, weights) for weights in CUT),
 )
 """Each has the slug of its entry. Where nobody else acted all are the gradient itself, and are not tried."""

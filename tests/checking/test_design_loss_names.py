@@ -127,7 +127,7 @@ def test_a_name_must_hold_on_problems_with_other_numbers_of_actions() -> None:
 
 def test_groups_count_by_their_shares() -> None:
     """Of Σ_i Σ_t w_t ψ_t / n in each group, 3/4 of the first and 1/4 of the second."""
-    batch = exact.enumerate_trajectories(named("early-stop")[0].problem)[0]
+    batch = exact.enumerate_trajectories(named("early-stop")[0])[0]
     parts = [SeenBatch.of(batch.select(rows), np.zeros(len(batch.policy.parameters))) for rows in ([0, 1], [1, 2])]
     loss = ChangedLoss(PLAINEST["reward-squared"])
     first, second = (part.paid(loss) for part in parts)

@@ -136,7 +136,8 @@ def test_groups_count_by_their_shares() -> None:
     found = fitted(loss, [[seen]])
     assert found is not None
     assert (found.factor, found.entropy) == (pytest.approx(1.0), 0.0)
-    assert fitted(ChangedLoss(PLAINEST["reward-sign"]), [[seen]]) is None
+    alike = SeenGroups(seen.groups, (0.5, 0.5), seen.estimate)
+    assert np.abs(alike.paid(loss) - seen.estimate).max() > 1e-3
 
 
 def test_what_is_right_has_no_name() -> None:

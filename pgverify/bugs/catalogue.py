@@ -26,6 +26,7 @@ from pgverify.bugs import (
     other_rewards,
     other_scores,
     ppo,
+    preferred_returns,
     returns,
     sampling_mismatch,
     selection,
@@ -158,6 +159,12 @@ ENTRIES: tuple[Bug, ...] = (
     group_baselines.WORST_OF_GROUP_BASELINE,
     importance.RATIO_OF_A_STEP_MISSING,
     importance.RATIOS_SUMMED,
+    preferred_returns.EXPONENTIAL_WEIGHTS,
+    preferred_returns.ELITE_TRAJECTORIES_ALONE,
+    preferred_returns.RETURN_SQUARED,
+    other_rewards.REWARD_SQUARED,
+    group_baselines.MIDRANGE_BASELINE,
+    importance.RATIO_PRODUCT_CAPPED,
 )
 """Of trajectories, in the order of their numbers."""
 

@@ -3,7 +3,7 @@
     g = Σ_i Σ_t w_t ∇ log π(a_t|s_t) / divisor + β × (a bonus),  w_t = γ^t G_t of changed rewards, changed again
 
 Each change is an entry of the catalogue, in one or several forms: what it does to a loss without γ^t, without γ, under
-a mean over steps or with a critic is the same mistake, and is looked for beside these.
+a mean over steps, with a critic, or beside a baseline of the group is the same mistake, and is looked for beside these.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Inexact
 
 from pgverify.bugs.bug import Bug, Effect
+from pgverify.bugs.centring import LEFT_OUT, OTHERS, WHOLE_EPISODE, of_episodes, of_steps
 from pgverify.bugs.compositions import DIVISORS
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.entropy import ENTROPY_SIGN, ENTROPY_WEIGHT, entropy_rows
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH, SMALL
 from pgverify.bugs.steps import rows
 from pgverify.estimators import RewardToGo
 from pgverify.estimators.discounted_sum import discounted_sum
@@ -87,12 +89,34 @@ class ChangedLoss:
         A key of `DIVISORS`.
     critic : bool
         Whether V(s_t) of the batch is subtracted from the returns.
+    centred : str
+        A key of `CENTRED`: what the returns are centred and divided by besides, in the batch.
+    added : float
+        What is added to a standard deviation there.
+    freedom : int
+        1 where that of all steps has the divisor "number of steps − 1".
+    centred_first : bool
+        Whether returns are centred before they are changed.
     """
 
     change: LossChange
     target: str = ""
     divisor: str = ""
     critic: bool = False
+    centred: str = ""
+    added: float = SMALL
+    freedom: int = 0
+    centred_first: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether every step has the return of the whole episode."""
+        return self.change.whole or self.centred in WHOLE_EPISODE
+
+    @property
+    def coupled(self) -> bool:
+        """Whether the weight of a step depends on other rows of the batch, whatever the divisor."""
+        return self.change.coupled or bool(self.centred)
 
     @property
     def by_weights(self) -> bool:
@@ -102,7 +126,9 @@ class ChangedLoss:
     @property
     def slugs(self) -> tuple[str, ...]:
         """Entries of the catalogue that it is made of."""
-        return tuple(slug for slug in (self.target, self.change.slug, self.divisor) if slug)
+        left_out = self.centred == OTHERS
+        centred, divisor = ("", LEFT_OUT.get(self.divisor, self.divisor)) if left_out else (self.centred, self.divisor)
+        return tuple(slug for slug in (self.target, self.change.slug, centred, divisor) if slug)
 
     def __call__(self, batch: Trajectories) -> Inexact[Array, "n d"]:
         """Return what is paid for [n, d], without a bonus."""
@@ -120,7 +146,7 @@ class ChangedLoss:
         rewards, discount = batch.relative_rewards, 1.0 if self.target == RETURN_UNDISCOUNTED.slug else batch.discount
         if change.rewards is not None:
             rewards = np.where(mask, change.rewards(rewards, mask), 0.0)
-        if change.whole:
+        if self.whole:
             total = rewards @ (discount ** np.arange(batch.num_steps))
             values = np.where(mask, total[:, None], 0.0)
         else:
@@ -130,11 +156,22 @@ class ChangedLoss:
     def weights_of(self, batch: Trajectories, values: StepValues) -> StepValues:
         """Return the weight of each step that becomes of returns or advantages, without a divisor."""
         change, mask = self.change, batch.mask
+        if self.centred_first:
+            values = self._centred(values, mask)
         if change.returns is not None:
             values = np.where(mask, change.returns(values, mask), 0.0)
-        if not self.target and not change.whole:
+        if not self.centred_first:
+            values = self._centred(values, mask)
+        if not self.target and not self.whole:
             values = batch.discount_powers * values
         return values if change.weights is None else np.where(mask, change.weights(batch, values), 0.0)
+
+    def _centred(self, values: StepValues, mask: KeptSteps) -> StepValues:
+        if not self.centred or not values.size:
+            return values
+        if self.centred in WHOLE_EPISODE:
+            return np.where(mask, of_episodes(values[:, 0], self.centred, self.added)[:, None], 0.0)
+        return np.where(mask, of_steps(values, mask, self.centred, self.added, self.freedom), 0.0)
 
     def share(self, batch: Trajectories) -> Float[Array, "n 1"]:
         """Return by how much a row counts, a bonus too."""
@@ -211,11 +248,14 @@ def changed_bug(slug: str, changes: Mapping[str, LossChange], entries: Mapping[s
     if change is None or len(parts) < 2 or any(part not in entries for part in parts):
         return None
     target = next((each for each in (DISCOUNT_DROPPED.slug, RETURN_UNDISCOUNTED.slug) if each in parts), "")
-    divisor = next((each for each in DIVISORS if each and each in parts), "")
-    if set(parts) - {change, target, divisor, ENTROPY_SIGN.slug}:
+    together = next((divisor for divisor, slug in LEFT_OUT.items() if slug in parts), "")
+    divisor = together or next((each for each in DIVISORS if each and each in parts), "")
+    beside = (*WHOLE_EPISODE, NORMALISE_MINIBATCH.slug)
+    centred = OTHERS if together else next((each for each in beside if each in parts and each != change), "")
+    if set(parts) - {change, target, divisor, centred, LEFT_OUT.get(together), ENTROPY_SIGN.slug}:
         return None
     each = [entries[part] for part in parts]
-    loss = ChangedLoss(changes[change], target, divisor)
+    loss = ChangedLoss(changes[change], target, divisor, centred=centred)
     bonus = ENTROPY_WEIGHT if changes[change].added is not None else 0.0
     bonus = -ENTROPY_WEIGHT if ENTROPY_SIGN.slug in parts else bonus
     return Bug(
@@ -227,6 +267,6 @@ def changed_bug(slug: str, changes: Mapping[str, LossChange], entries: Mapping[s
         source=tuple(dict.fromkeys(place for part in each for place in part.source)),
         implementation=ChangedEstimate(loss, bonus),
         correct=RewardToGo(),
-        batch_size=max(part.batch_size for part in each),
+        batch_size=max(2 if centred else 1, *(part.batch_size for part in each)),
         ordered=changes[change].ordered,
     )

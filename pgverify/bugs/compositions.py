@@ -16,16 +16,18 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import BUG, Bug, Effect
+from pgverify.bugs.centring import ADDED, CENTRED, DEVIATIONS, LEFT_OUT, OTHERS, WHOLE_EPISODE, of_episodes, of_steps
 from pgverify.bugs.credited_rewards import CREDITED, CREDITING, WITHOUT_POWERS
 from pgverify.bugs.discounting import RETURN_UNDISCOUNTED
 from pgverify.bugs.group_baselines import (
     BEST_OF_GROUP_BASELINE,
     MEDIAN_BASELINE,
+    MIDRANGE_BASELINE,
     WORST_OF_GROUP_BASELINE,
     over_batch_std,
 )
 from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
-from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN, less_others
+from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION, RLOO_SEQUENCE_MEAN, RLOO_TOKEN_MEAN
 from pgverify.bugs.lengths import LENGTH_PER_BATCH, LENGTH_PER_TRAJECTORY
 from pgverify.bugs.loss_bug import LossBug
 from pgverify.bugs.losses.group_advantages import BATCH_STD
@@ -37,31 +39,6 @@ from pgverify.estimators import RewardToGo
 from pgverify.kinds import accepts
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
-
-ADDED = (SMALL, 1e-6, 1e-5, 1e-4)
-"""What is added to a standard deviation: these are in use, and tell from 1e-9 on."""
-
-OTHERS = "mean of the others"
-"""The right thing to subtract; it matters beside a division by lengths."""
-
-BASELINES: Mapping[str, Callable[[Float[Array, "n"]], float]] = MappingProxyType(
-    {
-        GROUP_MEAN_SELF.slug: np.mean,
-        BEST_OF_GROUP_BASELINE.slug: np.max,
-        MEDIAN_BASELINE.slug: np.median,
-        WORST_OF_GROUP_BASELINE.slug: np.min,
-    }
-)
-"""What is subtracted from each return of a group, its own included."""
-
-DEVIATIONS = (GROUP_STD.slug, GROUP_STD_POPULATION.slug, BATCH_STD.slug)
-"""By what returns less a mean are divided."""
-
-WHOLE_EPISODE = (OTHERS, *BASELINES, *DEVIATIONS)
-"""Advantages that are one number a trajectory, on every step of it."""
-
-CENTRED = ("", *WHOLE_EPISODE, NORMALISE_MINIBATCH.slug, BASELINE_FIT_SAME_BATCH.slug)
-"""The last is the plainest baseline that is fitted to its own batch: the mean over all steps."""
 
 DIVISORS: Mapping[str, Callable[[Trajectories], float | Float[Array, "n"]]] = MappingProxyType(
     {
@@ -116,27 +93,11 @@ class Composition:
             values = batch.relative_rewards.sum(axis=1) if self.target else returns(batch)
             if self.centred == BATCH_STD.slug:
                 return np.broadcast_to(over_batch_std(batch, values, self.added)[:, None], batch.rewards.shape)
-            return np.broadcast_to(self._episodes(values)[:, None], batch.rewards.shape)
+            made = of_episodes(values, self.centred, self.added, self.under_root)
+            return np.broadcast_to(made[:, None], batch.rewards.shape)
         weights = CREDITED[self.target](batch)
-        taken = weights[batch.mask]
-        if self.centred == BASELINE_FIT_SAME_BATCH.slug and len(taken):
-            weights = weights - taken.mean()
-        elif self.centred and len(taken) > self.freedom:
-            weights = (weights - taken.mean()) / self._divisor(float(taken.std(ddof=self.freedom)))
+        weights = of_steps(weights, batch.mask, self.centred, self.added, self.freedom, self.under_root)
         return weights if set(self.target) & set(WITHOUT_POWERS) else batch.discount_powers * weights
-
-    def _episodes(self, values: Float[Array, "n"]) -> Float[Array, "n"]:
-        if self.centred == OTHERS:
-            return less_others(values)
-        if self.centred in BASELINES:
-            return values - BASELINES[self.centred](values)
-        less = values - values.mean()
-        freedom = 1 if self.centred == GROUP_STD.slug else 0
-        return less / self._divisor(float(values.std(ddof=freedom))) if len(values) > freedom else 0.0 * less
-
-    def _divisor(self, deviation: float) -> float:
-        """Return σ + ε, or √(σ² + ε)."""
-        return float(np.sqrt(deviation**2 + self.added)) if self.under_root else deviation + self.added
 
 
 STAGES: Mapping[str, Bug | LossBug] = {
@@ -150,6 +111,7 @@ STAGES: Mapping[str, Bug | LossBug] = {
         BEST_OF_GROUP_BASELINE,
         MEDIAN_BASELINE,
         WORST_OF_GROUP_BASELINE,
+        MIDRANGE_BASELINE,
         NORMALISE_MINIBATCH,
         BASELINE_FIT_SAME_BATCH,
         LENGTH_PER_TRAJECTORY,
@@ -160,9 +122,6 @@ STAGES: Mapping[str, Bug | LossBug] = {
     )
 }
 """The entries that compositions are made of."""
-
-LEFT_OUT = {LENGTH_PER_BATCH.slug: RLOO_TOKEN_MEAN.slug, LENGTH_PER_TRAJECTORY.slug: RLOO_SEQUENCE_MEAN.slug}
-"""What the mean of the others and a division by lengths are called together."""
 
 
 def _slugs(made: Composition) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Baselines that are one number of the group, no mean: its best, least or median return; and a deviation of the batch.
+"""Baselines that are one number of the group, no mean: its best, least, middle return; and a deviation of the batch.
 
 For any baseline b that the returns of a group determine, whatever their order, E[b Ψ_i] is the same for every i, and
 Σ_i E[b Ψ_i] = ∇E[b]. So the mean of Ψ_i (R_i − b) over n trajectories estimates ∇J − (1/n) ∇E[b], with b = mean the
@@ -58,6 +58,22 @@ def _median_of_others(batch: Trajectories) -> Inexact[Array, "n d"]:
     return _whole_episode(batch, values if len(values) < 2 else values - np.median(_ordered_others(values), axis=1))
 
 
+def midrange(values: Float[Array, "*rows n"]) -> Float[Array, "*rows"]:
+    """Return (max_j R_j + min_j R_j)/2."""
+    return np.asarray(0.5 * (values.max(axis=-1) + values.min(axis=-1)))
+
+
+def _midrange(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Ψ_i (R_i − (max_j R_j + min_j R_j)/2): what scaling to [−1, 1] subtracts."""
+    values = returns(batch)
+    return _whole_episode(batch, values - midrange(values) if len(values) else values)
+
+
+def _midrange_of_others(batch: Trajectories) -> Inexact[Array, "n d"]:
+    values = returns(batch)
+    return _whole_episode(batch, values if len(values) < 2 else values - midrange(_ordered_others(values)))
+
+
 def over_batch_std(batch: Trajectories, values: Float[Array, "n"], added: float) -> Float[Array, "n"]:
     """Return (R_i − mean of its group)/(std of the batch + ε), the deviation unbiased.
 
@@ -108,4 +124,17 @@ WORST_OF_GROUP_BASELINE = Bug(
     correct=_worst_of_others,
     batch_size=2,
     note="Its expectation is that of ∇J − (1/n) ∇E[least of n].",
+)
+
+MIDRANGE_BASELINE = Bug(
+    number=152,
+    slug="midrange-baseline",
+    effect=Effect.BIASED,
+    cause="The middle between the best and the least return of the group is subtracted, the own sample included.",
+    cure="Subtract the middle, or the mean, of the others.",
+    source=("no public thread found",),
+    implementation=_midrange,
+    correct=_midrange_of_others,
+    batch_size=3,
+    note="Its expectation is that of ∇J − (1/2n) ∇E[best + least of n]; in pairs the middle is the mean, a factor 1/2.",
 )

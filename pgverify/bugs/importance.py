@@ -21,6 +21,9 @@ from pgverify.estimators.discounted_sum import discounted_sum
 from pgverify.trajectories import Trajectories
 from pgverify.validation import Array
 
+LARGEST_PRODUCT = 1.0
+"""At which the entry caps a product of ratios."""
+
 MANTISSA_BITS = 8
 """Significant bits of a bfloat16."""
 
@@ -61,6 +64,12 @@ def _summed(batch: Trajectories) -> Inexact[Array, "n d"]:
     """Return (Σ_t ρ_t) Σ_t γ^t ψ'_t G_t: ratios added up over the episode, not multiplied."""
     total = np.where(batch.mask, ratio(batch), 0.0).sum(axis=1, keepdims=True)
     return rows(seen_from_target(batch), total * credit(batch))
+
+
+def _capped(batch: Trajectories) -> Inexact[Array, "n d"]:
+    """Return Σ_t ψ'_t Σ_{k≥t} γ^k min(ρ_0 ⋯ ρ_k, 1) r_k: the cap loses what the other policy did too seldom."""
+    shares = np.minimum(np.exp(np.cumsum(log_ratio(batch), axis=1)), LARGEST_PRODUCT)
+    return rows(seen_from_target(batch), discounted_sum(batch.discount_powers * shares * batch.relative_rewards, 1.0))
 
 
 def _uncorrected(batch: Trajectories) -> Inexact[Array, "n d"]:
@@ -141,6 +150,25 @@ RATIOS_SUMMED = Bug(
     correct=_corrected,
     target="off_policy_gradient",
     note="The entry adds; their mean is recognised as well.",
+)
+
+RATIO_PRODUCT_CAPPED = Bug(
+    number=153,
+    slug="ratio-product-capped",
+    effect=Effect.BIASED,
+    cause="The product of importance ratios, or each of its factors, is capped: what the acting policy did too seldom "
+    "counts for too little.",
+    cure="Weight r_k by the product ρ_0 ⋯ ρ_k as it is, or add a correction for what is cut off.",
+    source=(
+        "Xuekai-Zhu/FlowRL#13",
+        "NVIDIA-NeMo/RL#1348",
+        "Ionides, Truncated importance sampling, Journal of Computational and Graphical Statistics 17, 2008",
+    ),
+    implementation=_capped,
+    correct=_corrected,
+    target="off_policy_gradient",
+    note="The entry has a cap of 1; others, floors beside them, and products that count as 0 beyond a cap are "
+    "recognised as well. It trades variance for bias, on purpose. Innocent where no ratio exceeds the cap.",
 )
 
 STALE_SAMPLES = Bug(

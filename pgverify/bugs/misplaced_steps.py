@@ -60,10 +60,15 @@ def _bootstrapped_without_discount(batch: Trajectories) -> Inexact[Array, "n d"]
     return rows(batch, batch.discount_powers * np.where(batch.mask, error, 0.0))
 
 
-STEP_CHANGES: tuple[LossChange, ...] = (
+STEPS_LEFT_OUT: tuple[LossChange, ...] = (
     LossChange("first-step-alone", "the first step of each episode alone", weights=_first_alone),
     LossChange("last-step-left-out", "every step but the last of each episode", weights=_last_left_out),
     LossChange("first-step-left-out", "every step but the first of each episode", weights=_first_left_out),
+)
+"""They leave what is paid for in the other steps as it is."""
+
+STEP_CHANGES: tuple[LossChange, ...] = (
+    *STEPS_LEFT_OUT,
     LossChange("discount-applied-twice", "returns weighted by γ^t twice", weights=_discounted_again),
     LossChange(
         "discount-applied-twice",

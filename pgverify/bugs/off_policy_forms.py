@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Inexact
@@ -17,6 +18,7 @@ from pgverify.bugs.importance import (
     LOG_RHO_SWAPPED,
     RATIO_APPLIED_TWICE,
     RATIO_OF_A_STEP_MISSING,
+    RATIO_PRODUCT_CAPPED,
     RATIOS_SUMMED,
 )
 from pgverify.bugs.steps import credit, rows
@@ -98,6 +100,41 @@ def _averaged(batch: Trajectories, ratios: Ratios) -> Ratios:
     return _total(batch, ratios) / np.maximum(batch.lengths, 1)[:, None] * credit(batch)
 
 
+def _cap(low: float, high: float, ratios: Ratios) -> Ratios:
+    return np.clip(ratios, low, high)
+
+
+def _none_beyond(_: float, high: float, ratios: Ratios) -> Ratios:
+    return np.where(ratios > high, 0.0, ratios)
+
+
+def _cut(place: str, cut: Callable[[Ratios], Ratios], batch: Trajectories, ratios: Ratios) -> Ratios:
+    """Return a product that is cut, of the steps so far or of the episode, or the product of factors that are."""
+    if place == "factors so far":
+        return _per_decision(batch, cut(ratios))
+    if place == "factors":
+        return _whole(batch, cut(ratios))
+    if place == "product":
+        return cut(np.prod(ratios, axis=1, keepdims=True)) * credit(batch)
+    shares = cut(np.cumprod(ratios, axis=1))
+    return discounted_sum(batch.discount_powers * shares * batch.relative_rewards, 1.0)
+
+
+RANGES = (
+    *((0.0, high) for high in (1.0, 1.2, 1.28, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 100.0)),
+    *((1.0 - each, 1.0 + each) for each in (0.2, 0.1, 0.3)),
+    *((1.0 / high, high) for high in (2.0, 5.0, 10.0)),
+)
+"""Least and largest of a ratio or a product, as configurations have them."""
+
+CUT: tuple[Callable[[Trajectories, Ratios], Ratios], ...] = tuple(
+    partial(_cut, place, partial(made, low, high))
+    for place in ("product so far", "product", "factors so far", "factors")
+    for made in (_cap, _none_beyond)
+    for low, high in RANGES
+    if made is _cap or low == 0.0
+)
+
 MISSING: tuple[Callable[[Trajectories, Ratios], Ratios], ...] = (
     _without_own,
     _without_past,
@@ -125,5 +162,6 @@ OFF_POLICY_FORMS: tuple[Bug, ...] = (
     *(_form(RATIO_APPLIED_TWICE, weights) for weights in (_twice, _twice_on_the_step)),
     *(_form(RATIO_OF_A_STEP_MISSING, weights) for weights in MISSING),
     *(_form(RATIOS_SUMMED, weights) for weights in (_added, _averaged)),
+    *(_form(RATIO_PRODUCT_CAPPED, weights) for weights in CUT),
 )
 """Each has the slug of its entry. Where nobody else acted all are the gradient itself, and are not tried."""

@@ -87,6 +87,10 @@ def _min_max(values: Returns) -> Returns:
     return (values - values.min()) / (np.ptp(values) + SMALL)
 
 
+def _min_max_around_zero(values: Returns) -> Returns:
+    return 2.0 * _min_max(values) - 1.0
+
+
 def _over_deviation(freedom: int, added: float, values: Returns) -> Returns:
     return values / (values.std(ddof=freedom) + added) if len(values) > freedom else 0.0 * values
 
@@ -123,7 +127,7 @@ def _by_start(freedom: int | None, added: float, batch: Trajectories, weights: S
     return np.broadcast_to(found[:, None], weights.shape)
 
 
-def _alone(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> tuple[LossChange, LossChange]:
+def of_each(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> tuple[LossChange, LossChange]:
     """Return a change of each step's return, and of the episode's on every step of it."""
     changed = partial(_each, curve)
     return LossChange(slug, words, returns=changed), LossChange(
@@ -131,7 +135,7 @@ def _alone(slug: str, words: str, curve: Callable[[StepValues], StepValues]) -> 
     )
 
 
-def _of_batch(
+def of_batch(
     slug: str, words: str, changed: Callable[[Returns], Returns], ordered: bool = False
 ) -> tuple[LossChange, LossChange]:
     """Return a change by what the episodes of a batch earned, and by what is left to earn at each of its steps."""
@@ -146,16 +150,16 @@ RETURN_CHANGES: tuple[LossChange, ...] = (
     *(
         change
         for bound in (1.0, 5.0, 10.0)
-        for change in _alone("return-clipped", f"returns clipped to [−{bound:g}, {bound:g}]", partial(_within, bound))
+        for change in of_each("return-clipped", f"returns clipped to [−{bound:g}, {bound:g}]", partial(_within, bound))
     ),
-    *_alone("return-sign", "the signs of returns", np.sign),
-    *_alone("return-thresholded", "1 for each return above 0", _success)[::-1],
-    *_alone("positive-part-alone", "what of each return or advantage is above 0", _positive),
-    *_of_batch("positive-part-alone", "what of each return is above the mean", _above_the_mean),
+    *of_each("return-sign", "the signs of returns", np.sign),
+    *of_each("return-thresholded", "1 for each return above 0", _success)[::-1],
+    *of_each("positive-part-alone", "what of each return or advantage is above 0", _positive),
+    *of_batch("positive-part-alone", "what of each return is above the mean", _above_the_mean),
     *(
         change
         for percent in (5.0, 10.0, 1.0, 25.0)
-        for change in _of_batch(
+        for change in of_batch(
             "returns-winsorised",
             f"returns clipped to their percentiles {percent:g} and {100 - percent:g}",
             partial(_winsorised, percent),
@@ -164,20 +168,21 @@ RETURN_CHANGES: tuple[LossChange, ...] = (
     *(
         change
         for rank, divisor in ((_average_rank, "n−1"), (_ordinal, "n−1"), (_average_rank, "n"), (_ordinal, "n"))
-        for change in _of_batch(
+        for change in of_batch(
             "returns-ranked", f"centred ranks over {divisor}", partial(_ranked, rank, divisor), rank is _ordinal
         )[: 1 if divisor == "n" else 2]
     ),
     *(
-        _of_batch("returns-ranked", "standardised ranks", partial(_ranked, rank, "deviation"), rank is _ordinal)[0]
+        of_batch("returns-ranked", "standardised ranks", partial(_ranked, rank, "deviation"), rank is _ordinal)[0]
         for rank in (_average_rank, _ordinal)
     ),
-    *_of_batch("min-max-scaled", "returns scaled to [0, 1] by the least and the largest", _min_max),
+    *of_batch("min-max-scaled", "returns scaled to [0, 1] by the least and the largest", _min_max),
+    *of_batch("min-max-scaled", "returns scaled to [−1, 1] by the least and the largest", _min_max_around_zero),
     *(
         change
         for freedom in (0, 1)
         for added in ADDED_TO_SIZES
-        for change in _of_batch(
+        for change in of_batch(
             "divided-by-batch-scale",
             "returns over their standard deviation, nothing subtracted",
             partial(_over_deviation, freedom, added),
@@ -201,8 +206,8 @@ RETURN_CHANGES: tuple[LossChange, ...] = (
         for freedom, slug in ((1, GROUP_STD.slug), (0, GROUP_STD_POPULATION.slug))
         for added in ADDED_TO_SIZES
     ),
-    *_of_batch("divided-by-batch-scale", "returns over the largest of their sizes", _over_largest),
-    *_of_batch("divided-by-batch-scale", "returns over the mean of their sizes", _over_mean_size),
+    *of_batch("divided-by-batch-scale", "returns over the largest of their sizes", _over_largest),
+    *of_batch("divided-by-batch-scale", "returns over the mean of their sizes", _over_mean_size),
 )
 """The plainest form of each slug comes first."""
 
@@ -273,6 +278,7 @@ MIN_MAX_SCALED = _entry(
     "how far their returns are apart.",
     "Divide by a constant, or by what earlier batches have shown.",
     NO_THREAD,
+    "Scaled to [−1, 1] is recognised as well.",
 )
 
 DIVIDED_BY_BATCH_SCALE = _entry(

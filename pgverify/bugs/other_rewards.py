@@ -68,6 +68,7 @@ REWARD_CHANGES: tuple[LossChange, ...] = (
     ),
     LossChange("reward-squashed", "tanh of each reward", partial(_each, np.tanh)),
     LossChange("reward-squashed", "sign(r) log(1 + |r|) of each reward r", partial(_each, symmetric_logarithm)),
+    LossChange("reward-squared", "the squares of rewards", partial(_each, np.square)),
     LossChange("reward-rectified", "what of each reward is above 0", _positive_part),
     LossChange("last-reward-alone", "the last reward of each episode alone", _last_alone),
     *(
@@ -112,6 +113,15 @@ REWARD_SQUASHED = _entry(
     "Sum the rewards as they are; squash what a critic predicts, if anything.",
     NO_THREAD,
     "The entry has tanh; sign(r) log(1 + |r|) is recognised as well.",
+)
+
+REWARD_SQUARED = _entry(
+    151,
+    "reward-squared",
+    "Rewards are squared before they are summed: what costs something is sought as if it were a gain.",
+    "Sum the rewards as they are; squares belong to the critic's loss.",
+    NO_THREAD,
+    "Innocent where every reward is 0 or 1.",
 )
 
 REWARD_RECTIFIED = _entry(

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from pgverify.bugs.bug import Bug, Effect
-from pgverify.bugs.compositions import ADDED, DIVISORS
+from pgverify.bugs.centring import ADDED
+from pgverify.bugs.compositions import DIVISORS
 from pgverify.bugs.discounting import DISCOUNT_DROPPED, RETURN_UNDISCOUNTED
 from pgverify.bugs.entropy import ENTROPY_SIGN, ENTROPY_WEIGHT, entropy_rows
 from pgverify.bugs.importance import LOG_RHO_SWAPPED, RATIO_APPLIED_TWICE

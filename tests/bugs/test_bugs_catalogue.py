@@ -28,6 +28,7 @@ divided-by-batch-scale log-missing log-prob-clamped log-of-raised-probability lo
 greedy-action-scored softmax-over-wrong-axis first-step-alone last-step-left-out first-step-left-out
 discount-applied-twice value-of-next-state bootstrap-undiscounted entropy-averaged-over-actions entropy-of-taken-action
 log-probs-of-all-actions worst-of-group-baseline ratio-of-a-step-missing ratios-summed
+exponential-weights elite-trajectories-alone return-squared reward-squared midrange-baseline ratio-product-capped
 """
 LOSSES = """
 normalised-twice batch-whitened batch-std token-whitened group-then-token-whitened gpg-nonzero-rewards

@@ -36,7 +36,12 @@ def slope(problem: Problem, statistic: Callable[[np.ndarray], float], size: int)
 @pytest.mark.usefixtures("unchecked_shapes")
 @pytest.mark.parametrize(
     ("slug", "statistic", "size"),
-    [("best-of-group-baseline", np.max, 2), ("best-of-group-baseline", np.max, 3), ("median-baseline", np.median, 3)],
+    [
+        ("best-of-group-baseline", np.max, 2),
+        ("best-of-group-baseline", np.max, 3),
+        ("median-baseline", np.median, 3),
+        ("midrange-baseline", lambda rewards: 0.5 * (rewards.max() + rewards.min()), 3),
+    ],
 )
 def test_it_estimates_the_gradient_less_a_share_of_the_baselines(
     slug: str, statistic: Callable[[np.ndarray], float], size: int

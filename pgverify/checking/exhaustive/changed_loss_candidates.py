@@ -1,40 +1,141 @@
-"""Which changes of a loss may be an implementation, by its estimates on a few episodes of one length.
+"""Which changes of a loss may be an implementation, by its estimates on a few batches.
 
-On episodes of one length whatever a sum is divided by is a constant, and most changes are told from an implementation
-by two or three of them: hundreds are looked for, and each may take no more than some ten microseconds.
+Whatever the sum over a batch is divided by, and however large a bonus is: what is left of an estimate beside what a
+loss pays for and what its bonus adds is nothing. Most changes are told from an implementation by the first batch:
+thousands are looked for, and each may take no more than some ten microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs.changed_losses import ChangedLoss, StepValues
-from pgverify.bugs.changes import changed_losses
-from pgverify.checking.exhaustive.fitted_losses import SeenBatch
+from pgverify.bugs.changes import WITHOUT_COUPLING, changed_losses
+from pgverify.bugs.compositions import DIVISORS
+from pgverify.checking.exhaustive.fitted_losses import Seen
 from pgverify.checking.exhaustive.identified import SAME
 from pgverify.trajectories import Trajectories, concatenate
 from pgverify.validation import Array
 
 MOST = 6
-"""Episodes that are compared at first, where they do not affect each other."""
+"""Batches, or trajectories, that are compared at first."""
+
+FEW_STEPS = 3
+"""So many tell what is done to the first, the last, and those between."""
+
+COEFFICIENTS = 2
+"""Of what is paid for, and of what is added."""
+
+OF_ROWS = ((*(each for each in DIVISORS if each not in WITHOUT_COUPLING), ""), (WITHOUT_COUPLING[1],))
+"""Divisors by which rows of one group count alike, and the one by which they do not."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Probe:
-    """A batch, with estimates of one row each, or of all its rows together."""
+class _Part:
+    """What a loss is made of at a time, with what it pays for before any change.
+
+    Attributes
+    ----------
+    batch : Trajectories
+    scores : [n, T, d]
+    entropies : [n, d]
+    values : returns by target and whether they are those of the whole episode
+        Filled as they are asked for: most losses begin with the same ones.
+    """
 
     batch: Trajectories
-    estimates: Float[Array, "m d"]
     scores: Float[Array, "n T d"]
-    entropies: Float[Array, "m d"]
+    entropies: Float[Array, "n d"]
+    values: dict[tuple[str, bool], StepValues] = field(default_factory=dict)
+
+    def values_of(self, loss: ChangedLoss) -> StepValues:
+        """Return the returns or advantages of a loss."""
+        if loss.change.rewards is not None:
+            return loss.values(self.batch)
+        place = (loss.target, loss.whole)
+        if place not in self.values:
+            self.values[place] = loss.values(self.batch)
+        return self.values[place]
+
+    def paid(self, loss: ChangedLoss) -> Float[Array, "n d"]:
+        """Return what a loss pays for, row by row, before it is divided."""
+        if loss.by_weights:
+            weights = loss.weights_of(self.batch, self.values_of(loss))
+            return np.asarray(np.einsum("nt,ntd->nd", weights, self.scores))
+        return np.asarray(replace(loss, divisor="")(self.batch))
+
+    def added(self, loss: ChangedLoss) -> Float[Array, "n d"]:
+        """Return what a bonus adds, row by row, before it is divided."""
+        return self.entropies if loss.change.added is None else loss.change.added(self.batch)
+
+    def share(self, divisor: str) -> Float[Array, "n"]:
+        """Return by how much rows count in the mean of the part."""
+        return np.asarray(np.broadcast_to(1.0 / np.asarray(DIVISORS[divisor](self.batch)), len(self.batch)))
 
 
-def candidates(groups: Sequence[Sequence[SeenBatch]], coupled: bool, critic: bool) -> Iterator[ChangedLoss]:
-    """Yield the losses with one change that fit on a few episodes, up to what they are divided by.
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """Trajectories of one length that do not affect each other, with an estimate of each: a divisor is a constant."""
+
+    part: _Part
+    estimates: Float[Array, "m d"]
+
+    def divisors(self, loss: ChangedLoss) -> Iterator[str]:
+        """Yield the divisors with which a loss may be what was found."""
+        if not loss.coupled and _fits(self.estimates, self.part.paid(loss), self.part.added(loss), loss):
+            yield from WITHOUT_COUPLING
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """A batch: its parts, by how much they count, and the estimate."""
+
+    parts: tuple[_Part, ...]
+    shares: tuple[float, ...]
+    estimate: Float[Array, "d"]
+
+    def sums(self, loss: ChangedLoss, divisors: Sequence[str]) -> list[tuple[Float[Array, "d"], Float[Array, "d"]]]:
+        """Return what is paid for and what is added, by each divisor."""
+        tables = [(part.paid(loss), part.added(loss)) for part in self.parts]
+        found = []
+        for divisor in divisors:
+            each = [share * part.share(divisor) for part, share in zip(self.parts, self.shares, strict=True)]
+            paid, added = (sum(w @ table[i] for w, table in zip(each, tables, strict=True)) for i in (0, 1))
+            found.append((np.asarray(paid), np.asarray(added)))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """Batches of one size of one problem."""
+
+    batches: tuple[_Batch, ...]
+
+    def divisors(self, loss: ChangedLoss) -> Iterator[str]:
+        """Yield the divisors with which a loss may be what was found.
+
+        The first batch may be divided by whatever it is, which tells most losses from it; then all are one multiple.
+        """
+        first = self.batches[0]
+        alike = [(each,) for each in DIVISORS] if len(first.parts) > 1 else OF_ROWS
+        sums = first.sums(loss, [each[-1] for each in alike])
+        left = [kind for kind, each in zip(alike, sums, strict=True) if _fits(first.estimate, *each, loss)]
+        divisors = [each for kind in left for each in kind]
+        if divisors:
+            found = np.stack([batch.estimate for batch in self.batches])
+            tables = [batch.sums(loss, divisors) for batch in self.batches]
+            for index, divisor in enumerate(divisors):
+                paid, added = (np.stack([table[index][i] for table in tables]) for i in (0, 1))
+                if _fits(found, paid, added, loss):
+                    yield divisor
+
+
+def candidates(groups: Sequence[Sequence[Seen]], coupled: bool, critic: bool) -> Iterator[ChangedLoss]:
+    """Yield the losses with one change that fit on a few batches.
 
     Parameters
     ----------
@@ -42,64 +143,84 @@ def candidates(groups: Sequence[Sequence[SeenBatch]], coupled: bool, critic: boo
     coupled, critic : bool
         Whether trajectories affect each other, and whether `batch.values` is read.
     """
-    probe = _probe(groups, coupled)
+    probe = _together(groups) if coupled else _alone(groups)
     if probe is None:
-        yield from changed_losses(critic) if groups else ()
         return
-    known: dict[tuple[str, bool], StepValues] = {}
-    for loss in changed_losses(critic):
-        place = (loss.target, loss.change.whole)
-        if loss.change.rewards is not None:
-            values = loss.values(probe.batch)
-        else:
-            values = known[place] = known[place] if place in known else loss.values(probe.batch)
-        if (coupled or not loss.change.coupled) and _fits(loss, probe, values, coupled):
-            yield loss
+    for loss in changed_losses(critic, coupled):
+        yield from (replace(loss, divisor=divisor) for divisor in probe.divisors(loss))
 
 
-def _probe(groups: Sequence[Sequence[SeenBatch]], coupled: bool) -> _Probe | None:
-    """Return what is compared at first: episodes of one length, the longest; None where there are none."""
-    best: list[SeenBatch] = []
-    longest = 1
-    for group in groups:
-        for seen in group:
-            lengths = seen.batch.lengths
-            if len(lengths) and lengths.min() == lengths.max() >= longest and seen.estimate.any():
-                best, longest = ([] if lengths[0] > longest or coupled else best), int(lengths[0])
-                same = not best or seen.batch.problem is best[0].batch.problem
-                best = [*best, seen] if same and (coupled or len(lengths) == 1) else best
-    if not best:
+def _together(groups: Sequence[Sequence[Seen]]) -> _Together | None:
+    chosen = max((group[:MOST] for group in groups), key=_telling, default=[])
+    found = [seen for seen in chosen if seen.estimate.any()]
+    # The first alone tells most losses from what was found: the one whose trajectories differ most.
+    found = sorted(found, key=lambda seen: _telling([seen]), reverse=True)
+    batches = tuple(
+        _Batch(
+            tuple(_Part(part.batch, part.scores, part.entropies) for part in seen.groups), seen.shares, seen.estimate
+        )
+        for seen in found
+    )
+    return _Together(batches) if batches else None
+
+
+def _alone(groups: Sequence[Sequence[Seen]]) -> _Alone | None:
+    """Return trajectories of one problem and one length; None where all estimates are zero."""
+    seen = [
+        [each for each in group if len(each.groups[0].batch) == 1 and each.estimate.any()]
+        for group in groups
+        if len(group[0].groups) == 1
+    ]
+    by_length: list[list[Seen]] = []
+    for group in seen:
+        lengths = [int(each.groups[0].batch.lengths[0]) for each in group]
+        by_length += [
+            [each for each, own in zip(group, lengths, strict=True) if own == length] for length in set(lengths)
+        ]
+    chosen = max((group[:MOST] for group in by_length), key=_telling, default=[])
+    if not chosen:
         return None
-    chosen = best[:MOST]
-    batch = chosen[0].batch if coupled else concatenate([seen.batch for seen in chosen])
-    estimates = np.stack([seen.estimate for seen in chosen])
-    scores = np.concatenate([seen.scores for seen in chosen])
-    bonus = np.stack([seen.entropies.mean(axis=0) for seen in chosen])
-    return _Probe(batch, estimates, scores, bonus)
+    parts = [part for each in chosen for part in each.groups]
+    one = _Part(
+        concatenate([part.batch for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.entropies for part in parts]),
+    )
+    return _Alone(one, np.stack([each.estimate for each in chosen]))
 
 
-def _fits(loss: ChangedLoss, probe: _Probe, values: StepValues, coupled: bool) -> bool:
-    """Return whether the estimates are a multiple of those of a loss, and one of its bonus."""
-    if loss.by_weights:
-        rows = np.einsum("nt,ntd->nd", loss.weights_of(probe.batch, values), probe.scores)
-    else:
-        rows = np.asarray(loss(probe.batch))
-    paid = (rows.mean(axis=0) if coupled else rows).ravel()
-    found = probe.estimates.ravel()
+def _telling(several: Sequence[Seen]) -> float:
+    """Return how much batches tell: by how many numbers an estimate has beside two coefficients, in all batches.
+
+    Equal trajectories tell nothing apart, and of one step nothing of the first and the last.
+    """
+    parts = [part for seen in several if seen.estimate.any() for part in seen.groups]
+    if not parts:
+        return 0.0
+    scores = parts[0].scores
+    free = np.linalg.matrix_rank(scores.reshape(-1, scores.shape[-1])) - COEFFICIENTS
+    rewards = [np.unique(part.batch.relative_rewards, axis=0) for part in parts]
+    distinct = float(sum((len(each) - 0.5) * min(each.shape[1], FEW_STEPS) for each in rewards))
+    return distinct * max(float(free), 1.0 / len(parts))
+
+
+def _fits(
+    estimates: Float[Array, "*m d"], paid: Float[Array, "*m d"], added: Float[Array, "*m d"], loss: ChangedLoss
+) -> bool:
+    """Return whether the estimates are a multiple of what is paid for, and one of what is added."""
+    found, first, second = np.ravel(estimates), np.ravel(paid), np.ravel(added)
     limit = SAME * float(np.abs(found).max())
-    square = float(paid @ paid)
-    if not 0.0 < square < np.inf:
+    square = float(first @ first)
+    if not np.isfinite(square):
         return False
-    if loss.change.added is None:
-        left = found - (float(paid @ found) / square) * paid
-        if np.abs(left).max() <= limit:
-            return True
-        added = probe.entropies
-    else:
-        added = loss.change.added(probe.batch)
-        added = added.mean(axis=0, keepdims=True) if coupled else added
-    table = np.stack([paid, added.ravel()], axis=1)
+    if square == 0.0:  # equal returns less their mean: what is left can be a bonus alone
+        most = float(second @ second)
+        return most > 0.0 and bool(np.abs(found - (float(second @ found) / most) * second).max() <= limit)
+    multiple = bool(np.abs(found - (float(first @ found) / square) * first).max() <= limit)
+    if multiple and loss.change.added is None:
+        return True
+    table = np.stack([first, second], axis=1)
     normal = table.T @ table
     if abs(np.linalg.det(normal)) <= 1e-12 * normal[0, 0] * normal[1, 1]:
-        return True
+        return multiple  # what is added is nothing here, or a multiple of what is paid for
     return bool(np.abs(table @ np.linalg.solve(normal, table.T @ found) - found).max() <= 100.0 * limit)

@@ -6,18 +6,27 @@ change, beside a discount that is dropped, a mean over steps, a sign and a facto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pgverify.bugs import Bug, LossBug
 from pgverify.bugs import get as get_bug
+from pgverify.bugs.centring import OTHERS
 from pgverify.bugs.changed_losses import ChangedLoss
-from pgverify.bugs.changes import divided_losses
 from pgverify.bugs.entropy import ENTROPY_SIGN
+from pgverify.bugs.group_baselines import (
+    BEST_OF_GROUP_BASELINE,
+    MEDIAN_BASELINE,
+    MIDRANGE_BASELINE,
+    WORST_OF_GROUP_BASELINE,
+)
+from pgverify.bugs.groups import GROUP_MEAN_SELF, GROUP_STD
+from pgverify.bugs.leave_one_out import GROUP_STD_POPULATION
+from pgverify.bugs.normalisation import NORMALISE_MINIBATCH
 from pgverify.bugs.other_bonuses import LOG_PROBS_OF_ALL_ACTIONS
 from pgverify.bugs.whole_batch import SIGN_REVERSED
 from pgverify.checking.exhaustive.changed_loss_candidates import candidates
-from pgverify.checking.exhaustive.fitted_losses import LossFit, SeenBatch, explains, fitted_throughout
+from pgverify.checking.exhaustive.fitted_losses import LossFit, Seen, explains, fitted_throughout
 from pgverify.checking.exhaustive.usual_loss_words import clause, divided_words, factor_words
 from pgverify.checking.exhaustive.what_was_listed import Listed
 from pgverify.checking.verdict.bug_match import Match
@@ -29,7 +38,7 @@ from pgverify.suites import SuiteProblem
 
 def with_changed_loss(
     report: Report,
-    groups: Sequence[Sequence[SeenBatch]],
+    groups: Sequence[Sequence[Seen]],
     known: Sequence[tuple[SuiteProblem, Listed]],
     coupled: bool,
     critic: bool,
@@ -46,14 +55,41 @@ def with_changed_loss(
     coupled, critic : bool
         Whether trajectories affect each other, and whether `batch.values` is read.
     """
-    losses = (loss for plain in candidates(groups, coupled, critic) for loss in divided_losses(plain, coupled))
+    best = fitting_changes(report.target, groups, coupled, critic, lambda found: explains(found, known))
+    return named_change(report, best)
+
+
+def fitting_changes(
+    target: str,
+    groups: Sequence[Sequence[Seen]],
+    coupled: bool,
+    critic: bool,
+    holds: Callable[[LossFit], bool],
+) -> dict[str, LossFit]:
+    """Return the changes of a loss that an implementation may be, by their names: of the fewest parts.
+
+    Parameters
+    ----------
+    target : str
+        What is claimed.
+    groups : batches with the implementation's estimates
+    coupled, critic : bool
+    holds : function (fit) -> bool
+        Whether it is the implementation beyond these batches.
+    """
+    losses = candidates(groups, coupled, critic)
     fits = [found for loss in losses if (found := fitted_throughout(loss, groups)) is not None and _is_a_change(found)]
     best: dict[str, LossFit] = {}
-    for found in sorted(fits, key=lambda one: len(_faults(one, report.target))):
-        slug = " + ".join(_faults(found, report.target))
+    for found in sorted(fits, key=lambda one: len(_faults(one, target))):
+        slug = " + ".join(_faults(found, target))
         plainer = best and min(len(other.split(" + ")) for other in best) < len(slug.split(" + "))
-        if slug not in best and not plainer and explains(found, known):
+        if slug and slug not in best and not plainer and holds(found):
             best[slug] = found
+    return best
+
+
+def named_change(report: Report, best: Mapping[str, LossFit]) -> Report:
+    """Return the report with the one change that was found; with all of them, and none the diagnosis, if several."""
     if not best:
         return report
     matches = tuple(
@@ -102,6 +138,7 @@ def _faults(found: LossFit, target: str) -> tuple[str, ...]:
 def _words(loss: ChangedLoss, beta: float) -> str:
     parts = [loss.change.words]
     parts += ["less V(s_t)"] * loss.critic
+    parts += [CENTRED_WORDS[loss.centred]] if loss.centred else []
     parts += [dropped] if (dropped := DROPPED[loss.target]) else []
     parts += [divided_words(loss.divisor)] if loss.divisor else []
     added = "the bonus" if loss.change.added is not None else "the entropy"
@@ -111,3 +148,16 @@ def _words(loss: ChangedLoss, beta: float) -> str:
 
 DROPPED = {"": "", "discount-dropped": "without γ^t", "return-undiscounted": "summed without γ, and without γ^t"}
 """What is said of a discount, by the entry that is dropped."""
+
+CENTRED_WORDS = {
+    OTHERS: "less the mean of the others",
+    GROUP_MEAN_SELF.slug: "less the mean",
+    BEST_OF_GROUP_BASELINE.slug: "less the best",
+    MEDIAN_BASELINE.slug: "less the median",
+    WORST_OF_GROUP_BASELINE.slug: "less the least",
+    MIDRANGE_BASELINE.slug: "less the middle of the best and the least",
+    GROUP_STD.slug: "standardised",
+    GROUP_STD_POPULATION.slug: "standardised by the deviation of the numbers themselves",
+    NORMALISE_MINIBATCH.slug: "standardised over all steps",
+}
+"""What is said of what returns are centred by."""

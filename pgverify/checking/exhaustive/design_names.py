@@ -13,9 +13,11 @@ from pgverify.bugs import COMPOSITIONS, PAIRS, Bug, Effect
 from pgverify.bugs import get as get_bug
 from pgverify.bugs.compositions import Composition
 from pgverify.bugs.normalisation import NORMALISE_MINIBATCH
+from pgverify.bugs.off_policy_forms import OFF_POLICY_FORMS
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import Design, Grouped, laws_of
+from pgverify.checking.exhaustive.design_loss_names import with_loss_of_design
 from pgverify.checking.exhaustive.fitted_deviations import fitted_deviations
 from pgverify.checking.exhaustive.identified import SAME
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
@@ -34,6 +36,9 @@ from pgverify.validation import Array
 
 MOST_PROBLEMS, MOST_BATCHES = 4, 6
 """What is compared, at most: problems, and batches of each size."""
+
+FEW_BATCHES = 3
+"""Batches of every problem on which a loss must be what was found."""
 
 WHERE_IT_IS_OFF = 24
 """Batches as the design draws them, of a problem on which the expectation is off: there a name must hold, too."""
@@ -70,6 +75,11 @@ class _Met:
     batches: tuple[Trajectories, ...]
     estimates: Float[Array, "m d"]
     size: int | None
+
+    @property
+    def seen(self) -> tuple[tuple[Trajectories, ...], Float[Array, "m d"], int | None]:
+        """The three together."""
+        return self.batches, self.estimates, self.size
 
     @cached_property
     def whole(self) -> list[Trajectories]:
@@ -119,8 +129,9 @@ def named_by_design(
     """
     if report.outcome not in NAMEABLE or any(match.same for match in report.matches):
         return report
+    calls = Calls(implementation)
     try:
-        met = list(_met(Calls(implementation), suite, design, _off(report)))
+        met = list(_met(calls, suite, design, _off(report)))
     except NoEstimate:
         return report
     if not met:
@@ -128,12 +139,21 @@ def named_by_design(
     scaled = report.outcome is Outcome.SCALED
     composed = [bug for bug in (*PAIRS, *COMPOSITIONS) if bug.target == report.target]
     fitted = fitted_deviations(implementation, [] if scaled else _told_best(suite), design, report.target)
-    for bugs in (suspects(report.target), composed, fitted):
+    acted = any(not batch.rollout.on_policy for each in met for batch in each.batches)
+    forms = OFF_POLICY_FORMS if acted and report.target == OFF_POLICY_FORMS[0].target else ()
+    for bugs in ((*suspects(report.target), *forms), composed, fitted):
         fitting = [bug for bug in bugs if bug.setting is None and (bug.effect is Effect.SCALED or not scaled)]
         named = [found for bug in fitting if (found := _named(bug, met)) is not None and _explains(found, report)]
         if named:
             return _with(report, named, design)
-    return replace(report, matches=(*report.matches, *_by_factor(report, known, design))) if scaled else report
+    if scaled:
+        return replace(report, matches=(*report.matches, *_by_factor(report, known, design)))
+    try:
+        return with_loss_of_design(
+            report, calls, [each.seen for each in met], lambda: [each.seen for each in _elsewhere(calls, suite, design)]
+        )
+    except NoEstimate:
+        return report
 
 
 def _by_factor(report: Report, known: Sequence[tuple[SuiteProblem, Listed]], design: Design) -> tuple[Match, ...]:
@@ -186,6 +206,16 @@ def _met(calls: Calls, suite: Sequence[SuiteProblem], design: Design, off: str) 
         rng = np.random.default_rng(3)
         for law in laws_of(design, entry.problem):
             yield from _of(calls, [arranged(batch, rows, law) for rows in law.draw(WHERE_IT_IS_OFF, rng)], size)
+
+
+def _elsewhere(calls: Calls, suite: Sequence[SuiteProblem], design: Design) -> Iterator[_Met]:
+    """Yield a few batches of every problem: with other numbers of actions, say, of which a name may not know."""
+    size = design.size if isinstance(design, Grouped) else None
+    for entry in (entry for entry in suite if directions(entry.problem) > 1):
+        batch, _ = every_trajectory(entry.problem)
+        rng = np.random.default_rng(4)
+        for law in laws_of(design, entry.problem):
+            yield from _of(calls, [arranged(batch, rows, law) for rows in law.spread(FEW_BATCHES, rng)], size)
 
 
 def _of(calls: Calls, batches: Sequence[Trajectories], size: int | None) -> Iterator[_Met]:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.bugs import COMPOSITIONS, Bug
-from pgverify.bugs.compositions import ADDED, Composition
+from pgverify.bugs.centring import ADDED
+from pgverify.bugs.compositions import Composition
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.design import Design, laws_of

@@ -34,6 +34,9 @@ FittedLoss: TypeAlias = UsualLoss | ChangedLoss
 MOST_LISTED = 20_000
 """Batches of a problem, in order, for which an expectation is computed again."""
 
+FEW = 3
+"""Sizes of problems that are looked at before all are."""
+
 FIRST = 2
 """Batches of each size of each problem on which most losses are told from it already."""
 
@@ -57,6 +60,16 @@ class SeenBatch:
         scores = np.stack([rows(batch, step) for step in steps], axis=1)
         return cls(batch, estimate, scores, entropy_rows(batch))
 
+    @property
+    def groups(self) -> tuple[SeenBatch, ...]:
+        """The groups that a loss is made of: the batch is one."""
+        return (self,)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """By how much each of them counts."""
+        return (1.0,)
+
     def paid(self, loss: FittedLoss) -> Float[Array, "d"]:
         """Return what a loss pays for on the batch."""
         if not loss.by_weights:
@@ -68,6 +81,39 @@ class SeenBatch:
         if isinstance(loss, ChangedLoss) and loss.change.added is not None:
             return np.asarray(loss.bonus_rows(self.batch).mean(axis=0))
         return np.asarray((loss.share(self.batch) * self.entropies).mean(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class SeenGroups:
+    """A batch of groups, each of which makes a loss of its own, with the implementation's estimate.
+
+    Attributes
+    ----------
+    groups : tuple of SeenBatch
+        Their own estimates are left open, and are zero.
+    shares : [k]
+        By how much each counts; they sum to 1.
+    estimate : [d]
+    """
+
+    groups: tuple[SeenBatch, ...]
+    shares: tuple[float, ...]
+    estimate: Float[Array, "d"]
+
+    def paid(self, loss: FittedLoss) -> Float[Array, "d"]:
+        """Return what a loss pays for, group by group."""
+        return self._mean([group.paid(loss) for group in self.groups])
+
+    def entropy(self, loss: FittedLoss) -> Float[Array, "d"]:
+        """Return what an entropy bonus adds, group by group."""
+        return self._mean([group.entropy(loss) for group in self.groups])
+
+    def _mean(self, parts: Sequence[Float[Array, "d"]]) -> Float[Array, "d"]:
+        return np.asarray(np.asarray(self.shares) @ np.stack(parts))
+
+
+Seen: TypeAlias = SeenBatch | SeenGroups
+"""What a loss is compared on."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +148,7 @@ def _telling(case: tuple[SuiteProblem, Listed]) -> tuple[bool, int]:
     return bool(np.ptp(batch.lengths) == 0), -batch.num_steps
 
 
-def fitted(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> LossFit | None:
+def fitted(loss: FittedLoss, groups: Sequence[Sequence[Seen]]) -> LossFit | None:
     """Return with which coefficients a loss and its entropy are the estimates on every batch; None where they are not.
 
     Two batches tell most losses from it, and no further one is asked; the coefficients are those of several.
@@ -110,14 +156,19 @@ def fitted(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> LossFit |
     return None if _coefficients(loss, groups[-1][:FIRST]) is None else fitted_throughout(loss, groups)
 
 
-def fitted_throughout(loss: FittedLoss, groups: Sequence[Sequence[SeenBatch]]) -> LossFit | None:
-    """Return the same of a loss that is not told from the implementation so soon."""
+def fitted_throughout(loss: FittedLoss, groups: Sequence[Sequence[Seen]]) -> LossFit | None:
+    """Return the same of a loss that is not told from the implementation so soon: by a few of several sizes first."""
+    if (
+        len(groups) > FEW
+        and _coefficients(loss, [seen for group in groups[:: -(-len(groups) // FEW)] for seen in group[:FIRST]]) is None
+    ):
+        return None
     found = _coefficients(loss, [seen for group in groups for seen in group[:FIRST]])
     rest = [seen for group in groups for seen in group[FIRST:]]
-    return found if found is not None and _holds(found, rest) else None
+    return found if found is not None and holds(found, rest) else None
 
 
-def _coefficients(loss: FittedLoss, several: Sequence[SeenBatch]) -> LossFit | None:
+def _coefficients(loss: FittedLoss, several: Sequence[Seen]) -> LossFit | None:
     paid = np.concatenate([seen.paid(loss) for seen in several])
     found = np.concatenate([seen.estimate for seen in several])
     if not np.isfinite(paid).all() or not paid.any():
@@ -133,7 +184,8 @@ def _coefficients(loss: FittedLoss, several: Sequence[SeenBatch]) -> LossFit | N
     return LossFit(loss, _round(factor), _round(coefficient)) if abs(factor) > SAME else None
 
 
-def _holds(found: LossFit, several: Sequence[SeenBatch]) -> bool:
+def holds(found: LossFit, several: Sequence[Seen]) -> bool:
+    """Return whether a loss with its coefficients is the implementation on further batches."""
     largest = max((float(np.abs(seen.estimate).max(initial=0.0)) for seen in several), default=0.0)
     expected = (found.factor * seen.paid(found.loss) + found.entropy * seen.entropy(found.loss) for seen in several)
     pairs = zip(expected, several, strict=True)

@@ -7,10 +7,11 @@ coefficient for what is paid for, another for the entropy. That is an equality o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from pgverify.bugs import get as get_bug
 from pgverify.bugs.entropy import ENTROPY_SIGN
@@ -21,7 +22,7 @@ from pgverify.bugs.whole_batch import SIGN_REVERSED
 from pgverify.checking.calling.calls import Calls, NoEstimate
 from pgverify.checking.calling.implementation import LimitedFunction
 from pgverify.checking.exhaustive.changed_loss_names import with_changed_loss
-from pgverify.checking.exhaustive.fitted_losses import LossFit, SeenBatch, explains, fitted, seen_batches
+from pgverify.checking.exhaustive.fitted_losses import LossFit, explains, fitted, seen_batches
 from pgverify.checking.exhaustive.listed_problem import directions, every_trajectory
 from pgverify.checking.exhaustive.usual_loss_words import clause, factor_words, loss_words
 from pgverify.checking.exhaustive.what_was_listed import Listed, ListedInBatches
@@ -37,6 +38,8 @@ from pgverify.checking.verdict.next_steps import claim_again
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.suites import SuiteProblem
+from pgverify.trajectories import Trajectories
+from pgverify.validation import Array
 
 WITHOUT = {OLD_LOGP_RECOMPUTED.slug: STALE_SAMPLES.slug}
 """Data of another policy, and no ratio: nothing tells whether one was forgotten or is always 1."""
@@ -74,25 +77,24 @@ def with_usual_loss(
     ratios = any(not every_trajectory(entry.problem)[0].rollout.on_policy for entry, _ in known)
     try:
         groups = list(seen_batches(calls, known, ratios))
-        critic = _reads_critic(calls, groups)
+        critic = reads_critic(calls, ((group[0].batch, group[0].estimate) for group in groups))
     except NoEstimate:
         return report
     for loss in usual_losses(coupled, ratios, critic) if groups else ():
         found = fitted(loss, groups)
         if found is not None and explains(found, known):
-            named = _named(report, found, ratios)
+            named = named_usual_loss(report, found, ratios)
             # In small batches it is what it claims: then the fault has no name among losses.
-            right = named.outcome is Outcome.OTHER_TARGET and _claim(found, ratios) == report.target
+            right = named.outcome is Outcome.OTHER_TARGET and claim_of(found, ratios) == report.target
             return report if right else named
     if ratios:
         return replace(report, next_step=f"{report.next_step}; {OF_ANOTHER}")
     return with_changed_loss(report, groups, known, coupled, critic)
 
 
-def _reads_critic(calls: Calls, groups: Sequence[Sequence[SeenBatch]]) -> bool:
+def reads_critic(calls: Calls, seen: Iterable[tuple[Trajectories, Float[Array, "d"]]]) -> bool:
     """Return whether an estimate changes with the values of the critic."""
-    for seen in (group[0] for group in groups):
-        batch, estimate = seen.batch, seen.estimate
+    for batch, estimate in seen:
         other = calls.estimate(replace(batch, critic=batch.values + np.where(batch.ongoing, np.cos(batch.states), 0.0)))
         if np.abs(other - estimate).max(initial=0.0) > HELD * np.abs(estimate).max(initial=0.0):
             return True
@@ -104,7 +106,7 @@ def _usual(found: LossFit) -> UsualLoss:
     return found.loss
 
 
-def _claim(found: LossFit, ratios: bool) -> str:
+def claim_of(found: LossFit, ratios: bool) -> str:
     """Return the target to be claimed of what was found."""
     beta = found.entropy / found.factor
     return _claimed(_usual(found), ratios) + (f" + entropy_bonus({abs(beta):.6g})" if beta else "")
@@ -114,7 +116,8 @@ def _claimed(loss: UsualLoss, ratios: bool) -> str:
     return surrogate_claim(loss.clip) if ratios else CLAIMED[loss.target]
 
 
-def _named(report: Report, found: LossFit, ratios: bool) -> Report:
+def named_usual_loss(report: Report, found: LossFit, ratios: bool) -> Report:
+    """Return the report with the faults of a usual loss, and with what to claim of it."""
     loss, beta = _usual(found), found.entropy / found.factor
     clipped = ratios and loss.written != OLD_LOGP_RECOMPUTED.slug
     ratio = (WITHOUT.get(loss.written, loss.written),) if ratios and loss.written else ()
@@ -122,7 +125,7 @@ def _named(report: Report, found: LossFit, ratios: bool) -> Report:
     # What a target has dropped of ∇J is no fault where that target is claimed.
     dropped = (loss.target,) if _claimed(loss, ratios) == claimed_apart_from_entropy(report.target) else ()
     faults = (*(slug for slug in loss.slugs if slug not in dropped), *ratio, *signs)
-    claim = _claim(found, ratios)
+    claim = claim_of(found, ratios)
     # Without a ratio the target alone is claimed, with one γ^t belongs to what is claimed.
     wrong = [slug for slug in faults if ratios or slug != loss.target]
     cures = [clause(get_bug(slug).cure) for slug in wrong]

@@ -58,6 +58,10 @@ def min_max(values: np.ndarray) -> np.ndarray:
     return (values - values.min()) / (values.max() - values.min() + 1e-8)
 
 
+def standardised(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / (values.std(ddof=1) + 1e-6) if len(values) > 1 else 0.0 * values
+
+
 def by_start(batch: pgv.Trajectories) -> np.ndarray:
     values, starts = returns(batch), batch.states[:, 0]
     return values - np.array([values[starts == start].mean() for start in starts])
@@ -118,6 +122,17 @@ WRITTEN: dict[str, Function] = {
     "entropy-averaged-over-actions + entropy-sign": lambda b: (
         RIGHT(b) - 0.01 * entropy_rows(b) / b.problem.mdp.num_actions
     ),
+    "discount-dropped + exponential-weights": lambda b: b.score_weighted(
+        np.where(b.mask, np.minimum(np.exp((script(b) - b.values[:, :-1]) / 0.5), 20.0), 0.0)
+    ),
+    "exponential-weights": lambda b: episodes(b, np.exp(returns(b)) / np.exp(returns(b)).sum()),
+    "elite-trajectories-alone": lambda b: episodes(b, (returns(b) >= np.percentile(returns(b), 80)).astype(float)),
+    "discount-dropped + return-squared": lambda b: b.score_weighted(script(b) ** 2),
+    "discount-dropped + reward-squared": lambda b: b.score_weighted(script(b, b.rewards**2)),
+    "midrange-baseline": lambda b: episodes(b, returns(b) - (returns(b).max() + returns(b).min()) / 2),
+    "group-std + entropy-sign": lambda b: episodes(b, standardised(returns(b))) - 0.01 * entropy_rows(b),
+    "reward-sign + group-std": lambda b: episodes(b, standardised(np.sign(b.rewards * b.mask) @ powers(b))),
+    "return-clipped + group-std": lambda b: episodes(b, np.clip(standardised(returns(b)), -1.0, 1.0)),
     "log-probs-of-all-actions": lambda b: RIGHT(b) + 0.01 * all_log_probs(b),
 }
 """What it is, and how it is written."""

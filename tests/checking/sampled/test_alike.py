@@ -102,3 +102,9 @@ def test_one_that_skips_them_is_not_called_consistent() -> None:
     """Of pairs Σ_τ P(τ)² R ψ is missing, some hundredths of ∇J; other batches have all of it."""
     report = pgv.check(skipped, problems=[problem(2), problem(3)])
     assert not report.outcome.good
+
+
+def test_pairs_by_design_of_which_none_could_be_listed_have_a_verdict() -> None:
+    """Which is open, and no exception: there is no listing whose precision could be recognised."""
+    report = pgv.check(skipped, problems=[problem(2), problem(3)], design=pgv.Independent(sizes=(2,)))
+    assert not report.outcome.good

@@ -179,7 +179,7 @@ def _explored(
 
 def _of_pairs(report: Report, known: Sequence[tuple[SuiteProblem, Listed]]) -> Report:
     """Return SCALED where pairs are all that the function is made for, and every one gave one multiple."""
-    if report.outcome is not Outcome.INCONCLUSIVE:
+    if report.outcome is not Outcome.INCONCLUSIVE or not known:
         return report
     precision = recognised_precision(known)
     multiple = common_multiple(compared(known, report.target), precision)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, Integer
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.controls_by_block import controls_by_block, controls_by_end
 from pgverify.checking.sampled.controls_by_coordinate import controls_by_coordinate
+from pgverify.checking.sampled.controls_by_distance import Apart, controls_by_distance, distances_that_stand_out
 from pgverify.checking.sampled.controls_by_place import controls_by_place
 from pgverify.checking.sampled.controls_by_prefix import controls_by_prefix
 from pgverify.checking.sampled.controls_by_ratio import controls_by_ratio
@@ -23,11 +24,13 @@ from pgverify.checking.sampled.controls_by_row import (
 )
 from pgverify.checking.sampled.controls_by_start import controls_by_start
 from pgverify.checking.sampled.controls_by_state import controls_by_state
+from pgverify.checking.sampled.controls_by_step import controls_by_step, steps_that_stand_out
 from pgverify.checking.sampled.controls_by_time import controls_by_time
 from pgverify.checking.sampled.controls_by_weight import controls_by_kept_row, controls_by_piece, controls_by_weight
 from pgverify.checking.sampled.controls_of_others import controls_of_others
 from pgverify.checking.sampled.controls_of_parts import controls_of_parts
 from pgverify.checking.sampled.more_controls import more_controls
+from pgverify.checking.sampled.standing_out import Pursued
 from pgverify.validation import Array
 
 Family: TypeAlias = Callable[
@@ -110,6 +113,26 @@ def of_outstanding_rows(
         return np.concatenate(list(each), axis=1)
 
     return _without_groups(found)
+
+
+def pursued_families(controls: Controls, rows: Integer[Array, "m n"], pursued: Pursued) -> Iterator[Family]:
+    """Yield families of what stands out in what the usual controls leave: places at which weights change, distances.
+
+    Whether they explain the estimate is for other batches to confirm.
+
+    Parameters
+    ----------
+    controls : Controls
+    rows : [m, n]
+        Of m batches.
+    pursued : Pursued
+        What is left of the estimates on them.
+    """
+    if places := steps_that_stand_out(controls, rows, pursued):
+        yield _without_groups(partial(controls_by_step, places=places))
+    apart = distances_that_stand_out(controls, rows, pursued)
+    if apart != Apart():
+        yield _without_groups(partial(controls_by_distance, apart=apart))
 
 
 def likely_first(likely: Family | None) -> tuple[Family, ...]:

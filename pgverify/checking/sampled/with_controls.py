@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from pgverify.checking.sampled.alike import alike
 from pgverify.checking.sampled.batch_law import BatchLaw
 from pgverify.checking.sampled.controls import Controls
 from pgverify.checking.sampled.drawn_batches import Drawn, Estimate, Source
-from pgverify.checking.sampled.families import FAMILIES, Family, of_outstanding_rows
+from pgverify.checking.sampled.families import FAMILIES, Family, of_outstanding_rows, pursued_families
+from pgverify.checking.sampled.standing_out import Pursued
 from pgverify.validation import Array
 
 FIT, CONFIRM = 32, 16
@@ -22,6 +24,9 @@ FIT_MORE = 64
 
 AS_BEFORE = 8
 """Batches on which it is seen whether what explained smaller ones does so in some that take long."""
+
+PURSUED = 1_000_000
+"""Rows times coordinates of the batches in which it is looked for what stands out: of large ones a few, which tell."""
 
 ROUNDING = 1e-5
 """Relative to the largest estimate: single precision, added up over a thousand rows. Smaller gaps are not seen."""
@@ -42,6 +47,9 @@ COARSE = 4.0
 
 COLLINEAR = 1e-9
 """Singular values below this part of the largest are zero: some controls coincide on some problems."""
+
+TINY = float(np.finfo(float).tiny)
+"""In place of 0 below a fraction line."""
 
 CHUNK = 64
 """Batches whose controls are computed at once: what is computed for all rows of a few hundred fills no cache."""
@@ -142,6 +150,36 @@ def fitted(
     families : sequence of Family
         Tried in this order, after that which explained smaller batches.
     """
+    fit = _of_law(law, estimate, controls, rng, smaller, coarse, families)
+    return _where_alike(fit, law, rng) if fit.exact and law.rows > 1 else fit
+
+
+def _where_alike(fit: Fitted, law: BatchLaw, rng: np.random.Generator) -> Fitted:
+    """Return the fit, which is exact no longer where it fails on batches of one trajectory and those matter.
+
+    They are in few of the batches that confirmed it, or none: what is left out where all returns are alike, say, moves
+    the mean of pairs by Σ_τ P(τ)² times what is missing there.
+    """
+    chances, rows = alike(law, rng, fit.rounding / max(fit.size * fit.leverage * len(fit.source.controls.starts), TINY))
+    if not len(rows):
+        return fit
+    away = fit.reduced(fit.source.called_on(rows)) - fit.first.mean(axis=0)
+    moved = np.abs(chances @ np.where(np.abs(away) <= fit.rounding, 0.0, away)).max(initial=0.0)
+    if moved <= fit.rounding:
+        return fit
+    worst = away[[np.argmax(np.abs(away).max(axis=1))]]
+    return replace(fit, first=np.concatenate([fit.first, fit.first.mean(axis=0) + worst]))
+
+
+def _of_law(
+    law: BatchLaw,
+    estimate: Estimate,
+    controls: Controls,
+    rng: np.random.Generator,
+    smaller: Fitted | None,
+    coarse: float,
+    families: Sequence[Family],
+) -> Fitted:
     plain, spread = (
         Source(rows, estimate, controls, law.group, law.rows, coarse=coarse) for rows in (law.draw, law.spread)
     )
@@ -204,6 +242,12 @@ def _best(source: Source, rng: np.random.Generator, smaller: Fitted | None, fami
             fits.append(_fitted(replace(source, family=family), more, fresh, common))
             if fits[-1].exact:
                 return fits[-1]
+    seen = slice(max(AS_BEFORE, PURSUED // (more.rows.shape[1] * more.estimates.shape[1])))
+    pursued = Pursued.of(more.estimates[seen], source.on(more)[seen])
+    for family in pursued_families(source.controls, more.rows[seen], pursued):
+        fits.append(_fitted(replace(source, family=family), more, fresh, common=True))
+        if fits[-1].exact:
+            return fits[-1]
     return min(fits, key=lambda fit: fit.spread)
 
 

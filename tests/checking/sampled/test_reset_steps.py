@@ -116,14 +116,15 @@ def test_what_explained_smaller_batches_is_confirmed_not_fitted_again() -> None:
     right = estimate(others(np.median))
     small = fitted(IndependentLaw(probability, 6), right, controls, np.random.default_rng(0))
     assert small.exact
-    assert (small.used, sizes.count(6)) == (48, 48)
+    beside = len(probability)  # at most so many more, of one trajectory throughout
+    assert small.used == 48 <= sizes.count(6) <= 48 + beside
     again = fitted(IndependentLaw(probability, 8), right, controls, np.random.default_rng(1), small)
     assert again.exact
-    assert (again.used, sizes.count(8)) == (48, 48)
+    assert again.used == 48 <= sizes.count(8) <= 48 + beside
     assert again.coefficients is small.coefficients
     changed = fitted(
         IndependentLaw(probability, 7), estimate(others(np.max)), controls, np.random.default_rng(2), small
     )
     assert changed.exact
     assert changed.coefficients is not small.coefficients
-    assert sizes.count(7) == 48
+    assert 48 <= sizes.count(7) <= 48 + beside

@@ -42,7 +42,9 @@ class LengthNormalised(Target):
             own_advantages(self.advantages, rewards, chances, group_size).mean()
             for rewards, chances in zip(table.rewards, problem.chances, strict=True)
         ]
-        return over_completions(problem, problem.policy, (np.array(mean) / table.lengths)[:, :, None] + 0.0 * table.mask)
+        return over_completions(
+            problem, problem.policy, (np.array(mean) / table.lengths)[:, :, None] + 0.0 * table.mask
+        )
 
     @property
     def formula(self) -> str:

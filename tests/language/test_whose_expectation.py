@@ -95,7 +95,5 @@ def test_by_the_ratio_of_tokens_neither() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_where_the_policy_drew_nothing_is_missing(claim) -> None:
-    report = pgv.check_lm(
-        loss_of(CLAIMS[claim], lambda b: np.ones(len(b.rewards))), G, target=claim, framework="numpy"
-    )
+    report = pgv.check_lm(loss_of(CLAIMS[claim], lambda b: np.ones(len(b.rewards))), G, target=claim, framework="numpy")
     assert report.outcome is pgv.Outcome.CORRECT, report

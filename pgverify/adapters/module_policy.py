@@ -33,8 +33,8 @@ class ModulePolicy(LogitsPolicy):
     Raises
     ------
     InvalidPolicy
-        When the module cannot take the observations, does not put out one finite row of logits for each, answers
-        differently the second time, or has no parameter that needs a gradient.
+        When the module cannot take the observations, does not put out one row of logits for each, finite or -inf where
+        masked, answers differently the second time, or has no parameter that needs a gradient.
     InvalidInput
         When PyTorch is not installed.
     """

@@ -58,7 +58,7 @@ def _own_logits(policy: Policy) -> Float[Array, "S A"] | None:
     if table is None or not hasattr(policy, "logit_vjp"):
         return None
     same = np.allclose(softmax(np.asarray(table))[0], policy.probabilities(), rtol=1e-9, atol=1e-300)
-    return np.asarray(table) if same else None
+    return np.where(np.isneginf(table), NEVER, table) if same else None  # −∞ times no weight, on padding, is NaN
 
 
 def _logarithms(probabilities: Float[Array, "*rows A"]) -> Float[Array, "*rows A"]:

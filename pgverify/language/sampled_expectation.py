@@ -106,5 +106,5 @@ def _controls(problem: TokenProblem, rows: Integer[Array, "N B"], group_size: in
             weight = drawn / lengths if divided else drawn
             exact = own / table.lengths if divided else own
             estimate = (weight[:, :, None] * sums).mean(axis=1)
-            columns.append(estimate - over_completions(problem, exact[:, :, None] * shape))
+            columns.append(estimate - over_completions(problem, problem.sampler, exact[:, :, None] * shape))
     return np.concatenate(columns, axis=1)

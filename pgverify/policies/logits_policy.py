@@ -49,7 +49,7 @@ class LogitsPolicy(SuggestsNames):
     Raises
     ------
     InvalidPolicy
-        When θ is not a vector of real numbers, or the logits are not finite numbers [S, A].
+        When θ is not a vector of real numbers, or the logits are not numbers [S, A], finite or −∞ where masked.
     """
 
     def __init__(self, function: LogitFunction, theta: ArrayLike) -> None:
@@ -59,12 +59,7 @@ class LogitsPolicy(SuggestsNames):
         self._function = function
         self._theta = array
         found = np.asarray(function.logits(array), dtype=np.float64)
-        bad = ~np.isfinite(found)
-        if bad.any():
-            index = first_index(bad)
-            raise InvalidPolicy(
-                f"logits{bracket(index)} is {found[index]}, must be finite: the network overflows for that state"
-            )
+        _refuse_logits(found)
         found.setflags(write=False)
         self._logits = found
 
@@ -133,6 +128,23 @@ class LogitsPolicy(SuggestsNames):
     def __repr__(self) -> str:
         states, actions = self._logits.shape
         return f"{type(self).__name__}(states={states}, actions={actions}, parameters={self._theta.size})"
+
+
+def _refuse_logits(logits: Float[Array, "S A"]) -> None:
+    """Refuse what has no softmax; −∞ is that of an action which is masked, as `masked_fill` makes it."""
+    bad = np.isnan(logits) | (logits == np.inf)
+    if bad.any():
+        index = first_index(bad)
+        raise InvalidPolicy(
+            f"logits{bracket(index)} is {logits[index]}, must be finite, or -inf for an action that is masked: the "
+            "network overflows for that state"
+        )
+    masked = np.isneginf(logits).all(axis=-1)
+    if masked.any():
+        raise InvalidPolicy(
+            f"logits{bracket(first_index(masked))} is -inf for every action, must be finite for one at least: the mask "
+            "forbids all of them in that state"
+        )
 
 
 def require_table(found: Any, states: int, kind: str) -> None:

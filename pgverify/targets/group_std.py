@@ -51,12 +51,12 @@ class GroupStd(Target):
         )
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:
-        """Return it on the completions that the sampler draws [d]."""
+        """Return it on completions of π_θ, whoever drew them, and the others of a group as they were drawn [d]."""
         if group_size < 2:
             raise InvalidInput(f"group_size is {group_size}, must be at least 2 for a standard deviation of a group")
         table = problem.completions
         mean = [self._mean(*each, group_size) for each in zip(table.rewards, problem.chances, strict=True)]
-        return over_completions(problem, np.array(mean)[:, :, None] + 0.0 * table.mask)
+        return over_completions(problem, problem.policy, np.array(mean)[:, :, None] + 0.0 * table.mask)
 
     def _mean(self, rewards: Any, chances: Any, group_size: int) -> Float[Array, "K"]:
         """Return E[A|y] for each completion of one prompt."""

@@ -36,13 +36,15 @@ class LengthNormalised(Target):
         one_of("advantages", self.advantages, ADVANTAGES)
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:
-        """Return it on the completions that the sampler draws [d]."""
+        """Return it on completions of π_θ, whoever drew them, and the others of a group as they were drawn [d]."""
         table = problem.completions
         mean = [
             own_advantages(self.advantages, rewards, chances, group_size).mean()
             for rewards, chances in zip(table.rewards, problem.chances, strict=True)
         ]
-        return over_completions(problem, (np.array(mean) / table.lengths)[:, :, None] + 0.0 * table.mask)
+        return over_completions(
+            problem, problem.policy, (np.array(mean) / table.lengths)[:, :, None] + 0.0 * table.mask
+        )
 
     @property
     def formula(self) -> str:
@@ -84,7 +86,8 @@ class LengthBonus(Target):
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:  # noqa: ARG002
         """Return −β E[1/L Σ_t ψ_t] [d]."""
         table = problem.completions
-        return -self.coefficient * over_completions(problem, (1.0 / table.lengths)[:, :, None] + 0.0 * table.mask)
+        weights = (1.0 / table.lengths)[:, :, None] + 0.0 * table.mask
+        return -self.coefficient * over_completions(problem, problem.policy, weights)
 
     @property
     def formula(self) -> str:

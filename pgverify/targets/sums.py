@@ -8,13 +8,24 @@ import numpy as np
 from jaxtyping import Float
 
 from pgverify.exact import occupancy
+from pgverify.policies import LinearSoftmaxPolicy
 from pgverify.targets.token_problem import TokenProblem
 from pgverify.validation import Array
 
 
-def over_completions(problem: TokenProblem, weights: Float[Array, "P K T"]) -> Float[Array, "d"]:
-    """Return E_x Σ_y p(y|x) Σ_t w_t ψ_t, the expectation under the sampler; weights on padding are left out."""
-    own = np.where(problem.completions.mask, weights, 0.0) * problem.chances[:, :, None]
+def over_completions(
+    problem: TokenProblem, law: LinearSoftmaxPolicy, weights: Float[Array, "P K T"]
+) -> Float[Array, "d"]:
+    """Return E_x Σ_y p(y|x) Σ_t w_t ψ_t; weights on padding are left out.
+
+    Parameters
+    ----------
+    problem : TokenProblem
+    law : policy
+        Whose p it is: that of the expectation in the formula, which is not the sampler's where the two differ.
+    weights : [P, K, T]
+    """
+    own = np.where(problem.completions.mask, weights, 0.0) * problem.chances_under(law)[:, :, None]
     found: Float[Array, "d"] = np.einsum("pkt,pktd->d", own, problem.scores) / problem.prompts
     return found
 

@@ -58,7 +58,7 @@ class Surrogate(Target):
         return float(self.clip), float(self.clip)
 
     def vector(self, problem: TokenProblem, group_size: int) -> Float[Array, "d"]:
-        """Return it at θ, the completions drawn by the sampler and the ratio to π_old [d]."""
+        """Return it at θ [d]: completions of π_old, whoever drew them, and the others of a group as they were drawn."""
         low, high = self._bounds
         ratio = np.exp(problem.log_probs(problem.policy) - problem.log_probs(problem.old))
         gains, losses = [], []
@@ -69,7 +69,7 @@ class Surrogate(Target):
         kept = np.where(ratio <= 1.0 + high, np.array(gains)[:, :, None], 0.0)
         inside = (ratio >= 1.0 - low) & (ratio <= (np.inf if self.dual is None else self.dual))
         kept = kept + np.where(inside, np.array(losses)[:, :, None], 0.0)
-        return over_completions(problem, ratio * kept)
+        return over_completions(problem, problem.old, ratio * kept)
 
     @property
     def formula(self) -> str:

@@ -140,4 +140,8 @@ class TokenProblem:
     @cached_property
     def chances(self) -> Float[Array, "P K"]:
         """p(y|x) of each completion under the sampler."""
-        return np.exp(np.where(self.completions.mask, self.log_probs(self.sampler), 0.0).sum(axis=2))
+        return self.chances_under(self.sampler)
+
+    def chances_under(self, policy: LinearSoftmaxPolicy) -> Float[Array, "P K"]:
+        """Return p(y|x) of each completion under a policy, whoever drew it."""
+        return np.exp(np.where(self.completions.mask, self.log_probs(policy), 0.0).sum(axis=2))

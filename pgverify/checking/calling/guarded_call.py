@@ -14,7 +14,7 @@ import numpy as np
 
 from pgverify.arrays import is_masked
 from pgverify.checking.calling.alarm import Alarm, TimeUp
-from pgverify.checking.calling.hints import NOTHING, framework_hint
+from pgverify.checking.calling.hints import NOTHING, door_hint, framework_hint
 from pgverify.checking.isolation.noted_function import NotedFunction
 
 MOST_KEPT = 10_000
@@ -104,7 +104,7 @@ def _called(
         failure, timed_out = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": "), True
     except BaseException as reason:  # SystemExit included: somebody's exit is not ours
         failure = f"raised {type(reason).__name__}: {_message(reason)}".rstrip(": ")
-        failure += framework_hint(function, returned, reason)
+        failure += framework_hint(function, returned, reason) or door_hint(reason)
     finally:
         sys.stdout = shown
     return raw, failure, timed_out

@@ -8,10 +8,20 @@ from types import TracebackType
 from typing import Any
 
 from pgverify.counts import counted
+from pgverify.errors import UnknownAttribute
 from pgverify.trajectories import Trajectories
 
 FRAMEWORKS = {"torch": "torch", "jax": "jax", "jaxlib": "jax"}
 """The adapter for what comes from a package."""
+
+OTHER_DOORS = (
+    (("env", "choose", "another_env"), 'an update of a world is checked by pgv.check(update, kind="agent")'),
+    (
+        ("old_log_probs", "ref_log_probs", "rollout_log_probs", "entropies", "prompt"),
+        "a loss for a language model is checked by pgv.check_lm(loss)",
+    ),
+)
+"""What only the argument of another check has, and which that is."""
 
 NOTHING = "returned None, must return an array; a return statement is missing, or a branch ends without one"
 
@@ -34,6 +44,13 @@ def framework_hint(function: Callable[..., Any], returned: object, reason: BaseE
     if not adapter:
         return ""
     return f"; a loss (logits, batch) of {adapter} is checked as pgv.adapters.{adapter}.from_loss(loss)"
+
+
+def door_hint(reason: BaseException) -> str:
+    """Return which other check a function is for that asks a batch of trajectories for what that check gives."""
+    if not isinstance(reason, UnknownAttribute):
+        return ""
+    return next((f"; {said}" for names, said in OTHER_DOORS if reason.args[1] in names), "")
 
 
 def shape_hint(shape: tuple[int, ...], batch: Trajectories) -> str:

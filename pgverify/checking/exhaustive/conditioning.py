@@ -94,4 +94,5 @@ def _size_of_terms(problem: Problem) -> float:
     logits = logits_of(policy)
     if logits is None or remembers(policy):
         return terms
-    return terms * max(1.0, (1.0 + float(np.abs(np.asarray(logits)).max(initial=0.0))) / 4.0)
+    done = np.where(policy.probabilities() > 0, logits, 0.0)  # a mask at −∞, or −1e9, is no part of what is summed
+    return terms * max(1.0, (1.0 + float(np.abs(done).max(initial=0.0))) / 4.0)

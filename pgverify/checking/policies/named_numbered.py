@@ -79,9 +79,7 @@ def _of_score(score: Float[Array, "S A k"], doors: NumberedDoors) -> str | None:
     if 1e-9 < float(np.median(share)) <= 1.0 / law.shape[1] and _same(score, beneath):
         return "exploration-not-scored"
     centred = np.where(possible[:, :, None], score - np.einsum("sa,sak->sk", law, score)[:, None, :], 0.0)
-    if _proportional(centred, truth):
-        return "temperature-mismatch" if not _same(score, centred) or not _same_scale(score, truth) else None
-    return None
+    return "temperature-mismatch" if _proportional(centred, truth) else None
 
 
 def _of_draws(drawn: Float[Array, "S A"], law: Float[Array, "S A"]) -> str | None:
@@ -90,8 +88,11 @@ def _of_draws(drawn: Float[Array, "S A"], law: Float[Array, "S A"]) -> str | Non
     best = np.eye(law.shape[1])[law.argmax(axis=1)]
     if np.array_equal(drawn, best):
         return "argmax-action"
+    if (drawn == 1.0).any(axis=1).all():  # the same action in all rows of a call, and another one than the best
+        return "draw-shared-by-rows"
     if (drawn > 0).sum() < (law > 1e-3).sum():
-        return "truncated-sampling" if _fits(drawn, law, lambda _: _within(law, drawn > 0), [0.0]) else None
+        cut = _likeliest(drawn > 0, law) and _fits(drawn, law, lambda _: _within(law, drawn > 0), [0.0])
+        return "truncated-sampling" if cut else None
     if _fits(drawn, law, lambda e: (1 - e) * law + e / law.shape[1], np.linspace(0.01, 1.0, 100)):
         return "exploration-not-scored"
     if _fits(drawn, law, lambda c: _power(law, c), np.exp(np.linspace(-2.5, 2.5, 201))):
@@ -103,6 +104,12 @@ def _fits(drawn: Array, law: Array, family: Callable[[float], Array], values: Ar
     """Return whether some member of a family of laws is one that the draws may follow."""
     likely = [min(misfit(drawn[s], member[s]) for s in range(len(law))) for member in map(family, map(float, values))]
     return max(likely) > LIKELY
+
+
+def _likeliest(kept: Array, law: Float[Array, "S A"]) -> bool:
+    """Return whether in every state what is kept is at least as likely as what is not."""
+    least = np.where(kept, law, np.inf).min(axis=1)
+    return bool((least >= np.where(kept, -np.inf, law).max(axis=1)).all())
 
 
 def _restriction(full: Float[Array, "S A"], possible: Array) -> str:
@@ -128,15 +135,11 @@ def _same(found: Array, expected: Array) -> bool:
     return float(np.abs(found - expected).max(initial=0.0)) <= CLOSE * largest
 
 
-def _same_scale(found: Array, expected: Array) -> bool:
-    return _proportional(found, expected, 1.0 - CLOSE, 1.0 + CLOSE)
-
-
 def _proportional(found: Array, other: Array, low: float = 1e-6, high: float = 1e6) -> bool:
-    """Return whether one array is a multiple of the other, by a factor strictly between two numbers."""
+    """Return whether one array is a multiple of the other, by a factor between two numbers that is not 1."""
     square = float((other**2).sum())
     factor = float((found * other).sum()) / square if square > 0 else 0.0
-    return low < factor < high and factor != 1.0 and _same(found, factor * other)
+    return low < factor < high and abs(factor - 1.0) > CLOSE and _same(found, factor * other)
 
 
 def _softmax(logits: Float[Array, "S A"]) -> Float[Array, "S A"]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from pgverify.checking.policies.comparing import RATE, DoorFailed, asked, compared, directions
 from pgverify.checking.policies.policy_report import PolicyFinding
-from pgverify.policies.jacobians import jacobian, richardson
+from pgverify.policies.jacobians import FIRST_STEP, jacobian, richardson
 from pgverify.policies.steps import Prefix
 from pgverify.validation import Array
 
@@ -22,6 +22,12 @@ DRAWS = 20_000
 
 FISHER_DIRECTIONS, FISHER_LEVELS = 6, 4
 """Directions of θ, and halvings, for second derivatives: scores that are themselves taken numerically are slow."""
+
+SMALLEST_STEP = FIRST_STEP / 2.0 ** (FISHER_LEVELS - 1)
+"""Of the differences by which scores are differentiated at moved = 0."""
+
+NEVER = 1e-250
+"""A probability below which it is no matter what is said of an action: digits are lost on the way to zero."""
 
 CHANGED = 1e-6
 """Difference of two answers to one question beyond what single precision may round in another order."""
@@ -89,27 +95,34 @@ def check_numbered(policy: Any, seed: int) -> tuple[list[PolicyFinding], Numbere
     ]
     along = directions(theta.size)
     notes = [] if along.shape[1] == theta.size else [f"derivatives along {along.shape[1]} directions of {theta.size}"]
-    slope = jacobian(lambda moved: _law(policy, theta + along @ moved), np.zeros(along.shape[1]))
-    notes.append(f"derivatives of the probabilities by {slope.method}")
-    doors = NumberedDoors(law, slope.table)
-    possible = law > 0
-    error = slope.error / max(float(law[possible].min()), 1e-12)
+    possible = law > NEVER
+
+    def logs(moved: Array) -> Array:
+        other = _law(policy, theta + along @ moved)
+        return np.log(np.where(possible & (other.real > 0), other, 1.0))
+
+    # Of their logarithms: a probability far below its neighbours may be steeper than any difference of it can tell.
+    steepness = jacobian(logs, np.zeros(along.shape[1]))
+    notes.append(f"derivatives of the probabilities by {steepness.method}")
+    doors = NumberedDoors(law, law[:, :, None] * steepness.table)
     log_probs = _log_probs(policy, law)
     if log_probs is not None:
         findings.append(_same_logs(log_probs, law))
     for door, score in _scores(policy, law, theta.size).items():
-        seen = np.where(possible[:, :, None], score @ along, 0.0)
+        all_of_them = score @ along
+        seen = np.where(possible[:, :, None], all_of_them, 0.0)
+        rounded = np.finfo(np.float64).eps * float(np.abs(all_of_them).max(initial=0.0))  # differences of such numbers
         doors.scores[door] = seen
-        findings.append(compared(f"{door} is the derivative of log π", seen, doors.truth, error))
+        findings.append(compared(f"{door} is the derivative of log π", seen, steepness.table, steepness.error))
         mean, scale = np.einsum("sa,sak->sk", law, seen), float(np.abs(seen).max(initial=0.0)) or 1.0
-        findings.append(compared(f"the mean score is zero ({door})", mean, np.zeros(mean.shape), scale=scale))
+        findings.append(compared(f"the mean score is zero ({door})", mean, np.zeros(mean.shape), rounded, scale))
     if doors.scores:
         findings.append(_fisher_identity(policy, law, theta, along))
     _law(policy, theta + np.linspace(0.1, 0.7, theta.size))
     left = asked("probabilities()", policy.probabilities).astype(np.float64)
     findings.append(compared("with_parameters leaves the policy as it was", left, law, scale=1.0))
     policy = policy.with_parameters(theta)
-    doors = NumberedDoors(law, slope.table, doors.scores, log_probs, _drawn(policy, law, seed))
+    doors = NumberedDoors(law, doors.slope, doors.scores, log_probs, _drawn(policy, law, seed))
     if doors.drawn is not None:
         findings.append(_sampled(doors.drawn, law))
     return findings, doors, notes
@@ -188,7 +201,9 @@ def _fisher_identity(policy: Any, law: Float[Array, "S A"], theta: Array, along:
     here, change = score(np.zeros(along.shape[1])), richardson(score, np.zeros(along.shape[1]), FISHER_LEVELS)
     outer = np.einsum("sa,sai,saj->sij", law, here, here)
     bent = -np.einsum("sa,saij->sij", law, change.table)
-    return compared("E ψψᵀ = −E ∇² log π (Fisher identity)", bent, outer, change.error)
+    # Scores of nearly deterministic policies change by less than the last bit of theirs, which no difference sees.
+    unseen = np.finfo(np.float64).eps * float(np.abs(here).max(initial=0.0)) / SMALLEST_STEP
+    return compared("E ψψᵀ = −E ∇² log π (Fisher identity)", bent, outer, change.error + unseen)
 
 
 def _drawn(policy: Any, law: Float[Array, "S A"], seed: int) -> Float[Array, "S A"] | None:

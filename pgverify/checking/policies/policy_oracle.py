@@ -31,6 +31,10 @@ OTHERS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Actions are drawn with one standard deviation, and scored with another.",
             "Use the same one in both places; look for log σ taken for σ, or a variance for a deviation.",
         ),
+        "draw-shared-by-rows": (
+            "All rows of one call of sample(states, rng) get the same random number, and so the same action.",
+            "Draw as many numbers as there are states, rng.random(len(states)), and make no new generator in sample.",
+        ),
         "score-scaled": (
             "The score is a constant multiple of the derivative of the log-probability.",
             "Take the factor out; it multiplies the step size of every update.",

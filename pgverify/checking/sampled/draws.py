@@ -16,7 +16,7 @@ from pgverify.checking.calling.time_spent import Deadline
 from pgverify.checking.sampled.goal import Draw
 from pgverify.problem import Problem
 from pgverify.suites import SuiteProblem
-from pgverify.validation import Array
+from pgverify.validation import Array, bracket, first_index
 
 Sampler = Callable[[Problem, int, np.random.Generator], Guarded]
 """A sampler whose failures are data."""
@@ -80,7 +80,13 @@ def source_of(sampler: Sampler, entry: SuiteProblem, seed: int, index: int, purp
             raise Unusable(
                 f"returned {raw.dtype} of shape {raw.shape}, must be real numbers [k, d] with d = {size} and k ≥ 1"
             )
-        return raw.astype(np.float64)
+        estimates: Float[Array, "k d"] = raw.astype(np.float64)
+        if not np.isfinite(estimates).all():  # before anything is made of them: NaN looks like dependence, too
+            where = first_index(~np.isfinite(estimates))
+            raise Unusable(
+                f"returned {estimates[where]} at {bracket(where)} of {len(raw):,} estimates, must be finite numbers"
+            )
+        return estimates
 
     def draw(count: int, call: int) -> Float[Array, "k d"]:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, call, purpose)))

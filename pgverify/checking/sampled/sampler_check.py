@@ -13,7 +13,7 @@ from pgverify.checking.sampled.goal import PILOT, Draw, Goal, length
 from pgverify.checking.sampled.independence import dependence
 from pgverify.checking.sampled.other_claims import Judge, by_its_estimates, name_samples
 from pgverify.checking.verdict.finding import Finding
-from pgverify.checking.verdict.next_steps import next_step
+from pgverify.checking.verdict.next_steps import after_an_unusable_sampler, next_step
 from pgverify.checking.verdict.outcome import Outcome
 from pgverify.checking.verdict.report import Report
 from pgverify.errors import InvalidData
@@ -128,8 +128,7 @@ def check_sampler(
             notes.append(f"{entry.name}: the total time limit passed")
             break
         except (Unusable, InvalidData) as reason:
-            explanation = f"on problem {entry.name} it {reason}"
-            return Report(Outcome.INVALID, explanation, "sampled", target, f"one failing input is enough; seed {seed}")
+            return _unusable(f"on problem {entry.name} it {reason}", target, seed)
         findings.append(_finding(entry, goal, result))
         outcome = OUTCOMES[result.outcome]
         if result.note:
@@ -153,7 +152,7 @@ def check_sampler(
     with contextlib.suppress(OutOfTime, Unusable, InvalidData):
         state, multiple = first.asked_again() if first else ("", False)
     if multiple:
-        return Report(Outcome.INVALID, f"it {state}", "sampled", target, f"one failing input is enough; seed {seed}")
+        return _unusable(f"it {state}", target, seed)
     if state:
         notes.append(f"it {state}")
         if worst in CLAIMED:  # of which law the claim would be is not known
@@ -176,6 +175,17 @@ def check_sampler(
         findings=tuple(findings),
         warnings=tuple(notes),
         next_step=next_step(worst, "sampled"),
+    )
+
+
+def _unusable(explanation: str, target: str, seed: int) -> Report:
+    return Report(
+        Outcome.INVALID,
+        explanation,
+        "sampled",
+        target,
+        f"one failing input is enough; seed {seed}",
+        next_step=after_an_unusable_sampler(explanation),
     )
 
 

@@ -42,6 +42,9 @@ LAWLESS = (
 ONE_DIRECTION = "give one more problem, small enough to list, whose policy can change in more than one direction"
 """For a multiple on a problem where anything is one."""
 
+LATE = "within the time limit"
+"""Words of every sentence about a call that took too long."""
+
 SLOW = "; if it only needs longer, as what is compiled in its first call may, raise time_limit"
 
 UNNAMED = (
@@ -82,7 +85,14 @@ def after_a_failed_call(happened: str) -> str:
     missing = re.search(r"ModuleNotFoundError: No module named '(\w+)", happened)
     if missing:
         return f"install {missing[1]} where pgverify runs, or pgverify where it is installed"
-    return "call it on the input above" + (SLOW if "within the time limit" in happened else "")
+    return "call it on the input above" + SLOW * (LATE in happened)
+
+
+def after_an_unusable_sampler(happened: str) -> str:
+    """Return the next step where the estimates of a sampler cannot be judged, by what is said of them."""
+    if "independent" in happened:
+        return "draw all that is random by the generator that is given, anew for every estimate, and reuse nothing"
+    return f"call it as sampler(problem, 16, np.random.default_rng(0)) on that problem{SLOW * (LATE in happened)}"
 
 
 def claim_again(claim: str, cures: Sequence[str] = (), claimed: str = "") -> str:

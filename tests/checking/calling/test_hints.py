@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import pgverify as pgv
 from pgverify.checking.calling.hints import framework_hint, shape_hint
 from pgverify.checking.isolation.noted_function import NotedFunction
 from pgverify.checking.isolation.whereabouts import Notebook
@@ -59,3 +60,12 @@ def test_what_comes_from_a_framework_names_its_adapter() -> None:
     array = type("ArrayImpl", (), {"__module__": "jaxlib._jax"})()
     assert "pgv.adapters.torch.from_loss" in framework_hint(len, tensor, None)
     assert "pgv.adapters.jax.from_loss" in framework_hint(len, array, None)
+
+
+def test_what_another_check_gives_names_that_check() -> None:
+    agent = pgv.check(lambda world: world.env.reset(), explore=0)
+    assert agent.outcome is pgv.Outcome.INVALID
+    assert 'pgv.check(update, kind="agent")' in agent.explanation
+    loss = pgv.check(lambda b: b.log_probs - b.old_log_probs, explore=0)
+    assert "pgv.check_lm(loss)" in loss.explanation
+    assert "checked by" not in pgv.check(lambda b: b.advantages, explore=0).explanation

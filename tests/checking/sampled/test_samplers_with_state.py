@@ -69,3 +69,27 @@ def test_what_is_seen_at_the_end() -> None:
     assert not found["other"][1]
     answers = iter([rows, rows[::-1], rows + 1.0])
     assert FirstEstimates.of(lambda _count, _call: next(answers)).asked_again() == ("", False)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_said_to_be_so_and_not_to_depend(value) -> None:
+    """A correlation with NaN is NaN, which is below nothing: it looked like dependence."""
+
+    def sampler(problem, count, rng):
+        estimates = rng.normal(size=(count, problem.policy.parameters.size))
+        estimates[1, 0] = value
+        return estimates
+
+    report = pgv.check(sampler, kind="sampler")
+    assert report.outcome is pgv.Outcome.INVALID
+    assert f"returned {value} at [1, 0] of" in report.explanation
+    assert "default_rng" in report.next_step
+
+
+def test_numbers_used_again_are_told_what_to_do() -> None:
+    def sampler(problem, count, rng):
+        return np.random.default_rng(7).normal(size=(count, problem.policy.parameters.size))
+
+    report = pgv.check(sampler, kind="sampler")
+    assert report.outcome is pgv.Outcome.INVALID
+    assert "reuse nothing" in report.next_step

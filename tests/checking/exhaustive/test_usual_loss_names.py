@@ -205,6 +205,6 @@ def test_what_is_right_in_small_batches_is_not_told_to_claim_what_it_claims(fact
         return pgv.estimators.RewardToGo()(batch) * (factor if len(batch) == 33 else 1.0)
 
     report = pgv.check(function, problems=named(*FEW, "random-end", "coin-door"))
-    assert report.outcome is pgv.Outcome.BIASED, str(report)
+    assert report.outcome is (pgv.Outcome.SCALED if factor > 0.0 else pgv.Outcome.BIASED), str(report)
     assert "its estimates are those of" not in report.explanation
     assert 'target="policy_gradient"' not in report.next_step

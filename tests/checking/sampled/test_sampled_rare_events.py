@@ -147,7 +147,7 @@ def baseline(batch: pgv.Trajectories) -> np.ndarray:
 @pytest.mark.parametrize(
     ("function", "outcome", "says"),
     [
-        (lambda batch: RIGHT(batch) / (0.0 if unpaid(batch) else 1.0), "INVALID", "is nan"),
+        (lambda batch: RIGHT(batch) / (0.0 if unpaid(batch) else 1.0), "INVALID", "returned nan"),
         SLOW(raising, "INVALID", "ZeroDivisionError"),
         (lambda batch: RIGHT(batch) + unpaid(batch), "BIASED", "off the target"),
         (lambda batch: RIGHT(batch) + 0.3 * unpaid(batch) * (batch.actions == 1), "BIASED", "off the target"),

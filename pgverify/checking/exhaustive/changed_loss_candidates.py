@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from pgverify.bugs.changed_losses import ChangedLoss, StepValues
 from pgverify.bugs.changes import WITHOUT_COUPLING, changed_losses
@@ -30,8 +31,16 @@ FEW_STEPS = 3
 COEFFICIENTS = 2
 """Of what is paid for, and of what is added."""
 
-OF_ROWS = ((*(each for each in DIVISORS if each not in WITHOUT_COUPLING), ""), (WITHOUT_COUPLING[1],))
-"""Divisors by which rows of one group count alike, and the one by which they do not."""
+ALIKE = {
+    list(DIVISORS).index(""): [
+        place for place, name in enumerate(DIVISORS) if name not in WITHOUT_COUPLING or not name
+    ],
+    list(DIVISORS).index(WITHOUT_COUPLING[1]): [list(DIVISORS).index(WITHOUT_COUPLING[1])],
+}
+"""Divisors by which rows of one group count alike, as by none, and the one by which they do not."""
+
+TELLING = list(ALIKE)
+"""Of each kind one, by its place among the divisors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +81,11 @@ class _Part:
         """Return what a bonus adds, row by row, before it is divided."""
         return self.entropies if loss.change.added is None else loss.change.added(self.batch)
 
-    def share(self, divisor: str) -> Float[Array, "n"]:
-        """Return by how much rows count in the mean of the part."""
-        return np.asarray(np.broadcast_to(1.0 / np.asarray(DIVISORS[divisor](self.batch)), len(self.batch)))
+    @cached_property
+    def shares(self) -> Float[Array, "k n"]:
+        """By how much rows count in the mean of the part, by each divisor."""
+        each = (1.0 / np.asarray(divisor(self.batch)) for divisor in DIVISORS.values())
+        return np.stack([np.broadcast_to(one, len(self.batch)) for one in each])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +97,8 @@ class _Alone:
 
     def divisors(self, loss: ChangedLoss) -> Iterator[str]:
         """Yield the divisors with which a loss may be what was found."""
-        if not loss.coupled and _fits(self.estimates, self.part.paid(loss), self.part.added(loss), loss):
+        paid, added = self.part.paid(loss), self.part.added(loss)
+        if not loss.coupled and _fits(self.estimates, paid[None], added[None], loss).all():
             yield from WITHOUT_COUPLING
 
 
@@ -98,15 +110,13 @@ class _Batch:
     shares: tuple[float, ...]
     estimate: Float[Array, "d"]
 
-    def sums(self, loss: ChangedLoss, divisors: Sequence[str]) -> list[tuple[Float[Array, "d"], Float[Array, "d"]]]:
+    def sums(self, loss: ChangedLoss) -> tuple[Float[Array, "k d"], Float[Array, "k d"]]:
         """Return what is paid for and what is added, by each divisor."""
-        tables = [(part.paid(loss), part.added(loss)) for part in self.parts]
-        found = []
-        for divisor in divisors:
-            each = [share * part.share(divisor) for part, share in zip(self.parts, self.shares, strict=True)]
-            paid, added = (sum(w @ table[i] for w, table in zip(each, tables, strict=True)) for i in (0, 1))
-            found.append((np.asarray(paid), np.asarray(added)))
-        return found
+        counts = [share * part.shares for part, share in zip(self.parts, self.shares, strict=True)]
+        each = [
+            (count @ part.paid(loss), count @ part.added(loss)) for part, count in zip(self.parts, counts, strict=True)
+        ]
+        return np.sum([paid for paid, _ in each], axis=0), np.sum([added for _, added in each], axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +128,22 @@ class _Together:
     def divisors(self, loss: ChangedLoss) -> Iterator[str]:
         """Yield the divisors with which a loss may be what was found.
 
-        The first batch may be divided by whatever it is, which tells most losses from it; then all are one multiple.
+        The first batch may be divided by whatever it is, which tells many losses from it; two tell most others.
         """
-        first = self.batches[0]
-        alike = [(each,) for each in DIVISORS] if len(first.parts) > 1 else OF_ROWS
-        sums = first.sums(loss, [each[-1] for each in alike])
-        left = [kind for kind, each in zip(alike, sums, strict=True) if _fits(first.estimate, *each, loss)]
-        divisors = [each for kind in left for each in kind]
-        if divisors:
-            found = np.stack([batch.estimate for batch in self.batches])
-            tables = [batch.sums(loss, divisors) for batch in self.batches]
-            for index, divisor in enumerate(divisors):
-                paid, added = (np.stack([table[index][i] for table in tables]) for i in (0, 1))
-                if _fits(found, paid, added, loss):
-                    yield divisor
+        several = len(self.batches[0].parts) > 1
+        left = list(range(len(DIVISORS))) if several else TELLING
+        tables: list[tuple[Float[Array, "k d"], Float[Array, "k d"]]] = []
+        for count in (1, 2, len(self.batches)):
+            tables += [batch.sums(loss) for batch in self.batches[len(tables) : count]]
+            found = np.stack([batch.estimate for batch in self.batches[:count]])
+            if count == 2 and not several:
+                left = [each for place in left for each in ALIKE.get(place, ())]
+            paid, added = (np.stack([table[i][left] for table in tables], axis=1) for i in (0, 1))
+            left = [place for place, fit in zip(left, _fits(found, paid, added, loss), strict=True) if fit]
+            if not left:
+                return
+        names = list(DIVISORS)
+        yield from (names[place] for place in left)
 
 
 def candidates(groups: Sequence[Sequence[Seen]], coupled: bool, critic: bool) -> Iterator[ChangedLoss]:
@@ -205,22 +217,23 @@ def _telling(several: Sequence[Seen]) -> float:
 
 
 def _fits(
-    estimates: Float[Array, "*m d"], paid: Float[Array, "*m d"], added: Float[Array, "*m d"], loss: ChangedLoss
-) -> bool:
-    """Return whether the estimates are a multiple of what is paid for, and one of what is added."""
-    found, first, second = np.ravel(estimates), np.ravel(paid), np.ravel(added)
+    estimates: Float[Array, "*m d"], paid: Float[Array, "k *m d"], added: Float[Array, "k *m d"], loss: ChangedLoss
+) -> Bool[Array, "k"]:
+    """Return whether the estimates are a multiple of what is paid for, and one of what is added, in each of k cases."""
+    found, first, second = np.ravel(estimates), paid.reshape(len(paid), -1), added.reshape(len(added), -1)
     limit = SAME * float(np.abs(found).max())
-    square = float(first @ first)
-    if not np.isfinite(square):
-        return False
-    if square == 0.0:  # equal returns less their mean: what is left can be a bonus alone
-        most = float(second @ second)
-        return most > 0.0 and bool(np.abs(found - (float(second @ found) / most) * second).max() <= limit)
-    multiple = bool(np.abs(found - (float(first @ found) / square) * first).max() <= limit)
-    if multiple and loss.change.added is None:
-        return True
-    table = np.stack([first, second], axis=1)
-    normal = table.T @ table
-    if abs(np.linalg.det(normal)) <= 1e-12 * normal[0, 0] * normal[1, 1]:
-        return multiple  # what is added is nothing here, or a multiple of what is paid for
-    return bool(np.abs(table @ np.linalg.solve(normal, table.T @ found) - found).max() <= 100.0 * limit)
+    with np.errstate(all="ignore"):
+        square, mixed, most = (
+            (one * other).sum(axis=1) for one, other in ((first, first), (first, second), (second, second))
+        )
+        along, beside = first @ found, second @ found
+        multiple = np.abs(found - (along / square)[:, None] * first).max(axis=1) <= limit
+        # Equal returns less their mean: what is left can be a bonus alone.
+        bonus = np.abs(found - (beside / most)[:, None] * second).max(axis=1) <= limit
+        determinant = square * most - mixed**2
+        one, other = (most * along - mixed * beside) / determinant, (square * beside - mixed * along) / determinant
+        both = np.abs(one[:, None] * first + other[:, None] * second - found).max(axis=1) <= 100.0 * limit
+    # What is added is nothing here, or a multiple of what is paid for.
+    both = np.where(np.abs(determinant) <= 1e-12 * square * most, multiple, both)
+    either = multiple | both if loss.change.added is None else both
+    return np.asarray(np.isfinite(square) & np.where(square == 0.0, bonus, either))

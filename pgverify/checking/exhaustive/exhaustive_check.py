@@ -19,7 +19,7 @@ from pgverify.checking.exhaustive.identified import identified
 from pgverify.checking.exhaustive.invariants import Invariants, check_invariants
 from pgverify.checking.exhaustive.listed_problem import every_trajectory
 from pgverify.checking.exhaustive.lowered_report import with_larger_batches
-from pgverify.checking.exhaustive.multiple_of_sizes import also_larger, open_multiple
+from pgverify.checking.exhaustive.multiple_of_sizes import also_larger, open_multiple, other_multiples
 from pgverify.checking.exhaustive.other_critics import with_other_critics
 from pgverify.checking.exhaustive.sizes_it_needs import sizes_it_needs
 from pgverify.checking.exhaustive.usual_loss_names import with_usual_loss
@@ -100,6 +100,8 @@ class ClaimedTarget:
 
     def _reported(self, known: Sequence[tuple[SuiteProblem, Listed]], invariants: Invariants) -> Report:
         report = exhaustive_report(known, invariants, self.target, self.given)
+        if report.outcome is Outcome.BIASED and other_multiples(known, self.target):
+            return report  # a multiple, perhaps, of which samples tell more than a name does
         with contextlib.suppress(OutOfTime):  # which of several faults it is, is not worth more time than there is
             report = identified(report, self.implementation, known)
             report = with_usual_loss(report, self.implementation, known)

@@ -133,6 +133,19 @@ def listed_factors(known: Sequence[tuple[SuiteProblem, Listed]], target: str) ->
     return {(item.entry.name, item.found.batch_size): factor for item, factor in pairs if factor is not None}, silent
 
 
+def other_multiples(known: Sequence[tuple[SuiteProblem, Listed]], target: str) -> set[int]:
+    """Return the sizes in which a listed expectation is another multiple than 1; none if one is no positive multiple.
+
+    Parameters
+    ----------
+    known : problems that were listed, with what was
+    target : str
+    """
+    places, _ = listed_factors(known, target)
+    positive = min(places.values(), default=0.0) > 0.0
+    return {size for (_, size), factor in places.items() if abs(factor - 1.0) > HIDDEN} if positive else set()
+
+
 def open_multiple(
     report: Report,
     implementation: LimitedFunction,
@@ -166,8 +179,8 @@ def open_multiple(
     if any(get_bug(slug).effect is not Effect.SCALED for match in report.matches for slug in match.slug.split(" + ")):
         return report  # what a fault explains is that, though it keep the direction on a problem or two
     places, silent = listed_factors(known, report.target)
-    sizes = {size for (_, size), factor in places.items() if abs(factor - 1.0) > HIDDEN}
-    if not sizes or min(places.values()) <= 0.0:
+    sizes = other_multiples(known, report.target)
+    if not sizes:
         return report
     pairs = sorted(sampled_in(sizes), key=lambda pair: (pair.size, pair.index))
     sampled = sample_sizes(implementation, pairs, report.target, multiple=True, alpha=alpha, seed=seed)
